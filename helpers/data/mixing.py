@@ -11,7 +11,9 @@ import numpy as np
 from helpers.data.stem_bank import StemBank, Take
 from helpers.sound.effects import Compression, Detune, Equaliser, Gain, Reverb, Room, Tilt
 
-LOUDNESS = 0.05  # root mean square of every stem before its gain, -26 dBFS
+LOUDNESS = 0.05  # root mean square of a levelled stem before its gain, -26 dBFS
+SILENCE = 1e-5  # root mean square under which nothing is made louder
+PLACES = 4  # where players may sit, in each room
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,8 @@ class MixingConfig:
 
     `coherent`: the voices of one piece in time, against unrelated takes. `recorded`: from real
     recordings. `absent`: an instrument is silent. `kinds`: how likely each kind of take is,
-    relative to the others that are at hand.
+    relative to the others that are at hand. `levelled`: every stem is brought to LOUDNESS before
+    its gain; otherwise the mixture as a whole is, and the balance of the takes stays.
     """
 
     coherent: float = 0.8
@@ -36,6 +39,7 @@ class MixingConfig:
             "real": 1.0,
         }  # fmt: skip
     )
+    levelled: bool = True
     gain: float = 3.0
     tilt: tuple[float, float] = (-9.0, 3.0)
     equaliser: float = 4.0
@@ -55,30 +59,36 @@ class Excerpt:
 
 
 class Pool:
-    """Takes by how a mixture asks for them: by piece and voice, or by instrument."""
+    """Takes by how a mixture asks for them: of one piece, or of any; always by instrument.
+
+    The instrument of a take is its voice's, whoever plays it, so that the bank of a quartet serves
+    each of its duos. Pieces that lack an instrument are left out.
+    """
 
     def __init__(self, takes: Iterable[Take], sources: Sequence[str], kinds: dict[str, float]):
         self.sources, self.kinds = sources, kinds
         voices: dict[str, list[list[Take]]] = defaultdict(lambda: [[] for _ in sources])
         self.own: list[list[Take]] = [[] for _ in sources]
         for take in takes:
-            if kinds.get(take.kind, 0.0) > 0:
-                if take.voice is not None and take.voice < len(sources):
-                    voices[take.piece][take.voice].append(take)
-                if take.kind != "foreign" and take.instrument in sources:
-                    self.own[sources.index(take.instrument)].append(take)
+            if kinds.get(take.kind, 0.0) > 0 and take.instrument in sources:
+                source = sources.index(take.instrument)
+                if take.voice is not None:
+                    voices[take.piece][source].append(take)
+                if take.kind != "foreign":
+                    self.own[source].append(take)
         self.pieces = [voices[piece] for piece in sorted(voices) if all(voices[piece])]
 
     def check(self, coherent: float) -> None:
         """ValueError where the mixtures of such a share cannot be drawn from the takes."""
         lacking = [name for name, own in zip(self.sources, self.own, strict=True) if not own]
         if coherent > 0.0 and not self.pieces:
-            raise ValueError("No piece of the stem bank has a take of every voice to mix.")
+            names = ", ".join(self.sources)
+            raise ValueError(f"No piece of the stem bank has takes of all of {names} to mix.")
         if coherent < 1.0 and lacking:
             raise ValueError(f"The stem bank has no take of {lacking[0]} to mix.")
 
     def together(self, rng: np.random.Generator) -> list[Take]:
-        """A take of every voice of one piece."""
+        """A take of every instrument, from one piece."""
         return [self._choose(rng, voice) for voice in self.pieces[rng.integers(len(self.pieces))]]
 
     def apart(self, rng: np.random.Generator) -> list[Take]:
@@ -97,10 +107,10 @@ class Pool:
 class Mixer:
     """Draws and makes mixtures of `sources` from a bank.
 
-    A coherent mixture gives voice n of a piece to source n. An incoherent one takes, for every
-    source, any take of that instrument itself, never a foreign one. A share `recorded` of both
-    comes from the takes of kind `real`, the rest from all others. ValueError where the bank lacks
-    takes for what the config asks for.
+    A coherent mixture takes the voices that the sources have in one piece. An incoherent one takes,
+    for every source, any take of that instrument itself, never a foreign one. A share `recorded` of
+    both comes from the takes of kind `real`, the rest from all others. ValueError where the bank
+    lacks takes for what the config asks for.
     """
 
     def __init__(
@@ -118,8 +128,8 @@ class Mixer:
 
     def draw(self, rng: np.random.Generator) -> list[Excerpt | None]:
         """One excerpt a source, None where the instrument is absent."""
-        room = Room.draw(np.random.default_rng(rng.integers(self.config.rooms)))
-        room = room if rng.random() < self.config.reverb else None
+        room = int(rng.integers(self.config.rooms))
+        places = seats(room) if rng.random() < self.config.reverb else ()
         recorded = self.config.recorded and rng.random() < self.config.recorded
         pool = self.real if recorded else self.made
         if rng.random() < self.config.coherent:
@@ -130,25 +140,30 @@ class Mixer:
             offsets = [self._offset(rng, take.length) for take in takes]
         absent = rng.random(len(takes)) < self.config.absent
         return [
-            None if gone else Excerpt(take, offset, self._effects(rng, room))
+            None if gone else Excerpt(take, offset, self._effects(rng, places))
             for take, offset, gone in zip(takes, offsets, absent, strict=True)
         ]
 
     def make(self, mixture: Sequence[Excerpt | None]) -> np.ndarray:
         """The stems of a drawn mixture, (sources, 1, samples); the mixture is their sum."""
-        stems = np.zeros((len(mixture), 1, self.samples), np.float32)
+        takes = np.zeros((len(mixture), 1, self.samples), np.float32)
+        stems = np.zeros_like(takes)
         for index, excerpt in enumerate(mixture):
             if excerpt is not None:
                 stem = self.bank.read(excerpt.take, excerpt.offset, self.samples)
+                takes[index] = stem
                 for effect in excerpt.effects:
                     stem = effect.apply(level(stem), self.bank.sample_rate)
                 stems[index] = stem
+        whole = loudness(takes.sum(axis=0))
+        if not self.config.levelled and whole > SILENCE:
+            stems *= np.array([loudness(take) / whole for take in takes])[:, None, None]
         return stems
 
     def _offset(self, rng: np.random.Generator, length: int) -> int:
         return int(rng.integers(max(1, length - self.samples + 1)))
 
-    def _effects(self, rng: np.random.Generator, room: Room | None) -> tuple:
+    def _effects(self, rng: np.random.Generator, places: Sequence[Reverb]) -> tuple:
         config = self.config
         effects = [
             Detune.draw(rng, config.detune),
@@ -157,13 +172,25 @@ class Mixer:
         ]
         if rng.random() < config.compression:
             effects.append(Compression.draw(rng))
-        if room is not None:
-            source = np.random.default_rng(rng.integers(4))
-            effects.append(Reverb.draw(source, room))
+        if places:
+            effects.append(places[rng.integers(len(places))])
         return (*effects, Gain.draw(rng, config.gain))
+
+
+def seats(number: int) -> tuple[Reverb, ...]:
+    """The places of the players in room `number`; few, because a response is slow to compute."""
+    room = Room.draw(np.random.default_rng(number))
+    # numpy takes the seed [number, 0] for number itself, so places count from 1
+    places = [np.random.default_rng([number, place]) for place in range(1, PLACES + 1)]
+    return tuple(Reverb.draw(rng, room) for rng in places)
 
 
 def level(stem: np.ndarray) -> np.ndarray:
     """The stem at the common loudness; one that is silent stays so."""
-    loudness = np.sqrt(np.mean(stem**2))
-    return stem * np.float32(LOUDNESS / loudness) if loudness > 1e-5 else stem
+    now = loudness(stem)
+    return stem * np.float32(LOUDNESS / now) if now > SILENCE else stem
+
+
+def loudness(sound: np.ndarray) -> float:
+    """The root mean square, of full scale."""
+    return float(np.sqrt(np.mean(sound**2)))

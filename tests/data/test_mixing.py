@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from helpers.data.mixing import LOUDNESS, Excerpt, Mixer, MixingConfig, level
+from helpers.data.mixing import LOUDNESS, Excerpt, Mixer, MixingConfig, level, seats
 from helpers.data.stem_bank import Recorded, StemBank, write_piece
 from helpers.sound.effects import Gain
 
@@ -93,6 +93,55 @@ def test_the_last_word_on_loudness_is_the_gain(mixer):
         assert np.sqrt(np.mean(stem**2)) == pytest.approx(loudness, rel=1e-5)
 
 
+def powers(stems: np.ndarray) -> np.ndarray:
+    """The mean square of each stem."""
+    return np.mean(stems[:, 0].astype(np.float64) ** 2, axis=1)
+
+
+def test_the_balance_of_the_takes_stays_where_stems_are_not_levelled(tmp_path):
+    """Noise at 0, -20 and -40 dB; a room, filters and a compressor change no balance."""
+    levels = 0.1 * 10.0 ** np.array([0.0, -1.0, -2.0])
+    takes = [
+        Recorded(name, "soundfont", voice, noise(voice) * np.float32(levels[voice] / 0.1))
+        for voice, name in enumerate(SOURCES)
+    ]
+    write_piece(tmp_path, "one", RATE, takes)
+    config = replace(PLAIN, levelled=False, coherent=1.0, gain=0.0, reverb=1.0, compression=1.0)
+    mixing = Mixer(StemBank(tmp_path), SOURCES, config, SECONDS)
+    stems = mixing.make(mixing.draw(np.random.default_rng(0)))
+    decibels = 10 * np.log10(powers(stems))
+    assert decibels - decibels[0] == pytest.approx([0.0, -20.0, -40.0], abs=0.5)
+
+
+def test_a_mixture_that_is_not_levelled_is_its_takes_times_one_factor_at_the_loudness(mixer, bank):
+    mixing = mixer(replace(PLAIN, levelled=False))
+    bare = [replace(e, effects=(Gain(0.0),)) for e in mixing.draw(np.random.default_rng(0))]
+    takes = np.stack([bank.read(e.take, e.offset, mixing.samples) for e in bare])
+    factor = LOUDNESS / np.sqrt(np.mean(takes.sum(axis=0) ** 2))
+    stems = mixing.make(bare)
+    np.testing.assert_allclose(stems, factor * takes, rtol=1e-4, atol=1e-8)
+    assert np.sqrt(np.mean(stems.sum(axis=0) ** 2)) == pytest.approx(LOUDNESS, rel=1e-4)
+
+
+def test_gains_apply_on_top_of_the_balance_of_the_takes(mixer):
+    mixing = mixer(replace(PLAIN, levelled=False))
+    drawn = mixing.draw(np.random.default_rng(0))
+    plain = [replace(e, effects=(*e.effects[:-1], Gain(0.0))) for e in drawn]
+    gains = [excerpt.effects[-1].decibels for excerpt in drawn]
+    change = 10 * np.log10(powers(mixing.make(drawn)) / powers(mixing.make(plain)))
+    assert change == pytest.approx(gains, abs=1e-3)
+
+
+@pytest.mark.parametrize("levelled", [True, False])
+def test_silent_takes_make_a_silent_mixture(tmp_path, levelled):
+    silence = np.zeros((1, RATE), np.float32)
+    takes = [Recorded(name, "soundfont", i, silence) for i, name in enumerate(SOURCES)]
+    write_piece(tmp_path, "rest", RATE, takes)
+    config = replace(PLAIN, levelled=levelled, coherent=1.0)
+    mixing = Mixer(StemBank(tmp_path), SOURCES, config, SECONDS)
+    assert not mixing.make(mixing.draw(np.random.default_rng(0))).any()
+
+
 def test_silence_is_not_made_loud():
     silence = np.zeros((1, 100), np.float32)
     np.testing.assert_array_equal(level(silence), silence)
@@ -102,10 +151,24 @@ def test_coherent_mixtures_take_all_voices_of_one_piece_at_one_offset(mixer):
     pieces = set()
     for drawn in draws(mixer(replace(PLAIN, coherent=1.0))):
         assert len({(excerpt.take.piece, excerpt.offset) for excerpt in drawn}) == 1
-        assert [excerpt.take.voice for excerpt in drawn] == [0, 1, 2]
+        assert [excerpt.take.instrument for excerpt in drawn] == list(SOURCES)
         assert drawn[0].offset <= RATE - SECONDS * RATE
         pieces.add(drawn[0].take.piece)
-    assert pieces == {"one", "two", "three"}  # the duet lacks a voice
+    assert pieces == {"one", "two", "three"}  # the duet lacks a bassoon
+
+
+def test_a_bank_of_three_instruments_serves_any_two_of_them_in_any_order(bank):
+    kinds = {"soundfont": 1.0, "foreign": 1.0}
+    config = replace(PLAIN, coherent=1.0, kinds=kinds)
+    voices = {"bassoon": 2, "violin": 0}
+    duo = Mixer(bank, tuple(voices), config, SECONDS)
+    mixtures = draws(duo)
+    for drawn in mixtures:
+        assert [excerpt.take.instrument for excerpt in drawn] == list(voices)
+        assert [excerpt.take.voice for excerpt in drawn] == list(voices.values())
+    assert {excerpt.take.kind for drawn in mixtures for excerpt in drawn} == set(kinds)
+    assert {drawn[0].take.piece for drawn in mixtures} == {"one", "two", "three"}
+    assert duo.make(mixtures[0]).shape == (2, 1, duo.samples)
 
 
 def test_incoherent_mixtures_take_any_piece_and_never_a_foreign_player(mixer):
@@ -165,6 +228,16 @@ def test_all_players_of_a_mixture_sit_in_one_of_the_rooms(mixer):
     assert len(rooms) == PLAIN.rooms
 
 
+def test_players_sit_elsewhere_in_every_room():
+    places = [reverb for number in range(20) for reverb in seats(number)]
+    assert len({reverb.room for reverb in places}) == 20
+    reach = np.array([np.subtract(r.source, r.room.microphone) for r in places])
+    directions = reach / np.linalg.norm(reach, axis=1, keepdims=True)
+    likeness = np.abs(directions @ directions.T - np.eye(len(places)))
+    assert likeness.max() < 1.0 - 1e-6  # no two of eighty stand in one direction
+    assert seats(3) == seats(3)
+
+
 def test_takes_shorter_than_an_example_are_followed_by_silence(mixer, bank):
     solo = next(take for take in bank.takes if take.kind == "solo")
     stems = mixer(PLAIN).make([Excerpt(solo, 0, ()), None, None])
@@ -176,8 +249,8 @@ def test_takes_shorter_than_an_example_are_followed_by_silence(mixer, bank):
     ("config", "told"),
     [
         (replace(PLAIN, coherent=0.0, kinds={"solo": 1.0}), "no take of clarinet"),
-        (replace(PLAIN, coherent=1.0, kinds={"solo": 1.0}), "every voice"),
-        (replace(PLAIN, recorded=0.5, kinds={"soundfont": 1.0}), "every voice"),
+        (replace(PLAIN, coherent=1.0, kinds={"solo": 1.0}), "violin, clarinet, bassoon"),
+        (replace(PLAIN, recorded=0.5, kinds={"soundfont": 1.0}), "violin, clarinet, bassoon"),
     ],
 )
 def test_mixtures_that_the_bank_cannot_give_are_refused(mixer, config, told):
