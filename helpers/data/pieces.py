@@ -1,0 +1,112 @@
+"""Where the scores of the training data come from: random pieces, without end and without rights.
+
+A random piece takes its notes from one key and one beat, so that its parts meet in octaves, fifths
+and common onsets, as the parts of music do, and are hard to tell apart where music is hard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from helpers.sound.instruments import Instrument, instrument
+from helpers.sound.scores import Note, Part, Score
+
+SCALES = ((0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 11))  # major, harmonic minor
+LEAPS = (-4, -3, -2, -1, -1, -1, 0, 1, 1, 1, 2, 3, 4)  # steps of the scale to the next note
+LENGTHS = (0.5, 0.5, 0.5, 1.0, 1.0, 1.5, 2.0)  # of a note in beats: an eighth to a half
+STRETCH = (2, 4, 5, 7)  # steps to the second note of one hand: third, fifth, sixth, octave
+HANDS = ((36, 58), (60, 88))  # MIDI pitch, left and right
+COMFORT = 0.7  # how much of its range, from its lowest note, an instrument plays at ease
+SHORTEST = 0.1  # seconds
+
+
+@dataclass(frozen=True)
+class Style:
+    """What the parts of a random piece share.
+
+    scale: pitch classes. tempo: beats per minute. chromatic: how often a note is raised by a
+    semitone out of its scale. rests: how often a line is silent for the length of a note.
+    """
+
+    scale: frozenset[int]
+    tempo: float
+    chromatic: float
+    rests: float
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator) -> Style:
+        """Any key, 60 to 160 beats a minute."""
+        key, scale = int(rng.integers(12)), SCALES[rng.integers(len(SCALES))]
+        return cls(
+            scale=frozenset((key + step) % 12 for step in scale),
+            tempo=float(rng.uniform(60.0, 160.0)),
+            chromatic=float(rng.uniform(0.0, 0.15)),
+            rests=float(rng.uniform(0.05, 0.25)),
+        )
+
+
+def random_piece(
+    number: int, instruments: Sequence[str], seed: int = 0, seconds: float = 5.0
+) -> Score:
+    """The piece `random-00012` of a seed: one part for each instrument, `seconds` long at most.
+
+    Keyboards play one to four notes at a time in two hands, all others one. A function of seed,
+    number and instruments; a longer piece begins like the shorter one. KeyError for an unknown
+    instrument.
+    """
+    style = Style.draw(np.random.default_rng([seed, number]))
+    parts = []
+    for place, name in enumerate(instruments):
+        row = instrument(name)
+        rng = np.random.default_rng([seed, number, place, row.program])
+        loudness = rng.uniform(50.0, 105.0)
+        if row.family == "keyboard":
+            hands = [(max(low, row.low), min(high, row.high)) for low, high in HANDS]
+        else:
+            hands = [comfort(row)]
+        notes = [
+            note
+            for hand in hands
+            for note in _line(style, hand, len(hands) > 1, loudness, seconds, rng.spawn(1)[0])
+        ]
+        notes.sort(key=lambda note: (note.onset, note.pitch))
+        parts.append(Part(row.name, tuple(notes)))
+    return Score(f"random-{number:05d}", tuple(parts))
+
+
+def comfort(row: Instrument) -> tuple[int, int]:
+    """The range that an instrument plays at ease, MIDI pitch; its highest notes are left out."""
+    return row.low, row.low + round(COMFORT * (row.high - row.low))
+
+
+def _line(
+    style: Style,
+    span: tuple[int, int],
+    chords: bool,
+    loudness: float,
+    seconds: float,
+    rng: np.random.Generator,
+) -> list[Note]:
+    """A random walk in the scale between two pitches; with `chords`, every other note is two."""
+    low, high = span
+    scale = [pitch for pitch in range(low, high) if pitch % 12 in style.scale]
+    place, onset, silent, notes = int(rng.integers(len(scale))), 0.0, False, []
+    while seconds - onset >= SHORTEST:
+        length = float(rng.choice(LENGTHS)) * 60.0 / style.tempo
+        place = abs(place + int(rng.choice(LEAPS)))  # turn round at the lowest note
+        place = min(place, 2 * (len(scale) - 1) - place)  # and at the highest
+        second = abs(place - int(rng.choice(STRETCH)))
+        raised, two, rest = rng.random(3) < (style.chromatic, 0.5, style.rests)
+        velocity = int(np.clip(round(loudness + rng.normal(0.0, 8.0)), 1, 127))
+        silent = bool(rest) and not silent  # never two rests in a row
+        if not silent:
+            pitches = {scale[place] + int(raised)}
+            if chords and two:
+                pitches.add(scale[second])
+            length = min(length, seconds - onset)
+            notes += [Note(onset, length, float(pitch), velocity) for pitch in sorted(pitches)]
+        onset += length
+    return notes
