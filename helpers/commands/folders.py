@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,6 +13,20 @@ from helpers.commands.errors import CommandError
 from helpers.sound.audio import AudioError
 
 FULL = 1 << 20  # a disk with no more free bytes than these is why a file could not be written
+
+
+def targets(files: Sequence[Path], output: Path) -> dict[Path, Path]:
+    """The folder of each file, `output/NAME`; CommandError where two would share one."""
+    claimed: dict[str, Path] = {}
+    for path in files:
+        # Names that differ in case alone are one folder on some disks.
+        other = claimed.setdefault(path.stem.casefold(), path)
+        if other is not path:
+            raise CommandError(
+                f"{path}: would go to {output / path.stem} as {other} does; separate the two"
+                " with different folders after -o."
+            )
+    return {path: output / path.stem for path in files}
 
 
 def check_target(target: Path, overwrite: bool, mark: str) -> None:

@@ -11,6 +11,7 @@ import time
 import pytest
 
 from helpers.commands import separate
+from helpers.evaluation import stem_files
 
 
 def start(*words):
@@ -37,12 +38,16 @@ def test_ctrl_c_while_separating_leaves_nothing(recording, duo, tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("step", ["examine", "write_float", "write_integer", "summary"])
-def test_ctrl_c_at_each_step(divisi, recording, duo, tmp_path, monkeypatch, step):
+@pytest.mark.parametrize(
+    ("module", "step"),
+    [(separate, "examine"), (stem_files, "write_float"), (stem_files, "write_integer"),
+     (separate, "summary")],
+)  # fmt: skip
+def test_ctrl_c_at_each_step(divisi, recording, duo, tmp_path, monkeypatch, module, step):
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(separate, step, stop)
+    monkeypatch.setattr(module, step, stop)
     code, _, err = divisi("separate", recording(), "-o", tmp_path / "out", "--model", duo)
     assert code == 130 and len(err) == 1
     whole = step == "summary"  # by then the folder is complete

@@ -16,6 +16,7 @@ import soundfile
 import torch
 
 from helpers.commands import separate
+from helpers.evaluation import stem_files
 
 
 def assert_refused(result, *words):
@@ -110,7 +111,7 @@ def test_an_earlier_result_survives_a_run_that_fails(divisi, recording, duo, tmp
     def stop(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(separate, "separate_stream", stop)
+    monkeypatch.setattr(stem_files, "separate_stream", stop)
     code, _, err = divisi("separate", path, "-o", tmp_path, "--model", duo, "--overwrite")
     assert code == 130 and len(err) == 1
     assert (tmp_path / "quartet" / "violin.wav").read_bytes() == before
@@ -212,12 +213,12 @@ def test_a_model_that_answers_infinity_is_refused(divisi, recording, scaling_mod
     broken = scaling_model(violin=3e38)
     path = recording(peak=4.0, subtype="FLOAT")
     result = divisi("separate", path, "-o", tmp_path / "out", "--model", broken)
-    assert_refused(result, "quartet.wav", "--model")
+    assert_refused(result, "quartet.wav", "another model")
     assert not (tmp_path / "out").exists()
 
 
 def test_a_fault_of_ours_keeps_its_traceback(divisi, recording, duo, tmp_path, monkeypatch):
-    monkeypatch.setattr(separate, "write_stems", lambda *_: 1 / 0)
+    monkeypatch.setattr(separate, "write_stems", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         divisi("separate", recording(), "-o", tmp_path / "out", "--model", duo)
     assert not (tmp_path / "out").exists()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from helpers.commands.levels import CEILING, Level, safe_gain
+from helpers.sound.levels import CEILING, Level, safe_gain
 
 
 def test_a_full_sine_peaks_at_zero_and_has_an_rms_of_minus_three_db():

@@ -1,16 +1,15 @@
-"""The recordings that one command line asks to separate: read to the end, each with its folder."""
+"""A recording that is to be separated: read to its end once, before any work begins."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from helpers.commands.errors import CommandError
-from helpers.commands.levels import Level
 from helpers.sound.audio import open_audio
+from helpers.sound.levels import Level
 
 BLOCK = 1 << 16  # samples read at a time
 
@@ -41,7 +40,7 @@ class Recording:
             yield from audio.blocks(BLOCK)
 
 
-def examine(path: Path, repair: bool) -> Recording:
+def examine(path: Path, repair: bool = False) -> Recording:
     """Read a file to its end, so that a fault in its last second is known before work begins.
 
     Raises AudioError where it cannot be separated.
@@ -60,15 +59,12 @@ def examine(path: Path, repair: bool) -> Recording:
         )  # fmt: skip
 
 
-def targets(files: Sequence[Path], output: Path) -> dict[Path, Path]:
-    """The folder of each file, `output/NAME`; CommandError where two would share one."""
-    claimed: dict[str, Path] = {}
-    for path in files:
-        # Names that differ in case alone are one folder on some disks.
-        other = claimed.setdefault(path.stem.casefold(), path)
-        if other is not path:
-            raise CommandError(
-                f"{path}: would go to {output / path.stem} as {other} does; separate the two"
-                " with different folders after -o."
-            )
-    return {path: output / path.stem for path in files}
+def excerpt(blocks: Iterator[np.ndarray], first: int, frames: int) -> np.ndarray:
+    """Samples `first` to `first + frames` of blocks (channels, n), or as many as there are."""
+    taken, start = [], 0
+    for block in blocks:
+        taken.append(block[:, max(0, first - start) : max(0, first + frames - start)])
+        start += block.shape[1]
+        if start >= first + frames:
+            break
+    return np.concatenate(taken, axis=1)
