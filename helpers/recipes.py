@@ -23,13 +23,13 @@ from lightning.fabric import Fabric
 from torch import nn
 
 from helpers import runtime
-from helpers.data.chorales import TakesConfig, chorale_takes, real_takes, solo_takes
 from helpers.data.corpora import solos as recorded_solos
 from helpers.data.datasets import MixtureDataset
 from helpers.data.mixing import Mixer, MixingConfig
+from helpers.data.renderings import TakesConfig, chorale_takes, real_takes, solo_takes
 from helpers.data.splits import VALIDATION, training_names
 from helpers.data.stem_bank import Recorded, StemBank, build_bank
-from helpers.sound.fluidsynth import find_soundfonts
+from helpers.sound.fluidsynth import find_soundfont
 from helpers.sound.track import Track
 from helpers.training.checkpoints import load_model, save_model
 from helpers.training.losses import negative_snr
@@ -40,6 +40,8 @@ if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+VOICES = 4  # of a chorale
 
 #: What TOML may say where a dataclass has a field of that type.
 KINDS = {
@@ -95,6 +97,8 @@ def read_recipe(path: str | Path) -> Recipe:
     tables = {"takes": TakesConfig, "mixing": MixingConfig, "training": TrainingConfig}
     built = {name: _fill(kind, said.pop(name, {}), path, name) for name, kind in tables.items()}
     recipe = _fill(Recipe, {**said, **built}, path, "the recipe")
+    if (count := len(recipe.takes.instruments)) != VOICES:
+        raise RecipeError(f"{path}: {count} instruments are given; a chorale has four voices.")
     _architecture(recipe, path)
     return recipe
 
@@ -139,11 +143,10 @@ def stem_bank(
 ) -> StemBank:
     """Takes of `pieces`, recorded solos and real recordings, made once and kept in the cache."""
     takes, root = recipe.takes, runtime.data_root()
-    if (takes.soundfonts or takes.foreign) and not find_soundfonts():
-        raise RecipeError(
-            f"{recipe.name}: there is no soundfont to play the chorales with; "
-            "run `sudo apt-get install fluid-soundfont-gm`."
-        )
+    try:
+        [find_soundfont(name) for name in takes.soundfonts]
+    except ValueError as error:
+        raise RecipeError(f"{recipe.name}: {error}") from error
     notes = root / "philharmonia_notes" if root and recipe.notes else None
     said = json.dumps([dataclasses.asdict(takes), notes is not None], sort_keys=True)
     folder = runtime.cache_root() / "banks" / hashlib.sha256(said.encode()).hexdigest()[:16]

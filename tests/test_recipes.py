@@ -41,7 +41,7 @@ segment_seconds = 3.0
 [takes]
 instruments = ["vn", "cl", "sax", "bn"]
 sample_rate = 4000
-soundfonts = 0
+soundfonts = []
 tones = 1
 foreign = 0
 longest = 3.0
@@ -116,6 +116,8 @@ def test_a_recipe_says_what_the_dataclasses_hold(recipe):
         ("[mixing]", "[[mixing]]", r"mixing is no table; .* under \[mixing\]"),
         ('"vn"', '"violine"', "takes cannot be: .* did you mean 'violin'"),
         ('"vn", ', "", "3 instruments"),
+        ("soundfonts = []", "soundfonts = 3", "'soundfonts' of takes is 3; it must be a list"),
+        ("foreign = 0", "foreign = 1", "takes cannot be: foreign takes need a soundfont"),
         ("width = 2", 'normalisation = "brutal"', "no normalisation 'brutal'"),
         ("wave_unet.WaveUNet", "wave_unet.WaveNet", "no architecture 'wave_unet.WaveNet'"),
         ("wave_unet.WaveUNet", "wave_net.WaveUNet", "no architecture 'wave_net.WaveUNet'"),
@@ -145,10 +147,11 @@ def test_bytes_that_are_no_text_are_refused_by_name(tmp_path):
         read_recipe(tmp_path / "noise.toml")
 
 
-def test_chorales_cannot_be_played_without_a_soundfont(recipe, monkeypatch):
-    monkeypatch.setattr(recipes, "find_soundfonts", list)
-    with pytest.raises(RecipeError, match="apt-get install fluid-soundfont-gm"):
-        recipes.mixtures(read_recipe(recipe(("soundfonts = 0", "soundfonts = 1"))))
+def test_chorales_cannot_be_played_without_the_soundfonts_of_the_recipe(recipe, monkeypatch):
+    monkeypatch.setattr("helpers.sound.fluidsynth.FOLDERS", ())
+    read = read_recipe(recipe(("soundfonts = []", 'soundfonts = ["TimGM6mb"]')))
+    with pytest.raises(RecipeError, match="^tiny: TimGM6mb: .*apt-get install timgm6mb-soundfont"):
+        recipes.mixtures(read)
 
 
 def test_the_seed_decides_the_first_weights(recipe):

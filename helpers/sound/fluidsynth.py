@@ -28,6 +28,13 @@ FOLDERS = (
     "/usr/local/opt/fluid-synth/share/fluid-synth/sf2",
 )
 
+#: Debian's package of each soundfont, by the file's name without its suffix.
+PACKAGES = {
+    "FluidR3_GM": "fluid-soundfont-gm",
+    "MuseScore_General_Lite": "musescore-general-soundfont-small",
+    "TimGM6mb": "timgm6mb-soundfont",
+}
+
 BLOCK = 64  # samples: FluidSynth hears events only at multiples of its own block
 LANES = 9  # channels a part goes round in, so that a bend leaves the last eight tails alone
 BEND_RANGE = 2.0  # semitones, FluidSynth's default
@@ -47,6 +54,20 @@ def find_soundfonts() -> list[Path]:
         if file.suffix.lower() in (".sf2", ".sf3") and file.is_file()
     }
     return sorted(files, key=lambda file: file.name.lower())
+
+
+def find_soundfont(name: str) -> Path:
+    """The installed soundfont called `name`, without its suffix; ValueError where it is missing."""
+    fonts = {font.stem: font for font in find_soundfonts()}
+    if name not in fonts:
+        remedy = (
+            f"run `sudo apt-get install {PACKAGES[name]}`"
+            if name in PACKAGES
+            else f"put it into {FOLDERS[0]}"
+        )
+        here = ", ".join(fonts) or "none"
+        raise ValueError(f"{name}: there is no such soundfont; {remedy} (there is: {here}).")
+    return fonts[name]
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ segment_seconds = 1.0
 [takes]
 instruments = ["violin", "clarinet", "saxophone", "bassoon"]
 sample_rate = 4000
-soundfonts = 1
+soundfonts = ["TimGM6mb"]
 notes = 0
 tones = 0
 foreign = 0
@@ -47,8 +47,8 @@ log_every = 1
 @pytest.fixture
 def recipe(tmp_path, monkeypatch):
     """Write the recipe with a number of steps."""
-    if not find_soundfonts():
-        pytest.skip("needs a soundfont")
+    if "TimGM6mb" not in {font.stem for font in find_soundfonts()}:
+        pytest.skip("there is no soundfont: apt-get install timgm6mb-soundfont")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("helpers.recipes.VALIDATION", splits.VALIDATION[:1])
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from helpers.runtime import repository_root
-from helpers.sound.fluidsynth import FluidSynth, find_soundfonts
+from helpers.sound.fluidsynth import PACKAGES, FluidSynth, find_soundfont, find_soundfonts
 from helpers.sound.scores import Note, Part
 
 RATE = 22050
@@ -129,3 +129,22 @@ def test_links_to_a_soundfont_count_once(soundfont, tmp_path, monkeypatch):
     (tmp_path / "default.sf2").symlink_to(tmp_path / "one.sf2")
     monkeypatch.setattr("helpers.sound.fluidsynth.FOLDERS", (str(tmp_path), "/nowhere"))
     assert [font.name for font in find_soundfonts()] == ["one.sf2"]
+
+
+def test_a_soundfont_is_found_by_its_name_without_a_suffix(soundfont):
+    assert find_soundfont(soundfont.stem) == soundfont
+
+
+def test_a_missing_soundfont_is_refused_with_the_package_that_brings_it(tmp_path, monkeypatch):
+    monkeypatch.setattr("helpers.sound.fluidsynth.FOLDERS", (str(tmp_path),))
+    for name, package in PACKAGES.items():
+        with pytest.raises(ValueError, match=f"^{name}: .*apt-get install {package}.* none"):
+            find_soundfont(name)
+    (tmp_path / "own.sf2").touch()
+    with pytest.raises(ValueError, match=rf"^grand: .*put it into {tmp_path}.*: own\)"):
+        find_soundfont("grand")
+
+
+def test_the_packages_of_the_soundfonts_are_installed_with_the_others():
+    installed = (repository_root() / "apt.txt").read_text().split()
+    assert set(PACKAGES.values()) <= set(installed)

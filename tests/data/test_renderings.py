@@ -1,7 +1,8 @@
-"""Takes of chorales: who plays what, in which key and time; heard through renderers that listen."""
+"""Takes of scores: who plays what, in which key and time; heard through renderers that listen."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,23 +10,23 @@ import numpy as np
 import pytest
 import soundfile
 
-from helpers.data import chorales
-from helpers.data.chorales import TakesConfig, chorale_takes, real_takes, solo_takes
+from helpers.data import renderings
+from helpers.data.renderings import TakesConfig, chorale_takes, real_takes, solo_takes, takes
 from helpers.runtime import data_root
 from helpers.sound.audio import Track
 from helpers.sound.fluidsynth import find_soundfonts
 from helpers.sound.instruments import instrument
-from helpers.sound.scores import corpus_score
+from helpers.sound.scores import Note, Part, Score, corpus_score
 
 QUARTET = ("violin", "clarinet", "saxophone", "bassoon")
 RATE = 8000
 NAMES = ("bwv269", "bwv10.7", "bwv347", "bwv40.8", "bwv392")
 
 
-def config(**numbers) -> TakesConfig:
+def config(instruments=QUARTET, **asked) -> TakesConfig:
     """Nothing is played but what is asked for, at a low rate."""
-    none = {"soundfonts": 0, "notes": 0, "tones": 0, "foreign": 0}
-    return TakesConfig(QUARTET, RATE, **{**none, "longest": 10.0, **numbers})
+    nothing = {"soundfonts": (), "notes": 0, "tones": 0, "foreign": 0, "longest": 10.0}
+    return TakesConfig(instruments, RATE, **{**nothing, **asked})
 
 
 @pytest.fixture
@@ -44,13 +45,13 @@ def heard(monkeypatch):
         return build
 
     for name in ("FluidSynth", "RecordedNotes", "Tones"):
-        monkeypatch.setattr(chorales, name, listening(name))
-    monkeypatch.setattr(chorales, "find_soundfonts", lambda: [Path("a.sf2"), Path("b.sf2")])
+        monkeypatch.setattr(renderings, name, listening(name))
+    monkeypatch.setattr(renderings, "find_soundfont", lambda name: Path(f"{name}.sf2"))
     return parts
 
 
 def test_every_voice_is_played_in_every_way_by_the_name_of_its_home_instrument(heard):
-    takes = list(chorale_takes("bwv269", config(soundfonts=2, tones=1, foreign=1), None))
+    takes = list(chorale_takes("bwv269", config(soundfonts=("a", "b"), tones=1, foreign=1), None))
     assert [(take.kind, take.voice, take.instrument) for take in takes] == [
         (kind, voice, name)
         for kind in ("soundfont", "soundfont", "tones", "foreign")
@@ -58,28 +59,32 @@ def test_every_voice_is_played_in_every_way_by_the_name_of_its_home_instrument(h
     ]
 
 
-def test_a_soundfont_take_comes_from_each_soundfont_in_turn(heard):
-    list(chorale_takes("bwv269", config(soundfonts=3), None))
-    assert [font.name for _, font, _ in heard[::4]] == ["a.sf2", "b.sf2", "a.sf2"]
+def test_a_voice_is_played_from_each_of_the_soundfonts_that_are_named(heard):
+    list(chorale_takes("bwv269", config(soundfonts=("b", "a", "c")), None))
+    assert [font.name for _, font, _ in heard[::4]] == ["b.sf2", "a.sf2", "c.sf2"]
+    heard.clear()
+    list(chorale_takes("bwv269", config(soundfonts=("b",)), None))
+    assert [font.name for _, font, _ in heard] == ["b.sf2"] * 4
 
 
 def test_a_foreign_take_is_never_played_by_the_home_instrument_and_never_out_of_range(heard):
-    strangers = set()
+    strangers, fonts = set(), set()
     for name in NAMES:
-        takes = list(chorale_takes(name, config(foreign=4), None))
-        for take, (_, _, part) in zip(takes, heard[-len(takes) :], strict=True):
+        takes = list(chorale_takes(name, config(soundfonts=("a", "b"), foreign=4), None))
+        fonts |= {font.stem for _, font, _ in heard[-16:]}
+        for take, (_, _, part) in zip(takes[8:], heard[-16:], strict=True):
             assert take.instrument == QUARTET[take.voice] != part.instrument
             player = instrument(part.instrument)
             pitches = [note.pitch for note in part.notes]
             assert player.low <= min(pitches) and max(pitches) <= player.high
             strangers.add(player.name)
-    assert len(strangers) > 8
+    assert len(strangers) > 8 and fonts == {"a", "b"}
 
 
 def test_all_takes_of_a_chorale_are_in_one_key_and_one_tempo(heard):
     for name in NAMES:
         heard.clear()
-        takes = list(chorale_takes(name, config(soundfonts=2, tones=1, foreign=1), None))
+        takes = list(chorale_takes(name, config(soundfonts=("a", "b"), tones=1, foreign=1), None))
         for first, other in zip(takes[:4] * 3, takes[4:], strict=True):
             assert first.voice == other.voice
         for (_, _, first), (_, _, other) in zip(heard[:4] * 3, heard[4:], strict=True):
@@ -117,9 +122,9 @@ def test_a_take_is_a_function_of_name_and_seed():
 def test_recorded_notes_play_only_what_was_recorded_within_a_whole_tone(heard, monkeypatch):
     """The clarinet was recorded everywhere, the saxophone on one note, the others not at all."""
     pitches = {"clarinet": range(40, 100), "saxophone": [60]}
-    monkeypatch.setattr(chorales, "recorded_instruments", lambda root: pitches)
+    monkeypatch.setattr(renderings, "recorded_instruments", lambda root: pitches)
     monkeypatch.setattr(
-        chorales,
+        renderings,
         "load_takes",
         lambda root, name: [SimpleNamespace(pitch=pitch) for pitch in pitches[name]],
     )
@@ -128,9 +133,12 @@ def test_recorded_notes_play_only_what_was_recorded_within_a_whole_tone(heard, m
     assert list(chorale_takes("bwv269", config(notes=2), None)) == []
 
 
-@pytest.mark.skipif(not find_soundfonts(), reason="there is no soundfont")
+@pytest.mark.skipif(
+    "TimGM6mb" not in {font.stem for font in find_soundfonts()},
+    reason="there is no soundfont: apt-get install timgm6mb-soundfont",
+)
 def test_a_soundfont_take_sounds_on_the_first_beat():
-    takes = list(chorale_takes("bwv269", config(soundfonts=1, longest=1.0), None))
+    takes = list(chorale_takes("bwv269", config(soundfonts=("TimGM6mb",), longest=1.0), None))
     for take in takes:
         assert take.stem.shape[0] == 1 and take.stem.dtype == np.float32
         assert np.abs(take.stem[:, : RATE // 2]).max() > 1e-3
@@ -140,11 +148,78 @@ def test_instruments_are_known_by_their_usual_names():
     assert TakesConfig(("vn", "Cl", "tenor-sax", "fagott")).instruments == QUARTET
 
 
-def test_an_unknown_instrument_and_a_trio_are_refused():
+def test_an_unknown_instrument_and_an_empty_ensemble_are_refused():
     with pytest.raises(KeyError, match="did you mean 'violin'"):
         TakesConfig(("violine", "clarinet", "saxophone", "bassoon"))
-    with pytest.raises(ValueError, match="3 instruments"):
-        TakesConfig(QUARTET[:3])
+    with pytest.raises(ValueError, match="no instruments"):
+        TakesConfig(())
+
+
+def test_a_chorale_for_a_trio_is_refused():
+    with pytest.raises(ValueError, match="bwv269: it has 4 parts and 3 instruments"):
+        list(chorale_takes("bwv269", config(QUARTET[:3], tones=1), None))
+
+
+def test_foreign_takes_without_a_soundfont_are_refused():
+    with pytest.raises(ValueError, match="foreign takes need a soundfont"):
+        config(tones=1, foreign=1)
+
+
+def test_a_missing_soundfont_is_refused_by_name(monkeypatch):
+    monkeypatch.setattr("helpers.sound.fluidsynth.FOLDERS", ())
+    with pytest.raises(ValueError, match="^TimGM6mb: .*timgm6mb-soundfont"):
+        next(chorale_takes("bwv269", config(soundfonts=("TimGM6mb",)), None))
+
+
+#: A violin over chords of the whole keyboard.
+DUO = Score(
+    "duo",
+    (
+        Part("violin", (Note(0.0, 1.0, 76), Note(1.0, 1.0, 74))),
+        Part("piano", (Note(0.0, 2.0, 40), Note(0.0, 2.0, 64), Note(2.0, 1.0, 80))),
+    ),
+)
+
+
+def test_any_score_is_played_in_every_way_at_its_own_pitch(heard):
+    asked = config(("violin", "piano"), soundfonts=("a",), tones=1, foreign=1)
+    every = list(takes(DUO, asked, None))
+    assert [(take.kind, take.voice, take.instrument) for take in every] == [
+        (kind, voice, name)
+        for kind in ("soundfont", "tones", "foreign")
+        for voice, name in enumerate(("violin", "piano"))
+    ]
+    for (_, _, part), written in zip(heard, DUO.parts * 3, strict=True):
+        played, scored = (sorted(note.pitch for note in p.notes) for p in (part, written))
+        assert played == pytest.approx(scored, abs=0.4)
+
+
+def test_takes_of_a_score_are_a_function_of_its_title_and_the_seed():
+    def stem(title, seed):
+        asked = config(("violin", "piano"), tones=1, seed=seed)
+        return next(takes(replace(DUO, title=title), asked, None)).stem
+
+    np.testing.assert_array_equal(stem("duo", 1), stem("duo", 1))
+    assert not np.array_equal(stem("duo", 1), stem("duo", 2))
+    assert not np.array_equal(stem("duo", 1), stem("duet", 1))
+
+
+def test_only_keyboards_play_the_chords_of_a_keyboard_and_none_beyond_their_range(heard):
+    asked = config(("violin", "piano"), soundfonts=("a",), foreign=9)
+    foreign = [t for t in takes(DUO, asked, None) if t.kind == "foreign"]
+    strangers = [part.instrument for _, _, part in heard[2:]]
+    found = {name for name, take in zip(strangers, foreign, strict=True) if take.voice == 1}
+    assert found == {"harpsichord", "organ"}
+    lowest = Part("piano", (Note(0.0, 1.0, 21), Note(0.0, 1.0, 108)))
+    wide = replace(DUO, parts=(DUO.parts[0], lowest))
+    assert {t.voice for t in takes(wide, asked, None) if t.kind == "foreign"} == {0}
+
+
+def test_a_voice_that_rests_throughout_has_takes_without_sound():
+    """Its file of takes goes on with the next one; a mixture hears silence."""
+    resting = replace(DUO, parts=(DUO.parts[0], Part("piano", ())))
+    played = list(takes(resting, config(("violin", "piano"), tones=1), None))
+    assert [take.stem.shape[-1] > 0 for take in played] == [True, False]
 
 
 def test_a_solo_is_mixed_down_and_resampled(tmp_path):

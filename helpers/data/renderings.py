@@ -1,0 +1,158 @@
+"""Takes for a stem bank: every voice of a score played in many ways; recorded solos and pieces."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from helpers.data.corpora import solos
+from helpers.data.stem_bank import Recorded
+from helpers.sound.audio import load
+from helpers.sound.fluidsynth import FluidSynth, find_soundfont
+from helpers.sound.instruments import INSTRUMENTS
+from helpers.sound.instruments import instrument as find_instrument
+from helpers.sound.notes import WHOLE_TONE, RecordedNotes
+from helpers.sound.rendering import Renderer
+from helpers.sound.scores import Part, Performance, Score, corpus_score, transpose
+from helpers.sound.takes import load_takes, recorded_instruments
+from helpers.sound.tones import Tones, Voice
+from helpers.sound.track import Track
+
+STRANGERS = ("strings", "woodwind", "brass", "keyboard", "voice")
+
+
+@dataclass(frozen=True)
+class TakesConfig:
+    """How often each voice of a score is played, and by what.
+
+    `instruments` are given to the voices from the highest to the lowest. Per voice there is a take
+    from each of the `soundfonts`, `notes` from recorded notes, `tones` with synthetic timbres, and
+    `foreign` ones in which another instrument of that range plays the voice, from any of the
+    soundfonts, so that a network learns to follow the voices of a score as well as the colour of a
+    sound. `soundfonts` are names of files without their suffix. `longest` in seconds.
+    KeyError for an unknown instrument, ValueError where there is none to play.
+    """
+
+    instruments: tuple[str, ...]
+    sample_rate: int = 22050
+    soundfonts: tuple[str, ...] = ("FluidR3_GM", "MuseScore_General_Lite", "TimGM6mb")
+    notes: int = 1
+    tones: int = 1
+    foreign: int = 1
+    longest: float = 30.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        names = tuple(find_instrument(name).name for name in self.instruments)
+        if not names:
+            raise ValueError("no instruments are given; name one for each voice.")
+        if self.foreign and not self.soundfonts:
+            raise ValueError("foreign takes need a soundfont; name one, or set foreign to 0.")
+        object.__setattr__(self, "instruments", names)
+
+
+def takes(
+    score: Score,
+    config: TakesConfig,
+    notes_root: Path | None,
+    rng: np.random.Generator | None = None,
+) -> Iterator[Recorded]:
+    """All takes of a score, in one tempo; by default a function of its title and the seed.
+
+    notes_root: the folder of recorded notes, None to do without. A voice that none of them, or no
+    foreign instrument, can play has no such take.
+    ValueError where a soundfont is missing.
+    """
+    rng = rng or _generator(config, score.title)
+    tempo = Performance.draw(rng, len(score.parts)).tempo
+    for kind, soundfont in _ways(config, notes_root):
+        performance = replace(Performance.draw(rng, len(score.parts)), tempo=tempo)
+        for voice, part in enumerate(performance.apply(score).parts):
+            home = part.instrument
+            part = _shorten(part, config.longest)
+            if kind == "foreign":
+                strangers = _strangers(part)
+                if not strangers:
+                    continue
+                part = replace(part, instrument=strangers[rng.integers(len(strangers))])
+                soundfont = config.soundfonts[rng.integers(len(config.soundfonts))]
+            renderer = _renderer(kind, soundfont, rng, notes_root)
+            if kind != "notes" or _within_notes(part, notes_root):
+                yield Recorded(home, kind, voice, renderer.render(part, config.sample_rate))
+
+
+def chorale_takes(name: str, config: TakesConfig, notes_root: Path | None) -> Iterator[Recorded]:
+    """All takes of one chorale, moved by a third at most; a function of the name and the seed.
+
+    ValueError where the config has not four instruments.
+    """
+    rng = _generator(config, name)
+    score = transpose(corpus_score(name, config.instruments), int(rng.integers(-4, 4)))
+    yield from takes(score, config, notes_root, rng)
+
+
+def solo_takes(instrument: str, root: Path, sample_rate: int) -> Iterator[Recorded]:
+    """Recorded solo passages of one instrument under `root`; see `corpora.solos`."""
+    for path in solos(root).get(instrument, []):
+        stem, _ = load(path, sample_rate=sample_rate, channels=1)
+        yield Recorded(instrument, "solo", None, stem)
+
+
+def real_takes(
+    name: str, tracks: Mapping[str, Track], instruments: Sequence[str]
+) -> Iterator[Recorded]:
+    """The stems of a real recording, (1, samples) each; the voice is the instrument's place."""
+    for voice, instrument in enumerate(instruments):
+        yield Recorded(instrument, "real", voice, tracks[name].stems[instrument])
+
+
+def _generator(config: TakesConfig, name: str) -> np.random.Generator:
+    return np.random.default_rng([config.seed, zlib.crc32(name.encode())])
+
+
+def _ways(config: TakesConfig, notes_root: Path | None) -> Iterator[tuple[str, str]]:
+    """The kind of each take of a voice, and its soundfont where that is settled."""
+    yield from (("soundfont", name) for name in config.soundfonts)
+    yield from [("notes", "")] * (config.notes if notes_root else 0)
+    yield from [("tones", "")] * config.tones
+    yield from [("foreign", "")] * config.foreign
+
+
+def _renderer(
+    kind: str, soundfont: str, rng: np.random.Generator, notes_root: Path | None
+) -> Renderer:
+    if kind == "notes":
+        return RecordedNotes(notes_root, int(rng.integers(2**31)))
+    if kind == "tones":
+        return Tones(Voice.draw(rng))
+    return FluidSynth(find_soundfont(soundfont))
+
+
+def _shorten(part: Part, longest: float) -> Part:
+    return replace(part, notes=tuple(note for note in part.notes if note.onset < longest))
+
+
+def _strangers(part: Part) -> list[str]:
+    """Instruments, other than the part's, that can play all of its notes; keyboards for chords."""
+    keyboard = find_instrument(part.instrument).family == "keyboard"
+    families = ("keyboard",) if keyboard else STRANGERS
+    return [
+        other.name
+        for other in INSTRUMENTS
+        if other.family in families and other.name != part.instrument
+        if all(other.low <= note.pitch <= other.high for note in part.notes)
+    ]
+
+
+def _within_notes(part: Part, notes_root: Path) -> bool:
+    """Whether the instrument was recorded within a whole tone of every note."""
+    if part.instrument not in recorded_instruments(notes_root):
+        return False
+    pitches = [take.pitch for take in load_takes(notes_root, part.instrument)]
+    return all(
+        min(abs(pitch - note.pitch) for pitch in pitches) < WHOLE_TONE for note in part.notes
+    )
