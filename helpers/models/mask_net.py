@@ -11,6 +11,9 @@ from torch import Tensor, nn
 
 HEARD = (1 / 3, 1 / 2, 1, 2, 3, 4, 5, 6)  # a fundamental looks at these multiples of itself
 GIVEN = (1, 2, 3, 4, 5, 6, 7, 8)  # a voice hands its claim to these multiples of its pitch
+REFINED = 5500.0  # Hz: above, partials are too weak to be worth the work
+HINTS = 8  # channels that tell of the voices where phases are looked at
+NORMALISATIONS = ("none", "batch", "group", "layer")
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,9 @@ class MaskNetConfig:
     the sample rate, with half the window and hop, runs at the full rate with the same weights.
     `memory` is the number of frames that the recurrent part hears at once, by default three seconds
     of them: no more than the examples it learns from hold, and an end to how far a moment reaches.
+    `refined` is the number of channels that look at phases (see `Interference`), 0 for none.
+    `normalisation` of the convolutions' outputs is `none`, `batch`, `group` (eight groups) or
+    `layer` (over channels, bins and frames of one example); `dropout` silences whole channels.
     """
 
     sources: tuple[str, ...]
@@ -37,6 +43,16 @@ class MaskNetConfig:
     hidden: int = 384
     layers: int = 2
     memory: int = 64
+    refined: int = 0
+    normalisation: str = "none"
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.normalisation not in NORMALISATIONS:
+            raise ValueError(
+                f"There is no normalisation '{self.normalisation}'; "
+                f"choose {', '.join(NORMALISATIONS)}."
+            )
 
 
 class MaskNet(nn.Module):
@@ -48,7 +64,8 @@ class MaskNet(nn.Module):
     estimation in polyphonic music", ISMIR 2017), decides over time which voice sings there (a
     BLSTM, as in Uhlich et al., ICASSP 2017), and hands that decision back to the partials.
 
-    The masks sum to one in every bin, so the estimates sum to the mixture, and keep its phase.
+    The masks sum to one in every bin, so the estimates sum to the mixture. They are real, so the
+    estimates keep its phase, unless `refined` makes them complex.
     """
 
     Config = MaskNetConfig
@@ -67,9 +84,9 @@ class MaskNet(nn.Module):
         bins, width, voices, hidden = len(analysis), config.width, config.voices, config.hidden
         self.partials = nn.Sequential(
             nn.Conv2d(len(HEARD), width, (5, 3), padding=(2, 1)),
-            nn.GELU(),
+            Activation(width, config),
             nn.Conv2d(width, width, (7, 1), padding=(3, 0)),
-            nn.GELU(),
+            Activation(width, config),
         )
         self.narrow = nn.Conv2d(width, 4, 1)
         self.frame = nn.Sequential(nn.Linear(4 * bins, hidden), nn.LayerNorm(hidden), nn.GELU())
@@ -78,24 +95,37 @@ class MaskNet(nn.Module):
         )
         self.pitches = nn.Linear(2 * hidden, voices * bins)
         self.voices = nn.Sequential(
-            nn.Conv2d(voices + width, width, 3, padding=1), nn.GELU(), nn.Conv2d(width, voices, 1)
+            nn.Conv2d(voices + width, width, 3, padding=1),
+            Activation(width, config),
+            nn.Conv2d(width, voices, 1),
         )
         self.gather = nn.Conv2d(len(GIVEN) * voices + width, width, 1)
         self.refine = nn.Conv2d(width, width, (5, 3), padding=(2, 1))
         self.decide = nn.Conv2d(width, len(self.sources), (3, 1), padding=(1, 0))
+        if config.refined:
+            self.hint = nn.Conv2d(width, HINTS, 1)
+            self.interference = Interference(config)
 
     def forward(self, mixture: Tensor) -> Tensor:
         """mixture (B, C, T) -> estimates (B, S, C, T)."""
         batch, channels, length = mixture.shape
         spectrum = self.stft(mixture.flatten(0, 1))  # (B * C, F, N)
-        masks = self.masks(spectrum.abs())  # (B * C, S, F, N)
+        claims, level = self.claims(spectrum.abs())
+        masks = self.shares(claims, spectrum.shape[1])  # (B * C, S, F, N)
+        if self.config.refined:
+            masks = self.interference(spectrum / level, masks, self.linear(self.hint(claims)))
         estimates = self.istft(spectrum[:, None] * masks, length)  # (B * C, S, T)
         return estimates.unflatten(0, (batch, channels)).transpose(1, 2)
 
     def masks(self, magnitude: Tensor) -> Tensor:
-        """magnitude (B, F, N) -> masks (B, S, F, N) in 0..1, summing to one over S."""
+        """magnitude (B, F, N) -> real masks (B, S, F, N) in 0..1, summing to one over S."""
+        return self.shares(self.claims(magnitude)[0], magnitude.shape[1])
+
+    def claims(self, magnitude: Tensor) -> tuple[Tensor, Tensor]:
+        """magnitude (B, F, N) -> who sings where (B, width, bins, N), and the level (B, 1, N)."""
         heard = magnitude[:, : len(self.synthesis)].transpose(1, 2)  # (B, N, heard)
-        loudness = torch.log((heard @ self.analysis.T) / self.level(heard) + 0.01)
+        level = self.level(heard)
+        loudness = torch.log((heard @ self.analysis.T) / level + 0.01)
         picture = (loudness.transpose(1, 2)[:, None] + 1.5) / 2  # (B, 1, bins, N)
         partials = self.partials(torch.cat([self.shift(picture, k) for k in HEARD], dim=1))
 
@@ -107,11 +137,18 @@ class MaskNet(nn.Module):
 
         claims = [self.shift(voices, 1 / k) for k in GIVEN]
         claims = F.gelu(self.gather(torch.cat([*claims, partials], dim=1)))
-        logits = self.decide(claims + F.gelu(self.refine(claims))).float()  # (B, S, bins, N)
-        logits = torch.einsum("bsin,hi->bshn", logits, self.synthesis)
-        above = magnitude.shape[1] - logits.shape[2]
+        return claims + F.gelu(self.refine(claims)), level.transpose(1, 2)
+
+    def shares(self, claims: Tensor, bins: int) -> Tensor:
+        """claims (B, width, log bins, N) -> masks (B, S, F, N) over all `bins` of the spectrum."""
+        logits = self.linear(self.decide(claims).float())
+        above = bins - logits.shape[2]
         logits = torch.cat([logits, logits[:, :, -1:].expand(-1, -1, above, -1)], dim=2)
         return logits.softmax(dim=1)
+
+    def linear(self, picture: Tensor) -> Tensor:
+        """picture (B, W, bins, N) -> (B, W, heard, N), from log-spaced bins to linear ones."""
+        return torch.einsum("bwin,hi->bwhn", picture, self.synthesis.to(picture.dtype))
 
     def remember(self, frames: Tensor) -> Tensor:
         """frames (B, N, hidden) -> what the recurrent part says of each, (B, N, hidden).
@@ -170,6 +207,69 @@ class MaskNet(nn.Module):
             length=length,
         )
         return waveforms.unflatten(0, spectrum.shape[:2])
+
+
+class Activation(nn.Module):
+    """GELU of the normalised input, then dropout of whole channels, as far as the config says."""
+
+    def __init__(self, width: int, config: MaskNetConfig):
+        super().__init__()
+        self.normalise = {
+            "none": nn.Identity(),
+            "batch": nn.BatchNorm2d(width),
+            "group": nn.GroupNorm(math.gcd(8, width), width),
+            "layer": nn.GroupNorm(1, width),
+        }[config.normalisation]
+        self.drop = nn.Dropout2d(config.dropout)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.drop(F.gelu(self.normalise(features)))
+
+
+class Interference(nn.Module):
+    """Makes real masks complex, for bins that the partials of two voices share.
+
+    Two partials in a bin beat: its level and phase swing with their difference. Convolutions see
+    levels, masks, and how phases move from frame to frame (beyond the advance of the bin's centre)
+    and from bin to bin; no absolute phase matters. What they add sums to zero over the sources.
+
+    Williamson et al., "Complex ratio masking for monaural speech separation", TASLP 2016.
+    """
+
+    def __init__(self, config: MaskNetConfig):
+        super().__init__()
+        sources, width = len(config.sources), config.refined
+        self.bins = int(REFINED * config.window / config.sample_rate)
+        turns = torch.arange(self.bins) * config.hop % config.window / config.window
+        advance = torch.polar(torch.ones(self.bins), -2 * math.pi * turns)[:, None]
+        self.register_buffer("advance", advance, persistent=False)
+        self.look = nn.Conv2d(6 + sources + HINTS, width, (5, 3), padding=(2, 1))
+        self.reach = nn.ModuleList(
+            nn.Conv2d(width, width, 3, padding=(1, frames), dilation=(1, frames))
+            for frames in (1, 2, 4)
+        )
+        self.change = nn.Conv2d(width, 3 * sources, 1)
+        nn.init.zeros_(self.change.weight)
+        nn.init.zeros_(self.change.bias)
+
+    def forward(self, spectrum: Tensor, masks: Tensor, hints: Tensor) -> Tensor:
+        """spectrum (B, F, N), masks (B, S, F, N), hints (B, HINTS, heard, N) -> complex masks."""
+        heard, shares = spectrum[:, : self.bins], masks[:, :, : self.bins]
+        loudness = torch.log(heard.abs() + 1e-3)
+        phase = heard / (heard.abs() + 1e-9)
+        onward = F.pad(phase[:, :, 1:] * phase[:, :, :-1].conj() * self.advance, (1, 0))
+        upward = F.pad(phase[:, 1:] * phase[:, :-1].conj(), (0, 0, 0, 1))
+        rise = F.pad(loudness[:, :, 1:] - loudness[:, :, :-1], (1, 0))
+        seen = [loudness, rise, onward.real, onward.imag, upward.real, upward.imag]
+        shares = torch.log(shares + 1e-3)
+        seen = torch.cat([torch.stack(seen, dim=1), shares, hints[:, :, : self.bins]], dim=1)
+        features = F.relu(self.look(seen))
+        for layer in self.reach:
+            features = features + F.relu(layer(features))
+        change = self.change(features).float().unflatten(1, (3, -1))  # (B, 3, S, bins, N)
+        change = change - change.mean(2, keepdim=True)
+        refined = (shares + change[:, 0]).softmax(1) + torch.complex(change[:, 1], change[:, 2])
+        return torch.cat([refined, masks[:, :, self.bins :].to(refined.dtype)], dim=2)
 
 
 def log_frequency(config: MaskNetConfig) -> tuple[Tensor, Tensor]:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from helpers.evaluation.separation import separate
-from helpers.models.mask_net import MaskNet, MaskNetConfig, log_frequency
+from helpers.models.mask_net import HINTS, NORMALISATIONS, MaskNet, MaskNetConfig, log_frequency
 from helpers.training.checkpoints import available_models, load_model
 from helpers.training.losses import negative_snr, si_sdr
 
@@ -20,6 +20,12 @@ def small(**settings) -> MaskNet:
     return MaskNet(MaskNetConfig(SOURCES, **numbers)).eval()
 
 
+def disturbed(net: MaskNet) -> MaskNet:
+    """The network with random weights where it begins with zeros."""
+    torch.nn.init.normal_(net.interference.change.weight, std=0.1)
+    return net
+
+
 @pytest.mark.parametrize("samples", [1, 100, 4096, 30_001])
 @torch.no_grad()
 def test_estimates_sum_to_a_mixture_of_any_length(samples):
@@ -27,6 +33,62 @@ def test_estimates_sum_to_a_mixture_of_any_length(samples):
     estimates = small()(mixture)
     assert estimates.shape == (2, 2, 1, samples)
     torch.testing.assert_close(estimates.sum(1), mixture, atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
+def test_complex_masks_sum_to_one():
+    net = disturbed(small(refined=8))
+    mixture = 0.1 * torch.randn(2, 1, 30_001, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(net(mixture).sum(1), mixture, atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
+def test_a_network_that_looks_at_phases_begins_like_one_that_does_not():
+    plain, refined = small(), small(refined=8)
+    refined.load_state_dict(plain.state_dict(), strict=False)
+    mixture = 0.1 * torch.randn(1, 1, 30_001, generator=torch.Generator().manual_seed(1))
+    assert si_sdr(refined(mixture), plain(mixture)).min() > 40
+
+
+@torch.no_grad()
+def test_only_changes_of_phase_matter():
+    net = disturbed(small(refined=8))
+    torch.manual_seed(1)
+    spectrum = torch.randn(1, 2049, 20, dtype=torch.complex64)
+    masks = torch.rand(1, 2, 2049, 20).softmax(1)
+    hints = torch.randn(1, HINTS, 2049, 20)
+    turned = spectrum * torch.polar(torch.tensor(1.0), torch.tensor(2.0))
+    one, other = (net.interference(each, masks, hints) for each in (spectrum, turned))
+    torch.testing.assert_close(one, other, atol=1e-4, rtol=0)
+
+
+def test_phases_part_two_partials_that_share_a_bin():
+    """Two steady tones 2 Hz apart, one of them twice as loud: a real mask cannot tell them."""
+    time = torch.arange(2 * 22_050) / 22_050
+    beat = [torch.sin(2 * torch.pi * 440.0 * time), 0.5 * torch.sin(2 * torch.pi * 442.0 * time)]
+    stems = 0.1 * torch.stack(beat)[None, :, None]  # (1, 2, 1, T)
+    scores = {}
+    for refined in (0, 8):
+        net = small(refined=refined).train()
+        optimizer = torch.optim.Adam(net.parameters(), 1e-2)
+        for _ in range(60):
+            optimizer.zero_grad()
+            negative_snr(net(stems.sum(1)), stems).backward()
+            optimizer.step()
+        scores[refined] = si_sdr(net(stems.sum(1)), stems).mean().item()
+    assert scores[8] > scores[0] + 3
+
+
+@pytest.mark.parametrize("normalisation", NORMALISATIONS)
+def test_every_normalisation_keeps_the_contract(normalisation):
+    net = small(normalisation=normalisation, dropout=0.2).train()
+    mixture = 0.1 * torch.randn(2, 1, 10_000)
+    torch.testing.assert_close(net(mixture).sum(1), mixture, atol=1e-5, rtol=0)
+
+
+def test_an_unknown_normalisation_is_refused_by_name():
+    with pytest.raises(ValueError, match="no normalisation 'weight'; choose none, batch"):
+        small(normalisation="weight")
 
 
 @torch.no_grad()
