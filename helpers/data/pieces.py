@@ -1,4 +1,4 @@
-"""Where the scores of the training data come from: random pieces, without end and without rights.
+"""Where the scores of the training data come from: the corpus, and random pieces without end.
 
 A random piece takes its notes from one key and one beat, so that its parts meet in octaves, fifths
 and common onsets, as the parts of music do, and are hard to tell apart where music is hard.
@@ -6,20 +6,23 @@ and common onsets, as the parts of music do, and are hard to tell apart where mu
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from helpers.sound.instruments import Instrument, instrument
+from helpers.data.arrangements import arrangement, comfort, excerpts
+from helpers.sound.instruments import instrument
 from helpers.sound.scores import Note, Part, Score
+
+__all__ = ["Style", "arrangement", "excerpts", "piece_score", "random_piece"]
 
 SCALES = ((0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 11))  # major, harmonic minor
 LEAPS = (-4, -3, -2, -1, -1, -1, 0, 1, 1, 1, 2, 3, 4)  # steps of the scale to the next note
 LENGTHS = (0.5, 0.5, 0.5, 1.0, 1.0, 1.5, 2.0)  # of a note in beats: an eighth to a half
 STRETCH = (2, 4, 5, 7)  # steps to the second note of one hand: third, fifth, sixth, octave
 HANDS = ((36, 58), (60, 88))  # MIDI pitch, left and right
-COMFORT = 0.7  # how much of its range, from its lowest note, an instrument plays at ease
 SHORTEST = 0.1  # seconds
 
 
@@ -77,9 +80,22 @@ def random_piece(
     return Score(f"random-{number:05d}", tuple(parts))
 
 
-def comfort(row: Instrument) -> tuple[int, int]:
-    """The range that an instrument plays at ease, MIDI pitch; its highest notes are left out."""
-    return row.low, row.low + round(COMFORT * (row.high - row.low))
+def piece_score(
+    name: str, instruments: Sequence[str], seed: int = 0, seconds: float = 5.0
+) -> Score:
+    """The score called `random-00012`, `haydn/opus74no1/movement1` or, an excerpt,
+    `haydn/opus74no1/movement1@0030-0045` (in seconds; without an end, to the end of the work).
+
+    seed and seconds are those of a random piece. KeyError and ValueError as in `arrangement`.
+    """
+    if number := re.fullmatch(r"random-(\d+)", name):
+        return random_piece(int(number[1]), instruments, seed, seconds)
+    excerpt = re.fullmatch(r"(.+)@(\d+(?:\.\d+)?)(?:-(\d+(?:\.\d+)?))?", name)
+    if not excerpt:
+        return arrangement(name, instruments)
+    work, start, end = excerpt.groups()
+    length = float(end) - float(start) if end else None
+    return arrangement(work, instruments, float(start), length)
 
 
 def _line(

@@ -1,25 +1,52 @@
-"""Which chorales train, validate and test: by hymn, so that no melody stands on two sides.
+"""Which works train, validate and test: no melody stands on two sides, and Bach10 on none.
 
-VALIDATION and TEST hold chorales whose title and melody (the first eight intervals of the
-soprano, repeated notes counted once) occur nowhere else in the corpus, 30 to 90 seconds long at
-72 quarter notes a minute, drawn once. The chorales of Bach10 are in no split.
+The table `splits.csv` beside this file lists every work; `scripts/splits.py` writes it and tells
+how the works that are held out were chosen.
 """
 
 from __future__ import annotations
 
-from helpers.sound.corpus import chorale_names
+import csv
+import difflib
+from functools import lru_cache
+from pathlib import Path
 
-VALIDATION = (
-    "bwv140.7", "bwv259", "bwv300", "bwv315", "bwv321", "bwv322",
-    "bwv368", "bwv383", "bwv408", "bwv410", "bwv413", "bwv67.7",
-)  # fmt: skip
-TEST = (
-    "bwv122.6", "bwv133.6", "bwv187.7", "bwv263", "bwv317", "bwv325",
-    "bwv337", "bwv366", "bwv391", "bwv409", "bwv423", "bwv435",
-)  # fmt: skip
+KINDS = ("chorale", "quartet", "piano")
+SPLITS = ("training", "validation", "test")
+
+
+def names(kind: str, split: str) -> list[str]:
+    """The works of one kind (`chorale`, `quartet`, `piano`) that train, validate or test.
+
+    ValueError for a kind or split that there is not.
+    """
+    for given, known in ((kind, KINDS), (split, SPLITS)):
+        if given not in known:
+            raise ValueError(f"There is no '{given}' among the works; choose {', '.join(known)}.")
+    return [work for work, row in _table().items() if row == (kind, split)]
+
+
+def kind_of(work: str) -> str:
+    """`chorale`, `quartet` or `piano`; KeyError with the nearest names for an unlisted work."""
+    if work not in _table():
+        near = difflib.get_close_matches(work, _table(), n=3, cutoff=0.4)
+        hint = f"the nearest are: {', '.join(near)}." if near else "see helpers/data/splits.csv."
+        raise KeyError(f"No split has a work '{work}'; {hint}")
+    return _table()[work][0]
 
 
 def training_names() -> list[str]:
-    """All chorales of `chorale_names` that neither validate nor test."""
-    held_out = {*VALIDATION, *TEST}
-    return [name for name in chorale_names() if name not in held_out]
+    """All chorales that neither validate nor test."""
+    return names("chorale", "training")
+
+
+@lru_cache(maxsize=1)
+def _table() -> dict[str, tuple[str, str]]:
+    """Kind and split of each work."""
+    with open(Path(__file__).with_name("splits.csv"), newline="", encoding="utf-8") as file:
+        return {row["work"]: (row["kind"], row["split"]) for row in csv.DictReader(file)}
+
+
+#: The chorales that are held out.
+VALIDATION = tuple(names("chorale", "validation"))
+TEST = tuple(names("chorale", "test"))

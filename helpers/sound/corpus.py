@@ -89,6 +89,19 @@ def work(name: str) -> list[dict]:
     return _cached(name, lambda: parse(_find(name)))
 
 
+def works() -> dict[str, Path]:
+    """The files of the corpus by name; one of Bach's is called `bach/bwv269` and `bwv269`."""
+    from music21 import corpus
+
+    known: dict[str, Path] = {}
+    for path in sorted(corpus.getCorePaths()):  # .mxl wins over .krn
+        inside = Path(str(path).split(f"corpus{os.sep}", 1)[-1]).with_suffix("")
+        known[inside.as_posix()] = path
+        if inside.parts[0] == "bach":
+            known[inside.name] = path
+    return known
+
+
 def parse(path: Path | str) -> list[dict]:
     """The parts of a score file that music21 reads, as `work` gives them."""
     from music21 import converter
@@ -131,14 +144,7 @@ def _parse_chorales() -> dict[str, list[dict]]:
 
 
 def _find(name: str) -> Path:
-    from music21 import corpus
-
-    known: dict[str, Path] = {}
-    for path in sorted(corpus.getCorePaths()):
-        inside = Path(str(path).split(f"corpus{os.sep}", 1)[-1]).with_suffix("")
-        known[inside.as_posix()] = path
-        if inside.parts[0] == "bach":
-            known[inside.name] = path
+    known = works()
     if name not in known:
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
         raise KeyError(f"music21's corpus has no '{name}'; the nearest are: {', '.join(near)}.")

@@ -1,4 +1,4 @@
-"""Random pieces are music of one key and beat, within the reach of their players."""
+"""Random pieces are music of one key and beat, in reach of their players; names find scores."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from helpers.data.pieces import Style, comfort, random_piece
+from helpers.data.arrangements import arrangement, comfort
+from helpers.data.pieces import Style, excerpts, piece_score, random_piece
 from helpers.sound.instruments import INSTRUMENTS, instrument
 
 TRIO = ("violin", "cello", "piano")
@@ -94,3 +95,27 @@ def test_an_unknown_instrument_is_refused():
 
 def test_a_violin_is_at_ease_from_its_open_g_to_the_third_f_above():
     assert comfort(instrument("violin")) == (55, 89)
+
+
+def test_a_score_is_found_by_the_name_of_a_random_piece():
+    assert piece_score("random-00012", TRIO, seed=3) == random_piece(12, TRIO, seed=3)
+    assert piece_score("random-00012", TRIO, seconds=9.0) == random_piece(12, TRIO, seconds=9.0)
+    assert piece_score(random_piece(123456, TRIO).title, TRIO) == random_piece(123456, TRIO)
+
+
+def test_a_score_is_found_by_the_name_of_a_work_or_an_excerpt():
+    assert piece_score("bwv269", TRIO) == arrangement("bwv269", TRIO)
+    assert piece_score("bwv269@0030", TRIO) == arrangement("bwv269", TRIO, start=30.0)
+    assert piece_score("bwv269@0012.5-0020", TRIO) == arrangement("bwv269", TRIO, 12.5, 7.5)
+
+
+def test_every_excerpt_is_called_what_piece_score_calls_it():
+    for name in excerpts("bwv269", 12.5):
+        score = piece_score(name, TRIO)
+        assert score.title == name
+        assert score.seconds <= 12.5
+
+
+def test_a_name_that_is_nothing_is_refused():
+    with pytest.raises(KeyError, match="No split has a work 'random-x'"):
+        piece_score("random-x", TRIO)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
+import splits as script
 
-from helpers.data.splits import TEST, VALIDATION, training_names
+from helpers.data import splits as table
+from helpers.data.splits import KINDS, SPLITS, TEST, VALIDATION, kind_of, names, training_names
 from helpers.sound import corpus
 from helpers.sound.scores import corpus_score
 
@@ -31,6 +34,11 @@ def melody(name: str, length: int) -> tuple[int, ...]:
     return tuple(steps[steps != 0][:length])
 
 
+def opus(work: str) -> str:
+    """`mozart/k80/movement1` is of `mozart/k80`."""
+    return "/".join(work.split("/")[:2])
+
+
 def titles(name: str) -> set[str]:
     """The hymns of a chorale, their letters only."""
     listed = corpus._titles().get(name, [])
@@ -38,9 +46,58 @@ def titles(name: str) -> set[str]:
 
 
 def test_every_chorale_is_in_exactly_one_split(splits):
-    names = [name for split in splits.values() for name in split]
-    assert len(names) == len(set(names)) == 312
-    assert set(names) == set(corpus.chorale_names())
+    chorales = [name for split in splits.values() for name in split]
+    assert len(chorales) == len(set(chorales)) == 312
+    assert set(chorales) == set(corpus.chorale_names())
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_chorales_of_the_table_are_those_of_the_splits(splits, split):
+    assert names("chorale", split) == splits[split]
+
+
+def test_the_table_is_what_its_script_writes(tmp_path):
+    script.write(tmp_path / "splits.csv")
+    beside = Path(table.__file__).with_name("splits.csv")
+    assert (tmp_path / "splits.csv").read_text() == beside.read_text()
+
+
+def test_every_work_is_listed_once_and_is_in_the_corpus():
+    works = [work for kind in KINDS for split in SPLITS for work in names(kind, split)]
+    assert len(works) == len(set(works)) == 371
+    assert set(works) <= set(corpus.works())
+
+
+def test_all_movements_of_a_quartet_are_in_one_split():
+    quartets = [{opus(work) for work in names("quartet", split)} for split in SPLITS]
+    assert [len(each) for each in quartets] == [13, 2, 2]
+    assert len(set().union(*quartets)) == 17
+
+
+def test_quartets_and_piano_music_train_validate_and_test():
+    assert "mozart/k80/movement1" in names("quartet", "training")
+    assert "mozart/k156/movement1" in names("quartet", "validation")
+    assert "haydn/opus74no1/movement1" in names("quartet", "test")
+    assert names("piano", "validation") == ["cpebach/h186"]
+    assert names("piano", "test") == ["chopin/mazurka06-2", "mozart/k545/movement1_exposition"]
+    assert len(names("piano", "training")) == 5
+
+
+def test_a_work_tells_its_kind():
+    assert kind_of("bwv269") == "chorale"
+    assert kind_of("mozart/k80/movement1") == "quartet"
+    assert kind_of("joplin/maple_leaf_rag") == "piano"
+
+
+def test_an_unlisted_work_is_refused_with_the_nearest():
+    with pytest.raises(KeyError, match="'mozart/k81/movement1'; the nearest are: mozart/k80"):
+        kind_of("mozart/k81/movement1")
+
+
+@pytest.mark.parametrize("asked", [("sonata", "test"), ("piano", "dev")])
+def test_a_kind_or_split_that_there_is_not_is_refused(asked):
+    with pytest.raises(ValueError, match="'sonata'.*chorale, quartet|'dev'.*training, validation"):
+        names(*asked)
 
 
 @pytest.mark.parametrize("split", ["training", "validation", "test"])
