@@ -7,13 +7,12 @@ and `training` hold the fields of the dataclasses of those names.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import importlib
 import json
 import sys
 import typing
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import MISSING, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -23,13 +22,10 @@ from lightning.fabric import Fabric
 from torch import nn
 
 from helpers import runtime
-from helpers.data.corpora import solos as recorded_solos
+from helpers.banks import SCORES, RecipeError, stem_bank
 from helpers.data.datasets import MixtureDataset
 from helpers.data.mixing import Mixer, MixingConfig
-from helpers.data.renderings import TakesConfig, chorale_takes, real_takes, solo_takes
-from helpers.data.splits import VALIDATION, training_names
-from helpers.data.stem_bank import Recorded, StemBank, build_bank
-from helpers.sound.fluidsynth import find_soundfont
+from helpers.data.renderings import TakesConfig
 from helpers.sound.track import Track
 from helpers.training.checkpoints import load_model, save_model
 from helpers.training.losses import negative_snr
@@ -54,17 +50,13 @@ KINDS = {
 }
 
 
-class RecipeError(ValueError):
-    """One sentence: the recipe, what is wrong with it, and what would be right."""
-
-
 @dataclass(frozen=True)
 class Recipe:
     """One training, as its file says it.
 
     architecture: module and class under `helpers.models`, such as `mask_net.MaskNet`.
     segment_seconds: the length of an example. validation: how many examples validate.
-    pieces: how many chorales train, all where it is 0.
+    scores: of SCORES. pieces: how many of each train, all where it is 0.
     start: the checkpoint whose weights the training starts from; random ones where it is empty.
     notes, solos: whether recorded notes and solos under `DIVISI_DATA` are used.
     shipped: entries of the model's configuration that differ in the checkpoint, such as the rate.
@@ -83,6 +75,11 @@ class Recipe:
     start: str = ""
     notes: bool = True
     solos: bool = True
+    scores: tuple[str, ...] = ("chorales",)
+
+    def __post_init__(self) -> None:
+        if strange := sorted(set(self.scores) - set(SCORES)):
+            raise ValueError(f"there are no scores '{strange[0]}'; choose {', '.join(SCORES)}.")
 
 
 def read_recipe(path: str | Path) -> Recipe:
@@ -97,7 +94,7 @@ def read_recipe(path: str | Path) -> Recipe:
     tables = {"takes": TakesConfig, "mixing": MixingConfig, "training": TrainingConfig}
     built = {name: _fill(kind, said.pop(name, {}), path, name) for name, kind in tables.items()}
     recipe = _fill(Recipe, {**said, **built}, path, "the recipe")
-    if (count := len(recipe.takes.instruments)) != VOICES:
+    if "chorales" in recipe.scores and (count := len(recipe.takes.instruments)) != VOICES:
         raise RecipeError(f"{path}: {count} instruments are given; a chorale has four voices.")
     _architecture(recipe, path)
     return recipe
@@ -126,9 +123,8 @@ def mixtures(
             "the model will know rendered sound only.",
             stacklevel=2,
         )
-    names = training_names()[: recipe.pieces or None]
-    training = stem_bank(recipe, names, recipe.solos, recordings)
-    validation = stem_bank(recipe, list(VALIDATION), solos=False)
+    training = stem_bank(recipe, "training", recordings)
+    validation = stem_bank(recipe, "validation")
     coherent = dataclasses.replace(recipe.mixing, coherent=1.0, recorded=0.0, absent=0.0)
     mix = partial(Mixer, sources=recipe.takes.instruments, seconds=recipe.segment_seconds)
     seed = recipe.training.seed
@@ -138,60 +134,33 @@ def mixtures(
     )
 
 
-def stem_bank(
-    recipe: Recipe, pieces: list[str], solos: bool, recordings: Sequence[Track] = ()
-) -> StemBank:
-    """Takes of `pieces`, recorded solos and real recordings, made once and kept in the cache."""
-    takes, root = recipe.takes, runtime.data_root()
-    try:
-        [find_soundfont(name) for name in takes.soundfonts]
-    except ValueError as error:
-        raise RecipeError(f"{recipe.name}: {error}") from error
-    notes = root / "philharmonia_notes" if root and recipe.notes else None
-    said = json.dumps([dataclasses.asdict(takes), notes is not None], sort_keys=True)
-    folder = runtime.cache_root() / "banks" / hashlib.sha256(said.encode()).hexdigest()[:16]
-    shelves: dict[str, tuple[list[str], Callable[[str], Iterable[Recorded]]]] = {
-        "chorales": (pieces, partial(chorale_takes, config=takes, notes_root=notes)),
-    }
-    if root and solos:
-        players = [name for name in takes.instruments if name in recorded_solos(root)]
-        shelves["solos"] = players, partial(solo_takes, root=root, sample_rate=takes.sample_rate)
-    if recordings:
-        tracks = {track.name: track for track in recordings}
-        play = partial(real_takes, tracks=tracks, instruments=takes.instruments)
-        shelves["recordings"] = list(tracks), play
-    shelves = {shelf: content for shelf, content in shelves.items() if content[0]}
-    for shelf, (names, perform) in shelves.items():
-        build_bank(folder / shelf, names, perform, takes.sample_rate)
-    wanted = [name for names, _ in shelves.values() for name in names]
-    return StemBank(*(folder / shelf for shelf in shelves), pieces=wanted)
-
-
 def train(
-    path: str | Path,
+    recipe: Recipe | str | Path,
     folder: Path | None = None,
     fabric: Fabric | None = None,
     recordings: Sequence[Track] = (),
+    progress: bool = True,
 ) -> Path:
-    """Train what a recipe describes, or go on with it; returns the weights' path.
+    """Train what a recipe (or its file) describes, or go on with it; returns the weights' path.
 
     folder: of the run, `runs/NAME` by default; the checkpoint lies there beside the log.
     recordings: see `mixtures`.
     Raises KeyboardInterrupt after Ctrl-C, when the state to go on from has been saved.
     """
-    recipe = read_recipe(path)
+    command = "helpers.recipes.train" if isinstance(recipe, Recipe) else f"divisi train {recipe}"
+    recipe = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
     folder = folder or runtime.repository_root() / "runs" / recipe.name
     model = build_model(recipe)
     training, validation = mixtures(recipe, recordings)
     history = fit(
         model, negative_snr, training, validation,
-        config=recipe.training, folder=folder, fabric=fabric,
+        config=recipe.training, folder=folder, fabric=fabric, progress=progress,
     )  # fmt: skip
     if not history.finished:
         raise KeyboardInterrupt
     best = history.best or history.rows[-1]
     provenance = {
-        "command": f"divisi train {path}",
+        "command": command,
         "recordings": [track.name for track in recordings],
         "recipe": json.loads(json.dumps(dataclasses.asdict(recipe))),
         "commit": runtime.commit(),

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import platform
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from helpers.data.corpora import solos
-from helpers.data.stem_bank import Recorded
+from helpers.data.pieces import piece_score
+from helpers.data.stem_bank import Recorded, file_sha256
 from helpers.sound.audio import load
-from helpers.sound.fluidsynth import FluidSynth, find_soundfont
+from helpers.sound.fluidsynth import FluidSynth, find_soundfont, fluidsynth_version
 from helpers.sound.instruments import INSTRUMENTS
 from helpers.sound.instruments import instrument as find_instrument
 from helpers.sound.notes import WHOLE_TONE, RecordedNotes
@@ -22,6 +26,7 @@ from helpers.sound.takes import load_takes, recorded_instruments
 from helpers.sound.tones import Tones, Voice
 from helpers.sound.track import Track
 
+LIBRARIES = ("pyfluidsynth", "music21", "numpy", "soxr")  # that have a say in the samples
 STRANGERS = ("strings", "woodwind", "brass", "keyboard", "voice")
 
 
@@ -82,7 +87,7 @@ def takes(
                 soundfont = config.soundfonts[rng.integers(len(config.soundfonts))]
             renderer = _renderer(kind, soundfont, rng, notes_root)
             if kind != "notes" or _within_notes(part, notes_root):
-                yield Recorded(home, kind, voice, renderer.render(part, config.sample_rate))
+                yield Recorded(home, kind, voice, renderer.render(part, config.sample_rate), score)
 
 
 def chorale_takes(name: str, config: TakesConfig, notes_root: Path | None) -> Iterator[Recorded]:
@@ -93,6 +98,36 @@ def chorale_takes(name: str, config: TakesConfig, notes_root: Path | None) -> It
     rng = _generator(config, name)
     score = transpose(corpus_score(name, config.instruments), int(rng.integers(-4, 4)))
     yield from takes(score, config, notes_root, rng)
+
+
+def piece_takes(name: str, config: TakesConfig, notes_root: Path | None) -> Iterator[Recorded]:
+    """All takes of `random-00012`, or of an excerpt of a work, moved by a third at most.
+
+    name: as `pieces.piece_score` takes it, with its errors.
+    """
+    rng = _generator(config, name)
+    score = piece_score(name, config.instruments, config.seed)
+    steps = 0 if name.startswith("random-") else int(rng.integers(-4, 4))
+    yield from takes(transpose(score, steps), config, notes_root, rng)
+
+
+def manifest(config: TakesConfig, notes_root: Path | None) -> dict[str, Any]:
+    """All that the samples of takes depend on: config, sha256 of what plays, versions.
+
+    ValueError where a soundfont or the index of the recorded notes is missing.
+    """
+    if notes_root:
+        recorded_instruments(notes_root)
+    return {
+        "takes": asdict(config),
+        "notes": file_sha256(notes_root / "index.csv") if notes_root else None,
+        "soundfonts": {name: file_sha256(find_soundfont(name)) for name in config.soundfonts},
+        "versions": {
+            "python": platform.python_version(),
+            **({"fluidsynth": fluidsynth_version()} if config.soundfonts else {}),
+            **{library: metadata.version(library) for library in LIBRARIES},
+        },
+    }
 
 
 def solo_takes(instrument: str, root: Path, sample_rate: int) -> Iterator[Recorded]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 KINDS = ("chorale", "quartet", "piano")
 SPLITS = ("training", "validation", "test")
+RANDOM = {"training": range(2800), "validation": range(2800, 2900), "test": range(2900, 3000)}
 
 
 def names(kind: str, split: str) -> list[str]:
@@ -24,6 +25,11 @@ def names(kind: str, split: str) -> list[str]:
         if given not in known:
             raise ValueError(f"There is no '{given}' among the works; choose {', '.join(known)}.")
     return [work for work, row in _table().items() if row == (kind, split)]
+
+
+def random_names(split: str) -> list[str]:
+    """The random pieces (see `pieces.random_piece`) that train, validate or test: 3,000 in all."""
+    return [f"random-{number:05d}" for number in RANDOM[split]]
 
 
 def kind_of(work: str) -> str:

@@ -50,7 +50,6 @@ def recipe(tmp_path, monkeypatch):
     if "TimGM6mb" not in {font.stem for font in find_soundfonts()}:
         pytest.skip("there is no soundfont: apt-get install timgm6mb-soundfont")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("helpers.recipes.VALIDATION", splits.VALIDATION[:1])
 
     def write(steps):
         (tmp_path / "toy.toml").write_text(RECIPE.replace("STEPS", str(steps)))

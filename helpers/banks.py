@@ -1,0 +1,97 @@
+"""The stem banks that recipes ask for: which pieces, who plays them, where they are kept."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from joblib import Parallel, delayed
+
+from helpers import runtime
+from helpers.data import splits
+from helpers.data.arrangements import excerpts
+from helpers.data.corpora import solos
+from helpers.data.renderings import (
+    TakesConfig,
+    chorale_takes,
+    manifest,
+    piece_takes,
+    real_takes,
+    solo_takes,
+)
+from helpers.data.stem_bank import Recorded, StemBank, build_bank
+from helpers.sound.instruments import instrument
+from helpers.sound.track import Track
+
+if TYPE_CHECKING:
+    from helpers.recipes import Recipe
+
+#: Where scores come from: chorales whole, a voice for each of four instruments; random pieces; and
+#: excerpts of chorales, quartets and piano music, arranged for the instruments of the recipe.
+SCORES = ("chorales", "random", "works")
+
+Shelf = tuple[list[str], Callable[[str], Iterable[Recorded]]]  # pieces, and how each is played
+
+
+class RecipeError(ValueError):
+    """One sentence: the recipe, what is wrong with it, and what would be right."""
+
+
+def stem_bank(recipe: Recipe, split: str, recordings: Sequence[Track] = ()) -> StemBank:
+    """The takes of a split, made once and kept in the cache: `training` or `validation`.
+
+    Recorded solos train only. recordings: real tracks that train too, at the recipe's sample rate.
+    RecipeError where a soundfont is missing.
+    """
+    takes, root = recipe.takes, runtime.data_root()
+    notes = root / "philharmonia_notes" if root and recipe.notes else None
+    try:
+        made = manifest(takes, notes)
+    except ValueError as error:
+        raise RecipeError(f"{recipe.name}: {error}") from error
+    said = json.dumps(made, sort_keys=True)
+    folder = runtime.cache_root() / "banks" / hashlib.sha256(said.encode()).hexdigest()[:16]
+    shelves = _scores(recipe, split, notes)
+    if root and recipe.solos and split == "training":
+        players = [name for name in takes.instruments if name in solos(root)]
+        shelves["solos"] = players, partial(solo_takes, root=root, sample_rate=takes.sample_rate)
+    if recordings:
+        tracks = {track.name: track for track in recordings}
+        play = partial(real_takes, tracks=tracks, instruments=takes.instruments)
+        shelves["recordings"] = list(tracks), play
+    shelves = {shelf: content for shelf, content in shelves.items() if content[0]}
+    for shelf, (names, perform) in shelves.items():
+        build_bank(folder / shelf, names, perform, takes.sample_rate, manifest=made)
+    wanted = [name for names, _ in shelves.values() for name in names]
+    return StemBank(*(folder / shelf for shelf in shelves), pieces=wanted)
+
+
+def _scores(recipe: Recipe, split: str, notes: Path | None) -> dict[str, Shelf]:
+    """The shelves of scores; of each kind the first `recipe.pieces` where that is not 0."""
+    count, takes = recipe.pieces or None, recipe.takes
+    play = partial(piece_takes, config=takes, notes_root=notes)
+    shelves: dict[str, Shelf] = {}
+    if "chorales" in recipe.scores:
+        voices = partial(chorale_takes, config=takes, notes_root=notes)
+        shelves["chorales"] = splits.names("chorale", split)[:count], voices
+    if "random" in recipe.scores:
+        shelves["random"] = splits.random_names(split)[:count], play
+    if "works" in recipe.scores:
+        works = [*splits.names("quartet", split)[:count], *splits.names("chorale", split)[:count]]
+        shelves["works"] = _excerpts(works, takes), play
+        if keyboards := [k for k in takes.instruments if instrument(k).family == "keyboard"]:
+            alone = dataclasses.replace(takes, instruments=tuple(keyboards))
+            pieces = _excerpts(splits.names("piano", split)[:count], alone)
+            shelves["piano"] = pieces, partial(piece_takes, config=alone, notes_root=notes)
+    return shelves
+
+
+def _excerpts(works: Sequence[str], takes: TakesConfig) -> list[str]:
+    """All works cut into excerpts as long as a take may be; parsed over all cores at first."""
+    cut = Parallel(n_jobs=-1)(delayed(excerpts)(work, takes.longest) for work in works)
+    return [excerpt for pieces in cut for excerpt in pieces]
