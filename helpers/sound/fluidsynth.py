@@ -8,6 +8,7 @@ the balance between instruments is the soundfont's own.
 from __future__ import annotations
 
 import ctypes
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -42,6 +43,7 @@ ERROR_AND_WARNING = (1, 2)  # FluidSynth's log levels
 LONGEST_TAIL = 4.0  # seconds after the last note
 TAIL_STEP = 64 * BLOCK  # samples
 SILENCE = 1e-5  # peak, -100 dB full scale
+ALONE = threading.Lock()  # a soundfont counts its users without one of its own
 
 
 def find_soundfonts() -> list[Path]:
@@ -89,8 +91,9 @@ class FluidSynth:
         Events fall on multiples of 64 samples. A fraction of a pitch is a pitch bend, exact to
         0.03 cents. ValueError where the soundfont is missing, broken or lacks the program.
         """
-        font = _open(str(self.soundfont), sample_rate, self.reverb, self.gain)
-        return font.play(part.notes, instrument(part.instrument).program)[None]
+        with ALONE:
+            font = _open(str(self.soundfont), sample_rate, self.reverb, self.gain)
+            return font.play(part.notes, instrument(part.instrument).program)[None]
 
 
 class _Font:
@@ -193,6 +196,11 @@ class _Font:
         left, right = (row.ctypes.data for row in stereo)
         self.write(synth.synth, samples, left, 0, 1, right, 0, 1)
         return stereo.mean(axis=0)
+
+
+def fluidsynth_version() -> str:
+    """Of the C library, such as `2.3.1`."""
+    return _library().cfunc("fluid_version_str", ctypes.c_char_p)().decode()
 
 
 @cache
