@@ -50,6 +50,8 @@ SPELLINGS = (
 # soprano (178.7 is 114.7, 146.8 is 359) and by their words (119.9 and 120.6 belong to 328).
 UNTITLED = ("bwv119.9", "bwv120.6", "bwv146.8", "bwv178.7")
 
+PARSED = 2  # the edition of the stored rows; raise it where `parse` changes what they hold
+
 
 def chorale_names() -> list[str]:
     """Four-part Bach chorales of the corpus, such as `bwv269`, none of them in Bach10.
@@ -106,8 +108,10 @@ def parse(path: Path | str) -> list[dict]:
     """The parts of a score file that music21 reads, as `work` gives them."""
     from music21 import converter
 
+    score = converter.parse(path)
+    _align(list(score.parts))
     parts = []
-    for part in converter.parse(path).parts:
+    for part in score.parts:
         notes = [
             [round(float(note.offset), 4), round(float(note.quarterLength), 4), pitch.midi]
             for note in part.flatten().stripTies().notes
@@ -118,8 +122,29 @@ def parse(path: Path | str) -> list[dict]:
     return parts
 
 
+def _align(parts: list) -> None:
+    """Let the bars of all parts begin together.
+
+    music21 counts a bar as long as its notes are, so that a misprinted one moves all that follows
+    in its part. Here a bar is as long as it is in most parts, or else as its time signature says.
+    """
+    bars = [list(part.getElementsByClass("Measure")) for part in parts]
+    if len({len(each) for each in bars}) != 1:
+        return  # nothing tells which bars belong together
+    starts = [[float(bar.offset) for bar in each] for each in bars]
+    begin = starts[0][0] if bars[0] else 0.0
+    for place, together in enumerate(zip(*bars, strict=True)):
+        for part, bar in zip(parts, together, strict=True):
+            part.setElementOffset(bar, begin)
+        if place + 1 < len(bars[0]):
+            lengths = [round(each[place + 1] - each[place], 4) for each in starts]
+            meant = float(together[0].barDuration.quarterLength)
+            begin += max(set(lengths), key=lambda n: (lengths.count(n), -abs(n - meant), n))
+
+
 def _store(name: str) -> Path:
-    return runtime.cache_root() / "scores" / (re.sub(r"[^\w.-]+", "__", name) + ".json")
+    plain = re.sub(r"[^\w.-]+", "__", name)
+    return runtime.cache_root() / "scores" / f"{plain}-{PARSED}.json"
 
 
 def _cached(name: str, compute):

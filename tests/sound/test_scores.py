@@ -124,6 +124,35 @@ def test_ties_are_merged_rests_kept_and_chords_spread(tmp_path):
     assert parsed == {"name": "Flute", "notes": [[0.0, 3.0, 72], [4.0, 4.0, 76]]}
 
 
+def written(*lengths: str) -> str:
+    """A part in MusicXML: bars in 2/4 of C5 in quarters and eighths, such as `"qq"` and `"qe"`."""
+    notes = {
+        kind: f"<note><pitch><step>C</step><octave>5</octave></pitch><duration>{length}</duration>"
+        f"<type>{name}</type></note>"
+        for kind, length, name in (("q", 2, "quarter"), ("e", 1, "eighth"))
+    }
+    time = "<attributes><divisions>2</divisions><time><beats>2</beats><beat-type>4</beat-type>"
+    bars = (
+        f'<measure number="{number}">{"" if number else time + "</time></attributes>"}'
+        f"{''.join(notes[kind] for kind in bar)}</measure>"
+        for number, bar in enumerate(lengths)
+    )
+    return "".join(bars)
+
+
+def test_bars_begin_together_though_one_part_has_a_misprint(tmp_path):
+    parts = {"P1": written("qq", "qq", "q"), "P2": written("qe", "qqe", "q")}
+    parts["P3"] = parts["P1"]
+    listed = "".join(f'<score-part id="{name}"><part-name/></score-part>' for name in parts)
+    bars = "".join(f'<part id="{name}">{part}</part>' for name, part in parts.items())
+    file = tmp_path / "misprint.musicxml"
+    file.write_text(
+        f"<score-partwise><part-list>{listed}</part-list>{bars}</score-partwise>", encoding="utf-8"
+    )
+    onsets = [[onset for onset, _, _ in part["notes"]] for part in corpus.parse(file)]
+    assert onsets == [[0, 1, 2, 3, 4], [0, 1, 2, 3, 4, 4], [0, 1, 2, 3, 4]]
+
+
 def test_cached_work_is_the_parsed_work(tmp_path, monkeypatch):
     monkeypatch.setenv("DIVISI_CACHE", str(tmp_path))
     parsed = corpus.work("bwv269")
