@@ -7,6 +7,7 @@ of them from clipping.
 
 from __future__ import annotations
 
+import zipfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
@@ -19,6 +20,7 @@ from helpers.evaluation.separation import separate_stream
 from helpers.sound.audio import AtomicWav, AudioError, open_audio
 from helpers.sound.levels import Level, safe_gain
 from helpers.sound.recordings import BLOCK, Recording
+from helpers.training.checkpoints import replaced_atomically
 
 RESIDUAL = "residual"  # what the stems leave of the recording
 
@@ -133,3 +135,15 @@ def write_integer(path: Path, gain: float) -> None:
     ):
         for block in audio.blocks(BLOCK):
             writer.write(block * np.float32(gain))
+
+
+def zip_stems(archive: Path, folder: Path, names: Sequence[str]) -> None:
+    """Move `folder/NAME.wav` into a zip, which appears whole or not at all.
+
+    They are stored as they are: music in 24 bits hardly gets smaller.
+    """
+    with replaced_atomically(archive) as draft, zipfile.ZipFile(draft, "w") as file:
+        for name in names:
+            stem = folder / f"{name}.wav"
+            file.write(stem, f"{archive.stem}/{stem.name}")
+            stem.unlink()

@@ -1,12 +1,7 @@
-"""The player in headless Chromium: press what a listener presses, read the audio graph's gains.
-
-`tap` in these pages is an analyser behind the master: what would reach the loudspeaker.
-"""
+"""The player in headless Chromium: press what a listener presses, read the audio graph's gains."""
 
 from __future__ import annotations
 
-import shutil
-import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -14,49 +9,12 @@ import pytest
 
 from helpers.display.players import StemPlayer
 from helpers.sound.track import Track
+from tests.display.pages import TAP, until
 
 RATE = 44_100
 SECONDS = 20
 STEP = 1 / 32768  # Chromium scales positive samples by 1 / 32767 and negative ones by 1 / 32768
-TAP = """
-const connect = AudioNode.prototype.connect;
-AudioNode.prototype.connect = function (target, ...rest) {
-  if (target instanceof AudioDestinationNode && !(this instanceof AnalyserNode)) {
-    window.tap = new AnalyserNode(this.context, { fftSize: 8192 });
-    connect.call(this, window.tap);
-  }
-  return connect.call(this, target, ...rest);
-};
-window.loudest = () => {
-  const samples = new Float32Array(window.tap.fftSize);
-  window.tap.getFloatTimeDomainData(samples);
-  return Math.max(...samples.map(Math.abs));
-};
-"""
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator:
-    playwright = pytest.importorskip("playwright.sync_api")
-    flags = [
-        "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
-        "--autoplay-policy=no-user-gesture-required",
-    ]  # fmt: skip
-    with playwright.sync_playwright() as engine:
-        chromium = engine.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
-        yield chromium
-        chromium.close()
-
-
-def until(page, expression: str) -> None:
-    """Wait until a JavaScript expression is true; Playwright's own wait needs eval, which the page
-    forbids."""
-    for _ in range(200):
-        if page.evaluate(expression):
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"never true: {expression}")
 
 
 def tone(hertz: float, level: float) -> np.ndarray:

@@ -1,0 +1,205 @@
+"""The widget for the reader's own recording, pressed from Python; in a browser:
+test_own_recording_page.py."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from types import SimpleNamespace
+
+import ipywidgets
+import pytest
+
+from helpers.display import own_recording
+from helpers.display.own_recording import OwnRecording, Panel, uploaded
+
+TEXT = "text.wav: this is not audio that can be read; WAV, AIFF, FLAC, MP3 and OGG can."
+
+
+@pytest.fixture
+def panel(duo, tmp_path) -> Panel:
+    return Panel({"": duo}, tmp_path / "out")
+
+
+@pytest.fixture
+def text(tmp_path):
+    """A text that calls itself audio."""
+    path = tmp_path / "text.wav"
+    path.write_text("I am a text.\n")
+    return path
+
+
+def upload(panel: Panel, path) -> None:
+    """What a browser does with a file that was chosen."""
+    content = path.read_bytes()
+    file = {"name": path.name, "type": "audio/wav", "size": len(content),
+            "content": memoryview(content), "last_modified": datetime(2026, 1, 1)}  # fmt: skip
+    panel.upload.value = (file,)
+
+
+def pages(panel: Panel) -> list[str]:
+    return [part.value for part in panel.result.children]
+
+
+def test_a_file_is_opened_without_a_widget(recording, duo, tmp_path, capsys):
+    done = OwnRecording(duo, tmp_path / "out").open(recording())
+    assert done.track.instruments == ("violin", "bassoon")
+    assert done.archive == tmp_path / "out" / "quartet.zip" and done.archive.is_file()
+    assert "100%" in capsys.readouterr().err
+
+
+def test_a_model_is_chosen_by_name_and_the_first_is_the_default(recording, duo, loud, tmp_path):
+    own = OwnRecording({"duo": duo, "solo": loud}, tmp_path)
+    assert own.open(str(recording())).track.instruments == ("violin", "bassoon")
+    assert own.open(recording(), model="solo").track.instruments == ("flute",)
+    assert own.open(recording(), ["bassoon"]).track.instruments == ("bassoon",)
+    with pytest.raises(ValueError, match="There is no model 'trio'; there are: duo, solo."):
+        own.open(recording(), model="trio")
+
+
+def test_an_upload_is_described_and_can_be_separated(panel, recording):
+    assert panel.button.disabled
+    upload(panel, recording(rate=44_100, channels=2, seconds=65))
+    assert panel.status.value == "quartet.wav: 1:05, 44.1 kHz, stereo."
+    assert not panel.button.disabled
+
+
+def test_the_button_shows_player_spectrograms_and_download(panel, recording, tmp_path):
+    upload(panel, recording())
+    panel.button.click()
+    player, picture, link = pages(panel)
+    assert "<iframe srcdoc=" in player and "data:image/png" in picture
+    assert "data:application/zip;base64," in link and "Download quartet.zip" in link
+    assert (tmp_path / "out" / "quartet.zip").is_file()
+    assert panel.status.value == "" and not panel.button.disabled
+    assert (
+        panel.bar.value == pytest.approx(panel.bar.max) and panel.bar.layout.visibility == "hidden"
+    )
+
+
+def test_a_path_is_as_good_as_an_upload(panel, recording):
+    panel.path.value = f" {recording()} "
+    assert panel.status.value == "quartet.wav: 0:02, 8 kHz, mono."
+    panel.path.value = ""
+    assert not panel.button.disabled
+
+
+def test_a_bad_file_gets_the_sentence_of_the_loader_and_a_good_one_works_then(
+    panel, recording, text
+):
+    upload(panel, text)
+    assert panel.status.value == TEXT and panel.button.disabled
+    upload(panel, recording())
+    panel.button.click()
+    assert len(pages(panel)) == 3
+    upload(panel, text)
+    assert panel.status.value == TEXT and panel.button.disabled
+
+
+@pytest.mark.parametrize("path", ["none.wav", "."])
+def test_a_path_without_a_file_gets_the_sentence_of_the_loader(panel, path):
+    panel.path.value = path
+    assert panel.button.disabled
+    assert panel.status.value.endswith(("there is no such file; check the name and the folder.",
+                                        "this is a folder; name an audio file."))  # fmt: skip
+
+
+def test_the_same_file_can_be_uploaded_twice(panel, recording, text):
+    for path in (recording(), text, text, recording()):
+        upload(panel, path)
+        assert panel.upload.value == ()
+    assert not panel.button.disabled
+
+
+def test_only_the_instruments_that_are_ticked_are_separated(panel, recording):
+    upload(panel, recording())
+    assert [box.description for box in panel.instruments.children] == ["Violin", "Bassoon"]
+    panel.instruments.children[0].value = False
+    panel.button.click()
+    assert "bassoon" in pages(panel)[0] and "violin" not in pages(panel)[0]
+    panel.instruments.children[1].value = False
+    panel.button.click()
+    assert panel.status.value.startswith("Choose at least one instrument;")
+    assert pages(panel) == [] and not panel.button.disabled
+
+
+def test_another_model_has_its_own_instruments(recording, duo, loud, tmp_path):
+    panel = Panel({"duo": duo, "solo": loud}, tmp_path)
+    assert panel.model in panel.box.children
+    panel.model.value = "solo"
+    assert [box.description for box in panel.instruments.children] == ["Flute"]
+    upload(panel, recording())
+    panel.button.click()
+    assert panel.status.value == "All stems are 5.1 dB lower, so that none clips."
+
+
+def test_a_fault_of_ours_is_told_and_logged_and_the_widget_stays_usable(
+    panel, recording, monkeypatch
+):
+    upload(panel, recording())
+    with monkeypatch.context() as broken:
+        broken.setattr(own_recording, "separate_recording", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            panel.separate()
+    assert panel.status.value == "ZeroDivisionError: division by zero"
+    panel.button.click()
+    assert len(pages(panel)) == 3
+
+
+def test_what_a_sentence_holds_is_no_html(panel):
+    panel.path.value = "<b>.wav"
+    assert panel.status.value.startswith("&lt;b&gt;.wav: ")
+
+
+def test_an_upload_is_kept_under_its_bare_name(panel, recording, tmp_path):
+    assert panel.take("../../quartet.wav", recording().read_bytes())
+    assert panel.recording.path.name == "quartet.wav"
+    assert str(panel.recording.path).startswith(panel.uploads.name)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [{"a.wav": {"metadata": {"name": "a.wav", "size": 3}, "content": b"abc"}},  # ipywidgets 7
+     ({"name": "a.wav", "size": 3, "content": memoryview(b"abc")},)],  # ipywidgets 8
+)  # fmt: skip
+def test_both_shapes_of_an_upload_are_read(value):
+    assert uploaded(value) == ("a.wav", b"abc")
+
+
+@pytest.mark.parametrize("value", [{}, ()])
+def test_no_upload_is_none(value):
+    assert uploaded(value) is None
+
+
+@pytest.fixture
+def colab(monkeypatch, recording, text):
+    """Colab's own upload, which gives a text, then a recording; notes what is downloaded."""
+    answers = [{"text.wav": text.read_bytes()}, {"quartet.wav": recording().read_bytes()}]
+    downloads: list[str] = []
+    files = SimpleNamespace(
+        upload=lambda: answers.pop(0) if answers else {}, download=downloads.append
+    )
+    monkeypatch.setitem(sys.modules, "google", SimpleNamespace())
+    monkeypatch.setitem(sys.modules, "google.colab", SimpleNamespace(files=files))
+    return SimpleNamespace(answers=answers, downloads=downloads)
+
+
+def test_in_colab_a_file_is_asked_for_until_one_can_be_read(colab, duo, tmp_path, monkeypatch):
+    shown: list[ipywidgets.Widget] = []
+    panels: list[Panel] = []
+    monkeypatch.setattr(own_recording, "display", shown.append)
+    monkeypatch.setattr(
+        own_recording, "Panel", lambda *words: panels.append(Panel(*words)) or panels[0]
+    )
+    OwnRecording(duo, tmp_path / "out")._ipython_display_()
+    assert shown == [panels[0].box] and colab.answers == []
+    assert panels[0].status.value == "quartet.wav: 0:02, 8 kHz, mono."
+    panels[0].button.click()
+    panels[0].result.children[2].click()
+    assert colab.downloads == [str(tmp_path / "out" / "quartet.zip")]
+
+
+def test_in_colab_one_may_give_no_file(colab, panel):
+    colab.answers[:] = [{}]
+    own_recording.upload_in_colab(panel)
+    assert panel.recording is None and panel.button.disabled
