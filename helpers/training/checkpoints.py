@@ -182,6 +182,8 @@ def _build(card: Card, path: Path) -> nn.Module:
         model = kind(kind.Config(**_tuples(card["config"])))
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: the config does not fit {architecture}: {error}") from error
+    except ImportError as error:
+        raise CheckpointError(f"{path}: {architecture} cannot be used here: {error}") from error
     if list(model.sources) != card["sources"]:
         raise CheckpointError(f"{path}: 'sources' differs from the sources in its own config.")
     return model

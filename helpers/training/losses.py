@@ -65,6 +65,24 @@ def l1(estimates: Tensor, stems: Tensor) -> Tensor:
     return (estimates - stems).abs().mean()
 
 
+def magnitude_l1(
+    estimates: Tensor,
+    stems: Tensor,
+    window: int = 512,
+    hop: int = 128,
+    source: int | None = None,
+) -> Tensor:
+    """Mean absolute error of the spectrograms, nussl's loss for mask inference.
+
+    source: the only one that counts, such as the target of a network that leaves the rest over.
+    STFT with a `sqrt_hann` window; a full-scale sine has magnitude one half. Exactly what nussl
+    compares is the masked magnitude before it becomes a waveform.
+    """
+    if source is not None:
+        estimates, stems = estimates[:, source], stems[:, source]
+    return l1(_magnitudes(estimates, window, hop), _magnitudes(stems, window, hop))
+
+
 def multi_resolution_stft(estimates: Tensor, stems: Tensor) -> Tensor:
     """Mean distance of the magnitudes, linear and logarithmic, of three spectrogram sizes.
 
@@ -117,6 +135,20 @@ def _leakage(estimates: Tensor, stems: Tensor, ceiling: float) -> Tensor:
     threshold = 10.0 ** (-ceiling / 10.0)
     level = _decibels(_energy(estimates) + threshold * mixture + TINY)
     return level - _decibels(mixture + TINY)
+
+
+def _magnitudes(signal: Tensor, window: int, hop: int) -> Tensor:
+    """(..., samples) -> (waveforms, frequencies, frames)."""
+    weights = torch.hann_window(window, device=signal.device).sqrt()
+    spectrum = torch.stft(
+        signal.reshape(-1, signal.shape[-1]),
+        window,
+        hop,
+        window=weights / weights.sum(),
+        pad_mode="constant",
+        return_complex=True,
+    )
+    return spectrum.abs()
 
 
 def _energy(signal: Tensor) -> Tensor:

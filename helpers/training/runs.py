@@ -16,6 +16,7 @@ from helpers.training.checkpoints import replaced_atomically
 
 State = dict[str, Any]
 MAY_CHANGE = ("validate_every", "checkpoint_every", "log_every", "workers")
+SINCE = {"final_rate": 0.0}  # settings that the first states do not name, and what was done then
 
 
 class TrainingError(ValueError):
@@ -50,7 +51,7 @@ class RunFolder:
         if not self.last.exists():
             return None
         state = _read(self.last)
-        then, now = state["settings"], settings
+        then, now = SINCE | state["settings"], settings
         names = [
             name
             for name in sorted({*then, *now} - {*MAY_CHANGE, "steps"})

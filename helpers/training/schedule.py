@@ -13,7 +13,8 @@ class TrainingConfig:
     """The numbers of a training.
 
     batch_size: examples of one step, over all processes together.
-    learning_rate: the highest; reached linearly in `warmup_steps`, then down to 0 as a cosine.
+    learning_rate: the highest; reached linearly in `warmup_steps`, then down as a cosine to
+        `final_rate` times as much: to nothing, or not at all where that is 1.
     gradient_clip: the largest norm of the whole gradient; 0 leaves it as it is.
     ema_decay: of the moving average of the weights, which is the result.
     precision: as Fabric names it: 32-true, 16-mixed, bf16-mixed.
@@ -24,6 +25,7 @@ class TrainingConfig:
     batch_size: int = 8
     learning_rate: float = 1e-3
     warmup_steps: int = 100
+    final_rate: float = 0.0
     weight_decay: float = 0.0
     gradient_clip: float = 5.0
     ema_decay: float = 0.999
@@ -43,11 +45,12 @@ class TrainingConfig:
 
 
 def learning_rate(config: TrainingConfig, step: int) -> float:
-    """The rate of step 0, 1, ...: linear warm-up, then half a cosine to zero.
+    """The rate of step 0, 1, ...: linear warm-up, then half a cosine.
 
     Loshchilov and Hutter, "SGDR", ICLR 2017, eq. 5 with one period.
     """
     if step < config.warmup_steps:
         return config.learning_rate * (step + 1) / config.warmup_steps
     progress = (step - config.warmup_steps) / max(1, config.steps - config.warmup_steps)
-    return config.learning_rate * 0.5 * (1.0 + math.cos(math.pi * progress))
+    fall = 0.5 * (1.0 + math.cos(math.pi * progress))
+    return config.learning_rate * (config.final_rate + (1.0 - config.final_rate) * fall)

@@ -11,6 +11,7 @@ import torch
 from helpers.training.losses import (
     best_order,
     l1,
+    magnitude_l1,
     multi_resolution_stft,
     negative_si_sdr,
     negative_snr,
@@ -19,7 +20,7 @@ from helpers.training.losses import (
     weighted_sum,
 )
 
-LOSSES = [l1, negative_snr, negative_si_sdr, multi_resolution_stft]
+LOSSES = [l1, magnitude_l1, negative_snr, negative_si_sdr, multi_resolution_stft]
 
 
 def tones(batch=2, samples=4000):
@@ -92,6 +93,16 @@ def test_magnitudes_do_not_see_the_sign():
     assert multi_resolution_stft(-stems, stems).item() == pytest.approx(0.0, abs=1e-5)
     assert multi_resolution_stft(0.5 * stems, stems).item() > 0.1
     assert l1(-stems, stems).item() == pytest.approx(4.0 / math.pi, abs=1e-3)
+
+
+def test_the_magnitudes_of_one_source_are_compared_without_their_sign():
+    stems = tones()
+    estimates = torch.stack([-stems[:, 0], torch.zeros_like(stems[:, 1])], dim=1)
+    assert magnitude_l1(estimates, stems, source=0).item() == pytest.approx(0.0, abs=1e-7)
+    both = magnitude_l1(estimates, stems)
+    assert magnitude_l1(estimates, stems, source=1).item() == pytest.approx(2 * both.item())
+    halved = magnitude_l1(0.5 * stems, stems, source=1)
+    assert halved.item() == pytest.approx(both.item(), rel=1e-5)
 
 
 def test_the_best_order_is_found_for_each_example():

@@ -165,6 +165,17 @@ def test_other_settings_are_refused_by_name(tmp_path, changes, sentence):
         train(tmp_path, replace(CONFIG, **{"steps": 10, **changes}))
 
 
+def test_a_state_from_before_a_setting_was_there_goes_on(tmp_path):
+    train(tmp_path, replace(CONFIG, steps=10))
+    state = torch.load(tmp_path / "last.ckpt", weights_only=True)
+    del state["settings"]["final_rate"]
+    torch.save(state, tmp_path / "last.ckpt")
+    with pytest.raises(TrainingError, match=r"final_rate 0.0 \(now 0.5\)"):
+        train(tmp_path, replace(CONFIG, steps=11, final_rate=0.5))
+    _, history = train(tmp_path, replace(CONFIG, steps=11))
+    assert history.rows[-1]["step"] == 11
+
+
 def test_another_model_is_refused(tmp_path):
     train(tmp_path, replace(CONFIG, steps=2))
     other = torch.nn.Sequential(torch.nn.Conv1d(1, 2, 1), torch.nn.Unflatten(1, (2, 1)))

@@ -236,6 +236,11 @@ def test_the_learning_rate_rises_in_a_line_and_falls_to_zero():
     assert all(later < earlier for earlier, later in itertools.pairwise(rates[10:]))
 
 
+def test_a_rate_that_does_not_fall_is_constant():
+    config = TrainingConfig(steps=110, warmup_steps=0, learning_rate=2.0, final_rate=1.0)
+    assert {learning_rate(config, step) for step in range(111)} == {2.0}
+
+
 def test_the_average_follows_its_formula():
     model = nn.Linear(1, 1, bias=False)
     nn.init.constant_(model.weight, 0.0)
