@@ -1,0 +1,151 @@
+"""nussl's recurrent mask inference: one instrument, and the rest of the mixture.
+
+Manilow, Seetharaman, Pardo, "The Northwestern University Source Separation Library", ISMIR 2018;
+Hershey et al., "Deep clustering", ICASSP 2016, for the recurrent stack. nussl is imported when the
+first network is built, not with this module: it takes seconds.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import ModuleType
+
+import scipy.signal
+import torch
+from torch import Tensor, nn
+
+LOUDNESS = 0.16  # of what the network hears: four stems of a tenth of full scale each
+QUIETEST = 1e-5  # what is softer is not made louder
+INSTALL = "pip install -r requirements-nussl.txt && pip install --no-deps nussl==1.1.9"
+
+
+@dataclass(frozen=True)
+class MaskInferenceConfig:
+    """`target` is the instrument; `hidden` counts the units of one direction of one layer.
+
+    `window` and `hop` of the STFT in samples; `dropout` between the layers.
+    """
+
+    target: str
+    hidden: int = 200
+    layers: int = 2
+    dropout: float = 0.2
+    window: int = 512
+    hop: int = 128
+    sample_rate: int = 44100
+    segment_seconds: float = 12.0
+
+
+class MaskInference(nn.Module):
+    """Spectrogram in dB -> batch norm of each frequency -> BLSTM -> one sigmoid mask.
+
+    The sources are the target and `rest`, which is the mixture minus the target's estimate. STFT
+    and network are nussl's (`sqrt_hann` window, a full-scale sine has magnitude one half), but for
+    the loudness: every mixture is brought to the same one before the network hears it, so that
+    masks do not depend on how loud a recording is.
+    """
+
+    Config = MaskInferenceConfig
+
+    def __init__(self, config: MaskInferenceConfig):
+        super().__init__()
+        self.config = config
+        self.sources = (config.target, "rest")
+        self.sample_rate = config.sample_rate
+        self.channels = 1
+        self.segment_seconds = config.segment_seconds
+        bins = config.window // 2 + 1
+        nussl = import_nussl()
+        description = nussl.ml.networks.builders.build_recurrent_mask_inference(
+            num_features=bins,
+            hidden_size=config.hidden,
+            num_layers=config.layers,
+            bidirectional=True,
+            dropout=config.dropout,
+            num_sources=1,
+            mask_activation=["sigmoid"],
+            normalization_args={"num_features": bins},
+        )
+        self.network = nussl.ml.SeparationModel(description)
+        self.register_buffer("window", torch.hann_window(config.window).sqrt(), persistent=False)
+
+    def forward(self, mixture: Tensor) -> Tensor:
+        """mixture (B, C, T) -> estimates (B, 2, C, T)."""
+        spectrum = self.stft(mixture.flatten(0, 1))  # (B * C, F, N)
+        target = self.istft(spectrum * self.mask(spectrum.abs()), mixture.shape[-1])
+        target = target.view_as(mixture)
+        return torch.stack([target, mixture - target], dim=1)
+
+    def mask(self, magnitude: Tensor) -> Tensor:
+        """magnitude (B, F, N) of mixtures -> the target's share of each bin, (B, F, N) in 0..1."""
+        loudness = magnitude.square().sum(1, keepdim=True).mean(2, keepdim=True).sqrt()
+        heard = magnitude * (LOUDNESS / loudness.clamp_min(QUIETEST))
+        # (B, F, N) -> (B, N, F, channel) -> (B, N, F, channel, source)
+        mask = self.network(mix_magnitude=heard.transpose(1, 2).unsqueeze(-1))["mask"]
+        return mask[..., 0, 0].transpose(1, 2).float()
+
+    def stft(self, waveform: Tensor) -> Tensor:
+        """waveform (B, T) -> complex (B, F, N)."""
+        return torch.stft(
+            waveform,
+            self.config.window,
+            self.config.hop,
+            window=self.window / self.window.sum(),
+            pad_mode="constant",
+            return_complex=True,
+        )
+
+    def istft(self, spectrum: Tensor, length: int) -> Tensor:
+        """complex (B, F, N) -> waveforms (B, length)."""
+        return torch.istft(
+            spectrum,
+            self.config.window,
+            self.config.hop,
+            window=self.window / self.window.sum(),
+            length=length,
+        )
+
+
+def import_nussl() -> ModuleType:
+    """nussl, which looks for things that have moved since its last release in 2021.
+
+    Raises ImportError with the remedy where it, or a package that it needs, is not installed.
+    """
+    if "nussl" not in sys.modules:
+        with _as_in_2021():
+            try:
+                import nussl  # noqa: F401
+            except ModuleNotFoundError as error:
+                raise ImportError(f"{error.name} is not installed; run `{INSTALL}`.") from error
+    return sys.modules["nussl"]
+
+
+@contextmanager
+def _as_in_2021() -> Iterator[None]:
+    """Put back what nussl's import looks for, and take it away again.
+
+    Three windows, whose names it reads, stood in `scipy.signal` until SciPy 1.13. The stand-in for
+    `soxbindings` keeps its audio effects, unused here, from starting the program `sox`, which
+    complains on standard error where it is missing.
+    """
+    windows = ("hamming", "hann", "blackman")
+    moved = [name for name in windows if not hasattr(scipy.signal, name)]
+    no_sox = importlib.util.find_spec("soxbindings") is None
+    for name in moved:
+        setattr(scipy.signal, name, getattr(scipy.signal.windows, name))
+    if no_sox:
+        sys.modules["soxbindings"] = ModuleType("soxbindings")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for name in moved:
+            delattr(scipy.signal, name)
+        if no_sox:
+            del sys.modules["soxbindings"]
