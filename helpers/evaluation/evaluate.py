@@ -116,6 +116,13 @@ def measure(
             yield name, "SDR", museval_sdr(estimate, track.stems[name], track.sample_rate)
 
 
+def against_the_rest(track: Track, target: str) -> Track:
+    """The track as two stems, `target` and `rest`, the sum of all others."""
+    others = [stem for name, stem in track.stems.items() if name != target]
+    rest = np.sum(others, axis=0, dtype=np.float32)
+    return replace(track, stems={target: track.stems[target], "rest": rest})
+
+
 def matched(track: Track, sources: Sequence[str]) -> Track:
     """The track with its stems called as the sources are, by exact name or as instruments.
 

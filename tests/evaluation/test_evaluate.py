@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from helpers.evaluation.evaluate import evaluate, evaluate_baselines, matched, model_separator
+from helpers.evaluation.evaluate import (
+    against_the_rest,
+    evaluate,
+    evaluate_baselines,
+    matched,
+    model_separator,
+)
 from helpers.evaluation.rows import Provenance
 from helpers.sound.track import Track
 
@@ -126,3 +133,13 @@ def test_estimate_of_another_length_is_refused():
     track = noises("violin")
     with pytest.raises(ValueError, match="noises: the estimate of violin is of shape"):
         evaluate("m", lambda track: {"violin": track.mixture[:, 1:]}, [track], PROVENANCE)
+
+
+def test_against_the_rest_a_track_has_two_stems_and_the_same_mixture():
+    track = noises("violin", "cello", "flute")
+    pair = against_the_rest(track, "cello")
+    assert pair.instruments == ("cello", "rest")
+    np.testing.assert_array_equal(pair.stems["cello"], track.stems["cello"])
+    np.testing.assert_allclose(pair.mixture, track.mixture, atol=1e-6)
+    recorded = replace(track, recording=track.mixture + np.float32(0.01))
+    np.testing.assert_array_equal(against_the_rest(recorded, "cello").mixture, recorded.recording)

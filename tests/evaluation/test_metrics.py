@@ -10,6 +10,7 @@ import torch
 from torchmetrics.functional.audio import scale_invariant_signal_distortion_ratio
 
 from helpers.evaluation.metrics import leak, museval_sdr, si_sar, si_sdr, si_sir, snr
+from helpers.models.mask_inference import import_nussl
 
 RATE = 8000
 
@@ -130,3 +131,26 @@ def test_leak_at_a_tenth_of_the_mixture_is_minus_twenty_db():
     mixture = np.random.default_rng(6).normal(size=(2, 1000))
     assert leak(0.1 * mixture, mixture) == pytest.approx(-20)
     assert leak(0 * mixture, mixture) == -np.inf
+
+
+def test_si_metrics_of_target_and_rest_are_those_of_nussl():
+    nussl = import_nussl()
+    rng = np.random.default_rng(2)
+    stem, rest = references = orthonormal(2) + 0.2 * orthonormal(2)[::-1]
+    mixture = references.sum(0)
+    for estimate in (0.6 * stem + 0.3 * rest, 0.5 * stem + 0.01 * rng.normal(size=RATE), mixture):
+        estimate = estimate - estimate.mean()
+        signals = [
+            [
+                nussl.AudioSignal(audio_data_array=audio[None].copy(), sample_rate=RATE)
+                for audio in pair
+            ]
+            for pair in (references, (estimate, mixture - estimate))
+        ]
+        theirs = nussl.evaluation.BSSEvalScale(*signals, source_labels=["stem", "rest"]).evaluate()
+        theirs = {name: values[0] for name, values in theirs["stem"].items()}
+        assert si_sdr(estimate, stem) == pytest.approx(theirs["SI-SDR"], abs=1e-6)
+        assert si_sir(estimate, references, 0) == pytest.approx(theirs["SI-SIR"], abs=1e-6)
+        assert snr(estimate, stem) == pytest.approx(theirs["SNR"], abs=1e-6)
+        if theirs["SI-SAR"] < 200:  # more is rounding, and infinite here
+            assert si_sar(estimate, references, 0) == pytest.approx(theirs["SI-SAR"], abs=1e-6)
