@@ -12,7 +12,7 @@ help:  ## list the targets
 
 env: .venv/installed  ## install system packages, .venv and this package
 
-.venv/installed: requirements.txt requirements-dev.txt constraints.txt apt.txt pyproject.toml
+.venv/installed: requirements.txt requirements-nussl.txt requirements-dev.txt constraints.txt apt.txt pyproject.toml
 	@scripts/install.sh
 
 .venv/test-packages: apt-test.txt .venv/installed

@@ -5,5 +5,6 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/apt.sh $(cat apt.txt)
 python3 -m pip list --format=freeze | grep -E '^(torch|torchaudio|torchvision|numpy|scipy|pandas)==' > /tmp/colab-keeps.txt
-python3 -m pip install --quiet -r requirements.txt -c /tmp/colab-keeps.txt
+python3 -m pip install --quiet -r requirements.txt -r requirements-nussl.txt -c /tmp/colab-keeps.txt
+python3 -m pip install --quiet --no-deps nussl==1.1.9
 python3 -m pip install --quiet --no-deps -e .

@@ -1,4 +1,4 @@
-"""What would the bootstrap cell change on Colab? Resolve requirements.txt beside Colab's packages.
+"""What would the bootstrap cell change on Colab? Resolve requirements*.txt beside its packages.
 
 python scripts/colab_check.py [FREEZE]
 
@@ -37,12 +37,13 @@ def lay_down(packages: dict[str, str], site: Path) -> None:
 
 
 def resolve(site: Path, constraints: Path, python: str = "3.12") -> list[tuple[str, str, str]]:
-    """The changes (sign, name, version) that installing requirements.txt into `site` would make."""
+    """The changes (sign, name, version) that installing what we need into `site` would make."""
     answer = subprocess.run(
         [sys.executable, "-m", "uv", "pip", "install", "--dry-run", "--color=never"]
         + ["--target", str(site), "--python-version", python]
         + ["--python-platform", "x86_64-manylinux_2_35", "--constraints", str(constraints)]
-        + ["--requirements", str(ROOT / "requirements.txt")],
+        + ["--requirements", str(ROOT / "requirements.txt")]
+        + ["--requirements", str(ROOT / "requirements-nussl.txt")],
         capture_output=True,
         text=True,
         check=False,

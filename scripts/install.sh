@@ -28,6 +28,7 @@ fi
     "$(grep '^uv==' constraints.txt)"
 echo "Installing Python packages into .venv (the first time 5 GB, most of it torch)"
 .venv/bin/uv pip install --quiet --python .venv/bin/python \
-    -r requirements.txt -r requirements-dev.txt -c constraints.txt
+    -r requirements.txt -r requirements-nussl.txt -r requirements-dev.txt -c constraints.txt
+.venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps nussl==1.1.9
 .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps -e .
 touch .venv/installed
