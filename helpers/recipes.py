@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import json
+import math
 import sys
 import typing
 import warnings
@@ -168,6 +169,11 @@ def train(
         "step": int(best["step"]),
         "val_si_sdr": best["val_si_sdr"],
         "seconds": history.rows[-1]["seconds"],
+        "validation": [
+            [int(row["step"]), round(row["val_si_sdr"], 3)]
+            for row in history.rows
+            if not math.isnan(row["val_si_sdr"])
+        ],
     }
     shipped = type(model)(dataclasses.replace(model.config, **recipe.shipped))
     shipped.load_state_dict(model.state_dict())
