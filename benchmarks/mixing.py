@@ -15,15 +15,15 @@ import torch
 
 from benchmarks.tables import table
 from helpers import runtime
+from helpers.banks import stem_bank
 from helpers.cli import DEFAULT_MODEL
 from helpers.data.datasets import MixtureDataset
 from helpers.data.mixing import Mixer
-from helpers.data.splits import training_names
-from helpers.recipes import Recipe, build_model, read_recipe, stem_bank
+from helpers.recipes import Recipe, build_model, read_recipe
 from helpers.training.losses import negative_snr
 from helpers.training.trainer import fit
 
-PIECES = 4  # chorales in the stem bank: rendered in minutes, and many enough to mix
+PIECES = 4  # of each kind in the stem bank: rendered in minutes, and many enough to mix
 WARM, TIMED = 100, 100  # examples; the first ones compute the rooms that later ones reuse
 STEPS = 12
 
@@ -32,7 +32,7 @@ def measure(arguments: Namespace) -> str:
     """Examples per second of one worker and of the training loop: a Markdown table."""
     config = arguments.config or runtime.repository_root() / "recipes" / f"{DEFAULT_MODEL}.toml"
     recipe = read_recipe(config)
-    bank = stem_bank(recipe, training_names()[:PIECES], solos=False)
+    bank = stem_bank(replace(recipe, pieces=PIECES, solos=False), "training")
     mixer = Mixer(bank, recipe.takes.instruments, recipe.mixing, recipe.segment_seconds)
     dataset = MixtureDataset(mixer, recipe.training.seed)
     made = mixing_rate(dataset)

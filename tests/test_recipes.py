@@ -153,6 +153,16 @@ def test_chorales_cannot_be_played_without_the_soundfonts_of_the_recipe(recipe, 
         recipes.mixtures(read)
 
 
+def test_a_bank_that_would_be_made_otherwise_is_another_bank(recipe, monkeypatch):
+    made, read = banks.manifest, read_recipe(recipe(("pieces = 2", "pieces = 1")))
+    for version in ("1.0", "1.0", "1.1"):
+        monkeypatch.setattr(banks, "manifest", lambda *a, v=version: {**made(*a), "grand": v})
+        banks.stem_bank(read, "validation")
+    kept = [json.loads(path.read_text()) for path in cache_root().glob("banks/*/*/manifest.json")]
+    assert sorted(manifest["grand"] for manifest in kept) == ["1.0", "1.1"]
+    assert kept[0]["takes"]["instruments"] == list(QUARTET)
+
+
 def test_the_seed_decides_the_first_weights(recipe):
     def weights(seed):
         read = read_recipe(recipe(("steps = 4", f"steps = 4\nseed = {seed}")))

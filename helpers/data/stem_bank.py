@@ -115,15 +115,9 @@ def build_bank(
     if manifest is not None:
         _sign(folder, json.loads(json.dumps(manifest)))
     missing = [piece for piece in pieces if not _is_stored(folder, piece)]
-
-    def store(piece: str) -> None:
-        write_piece(folder, piece, sample_rate, perform(piece))
-
-    jobs = Parallel(n_jobs=workers, return_as="generator_unordered")(
-        delayed(store)(piece) for piece in missing
-    )
-    for _ in tqdm(jobs, total=len(missing), desc="stem bank", disable=not missing):
-        pass
+    # Counted as they are handed out: not every backend tells when each of them is done.
+    bar = tqdm(missing, desc="stem bank", disable=not missing)
+    Parallel(n_jobs=workers)(delayed(_store)(folder, piece, sample_rate, perform) for piece in bar)
     return StemBank(folder, pieces=pieces)
 
 
@@ -174,6 +168,13 @@ def file_sha256(path: Path) -> str:
         while chunk := file.read(CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def _store(
+    folder: Path, piece: str, sample_rate: int, perform: Callable[[str], Iterable[Recorded]]
+) -> None:
+    """One piece, in whatever process."""
+    write_piece(folder, piece, sample_rate, perform(piece))
 
 
 def _sign(folder: Path, manifest: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +12,16 @@ import pytest
 import soundfile
 
 from helpers.data import renderings
-from helpers.data.renderings import TakesConfig, chorale_takes, real_takes, solo_takes, takes
+from helpers.data.pieces import piece_score
+from helpers.data.renderings import (
+    TakesConfig,
+    chorale_takes,
+    manifest,
+    piece_takes,
+    real_takes,
+    solo_takes,
+    takes,
+)
 from helpers.runtime import data_root
 from helpers.sound.audio import Track
 from helpers.sound.fluidsynth import find_soundfonts
@@ -146,6 +156,57 @@ def test_a_soundfont_take_sounds_on_the_first_beat():
 
 def test_instruments_are_known_by_their_usual_names():
     assert TakesConfig(("vn", "Cl", "tenor-sax", "fagott")).instruments == QUARTET
+
+
+def test_takes_tell_which_score_they_play(heard):
+    assert {take.score for take in takes(DUO, config(("violin", "piano"), tones=1), None)} == {DUO}
+    (score,) = {take.score for take in chorale_takes("bwv269", config(tones=1), None)}
+    assert score.title == "bwv269" and score.parts[0].instrument == "violin"
+
+
+def test_a_random_piece_and_an_excerpt_are_played_by_the_ensemble(heard):
+    asked = config(("violin", "piano"), soundfonts=("a",), seed=2)
+    for name in ("random-00012", "haydn/opus74no1/movement1@0012.5-0020"):
+        played = list(piece_takes(name, asked, None))
+        assert [take.instrument for take in played] == ["violin", "piano"]
+        assert {take.score for take in played} == {piece_score(name, ("violin", "piano"), 2)}
+        assert all(part.notes for _, _, part in heard)
+
+
+def test_excerpts_of_one_work_are_played_in_different_ways(heard):
+    tempos = set()
+    for name in ("random-00012", "random-00013"):
+        heard.clear()
+        list(piece_takes(name, config(("violin",), soundfonts=("a",)), None))
+        score = piece_score(name, ("violin",))
+        tempos.add(round(score.parts[0].seconds / heard[0][2].seconds, 2))
+    assert len(tempos) == 2
+
+
+def test_the_manifest_changes_with_every_byte_of_a_soundfont(tmp_path, monkeypatch):
+    monkeypatch.setattr("helpers.sound.fluidsynth.FOLDERS", (str(tmp_path),))
+    monkeypatch.setattr(renderings, "fluidsynth_version", lambda: "2.3.1")
+    asked = config(soundfonts=("grand",))
+    made = []
+    for content in (b"a", b"a", b"b"):
+        (tmp_path / "grand.sf2").write_bytes(content)
+        made.append(manifest(asked, None))
+    assert made[0] == made[1] != made[2]
+    assert made[0]["soundfonts"] == {"grand": hashlib.sha256(b"a").hexdigest()}
+    assert made[0] | {"soundfonts": {}} == made[2] | {"soundfonts": {}}
+    assert made[0]["takes"]["seed"] == 0
+    assert {"python", "numpy", "music21", "pyfluidsynth", "fluidsynth"} <= set(made[0]["versions"])
+
+
+def test_the_manifest_changes_with_the_recorded_notes_and_refuses_a_folder_without(tmp_path):
+    header = "instrument,pitch,length,dynamic,file\n"
+    made = []
+    for rows in ("", "oboe,A4,1,forte,a.mp3\n"):
+        (tmp_path / "index.csv").write_text(header + rows)
+        made.append(manifest(config(notes=1), tmp_path)["notes"])
+    assert made[0] != made[1] != manifest(config(), None)["notes"]
+    with pytest.raises(ValueError, match="none: it has no index.csv"):
+        manifest(config(notes=1), tmp_path / "none")
 
 
 def test_an_unknown_instrument_and_an_empty_ensemble_are_refused():

@@ -1,15 +1,23 @@
 """FluidSynth: pitch, bends, balance, tails, and the same bits at every render."""
 
 import hashlib
+import re
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 from helpers.runtime import repository_root
-from helpers.sound.fluidsynth import PACKAGES, FluidSynth, find_soundfont, find_soundfonts
+from helpers.sound.fluidsynth import (
+    PACKAGES,
+    FluidSynth,
+    find_soundfont,
+    find_soundfonts,
+    fluidsynth_version,
+)
 from helpers.sound.scores import Note, Part
 
 RATE = 22050
@@ -78,6 +86,20 @@ def test_another_process_renders_the_same_bits(soundfont):
     here = play(soundfont, Note(0, 0.5, 70.2), player="oboe")
     printed = answer.stdout.split()[-1]  # where CI is set, pyfluidsynth says what it found
     assert printed == hashlib.sha256(here.tobytes()).hexdigest()
+
+
+def test_threads_that_share_a_soundfont_get_the_bits_of_one(soundfont):
+    def render(pitch):
+        return play(soundfont, *(Note(0.1 * i, 0.2, pitch + i % 3) for i in range(20)))
+
+    alone = [render(pitch) for pitch in range(60, 68)]
+    with ThreadPoolExecutor(4) as threads:
+        together = list(threads.map(render, range(60, 68)))
+    assert all(np.array_equal(one, other) for one, other in zip(alone, together, strict=True))
+
+
+def test_the_version_of_the_library_is_told():
+    assert re.fullmatch(r"\d+\.\d+\.\d+.*", fluidsynth_version())
 
 
 def test_level_is_the_gain_and_nothing_clips_or_is_normalised(soundfont):
