@@ -20,6 +20,9 @@
 # [![Open in
 # Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/divisi-contributors/divisi/blob/main/Notebooks/02_fluidsynth_rendering.ipynb)
 #
+# [![Open in
+# Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/divisi-contributors/divisi/blob/main/Notebooks/02_fluidsynth_rendering.ipynb)
+#
 #
 # # A score becomes sound
 #
@@ -596,7 +599,8 @@ overview("02_fluidsynth")
 # notices the change. What the networks have learnt so well is one soundfont.
 
 # %%
-figure = plot_comparison(results.results_path("02_fluidsynth"), by="test_data")
+rows = pd.DataFrame(asdict(row) for row in rows_of("02_fluidsynth"))
+figure = plot_comparison(rows[rows["system"] != "oracle-ibm"], by="test_data")
 save_figure(figure, HOME / "Images" / "02_fluidsynth.png")
 figure
 
@@ -631,16 +635,16 @@ with style():
         for sounds, dashes, what in ((unison.stems, ":", "played"), (answer, "-", "found")):
             times = np.arange(len(level(sounds[name]))) / 20
             ax.plot(times, level(sounds[name]), dashes, color=colour(name), label=what)
-        ax.set(title=name, xlabel="time (s)", ylim=(-85, -15))
+        ax.set(title=name, xlabel="time (s)", ylabel="level (dBFS)", ylim=(-85, -15))
         ax.legend(loc="upper right")
 save_figure(figure, HOME / "Images" / "02_unison.png")
 figure
 
 # %% [markdown]
-# The network says: a violin, and nothing else. The piano has faded to 21 dB below the violin when
-# the latter comes in, and from there on its output falls by another 19 dB although the string
-# sounds on. That costs the violin nothing and the piano nearly all. A listener who heard the
-# piano's note begin would know that it has not ended; this network goes by what is loud now.
+# The network says: a violin, and nothing else. The piano is 20 dB below the violin by the time the
+# latter has come in, and a quarter of a second later its output lies 25 dB below what it plays.
+# That costs the violin nothing and the piano nearly all. A listener who heard the piano's note
+# begin would know that it has not ended; this network goes by what is loud now.
 
 # %% [markdown]
 # ## What brings rendered sound nearer to real sound

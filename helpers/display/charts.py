@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -84,7 +85,9 @@ def plot_comparison(
             _draw_bars(ax, here, systems, place)
             _draw_limit(ax, here, floor, place, (0, (4, 2)))
         ax.axhline(0.0, color=MUTED, linewidth=0.7, zorder=1)
-        ax.set_xticks(range(len(groups)), [label(group) if group else "" for group in groups])
+        wide = max(8, 60 // len(groups))  # letters that fit under one group
+        titles = [textwrap.fill(label(group), wide) if group else "" for group in groups]
+        ax.set_xticks(range(len(groups)), titles)
         ax.tick_params(axis="x", length=0)
         ax.spines["bottom"].set_visible(False)
         ax.set_ylabel(f"{metric} (dB)")

@@ -6,7 +6,6 @@ import csv
 
 import pytest
 
-from helpers.data import splits
 from helpers.sound.fluidsynth import find_soundfonts
 
 RECIPE = """
