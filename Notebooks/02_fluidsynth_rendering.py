@@ -23,6 +23,9 @@
 # [![Open in
 # Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/divisi-contributors/divisi/blob/main/Notebooks/02_fluidsynth_rendering.ipynb)
 #
+# [![Open in
+# Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/divisi-contributors/divisi/blob/main/Notebooks/02_fluidsynth_rendering.ipynb)
+#
 #
 # # A score becomes sound
 #
@@ -589,10 +592,10 @@ overview("02_fluidsynth")
 # With a soundfont it knows, the network for two parts unknown pieces at 16.7 dB on average, 17.2 on
 # random ones and 16.2 on real music. The oracle, which knows the stems and may only turn bins up
 # and down, stands at 17.4, so this is about as far as masks of real numbers could go. (Others
-# report 20 to 30 dB for such a task. Ours was trained for an hour on one core and was still rising;
-# we have not seen it there.) The network for four parts trios at 8.1 and quartets at 7.5 dB, from a
-# floor of -4 and -6: the flute above all others is easy, the cello and the piano share the lower
-# half.
+# report 20 to 30 dB for such a task. An hour of training on one core did not get ours there; the
+# curve above is flat at its end because the learning rate is, so more steps, or more channels that
+# look at phases, may.) The network for four parts trios at 8.1 and quartets at 7.5 dB, from a floor
+# of -4 and -6: the flute above all others is easy, the cello and the piano share the lower half.
 #
 # Then comes the soundfont that nobody trained on, and **almost all of it is gone**: 1.9 dB for the
 # duo, and for more players less than the mixture itself on some instruments. The oracle hardly
@@ -629,6 +632,7 @@ def level(sound: np.ndarray, window: int = RATE // 20) -> np.ndarray:
     return 10 * np.log10((frames**2).mean(1) + 1e-10)
 
 
+# %%
 figure = Figure(8, 2.6)
 with style():
     for ax, name in zip(figure.subplots(1, 2, sharey=True), DUO, strict=True):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -100,6 +102,13 @@ def test_recap_answers_every_opening_bullet_and_exercises_follow(source):
     recap = next(place for place, text in enumerate(texts) if text.startswith("## Recap"))
     assert len(bullets(texts[recap])) == len(promised)
     assert re.search(r"^#+ .*exercises", "\n".join(texts[recap:]), re.MULTILINE | re.IGNORECASE)
+
+
+@pytest.mark.notebook
+@pytest.mark.parametrize("script", sorted(ROOT.glob("Notebooks/solutions/*.py")), ids=str)
+def test_solutions_run(script):
+    environment = {**os.environ, "DIVISI_PROFILE": "smoke", "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, script], env=environment, cwd=ROOT, check=True, timeout=300)
 
 
 @pytest.mark.notebook

@@ -21,6 +21,7 @@ from helpers.display.separated import Separated, clock, separate_recording
 from helpers.sound.recordings import Recording, examine
 
 ACCEPTED = "audio/*,.wav,.flac,.mp3,.ogg,.aiff,.aif"
+BAR = "{l_bar}{bar}| {elapsed} elapsed, {remaining} to go"
 HINT = (
     "Jupyter takes uploads of up to 10 MB. For more, drag the file into the list of files on the"
     " left and type its path here, such as <code>quartet.wav</code>, then press Enter."
@@ -61,7 +62,7 @@ class OwnRecording:
         if name not in self.models:
             raise ValueError(f"There is no model '{name}'; there are: {', '.join(self.models)}.")
         recording = examine(Path(path), repair)
-        with tqdm(total=round(recording.seconds, 1), desc=recording.path.stem, unit="s") as bar:
+        with tqdm(total=recording.seconds, desc=recording.path.stem, bar_format=BAR) as bar:
             return separate_recording(
                 recording, self.models[name], self.folder, instruments,
                 start=start, progress=bar.update,
