@@ -23,8 +23,8 @@ from helpers.sound.recordings import Recording, examine
 ACCEPTED = "audio/*,.wav,.flac,.mp3,.ogg,.aiff,.aif"
 BAR = "{l_bar}{bar}| {elapsed} elapsed, {remaining} to go"
 HINT = (
-    "Jupyter takes uploads of up to 10 MB. For more, drag the file into the list of files on the"
-    " left and type its path here, such as <code>quartet.wav</code>, then press Enter."
+    "A file of more than 10 MB does not arrive through Jupyter's upload: drag it into the list of"
+    " files on the left and type its path here, such as <code>quartet.wav</code>, then press Enter."
 )
 COLAB_HINT = "For another recording run this cell again, or type the path of a file that is here."
 
