@@ -177,7 +177,7 @@ def octaves(sound: np.ndarray, lowest: float = 500.0, count: int = 5) -> list[fl
     hertz = np.fft.rfftfreq(sound.shape[1], 1 / RATE)
     starts = lowest * 2.0 ** np.arange(count)
     shares = [power[(start <= hertz) & (hertz < 2 * start)].sum() for start in starts]
-    return [10 * np.log10(share / power.sum()) for share in shares]
+    return [float(10 * np.log10(share / power.sum())) for share in shares]
 
 
 spectra = {name: octaves(sound) for name, sound in played.items()}
@@ -419,7 +419,7 @@ def scores(table: str) -> pd.Series:
     """Mean SI-SDR over tracks and instruments, by system, test and seed."""
     rows = pd.DataFrame(asdict(row) for row in rows_of(table))
     rows = rows[rows["metric"] == "SI-SDR"]
-    return rows.groupby(["system", "test_data", "seed"], sort=False)["value"].mean()
+    return rows.groupby(["system", "test_data", "seed"])["value"].mean()
 
 
 # %%
