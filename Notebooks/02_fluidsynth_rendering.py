@@ -26,6 +26,9 @@
 # [![Open in
 # Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/divisi-contributors/divisi/blob/main/Notebooks/02_fluidsynth_rendering.ipynb)
 #
+# [![Open in
+# Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/divisi-contributors/divisi/blob/main/Notebooks/02_fluidsynth_rendering.ipynb)
+#
 #
 # # A score becomes sound
 #
@@ -448,7 +451,7 @@ figure
 # %% [markdown]
 # Stages do not pay here. On the soundfont that all plans end with, the seeds of one plan differ by
 # more than the plans do. On the unseen soundfont and on the real duo the staged networks are last
-# on average, by about a decibel and more, though not with every seed: two thirds of their steps
+# on average, by 0.7 dB and more, though not with every seed: two thirds of their steps
 # went to sounds that the test does not hold. And what looks like the best of the three on the real
 # duo, starting the learning rate anew, has nothing to do with the data: without that third plan we
 # would have compared two schedules and called it a curriculum. All this holds for a small network
@@ -595,11 +598,11 @@ overview("02_fluidsynth")
 # report 20 to 30 dB for such a task. An hour of training on one core did not get ours there; the
 # curve above is flat at its end because the learning rate is, so more steps, or more channels that
 # look at phases, may.) The network for four parts trios at 8.1 and quartets at 7.5 dB, from a floor
-# of -4 and -6: the flute above all others is easy, the cello and the piano share the lower half.
+# of -4 and -6: flute and violin come out best; the cello and the piano share the lower half.
 #
 # Then comes the soundfont that nobody trained on, and **almost all of it is gone**: 1.9 dB for the
-# duo, and for more players less than the mixture itself on some instruments. The oracle hardly
-# notices the change. What the networks have learnt so well is one soundfont.
+# duo, and on some instruments less than the mixture itself. The oracle loses two decibels on the
+# duo, and nothing on trio and quartet. What the networks have learnt so well is one soundfont.
 
 # %%
 rows = pd.DataFrame(asdict(row) for row in rows_of("02_fluidsynth"))
@@ -707,7 +710,7 @@ by_instrument("02_real_duo", HARD[-1])
 # %% [markdown]
 # The second step is the whole climb. Trained on one soundfont, the network parts its own soundfont
 # best of all and leaves the real duo worse than it found it. Two more soundfonts, same scores, same
-# steps, and the same two people come apart by 8.4 dB more than the mixture, averaged over both. It
+# steps, and the same two people come apart by more than eight decibels, averaged over both. It
 # is as if two cases were enough to learn that timbres differ. After that, effects and recorded
 # solos give nothing that two seeds could tell: they still cost on rendered sound, where the task is
 # harder with them, and 240 steps may be too few to collect.
@@ -752,12 +755,12 @@ if DATA:
 
 # %% [markdown]
 # The violin rises from -6.6 to 7.2 dB and the piano from 6.5 to 14.3: 10.8 dB better than the
-# mixture on average, though no real note of these two players, nor of any piano beside a violin,
-# was in the training. The table (dB of each sound's own whole) says where the rest lies: more than
-# half of the error is between 250 and 500 Hz, where the violin has a sixth of its energy and the
-# piano half. The picture says when: below its own notes the violin gets short pieces of the
-# pianist's middle register, and it gets them even while it rests, from 14 to 16 s. They are notes
-# that a violin could play, and the network does not know that this one is not playing.
+# mixture on average, though nothing of this recording was in the training. The table (dB of each
+# sound's own whole) says where the rest lies: more than half of the error is between 250 and 500
+# Hz, where the violin has a sixth of its energy and the piano half. The picture says when: below
+# its own notes the violin gets short pieces of the pianist's middle register, and it gets them even
+# while it rests, from 14 to 16 s. They are notes that a violin could play, and the network does not
+# know that this one is not playing.
 
 # %% [markdown]
 # ## Recap

@@ -20,7 +20,8 @@ from tqdm import tqdm
 
 from helpers import recipes, runtime
 from helpers.cli import DEFAULT_MODEL
-from helpers.data.corpora import StemFolder, find_tracks
+from helpers.data.corpora import find_tracks
+from helpers.data.folds import leave_one_out
 from helpers.display.plots import plot_stems, save_figure
 from helpers.evaluation import results
 from helpers.evaluation.evaluate import evaluate, evaluate_baselines, model_separator
@@ -65,16 +66,13 @@ def shipped_rows(root: Path, device: torch.device) -> Iterable[Row]:
 def fitted_rows(root: Path, path: Path, device: torch.device) -> Iterable[Row]:
     """For every piece of Bach10, a model that was fitted to the excerpts of the other pieces."""
     recipe = recipes.read_recipe(path)
-    folders = find_tracks(root / "bach10_excerpts")
-    for piece in sorted({_piece(folder) for folder in folders}):
-        others = [
-            folder.load(sample_rate=recipe.takes.sample_rate, channels=1)
-            for folder in folders
-            if _piece(folder) != piece
+    for piece, others, held_out in leave_one_out(find_tracks(root / "bach10_excerpts")):
+        recordings = [
+            folder.load(sample_rate=recipe.takes.sample_rate, channels=1) for folder in others
         ]
         run = runtime.repository_root() / "runs" / recipe.name / piece
-        model = load_model(recipes.train(path, run, recordings=others), device)
-        tracks = [folder.load() for folder in folders if _piece(folder) == piece]
+        model = load_model(recipes.train(path, run, recordings=recordings), device)
+        tracks = [folder.load() for folder in held_out]
         where = provenance("bach10_excerpts", model, device)
         separator = model_separator(model, device)
         yield from evaluate(
@@ -90,11 +88,6 @@ def picture(root: Path, device: torch.device) -> Path:
     found = Track(track.name, track.sample_rate, stems, track.mixture)
     path = runtime.repository_root() / "Images" / "readme_quartet.png"
     return save_figure(plot_stems(found, limit=4000.0), path)
-
-
-def _piece(folder: StemFolder) -> str:
-    """`01` of `01-excerpt05`."""
-    return folder.name.partition("-")[0]
 
 
 def main() -> None:
