@@ -19,6 +19,7 @@ from helpers.data.corpora import solos
 from helpers.data.renderings import (
     TakesConfig,
     chorale_takes,
+    ensemble_takes,
     manifest,
     piece_takes,
     real_takes,
@@ -31,9 +32,10 @@ from helpers.sound.track import Track
 if TYPE_CHECKING:
     from helpers.recipes import Recipe
 
-#: Where scores come from: chorales whole, a voice for each of four instruments; random pieces; and
-#: excerpts of chorales, quartets and piano music, arranged for the instruments of the recipe.
-SCORES = ("chorales", "random", "works")
+#: Where scores come from: chorales whole, a voice for each of four instruments; random pieces;
+#: excerpts of chorales, quartets and piano music, arranged for the instruments of the recipe; and
+#: excerpts of quartets and chorales for ensembles of two to four, drawn from the instruments.
+SCORES = ("chorales", "random", "works", "ensembles")
 
 Shelf = tuple[list[str], Callable[[str], Iterable[Recorded]]]  # pieces, and how each is played
 
@@ -81,8 +83,11 @@ def _scores(recipe: Recipe, split: str, notes: Path | None) -> dict[str, Shelf]:
         shelves["chorales"] = splits.names("chorale", split)[:count], voices
     if "random" in recipe.scores:
         shelves["random"] = splits.random_names(split)[:count], play
+    works = [*splits.names("quartet", split)[:count], *splits.names("chorale", split)[:count]]
+    if "ensembles" in recipe.scores:
+        share = partial(ensemble_takes, config=takes, notes_root=notes)
+        shelves["ensembles"] = _excerpts(works, takes), share
     if "works" in recipe.scores:
-        works = [*splits.names("quartet", split)[:count], *splits.names("chorale", split)[:count]]
         shelves["works"] = _excerpts(works, takes), play
         if keyboards := [k for k in takes.instruments if instrument(k).family == "keyboard"]:
             alone = dataclasses.replace(takes, instruments=tuple(keyboards))

@@ -28,9 +28,9 @@ from helpers.data.datasets import MixtureDataset
 from helpers.data.mixing import Mixer, MixingConfig
 from helpers.data.renderings import TakesConfig
 from helpers.sound.track import Track
-from helpers.training.checkpoints import load_model, save_model
+from helpers.training.checkpoints import changed, load_model, save_model
 from helpers.training.losses import negative_snr
-from helpers.training.runs import load_weights
+from helpers.training.runs import start_from
 from helpers.training.trainer import TrainingConfig, fit
 
 if sys.version_info >= (3, 11):
@@ -58,7 +58,9 @@ class Recipe:
     architecture: module and class under `helpers.models`, such as `mask_net.MaskNet`.
     segment_seconds: the length of an example. validation: how many examples validate.
     scores: of SCORES. pieces: how many of each train, all where it is 0.
-    start: the checkpoint whose weights the training starts from; random ones where it is empty.
+    start: the checkpoint whose weights the training starts from, as far as it knows the same
+        sources; random ones where it is empty.
+    silence: how much an absent instrument counts in the loss, against 1 for one that plays.
     notes, solos: whether recorded notes and solos under `DIVISI_DATA` are used.
     shipped: entries of the model's configuration that differ in the checkpoint, such as the rate.
     """
@@ -74,6 +76,7 @@ class Recipe:
     validation: int = 48
     pieces: int = 0
     start: str = ""
+    silence: float = 1.0
     notes: bool = True
     solos: bool = True
     scores: tuple[str, ...] = ("chorales",)
@@ -107,7 +110,7 @@ def build_model(recipe: Recipe) -> nn.Module:
     runtime.seed_everything(recipe.training.seed)
     built = model(config)
     if recipe.start:
-        load_weights(built, load_model(recipe.start).state_dict(), Path(recipe.start))
+        start_from(built, load_model(recipe.start), Path(recipe.start))
     return built
 
 
@@ -154,7 +157,7 @@ def train(
     model = build_model(recipe)
     training, validation = mixtures(recipe, recordings)
     history = fit(
-        model, negative_snr, training, validation,
+        model, partial(negative_snr, silence=recipe.silence), training, validation,
         config=recipe.training, folder=folder, fabric=fabric, progress=progress,
     )  # fmt: skip
     if not history.finished:
@@ -175,8 +178,7 @@ def train(
             if not math.isnan(row["val_si_sdr"])
         ],
     }
-    shipped = type(model)(dataclasses.replace(model.config, **recipe.shipped))
-    shipped.load_state_dict(model.state_dict())
+    shipped = changed(model, **recipe.shipped)
     weights, _ = save_model(shipped, folder, recipe.name, provenance, half=True)
     return weights
 

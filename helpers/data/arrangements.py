@@ -28,13 +28,18 @@ Event = tuple[float, float, float]  # onset and duration in quarter notes, MIDI 
 
 
 def arrangement(
-    work: str, instruments: Sequence[str], start: float = 0.0, seconds: float | None = None
+    work: str,
+    instruments: Sequence[str],
+    start: float = 0.0,
+    seconds: float | None = None,
+    ranked: bool = True,
 ) -> Score:
     """A work of `splits.csv`, or `seconds` of it from `start` on, one part for each instrument.
 
     A quartet or chorale suits any ensemble of one to four, one keyboard among them or none; who
-    plays what is decided for the whole work. Piano music suits one keyboard alone. Of double stops
-    the outer note is played, and notes beyond an instrument's range an octave nearer.
+    plays what is decided for the whole work. Piano music suits one keyboard alone. Without
+    `ranked` the lines go to the players as they are named, whatever their registers. Of double
+    stops the outer note is played, and notes beyond an instrument's range an octave nearer.
     KeyError for an unlisted work or instrument, ValueError where the work does not suit them or
     is over by `start`.
     """
@@ -43,7 +48,8 @@ def arrangement(
     lines = _lines(work)
     _check(work, kind, rows, len(lines))
     players = [place for place, row in enumerate(rows) if row.family != "keyboard"]
-    players.sort(key=lambda place: -rows[place].low)
+    if ranked:
+        players.sort(key=lambda place: -rows[place].low)
     cast = _cast(lines, [rows[place] for place in players])
     left = [event for line, events in enumerate(lines) if line not in cast for event in events]
     voices = {place: _keys(left) for place in range(len(rows)) if place not in players}

@@ -21,7 +21,8 @@ class MixingConfig:
     """How mixtures are drawn: shares are probabilities, spreads standard deviations in dB.
 
     `coherent`: the voices of one piece in time, against unrelated takes. `recorded`: from real
-    recordings. `absent`: an instrument is silent. `kinds`: how likely each kind of take is,
+    recordings. `absent`: an instrument is silent. `players`: how many of the sources play at
+    least and at most, where that is not all of them. `kinds`: how likely each kind of take is,
     relative to the others that are at hand. `levelled`: every stem is brought to LOUDNESS before
     its gain; otherwise the mixture as a whole is, and the balance of the takes stays.
     """
@@ -29,6 +30,7 @@ class MixingConfig:
     coherent: float = 0.8
     recorded: float = 0.0
     absent: float = 0.05
+    players: tuple[int, int] | None = None
     kinds: dict[str, float] = field(
         default_factory=lambda: {
             "soundfont": 1.5,
@@ -62,11 +64,18 @@ class Pool:
     """Takes by how a mixture asks for them: of one piece, or of any; always by instrument.
 
     The instrument of a take is its voice's, whoever plays it, so that the bank of a quartet serves
-    each of its duos. Pieces that lack an instrument are left out.
+    each of its duos. Of `sources`, from `players[0]` to `players[1]` play; pieces that have not so
+    many of them are left out.
     """
 
-    def __init__(self, takes: Iterable[Take], sources: Sequence[str], kinds: dict[str, float]):
-        self.sources, self.kinds = sources, kinds
+    def __init__(
+        self,
+        takes: Iterable[Take],
+        sources: Sequence[str],
+        kinds: dict[str, float],
+        players: tuple[int, int],
+    ):
+        self.sources, self.kinds, self.players = sources, kinds, players
         voices: dict[str, list[list[Take]]] = defaultdict(lambda: [[] for _ in sources])
         self.own: list[list[Take]] = [[] for _ in sources]
         for take in takes:
@@ -76,24 +85,42 @@ class Pool:
                     voices[take.piece][source].append(take)
                 if take.kind != "foreign":
                     self.own[source].append(take)
-        self.pieces = [voices[piece] for piece in sorted(voices) if all(voices[piece])]
+        pieces = (voices[piece] for piece in sorted(voices))
+        self.pieces = [piece for piece in pieces if sum(map(bool, piece)) >= players[0]]
 
     def check(self, coherent: float) -> None:
         """ValueError where the mixtures of such a share cannot be drawn from the takes."""
+        least = self.players[0]
         lacking = [name for name, own in zip(self.sources, self.own, strict=True) if not own]
+        wanted = "all" if least == len(self.sources) else f"{least}"
         if coherent > 0.0 and not self.pieces:
             names = ", ".join(self.sources)
-            raise ValueError(f"No piece of the stem bank has takes of all of {names} to mix.")
-        if coherent < 1.0 and lacking:
+            raise ValueError(f"No piece of the stem bank has takes of {wanted} of {names} to mix.")
+        if coherent < 1.0 and len(self.sources) - len(lacking) < least:
             raise ValueError(f"The stem bank has no take of {lacking[0]} to mix.")
 
-    def together(self, rng: np.random.Generator) -> list[Take]:
-        """A take of every instrument, from one piece."""
-        return [self._choose(rng, voice) for voice in self.pieces[rng.integers(len(self.pieces))]]
+    def together(self, rng: np.random.Generator) -> list[Take | None]:
+        """Takes from one piece, one for each instrument that plays."""
+        voices = self.pieces[rng.integers(len(self.pieces))]
+        return self._choose_players(rng, voices, self.players[1])
 
-    def apart(self, rng: np.random.Generator) -> list[Take]:
-        """A take of every instrument, from any piece."""
-        return [self._choose(rng, takes) for takes in self.own]
+    def apart(self, rng: np.random.Generator) -> list[Take | None]:
+        """Takes from any piece, one for each instrument that plays."""
+        least, most = self.players
+        count = int(rng.integers(least, most + 1)) if least < most else most
+        return self._choose_players(rng, self.own, count)
+
+    def _choose_players(
+        self, rng: np.random.Generator, takes: Sequence[Sequence[Take]], most: int
+    ) -> list[Take | None]:
+        """A take of every source that has some, but of `most` of them at the most."""
+        there = [source for source, own in enumerate(takes) if own]
+        if len(there) > most:
+            count = rng.integers(self.players[0], most + 1) if most > self.players[0] else most
+            there = rng.choice(there, count, replace=False)
+        return [
+            self._choose(rng, own) if source in there else None for source, own in enumerate(takes)
+        ]
 
     def _choose(self, rng: np.random.Generator, takes: Sequence[Take]) -> Take:
         """First a kind by its weight, then any take of that kind."""
@@ -108,7 +135,7 @@ class Mixer:
     """Draws and makes mixtures of `sources` from a bank.
 
     A coherent mixture takes the voices that the sources have in one piece. An incoherent one takes,
-    for every source, any take of that instrument itself, never a foreign one. A share `recorded` of
+    for every source that plays, any take of that instrument itself, never a foreign one. A share `recorded` of
     both comes from the takes of kind `real`, the rest from all others. ValueError where the bank
     lacks takes for what the config asks for.
     """
@@ -120,8 +147,9 @@ class Mixer:
         self.samples = round(seconds * bank.sample_rate)
         made = [take for take in bank.takes if take.kind != "real"]
         real = [take for take in bank.takes if take.kind == "real"]
-        self.made = Pool(made, self.sources, config.kinds)
-        self.real = Pool(real, self.sources, config.kinds)
+        players = config.players or (len(self.sources), len(self.sources))
+        self.made = Pool(made, self.sources, config.kinds, players)
+        self.real = Pool(real, self.sources, config.kinds, players)
         for pool, share in ((self.made, 1.0 - config.recorded), (self.real, config.recorded)):
             if share > 0.0:
                 pool.check(config.coherent)
@@ -134,13 +162,13 @@ class Mixer:
         pool = self.real if recorded else self.made
         if rng.random() < self.config.coherent:
             takes = pool.together(rng)
-            offsets = [self._offset(rng, max(take.length for take in takes))] * len(takes)
+            offsets = [self._offset(rng, max(take.length for take in takes if take))] * len(takes)
         else:
             takes = pool.apart(rng)
-            offsets = [self._offset(rng, take.length) for take in takes]
+            offsets = [self._offset(rng, take.length) if take else 0 for take in takes]
         absent = rng.random(len(takes)) < self.config.absent
         return [
-            None if gone else Excerpt(take, offset, self._effects(rng, places))
+            None if gone or not take else Excerpt(take, offset, self._effects(rng, places))
             for take, offset, gone in zip(takes, offsets, absent, strict=True)
         ]
 

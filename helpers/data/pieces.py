@@ -81,21 +81,25 @@ def random_piece(
 
 
 def piece_score(
-    name: str, instruments: Sequence[str], seed: int = 0, seconds: float = 5.0
+    name: str,
+    instruments: Sequence[str],
+    seed: int = 0,
+    seconds: float = 5.0,
+    ranked: bool = True,
 ) -> Score:
     """The score called `random-00012`, `haydn/opus74no1/movement1` or, an excerpt,
     `haydn/opus74no1/movement1@0030-0045` (in seconds; without an end, to the end of the work).
 
-    seed and seconds are those of a random piece. KeyError and ValueError as in `arrangement`.
+    seed and seconds are those of a random piece, ranked that of an arrangement. KeyError and ValueError as in `arrangement`.
     """
     if number := re.fullmatch(r"random-(\d+)", name):
         return random_piece(int(number[1]), instruments, seed, seconds)
     excerpt = re.fullmatch(r"(.+)@(\d+(?:\.\d+)?)(?:-(\d+(?:\.\d+)?))?", name)
     if not excerpt:
-        return arrangement(name, instruments)
+        return arrangement(name, instruments, ranked=ranked)
     work, start, end = excerpt.groups()
     length = float(end) - float(start) if end else None
-    return arrangement(work, instruments, float(start), length)
+    return arrangement(work, instruments, float(start), length, ranked)
 
 
 def _line(

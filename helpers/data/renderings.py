@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from helpers.data.corpora import solos
+from helpers.data.ensembles import ensemble_score
 from helpers.data.pieces import piece_score
 from helpers.data.stem_bank import Recorded, file_sha256
 from helpers.sound.audio import load
@@ -20,8 +21,9 @@ from helpers.sound.fluidsynth import FluidSynth, find_soundfont, fluidsynth_vers
 from helpers.sound.instruments import INSTRUMENTS
 from helpers.sound.instruments import instrument as find_instrument
 from helpers.sound.notes import WHOLE_TONE, RecordedNotes
+from helpers.sound.performances import Performance
 from helpers.sound.rendering import Renderer
-from helpers.sound.scores import Part, Performance, Score, corpus_score, transpose
+from helpers.sound.scores import Part, Score, corpus_score, transpose
 from helpers.sound.takes import load_takes, recorded_instruments
 from helpers.sound.tones import Tones, Voice
 from helpers.sound.track import Track
@@ -111,6 +113,13 @@ def piece_takes(name: str, config: TakesConfig, notes_root: Path | None) -> Iter
     yield from takes(transpose(score, steps), config, notes_root, rng)
 
 
+def ensemble_takes(name: str, config: TakesConfig, notes_root: Path | None) -> Iterator[Recorded]:
+    """All takes of an excerpt of a work, for an ensemble drawn from the instruments."""
+    rng = _generator(config, name)
+    score = ensemble_score(rng, name, config.instruments, config.seed)
+    yield from takes(transpose(score, int(rng.integers(-4, 4))), config, notes_root, rng)
+
+
 def manifest(config: TakesConfig, notes_root: Path | None) -> dict[str, Any]:
     """All that the samples of takes depend on: config, sha256 of what plays, versions.
 
@@ -142,6 +151,8 @@ def real_takes(
 ) -> Iterator[Recorded]:
     """The stems of a real recording, (1, samples) each; the voice is the instrument's place."""
     for voice, instrument in enumerate(instruments):
+        if instrument not in tracks[name].stems:
+            continue
         yield Recorded(instrument, "real", voice, tracks[name].stems[instrument])
 
 

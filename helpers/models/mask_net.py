@@ -25,6 +25,8 @@ class MaskNetConfig:
     `memory` is the number of frames that the recurrent part hears at once, by default three seconds
     of them: no more than the examples it learns from hold, and an end to how far a moment reaches.
     `refined` is the number of channels that look at phases (see `Interference`), 0 for none.
+    `named` are the sources that play, where that is known: the model has these alone. `told` lets
+    the network learn from such names while it is trained (see `MaskNet.forward`).
     `normalisation` of the convolutions' outputs is `none`, `batch`, `group` (eight groups) or
     `layer` (over channels, bins and frames of one example); `dropout` silences whole channels.
     """
@@ -44,6 +46,8 @@ class MaskNetConfig:
     layers: int = 2
     memory: int = 64
     refined: int = 0
+    named: tuple[str, ...] = ()
+    told: bool = False
     normalisation: str = "none"
     dropout: float = 0.0
 
@@ -52,6 +56,10 @@ class MaskNetConfig:
             raise ValueError(
                 f"There is no normalisation '{self.normalisation}'; "
                 f"choose {', '.join(NORMALISATIONS)}."
+            )
+        if strange := [name for name in self.named if name not in self.sources]:
+            raise ValueError(
+                f"'{strange[0]}' is no source of this model; choose {', '.join(self.sources)}."
             )
 
 
@@ -73,10 +81,14 @@ class MaskNet(nn.Module):
     def __init__(self, config: MaskNetConfig):
         super().__init__()
         self.config = config
-        self.sources = tuple(config.sources)
+        self.sources = config.named or config.sources
         self.sample_rate = config.sample_rate
         self.channels = config.channels
         self.segment_seconds = config.segment_seconds
+        present = torch.tensor([name in self.sources for name in config.sources])
+        order = torch.tensor([config.sources.index(name) for name in self.sources])
+        self.register_buffer("present", present, persistent=False)  # (all sources,)
+        self.register_buffer("order", order, persistent=False)  # of the model's sources in them
         analysis, synthesis = log_frequency(config)
         self.register_buffer("window", torch.hann_window(config.window), persistent=False)
         self.register_buffer("analysis", analysis, persistent=False)  # (bins, heard)
@@ -93,6 +105,9 @@ class MaskNet(nn.Module):
         self.recur = nn.LSTM(
             hidden, hidden // 2, config.layers, batch_first=True, bidirectional=True
         )
+        if config.told:
+            self.names = nn.Linear(len(config.sources), hidden, bias=False)
+            nn.init.zeros_(self.names.weight)
         self.pitches = nn.Linear(2 * hidden, voices * bins)
         self.voices = nn.Sequential(
             nn.Conv2d(voices + width, width, 3, padding=1),
@@ -101,27 +116,37 @@ class MaskNet(nn.Module):
         )
         self.gather = nn.Conv2d(len(GIVEN) * voices + width, width, 1)
         self.refine = nn.Conv2d(width, width, (5, 3), padding=(2, 1))
-        self.decide = nn.Conv2d(width, len(self.sources), (3, 1), padding=(1, 0))
+        self.decide = nn.Conv2d(width, len(config.sources), (3, 1), padding=(1, 0))
         if config.refined:
             self.hint = nn.Conv2d(width, HINTS, 1)
             self.interference = Interference(config)
 
-    def forward(self, mixture: Tensor) -> Tensor:
-        """mixture (B, C, T) -> estimates (B, S, C, T)."""
+    def forward(self, mixture: Tensor, present: Tensor | None = None) -> Tensor:
+        """mixture (B, C, T) -> estimates (B, S, C, T).
+
+        present: which sources may play in each example, bool (B, all sources of the config); then
+        there is an estimate of each of those sources, silent where it may not play.
+        """
         batch, channels, length = mixture.shape
+        order = self.order if present is None else torch.arange(len(self.present))
+        present = self.present.expand(batch, -1) if present is None else present
+        present = present.repeat_interleave(channels, dim=0)  # (B * C, all sources)
         spectrum = self.stft(mixture.flatten(0, 1))  # (B * C, F, N)
-        claims, level = self.claims(spectrum.abs())
-        masks = self.shares(claims, spectrum.shape[1])  # (B * C, S, F, N)
+        claims, level = self.claims(spectrum.abs(), present)
+        masks = self.shares(claims, present, spectrum.shape[1])
         if self.config.refined:
-            masks = self.interference(spectrum / level, masks, self.linear(self.hint(claims)))
-        estimates = self.istft(spectrum[:, None] * masks, length)  # (B * C, S, T)
+            hints = self.linear(self.hint(claims))
+            masks = self.interference(spectrum / level, masks, hints, present)
+        estimates = self.istft(spectrum[:, None] * masks[:, order], length)  # (B * C, S, T)
         return estimates.unflatten(0, (batch, channels)).transpose(1, 2)
 
     def masks(self, magnitude: Tensor) -> Tensor:
         """magnitude (B, F, N) -> real masks (B, S, F, N) in 0..1, summing to one over S."""
-        return self.shares(self.claims(magnitude)[0], magnitude.shape[1])
+        present = self.present.expand(len(magnitude), -1)
+        claims, _ = self.claims(magnitude, present)
+        return self.shares(claims, present, magnitude.shape[1])[:, self.order]
 
-    def claims(self, magnitude: Tensor) -> tuple[Tensor, Tensor]:
+    def claims(self, magnitude: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
         """magnitude (B, F, N) -> who sings where (B, width, bins, N), and the level (B, 1, N)."""
         heard = magnitude[:, : len(self.synthesis)].transpose(1, 2)  # (B, N, heard)
         level = self.level(heard)
@@ -130,6 +155,8 @@ class MaskNet(nn.Module):
         partials = self.partials(torch.cat([self.shift(picture, k) for k in HEARD], dim=1))
 
         frames = self.frame(self.narrow(partials).flatten(1, 2).transpose(1, 2))  # (B, N, hidden)
+        if self.config.told:
+            frames = frames + self.names(present.to(frames.dtype))[:, None]
         context = self.remember(frames)
         pitches = self.pitches(torch.cat([frames, context], dim=-1)).transpose(1, 2)
         pitches = pitches.unflatten(1, (self.config.voices, -1))  # (B, voices, bins, N)
@@ -139,9 +166,10 @@ class MaskNet(nn.Module):
         claims = F.gelu(self.gather(torch.cat([*claims, partials], dim=1)))
         return claims + F.gelu(self.refine(claims)), level.transpose(1, 2)
 
-    def shares(self, claims: Tensor, bins: int) -> Tensor:
-        """claims (B, width, log bins, N) -> masks (B, S, F, N) over all `bins` of the spectrum."""
+    def shares(self, claims: Tensor, present: Tensor, bins: int) -> Tensor:
+        """claims (B, width, log bins, N) -> masks (B, all sources, F, N), zero for the absent."""
         logits = self.linear(self.decide(claims).float())
+        logits = logits.masked_fill(~present[:, :, None, None], -torch.inf)
         above = bins - logits.shape[2]
         logits = torch.cat([logits, logits[:, :, -1:].expand(-1, -1, above, -1)], dim=2)
         return logits.softmax(dim=1)
@@ -252,8 +280,10 @@ class Interference(nn.Module):
         nn.init.zeros_(self.change.weight)
         nn.init.zeros_(self.change.bias)
 
-    def forward(self, spectrum: Tensor, masks: Tensor, hints: Tensor) -> Tensor:
-        """spectrum (B, F, N), masks (B, S, F, N), hints (B, HINTS, heard, N) -> complex masks."""
+    def forward(self, spectrum: Tensor, masks: Tensor, hints: Tensor, present: Tensor) -> Tensor:
+        """spectrum (B, F, N), masks (B, S, F, N), hints (B, HINTS, heard, N), present (B, S)
+        -> complex masks.
+        """
         heard, shares = spectrum[:, : self.bins], masks[:, :, : self.bins]
         loudness = torch.log(heard.abs() + 1e-3)
         phase = heard / (heard.abs() + 1e-9)
@@ -267,8 +297,11 @@ class Interference(nn.Module):
         for layer in self.reach:
             features = features + F.relu(layer(features))
         change = self.change(features).float().unflatten(1, (3, -1))  # (B, 3, S, bins, N)
-        change = change - change.mean(2, keepdim=True)
-        refined = (shares + change[:, 0]).softmax(1) + torch.complex(change[:, 1], change[:, 2])
+        playing = present[:, :, None, None]
+        mean = (change * playing[:, None]).sum(2, keepdim=True) / playing.sum(1)[:, None, None]
+        change = (change - mean) * playing[:, None]
+        refined = (shares + change[:, 0]).masked_fill(~playing, -torch.inf).softmax(1)
+        refined = refined + torch.complex(change[:, 1], change[:, 2])
         return torch.cat([refined, masks[:, :, self.bins :].to(refined.dtype)], dim=2)
 
 

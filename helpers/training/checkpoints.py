@@ -64,9 +64,13 @@ def save_model(
     return weights_path, card_path
 
 
-def load_model(name_or_path: str | Path, device: str | torch.device = "cpu") -> nn.Module:
+def load_model(
+    name_or_path: str | Path, device: str | torch.device = "cpu", **changes: Any
+) -> nn.Module:
     """The model of that name in `Checkpoints/`, or at that path (of either file, or of neither
     suffix), in float32 and eval mode on `device`. Its `.card` is the dict of the JSON file.
+
+    changes: see `changed`; `named=("violin", "piano")` tells a `MaskNet` who plays.
 
     Raises CheckpointError where the name is unknown, a file is missing or unreadable, the weights
     are not those that the card was written for, or the card does not fit the code.
@@ -82,8 +86,21 @@ def load_model(name_or_path: str | Path, device: str | torch.device = "cpu") -> 
             f"{weights_path}: the weights do not fit {card['architecture']} with the config in "
             f"{card_path.name}; both files must come from one save."
         ) from error
+    model = changed(model, **changes)
     model.card = card
     return model.eval().to(device)
+
+
+def changed(model: nn.Module, **changes: Any) -> nn.Module:
+    """A model with the same weights and another configuration, such as another sample rate.
+
+    ValueError where the configuration cannot be; its entries are those of the model's dataclass.
+    """
+    if not changes:
+        return model
+    other = type(model)(dataclasses.replace(model.config, **changes))
+    other.load_state_dict(model.state_dict())
+    return other
 
 
 def available_models(folder: Path | None = None) -> dict[str, Card]:

@@ -44,11 +44,13 @@ def negative_si_sdr(estimates: Tensor, stems: Tensor) -> Tensor:
     return torch.where(ratio.isnan(), _leakage(estimates, stems, ceiling=30.0), -ratio).mean()
 
 
-def negative_snr(estimates: Tensor, stems: Tensor, ceiling: float = 30.0) -> Tensor:
+def negative_snr(
+    estimates: Tensor, stems: Tensor, ceiling: float = 30.0, silence: float = 1.0
+) -> Tensor:
     """Minus the mean signal-to-noise ratio in dB, levelling off softly at `ceiling` dB.
 
     Where a stem is silent, the estimate's level relative to the mixture (the sum of the stems)
-    takes its place, so that an absent instrument is learnt as silence.
+    takes its place, weighted with `silence`, so that an absent instrument is learnt as silence.
 
     Wisdom et al., "What's all the fuss about free universal sound separation data?",
     ICASSP 2021, section 3 (the soft threshold and the loss of inactive sources).
@@ -57,7 +59,8 @@ def negative_snr(estimates: Tensor, stems: Tensor, ceiling: float = 30.0) -> Ten
     threshold = 10.0 ** (-ceiling / 10.0)
     noise = _energy(estimates - stems) + threshold * energy + TINY
     negative = _decibels(noise) - _decibels(energy + TINY)
-    return torch.where(energy > TINY, negative, _leakage(estimates, stems, ceiling)).mean()
+    leakage = silence * _leakage(estimates, stems, ceiling)
+    return torch.where(energy > TINY, negative, leakage).mean()
 
 
 def l1(estimates: Tensor, stems: Tensor) -> Tensor:

@@ -98,6 +98,27 @@ def load_weights(model: nn.Module, weights: State, path: Path) -> None:
         ) from error
 
 
+def start_from(model: nn.Module, other: nn.Module, path: Path) -> None:
+    """Begin with the weights of another model of the same kind, each source with those of its name.
+
+    Sources and layers that the other does not have keep their weights. TrainingError with a
+    sentence where it is another architecture, or of another size.
+    """
+    weights, given = model.state_dict(), other.state_dict()
+    here, there = model.config.sources, other.config.sources
+    pairs = [(here.index(name), there.index(name)) for name in here if name in there]
+    for name, value in given.items():
+        own = weights.get(name)
+        if own is not None and own.shape != value.shape:
+            by_source = (len(own), len(value)) == (len(here), len(there))
+            if by_source and own.shape[1:] == value.shape[1:]:
+                value = own.clone().index_copy_(
+                    0, torch.tensor([mine for mine, _ in pairs]), value[[its for _, its in pairs]]
+                )
+        weights[name] = value
+    load_weights(model, weights, path)
+
+
 def _read(path: Path) -> State:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)

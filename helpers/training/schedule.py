@@ -17,6 +17,8 @@ class TrainingConfig:
         `final_rate` times as much: to nothing, or not at all where that is 1.
     gradient_clip: the largest norm of the whole gradient; 0 leaves it as it is.
     ema_decay: of the moving average of the weights, which is the result.
+    named: share of the examples in which a model that can be told who plays is told so: those
+        stems that sound, and now and then one that does not.
     precision: as Fabric names it: 32-true, 16-mixed, bf16-mixed.
     workers: processes that prepare examples, for each process that trains.
     """
@@ -32,6 +34,7 @@ class TrainingConfig:
     validate_every: int = 500
     checkpoint_every: int = 500
     log_every: int = 20
+    named: float = 0.0
     precision: str = "32-true"
     seed: int = 0
     workers: int = 0

@@ -24,7 +24,7 @@ from helpers.training.averaging import MovingAverage
 from helpers.training.batches import StepSampler, load_steps
 from helpers.training.guards import default_fabric, exact_arithmetic, interruption
 from helpers.training.history import History, Log, Window
-from helpers.training.losses import Loss
+from helpers.training.losses import TINY, Loss
 from helpers.training.runs import RunFolder, TrainingError, load_weights
 from helpers.training.schedule import TrainingConfig, learning_rate
 from helpers.training.validation import Validation, Validator
@@ -151,7 +151,8 @@ class Training:
         torch.manual_seed(int(key.generate_state(1, np.uint64)[0]))
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.config, self.step)
-        estimates = self.wrapped(mixture)
+        told = (names(stems, self.config.named),) if self.config.named else ()
+        estimates = self.wrapped(mixture, *told)
         if estimates.shape != stems.shape:
             raise TrainingError(
                 f"The model returns {tuple(estimates.shape)} where the stems are "
@@ -239,3 +240,14 @@ class Training:
         """The sum of a number over all processes."""
         total = torch.tensor(value, device=self.fabric.device)
         return self.fabric.all_reduce(total, reduce_op="sum").item()
+
+
+def names(stems: Tensor, share: float, resting: float = 0.1) -> Tensor:
+    """Which sources may play in each example, bool (B, S): all, or in a `share` those that sound.
+
+    stems (B, S, C, T). Of the others, each is named with the probability `resting`, like a player
+    who is there and has nothing to play.
+    """
+    present = stems.square().sum((2, 3)) > TINY
+    present = present | (torch.rand(present.shape, device=stems.device) < resting)
+    return present | (torch.rand(len(stems), 1, device=stems.device) >= share)

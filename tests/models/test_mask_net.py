@@ -58,7 +58,8 @@ def test_only_changes_of_phase_matter():
     masks = torch.rand(1, 2, 2049, 20).softmax(1)
     hints = torch.randn(1, HINTS, 2049, 20)
     turned = spectrum * torch.polar(torch.tensor(1.0), torch.tensor(2.0))
-    one, other = (net.interference(each, masks, hints) for each in (spectrum, turned))
+    everyone = torch.ones(1, 2, dtype=torch.bool)
+    one, other = (net.interference(each, masks, hints, everyone) for each in (spectrum, turned))
     torch.testing.assert_close(one, other, atol=1e-4, rtol=0)
 
 

@@ -1,0 +1,80 @@
+"""Who plays together: the ensembles that chamber music is written for, and any other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from helpers.data.pieces import piece_score
+from helpers.sound.instruments import instrument
+from helpers.sound.scores import Score
+
+#: From the repertoire: sonatas, duos, trios, quartets, arranged as in catalogues of chamber music.
+REPERTOIRE = (
+    ("violin", "piano"),
+    ("viola", "piano"),
+    ("cello", "piano"),
+    ("flute", "piano"),
+    ("oboe", "piano"),
+    ("clarinet", "piano"),
+    ("saxophone", "piano"),
+    ("bassoon", "piano"),
+    ("horn", "piano"),
+    ("violin", "viola"),
+    ("violin", "cello"),
+    ("viola", "cello"),
+    ("flute", "violin"),
+    ("flute", "clarinet"),
+    ("clarinet", "bassoon"),
+    ("violin", "cello", "piano"),
+    ("clarinet", "cello", "piano"),
+    ("clarinet", "viola", "piano"),
+    ("violin", "horn", "piano"),
+    ("flute", "cello", "piano"),
+    ("oboe", "bassoon", "piano"),
+    ("violin", "viola", "cello"),
+    ("flute", "violin", "viola"),
+    ("oboe", "clarinet", "bassoon"),
+    ("violin", "viola", "cello", "piano"),
+    ("flute", "violin", "viola", "cello"),
+    ("oboe", "violin", "viola", "cello"),
+    ("clarinet", "violin", "viola", "cello"),
+    ("flute", "oboe", "clarinet", "bassoon"),
+    ("flute", "clarinet", "horn", "bassoon"),
+    ("violin", "clarinet", "saxophone", "bassoon"),
+)
+SIZES = (2, 3, 4)  # of an ensemble that shares the four lines of a quartet or chorale
+EXCHANGED = 0.4  # how often the lines go to the players in any order, not by register
+
+
+def draw_ensemble(rng: np.random.Generator, instruments: Sequence[str]) -> tuple[str, ...]:
+    """Two to four of the instruments, one keyboard at the most, none twice.
+
+    Every other time an ensemble of the repertoire that they can form, otherwise any.
+    ValueError where the instruments cannot form an ensemble of two.
+    """
+    keyboards = [name for name in instruments if instrument(name).family == "keyboard"]
+    players = [name for name in instruments if name not in keyboards]
+    if len(players) + bool(keyboards) < SIZES[0]:
+        raise ValueError(f"{', '.join(instruments)} are no ensemble; name two that can play lines.")
+    known = [each for each in REPERTOIRE if set(each) <= set(instruments)]
+    if known and rng.random() < 0.5:
+        return known[rng.integers(len(known))]
+    alone = players + [keyboards[rng.integers(len(keyboards))]] if keyboards else players
+    size = min(SIZES[rng.integers(len(SIZES))], len(alone))
+    return tuple(rng.choice(alone, size, replace=False).tolist())
+
+
+def ensemble_score(
+    rng: np.random.Generator, name: str, instruments: Sequence[str], seed: int = 0
+) -> Score:
+    """A piece for a drawn ensemble of the instruments; who plays which line is drawn as well.
+
+    name, seed: as `pieces.piece_score` takes them. ValueError as in `draw_ensemble`.
+    """
+    ensemble = draw_ensemble(rng, instruments)
+    exchanged = bool(rng.random() < EXCHANGED)
+    if exchanged:
+        ensemble = tuple(rng.permutation(ensemble).tolist())
+    return piece_score(name, ensemble, seed, ranked=not exchanged)
