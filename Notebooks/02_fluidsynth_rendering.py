@@ -97,8 +97,9 @@ from helpers.evaluation.rows import Provenance
 # %%
 from helpers.sound.fluidsynth import FluidSynth, find_soundfont
 from helpers.sound.notes import RecordedNotes
+from helpers.sound.performances import Performance
 from helpers.sound.rendering import render_score
-from helpers.sound.scores import Note, Part, Performance, Score
+from helpers.sound.scores import Note, Part, Score
 from helpers.sound.track import Track
 from helpers.training.checkpoints import available_models, load_model
 

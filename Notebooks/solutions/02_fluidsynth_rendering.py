@@ -16,8 +16,9 @@ from helpers.evaluation.evaluate import model_separator
 from helpers.evaluation.metrics import si_sdr
 from helpers.sound.effects import Detune
 from helpers.sound.fluidsynth import FluidSynth, find_soundfont
+from helpers.sound.performances import Performance
 from helpers.sound.rendering import render_score
-from helpers.sound.scores import Part, Performance, Score
+from helpers.sound.scores import Part, Score
 from helpers.sound.track import Track
 from helpers.training.checkpoints import load_model
 

@@ -20,7 +20,6 @@ __all__ = [
     "CHORALE_QUARTET",
     "Note",
     "Part",
-    "Performance",
     "Score",
     "chorale_names",
     "corpus_score",
@@ -70,63 +69,6 @@ class Score:
     def seconds(self) -> float:
         """Where the last note of all parts ends; what rings after it is not counted."""
         return max((part.seconds for part in self.parts), default=0.0)
-
-
-@dataclass(frozen=True)
-class Performance:
-    """How players depart from the page: tempo, timing, articulation, loudness and tuning.
-
-    `articulation` (a factor on durations), `velocity` (an offset) and `tuning` (cents) hold one
-    value per part. `timing` is the standard deviation of onsets in seconds and `accent` that of
-    velocities; the single notes are drawn from `seed`, so that one Performance applied twice
-    gives the same notes.
-    """
-
-    tempo: float
-    timing: float
-    accent: float
-    articulation: tuple[float, ...]
-    velocity: tuple[float, ...]
-    tuning: tuple[float, ...]
-    seed: int
-
-    @classmethod
-    def draw(cls, rng: np.random.Generator, n_parts: int) -> Performance:
-        """Tempo times 0.7 to 1.4, onsets within tens of milliseconds, parts 6 cents apart."""
-        return cls(
-            tempo=float(2.0 ** rng.uniform(-0.5, 0.5)),
-            timing=float(rng.uniform(0.0, 0.025)),
-            accent=float(rng.uniform(0.0, 10.0)),
-            articulation=tuple(rng.uniform(0.75, 1.05, n_parts).tolist()),
-            velocity=tuple(rng.normal(0.0, 12.0, n_parts).tolist()),
-            tuning=tuple(rng.normal(0.0, 6.0, n_parts).tolist()),
-            seed=int(rng.integers(2**31)),
-        )
-
-    def apply(self, score: Score) -> Score:
-        """The score as it is played. ValueError where the number of parts differs."""
-        if len(score.parts) != len(self.tuning):
-            raise ValueError(
-                f"{score.title}: the performance was drawn for {len(self.tuning)} parts and the "
-                f"score has {len(score.parts)}; draw it with n_parts={len(score.parts)}."
-            )
-        rng = np.random.default_rng(self.seed)
-        parts = (self._play(part, i, rng) for i, part in enumerate(score.parts))
-        return replace(score, parts=tuple(parts))
-
-    def _play(self, part: Part, index: int, rng: np.random.Generator) -> Part:
-        late = np.clip(rng.normal(0.0, 1.0, len(part.notes)), -3.0, 3.0) * self.timing
-        loud = rng.normal(self.velocity[index], self.accent, len(part.notes))
-        notes = [
-            Note(
-                onset=max(0.0, note.onset / self.tempo + float(late[i])),
-                duration=note.duration / self.tempo * self.articulation[index],
-                pitch=note.pitch + self.tuning[index] / 100.0,
-                velocity=int(np.clip(round(note.velocity + loud[i]), 1, 127)),
-            )
-            for i, note in enumerate(part.notes)
-        ]
-        return replace(part, notes=tuple(sorted(notes, key=lambda note: note.onset)))
 
 
 def transpose(score: Score, semitones: float) -> Score:

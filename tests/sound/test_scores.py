@@ -1,7 +1,6 @@
 """Scores: the corpus without Bach10, MIDI there and back, performances that repeat."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +11,6 @@ from helpers.sound.scores import (
     BACH10_TITLES,
     Note,
     Part,
-    Performance,
     Score,
     chorale_names,
     corpus_score,
@@ -35,15 +33,6 @@ BACH10_WORKS = {
     "Nun bitten": ("bwv385", "bwv197.5", "bwv169.7"),
 }
 
-PERFORMANCE = Performance(
-    tempo=2.0,
-    timing=0.0,
-    accent=0.0,
-    articulation=(0.5, 1.0),
-    velocity=(10.0, -200.0),
-    tuning=(50.0, 0.0),
-    seed=1,
-)
 DUET = Score(
     "duet",
     (
@@ -182,21 +171,3 @@ def test_file_that_is_no_midi_is_refused_by_name(tmp_path):
 def test_octave_up_and_down_is_the_same_score():
     assert transpose(transpose(DUET, 12), -12) == DUET
     assert transpose(DUET, 0.5).parts[0].notes[0].pitch == 69.5
-
-
-def test_performance_changes_tempo_articulation_loudness_and_tuning():
-    first, second = PERFORMANCE.apply(DUET).parts
-    assert first.notes == (Note(0.0, 0.25, 69.5, 90), Note(0.5, 0.125, 71.75, 110))
-    assert second.notes == (Note(0.25, 1.0, 45.5, 1),)
-
-
-def test_the_same_performance_is_played_twice_alike():
-    performance = Performance.draw(np.random.default_rng(3), n_parts=2)
-    assert performance == Performance.draw(np.random.default_rng(3), n_parts=2)
-    assert performance.apply(DUET) == performance.apply(DUET)
-    assert performance.apply(DUET) != replace(performance, seed=performance.seed + 1).apply(DUET)
-
-
-def test_performance_for_another_number_of_parts_is_refused():
-    with pytest.raises(ValueError, match="n_parts=1"):
-        PERFORMANCE.apply(Score("solo", DUET.parts[:1]))
