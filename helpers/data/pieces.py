@@ -90,7 +90,8 @@ def piece_score(
     """The score called `random-00012`, `haydn/opus74no1/movement1` or, an excerpt,
     `haydn/opus74no1/movement1@0030-0045` (in seconds; without an end, to the end of the work).
 
-    seed and seconds are those of a random piece, ranked that of an arrangement. KeyError and ValueError as in `arrangement`.
+    seed and seconds are those of a random piece, ranked that of an arrangement. KeyError and
+    ValueError as in `arrangement`.
     """
     if number := re.fullmatch(r"random-(\d+)", name):
         return random_piece(int(number[1]), instruments, seed, seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -208,6 +209,30 @@ def test_an_absent_instrument_is_silent_and_the_others_sound(mixer):
             assert (excerpt is None) == (not stem.any())
     share = np.mean([excerpt is None for drawn in draws(mixing, 700) for excerpt in drawn])
     assert share == pytest.approx(0.5, abs=0.04)
+
+
+def sounding(drawn: list[Excerpt | None]) -> list[str]:
+    return [excerpt.take.instrument for excerpt in drawn if excerpt]
+
+
+@pytest.mark.parametrize("coherent", [0.0, 1.0])
+def test_between_the_least_and_the_most_players_sound_and_the_others_are_silent(mixer, coherent):
+    mixing = mixer(replace(PLAIN, coherent=coherent, players=(1, 2)))
+    mixtures = draws(mixing)
+    assert {len(sounding(drawn)) for drawn in mixtures} == {1, 2}
+    assert {name for drawn in mixtures for name in sounding(drawn)} == set(SOURCES)
+    for drawn in mixtures[:20]:
+        silent = [not stem.any() for stem in mixing.make(drawn)]
+        assert silent == [excerpt is None for excerpt in drawn]
+
+
+def test_a_piece_with_fewer_instruments_than_sources_is_mixed_where_that_is_enough(mixer):
+    pieces = Counter()
+    for drawn in draws(mixer(replace(PLAIN, coherent=1.0, players=(2, 3)))):
+        pieces[next(excerpt.take.piece for excerpt in drawn if excerpt)] += 1
+        if pieces["duet"] and drawn[0] and drawn[0].take.piece == "duet":
+            assert sounding(drawn) == ["violin", "clarinet"]
+    assert set(pieces) == {"one", "two", "three", "duet"}
 
 
 def test_without_spread_nothing_is_detuned_tilted_or_turned_up(mixer, bank):

@@ -17,7 +17,7 @@ SOURCES = ("violin", "clarinet")
 def small(**settings) -> MaskNet:
     torch.manual_seed(0)
     numbers = {"width": 8, "voices": 4, "hidden": 32, "layers": 1} | settings
-    return MaskNet(MaskNetConfig(SOURCES, **numbers)).eval()
+    return MaskNet(MaskNetConfig(numbers.pop("sources", SOURCES), **numbers)).eval()
 
 
 def disturbed(net: MaskNet) -> MaskNet:
@@ -78,6 +78,41 @@ def test_phases_part_two_partials_that_share_a_bin():
             optimizer.step()
         scores[refined] = si_sdr(net(stems.sum(1)), stems).mean().item()
     assert scores[8] > scores[0] + 3
+
+
+TRIO = ("violin", "clarinet", "horn")
+
+
+@pytest.mark.parametrize("refined", [0, 8])
+@torch.no_grad()
+def test_a_model_that_is_told_who_plays_shares_the_mixture_among_these(refined):
+    config = {"sources": TRIO, "told": True, "refined": refined}
+    whole, duo = (small(**config, named=names) for names in ((), ("horn", "violin")))
+    torch.nn.init.normal_(whole.names.weight)
+    if refined:
+        disturbed(whole)
+    duo.load_state_dict(whole.state_dict())
+    assert duo.sources == ("horn", "violin")
+    mixture = 0.1 * torch.randn(2, 1, 30_001, generator=torch.Generator().manual_seed(1))
+    estimates = duo(mixture)
+    torch.testing.assert_close(estimates.sum(1), mixture, atol=1e-5, rtol=0)
+    everyone = torch.tensor([[True, False, True], [True, True, True]])
+    told = whole(mixture, everyone)
+    torch.testing.assert_close(told[0, [2, 0]], estimates[0], atol=1e-6, rtol=0)
+    assert not told[0, 1].any()
+    torch.testing.assert_close(told[1], whole(mixture)[1], atol=1e-6, rtol=0)
+
+
+@torch.no_grad()
+def test_one_that_plays_alone_is_the_mixture():
+    mixture = 0.1 * torch.randn(1, 1, 9_000, generator=torch.Generator().manual_seed(1))
+    alone = small(named=("clarinet",))(mixture)
+    torch.testing.assert_close(alone[:, 0], mixture, atol=1e-5, rtol=0)
+
+
+def test_a_name_that_is_no_source_is_refused():
+    with pytest.raises(ValueError, match="'piano' is no source of this model; choose violin, "):
+        small(named=("piano",))
 
 
 @pytest.mark.parametrize("normalisation", NORMALISATIONS)

@@ -14,6 +14,7 @@ from helpers.models.wave_unet import WaveUNet, WaveUNetConfig
 from helpers.training.checkpoints import (
     CheckpointError,
     available_models,
+    changed,
     load_model,
     save_model,
 )
@@ -53,6 +54,17 @@ def test_a_loaded_model_separates_like_the_saved_one(saved):
     assert loaded.card["provenance"] == {"steps": 3, "data": ["tönes"]}
     assert loaded.card["sha256"] == hashlib.sha256(weights.read_bytes()).hexdigest()
     assert loaded.card["architecture"] == "wave_unet.WaveUNet"
+
+
+def test_another_configuration_keeps_the_weights(saved):
+    model, weights, _ = saved
+    other = load_model(weights, segment_seconds=2.0)
+    assert other.segment_seconds == 2.0 != model.segment_seconds
+    assert other.card["sources"] == list(SOURCES)
+    mixture = torch.randn(1, 1, 500)
+    with torch.no_grad():
+        assert torch.equal(other(mixture), model(mixture))
+    assert changed(model) is model
 
 
 def test_half_weights_take_half_the_space_and_load_as_float32(tmp_path):

@@ -72,6 +72,18 @@ def test_what_leaks_into_a_silent_stem_is_measured_against_the_mixture(loss):
     assert difference.item() == pytest.approx((expected + 30.0) / 2, abs=1e-2)
 
 
+def test_an_absent_instrument_counts_as_much_as_one_says():
+    stems = tones()
+    stems[:, 1] = 0.0
+    quiet = torch.stack([stems[:, 0], noise(stems[:, 0], -20.0)], 1)
+    whole, half = (
+        negative_snr(quiet, stems, silence=share)
+        - negative_snr(stems.clone(), stems, silence=share)
+        for share in (1.0, 0.5)
+    )
+    assert half.item() == pytest.approx(whole.item() / 2, abs=1e-4)
+
+
 @pytest.mark.parametrize("loss", LOSSES)
 def test_the_loss_of_a_batch_is_the_mean_of_its_parts(loss):
     stems = tones(batch=4)

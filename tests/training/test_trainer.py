@@ -17,7 +17,7 @@ from helpers.training.averaging import MovingAverage
 from helpers.training.history import History, Log
 from helpers.training.losses import l1, negative_snr
 from helpers.training.runs import TrainingError
-from helpers.training.trainer import TrainingConfig, fit, learning_rate
+from helpers.training.trainer import TrainingConfig, fit, learning_rate, names
 from tests.training.tiny import TwoTones, separator
 
 CONFIG = TrainingConfig(
@@ -112,6 +112,35 @@ def test_frozen_weights_stay(tmp_path):
     train(tmp_path, model=model)
     assert torch.equal(model.layers[0].weight, before["layers.0.weight"])
     assert not torch.equal(model.layers[3].weight, before["layers.3.weight"])
+
+
+def test_a_share_of_the_examples_is_told_who_plays_and_sometimes_one_more():
+    torch.manual_seed(0)
+    stems = torch.zeros(2000, 4, 1, 8)
+    stems[:, 0] = stems[::2, 1] = 1.0
+    present = names(stems, 0.5)
+    everyone = present.all(1)
+    assert everyone.float().mean() == pytest.approx(0.5, abs=0.05)
+    assert present[:, 0].all() and present[::2, 1].all()
+    assert present[~everyone][:, 2].float().mean() == pytest.approx(0.1, abs=0.03)
+    assert names(stems, 0.0).all()
+
+
+def test_a_model_that_listens_to_names_hears_them_in_training(tmp_path):
+    heard = []
+
+    class Listener(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.separate = separator()
+
+        def forward(self, mixture, present=None):
+            heard.append(present)
+            return self.separate(mixture)
+
+    train(tmp_path, model=Listener(), steps=2, named=1.0)
+    assert [present.shape for present in heard] == [(CONFIG.batch_size, 2)] * 2
+    assert all(present.all() for present in heard)  # both tones always sound
 
 
 @pytest.mark.parametrize(("clip", "applied"), [(0.0, 2e6), (3.0, 3.0)])

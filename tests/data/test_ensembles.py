@@ -1,0 +1,66 @@
+"""Ensembles are drawn from the instruments at hand, and all of them play lines in their reach."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from helpers.data.ensembles import REPERTOIRE, draw_ensemble, ensemble_score
+from helpers.sound.instruments import instrument
+
+TEN = ("violin", "viola", "cello", "flute", "oboe", "clarinet", "saxophone", "bassoon")
+TEN += ("horn", "piano")
+CHORALE = "bwv10.7@0000-0012"
+
+
+def drawn(instruments: tuple[str, ...], count: int = 2000) -> list[tuple[str, ...]]:
+    rng = np.random.default_rng(0)
+    return [draw_ensemble(rng, instruments) for _ in range(count)]
+
+
+def test_an_ensemble_is_two_to_four_different_players_and_one_keyboard_at_the_most():
+    for ensemble in drawn((*TEN, "organ")):
+        assert 2 <= len(ensemble) <= 4
+        assert len(set(ensemble)) == len(ensemble)
+        assert len({"piano", "organ"} & set(ensemble)) <= 1
+
+
+def test_about_half_of_the_ensembles_are_of_the_repertoire_and_all_instruments_are_heard():
+    ensembles = drawn(TEN)
+    known = {tuple(sorted(each)) for each in REPERTOIRE}
+    share = np.mean([tuple(sorted(each)) in known for each in ensembles])
+    assert 0.5 < share < 0.65  # some of the others are of the repertoire by chance
+    heard = Counter(name for each in ensembles for name in each)
+    assert set(heard) == set(TEN)
+    assert min(heard.values()) > 0.1 * len(ensembles)
+
+
+def test_the_repertoire_is_written_in_names_of_the_table_each_ensemble_once():
+    assert len({frozenset(each) for each in REPERTOIRE}) == len(REPERTOIRE)
+    assert all(instrument(name).name == name for each in REPERTOIRE for name in each)
+
+
+def test_instruments_that_cannot_play_together_are_refused_by_name():
+    with pytest.raises(ValueError, match="piano, organ are no ensemble"):
+        draw_ensemble(np.random.default_rng(0), ("piano", "organ"))
+
+
+def test_every_player_of_an_ensemble_has_notes_within_its_range():
+    for seed in range(20):
+        score = ensemble_score(np.random.default_rng(seed), CHORALE, TEN)
+        for part in score.parts:
+            row = instrument(part.instrument)
+            assert part.notes
+            assert all(row.low <= note.pitch <= row.high for note in part.notes)
+
+
+def test_now_and_then_the_lower_instrument_plays_the_higher_line():
+    """So that a network learns who sounds how, not only who plays above whom."""
+    above = []
+    for seed in range(60):
+        score = ensemble_score(np.random.default_rng(seed), CHORALE, ("violin", "clarinet"))
+        height = {p.instrument: np.mean([note.pitch for note in p.notes]) for p in score.parts}
+        above.append(height["violin"] > height["clarinet"])
+    assert 0.6 < np.mean(above) < 0.95
