@@ -12,7 +12,7 @@ import importlib
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -101,6 +101,19 @@ def changed(model: nn.Module, **changes: Any) -> nn.Module:
     other = type(model)(dataclasses.replace(model.config, **changes))
     other.load_state_dict(model.state_dict())
     return other
+
+
+def told(model: nn.Module, names: Sequence[str]) -> nn.Module:
+    """The model, told that of its sources only `names` play; it then has just these, in that order.
+
+    names: of sources. Itself where its configuration has no `named` to be told by. ValueError for
+    a name that is no source.
+    """
+    if not hasattr(model.config, "named"):
+        return model
+    other = changed(model, named=tuple(names))
+    other.card = getattr(model, "card", None)
+    return other.eval().to(next(model.parameters()).device)
 
 
 def available_models(folder: Path | None = None) -> dict[str, Card]:

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from helpers import runtime
+from helpers.models.mask_net import MaskNet, MaskNetConfig
 from helpers.models.wave_unet import WaveUNet, WaveUNetConfig
 from helpers.training.checkpoints import (
     CheckpointError,
@@ -17,6 +18,7 @@ from helpers.training.checkpoints import (
     changed,
     load_model,
     save_model,
+    told,
 )
 from tests.training.tiny import separator
 
@@ -65,6 +67,23 @@ def test_another_configuration_keeps_the_weights(saved):
     with torch.no_grad():
         assert torch.equal(other(mixture), model(mixture))
     assert changed(model) is model
+
+
+def test_a_model_that_cannot_be_told_who_plays_stays_as_it_is(saved):
+    model, _, _ = saved
+    assert told(model, SOURCES[:1]) is model
+
+
+def test_a_model_that_is_told_who_plays_keeps_its_card_and_has_only_these(tmp_path):
+    config = MaskNetConfig(("violin", "horn", "piano"), width=4, voices=2, hidden=8, layers=1)
+    weights, _ = save_model(MaskNet(config), tmp_path, "trio", {})
+    trio = load_model(weights)
+    duo = told(trio, ("piano", "violin"))
+    assert duo.sources == ("piano", "violin")
+    assert duo.card == trio.card
+    assert not duo.training
+    with pytest.raises(ValueError, match="'oboe' is no source"):
+        told(trio, ("oboe",))
 
 
 def test_half_weights_take_half_the_space_and_load_as_float32(tmp_path):
