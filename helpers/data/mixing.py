@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from helpers.data.chains import common_effects, seats, stem_effects
 from helpers.data.stem_bank import StemBank, Take
-from helpers.sound.effects import Compression, Detune, Equaliser, Gain, Reverb, Room, Tilt
 
 LOUDNESS = 0.05  # root mean square of a levelled stem before its gain, -26 dBFS
 SILENCE = 1e-5  # root mean square under which nothing is made louder
-PLACES = 4  # where players may sit, in each room
 
 
 @dataclass(frozen=True)
@@ -25,6 +24,8 @@ class MixingConfig:
     least and at most, where that is not all of them. `kinds`: how likely each kind of take is,
     relative to the others that are at hand. `levelled`: every stem is brought to LOUDNESS before
     its gain; otherwise the mixture as a whole is, and the balance of the takes stays.
+    `reverb` to `compression` and `vibrato` to `codec` are shares; the last three befall a mixture
+    as a whole.
     """
 
     coherent: float = 0.8
@@ -49,15 +50,23 @@ class MixingConfig:
     reverb: float = 0.5
     compression: float = 0.3
     rooms: int = 64
+    vibrato: float = 0.0
+    microphone: float = 0.0
+    noise: float = 0.0
+    codec: float = 0.0
 
 
 @dataclass(frozen=True)
 class Excerpt:
-    """A window of a take in samples, and the effects that it goes through, in order."""
+    """A window of a take in samples, and the effects that it goes through, in order.
+
+    `heard`: what then happens to all stems alike, the same for every excerpt of a mixture.
+    """
 
     take: Take
     offset: int
     effects: tuple
+    heard: tuple = ()
 
 
 class Pool:
@@ -135,9 +144,9 @@ class Mixer:
     """Draws and makes mixtures of `sources` from a bank.
 
     A coherent mixture takes the voices that the sources have in one piece. An incoherent one takes,
-    for every source that plays, any take of that instrument itself, never a foreign one. A share `recorded` of
-    both comes from the takes of kind `real`, the rest from all others. ValueError where the bank
-    lacks takes for what the config asks for.
+    for every source that plays, any take of that instrument itself, never a foreign one. A share
+    `recorded` of both comes from the takes of kind `real`, the rest from all others. ValueError
+    where the bank lacks takes for what the config asks for.
     """
 
     def __init__(
@@ -167,8 +176,11 @@ class Mixer:
             takes = pool.apart(rng)
             offsets = [self._offset(rng, take.length) if take else 0 for take in takes]
         absent = rng.random(len(takes)) < self.config.absent
+        heard = common_effects(rng, self.config)
         return [
-            None if gone or not take else Excerpt(take, offset, self._effects(rng, places))
+            None
+            if gone or not take
+            else Excerpt(take, offset, stem_effects(rng, self.config, places), heard)
             for take, offset, gone in zip(takes, offsets, absent, strict=True)
         ]
 
@@ -186,31 +198,12 @@ class Mixer:
         whole = loudness(takes.sum(axis=0))
         if not self.config.levelled and whole > SILENCE:
             stems *= np.array([loudness(take) / whole for take in takes])[:, None, None]
+        for effect in next((excerpt.heard for excerpt in mixture if excerpt), ()):
+            stems = effect.apply(stems, self.bank.sample_rate)
         return stems
 
     def _offset(self, rng: np.random.Generator, length: int) -> int:
         return int(rng.integers(max(1, length - self.samples + 1)))
-
-    def _effects(self, rng: np.random.Generator, places: Sequence[Reverb]) -> tuple:
-        config = self.config
-        effects = [
-            Detune.draw(rng, config.detune),
-            Tilt.draw(rng, *config.tilt),
-            Equaliser.draw(rng, config.equaliser),
-        ]
-        if rng.random() < config.compression:
-            effects.append(Compression.draw(rng))
-        if places:
-            effects.append(places[rng.integers(len(places))])
-        return (*effects, Gain.draw(rng, config.gain))
-
-
-def seats(number: int) -> tuple[Reverb, ...]:
-    """The places of the players in room `number`; few, because a response is slow to compute."""
-    room = Room.draw(np.random.default_rng(number))
-    # numpy takes the seed [number, 0] for number itself, so places count from 1
-    places = [np.random.default_rng([number, place]) for place in range(1, PLACES + 1)]
-    return tuple(Reverb.draw(rng, room) for rng in places)
 
 
 def level(stem: np.ndarray) -> np.ndarray:

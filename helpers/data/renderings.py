@@ -17,6 +17,7 @@ from helpers.data.ensembles import ensemble_score
 from helpers.data.pieces import piece_score
 from helpers.data.stem_bank import Recorded, file_sha256
 from helpers.sound.audio import load
+from helpers.sound.effects import Brightness
 from helpers.sound.fluidsynth import FluidSynth, find_soundfont, fluidsynth_version
 from helpers.sound.instruments import INSTRUMENTS
 from helpers.sound.instruments import instrument as find_instrument
@@ -29,6 +30,7 @@ from helpers.sound.tones import Tones, Voice
 from helpers.sound.track import Track
 
 LIBRARIES = ("pyfluidsynth", "music21", "numpy", "soxr")  # that have a say in the samples
+PIANO, FORTE = 26, 102  # velocities at which recorded notes of these dynamics are played
 STRANGERS = ("strings", "woodwind", "brass", "keyboard", "voice")
 
 
@@ -41,6 +43,10 @@ class TakesConfig:
     `foreign` ones in which another instrument of that range plays the voice, from any of the
     soundfonts, so that a network learns to follow the voices of a score as well as the colour of a
     sound. `soundfonts` are names of files without their suffix. `longest` in seconds.
+
+    `timing` to `intonation` are the most that `performances.Performance` may draw. A voice that is
+    not played from recorded notes is `darkening` dB per octave above 500 Hz darker where it is
+    piano than where it is forte; recorded notes are so by themselves.
     KeyError for an unknown instrument, ValueError where there is none to play.
     """
 
@@ -52,6 +58,13 @@ class TakesConfig:
     foreign: int = 1
     longest: float = 30.0
     seed: int = 0
+    timing: float = 0.025
+    accent: float = 10.0
+    asynchrony: tuple[float, float] = (0.0, 0.0)
+    swell: float = 0.0
+    softness: float = 0.0
+    intonation: float = 0.0
+    darkening: float = 0.0
 
     def __post_init__(self) -> None:
         names = tuple(find_instrument(name).name for name in self.instruments)
@@ -60,6 +73,14 @@ class TakesConfig:
         if self.foreign and not self.soundfonts:
             raise ValueError("foreign takes need a soundfont; name one, or set foreign to 0.")
         object.__setattr__(self, "instruments", names)
+
+    def perform(self, rng: np.random.Generator, n_parts: int) -> Performance:
+        """A performance in the manner of this config."""
+        return Performance.draw(
+            rng, n_parts,
+            timing=self.timing, accent=self.accent, asynchrony=self.asynchrony,
+            swell=self.swell, softness=self.softness, intonation=self.intonation,
+        )  # fmt: skip
 
 
 def takes(
@@ -75,9 +96,9 @@ def takes(
     ValueError where a soundfont is missing.
     """
     rng = rng or _generator(config, score.title)
-    tempo = Performance.draw(rng, len(score.parts)).tempo
+    tempo = config.perform(rng, len(score.parts)).tempo
     for kind, soundfont in _ways(config, notes_root):
-        performance = replace(Performance.draw(rng, len(score.parts)), tempo=tempo)
+        performance = replace(config.perform(rng, len(score.parts)), tempo=tempo)
         for voice, part in enumerate(performance.apply(score).parts):
             home = part.instrument
             part = _shorten(part, config.longest)
@@ -89,7 +110,10 @@ def takes(
                 soundfont = config.soundfonts[rng.integers(len(config.soundfonts))]
             renderer = _renderer(kind, soundfont, rng, notes_root)
             if kind != "notes" or _within_notes(part, notes_root):
-                yield Recorded(home, kind, voice, renderer.render(part, config.sample_rate), score)
+                stem = renderer.render(part, config.sample_rate)
+                if kind != "notes" and config.darkening:
+                    stem = _brightness(part, config.darkening).apply(stem, config.sample_rate)
+                yield Recorded(home, kind, voice, stem, score)
 
 
 def chorale_takes(name: str, config: TakesConfig, notes_root: Path | None) -> Iterator[Recorded]:
@@ -176,6 +200,12 @@ def _renderer(
     if kind == "tones":
         return Tones(Voice.draw(rng))
     return FluidSynth(find_soundfont(soundfont))
+
+
+def _brightness(part: Part, darkening: float) -> Brightness:
+    """As dark as the velocity of each note says: nothing at FORTE, `darkening` at PIANO."""
+    slopes = [darkening * min(0.0, (n.velocity - FORTE) / (FORTE - PIANO)) for n in part.notes]
+    return Brightness(tuple(note.onset for note in part.notes), tuple(slopes))
 
 
 def _shorten(part: Part, longest: float) -> Part:

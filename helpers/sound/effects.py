@@ -8,10 +8,9 @@ samples) and keep their shape.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from typing import ClassVar
 
 import numpy as np
-import pyroomacoustics
 import soxr
 from scipy import fft, signal
 
@@ -19,7 +18,7 @@ from scipy import fft, signal
 def filter_magnitude(stem: np.ndarray, sample_rate: int, hertz, decibels) -> np.ndarray:
     """Zero-phase filter whose gain in dB is interpolated over log-frequency between points.
 
-    A tenth of a second of zeros keeps the end of the stem out of its beginning.
+    stem: (..., samples). A tenth of a second of zeros keeps its end out of its beginning.
     """
     length = fft.next_fast_len(stem.shape[-1] + sample_rate // 10, real=True)
     bins = fft.rfftfreq(length, 1 / sample_rate)
@@ -128,70 +127,64 @@ class Detune:
 
 
 @dataclass(frozen=True)
-class Room:
-    """A shoe-box room in metres with one microphone; `absorption` is the share of energy lost."""
+class Brightness:
+    """A tilt that changes with time: `slopes` in dB per octave above a corner, at `seconds`.
 
-    size: tuple[float, float, float]
-    absorption: float
-    microphone: tuple[float, float, float]
+    Between two times the slope goes straight from one to the other. Who plays softly plays darkly:
+    2 kHz and above of a clarinet fall by 19 dB from forte to piano, in the same recordings in which
+    the octave below 1 kHz falls by 4 dB. What is heard is interpolated between tilts STEP apart.
+    """
 
-    @classmethod
-    def draw(cls, rng: np.random.Generator) -> Room:
-        size = rng.uniform([5.0, 4.0, 2.6], [18.0, 12.0, 7.0])
-        microphone = size * rng.uniform(0.3, 0.7, 3)
-        return cls(tuple(size.tolist()), rng.uniform(0.15, 0.6), tuple(microphone.tolist()))
+    seconds: tuple[float, ...]
+    slopes: tuple[float, ...]
+    corner: float = 500.0
+
+    STEP: ClassVar[float] = 3.0
+
+    def apply(self, stem: np.ndarray, sample_rate: int) -> np.ndarray:
+        if not self.seconds:
+            return stem
+        time = np.arange(stem.shape[-1]) / sample_rate
+        place = np.interp(time, self.seconds, self.slopes) / self.STEP
+        bright = np.zeros_like(stem)
+        for step in range(int(np.floor(place.min())), int(np.ceil(place.max())) + 1):
+            share = np.maximum(1.0 - np.abs(place - step), 0.0).astype(np.float32)
+            bright += share * Tilt(step * self.STEP, self.corner).apply(stem, sample_rate)
+        return bright
 
 
 @dataclass(frozen=True)
-class Reverb:
-    """The response of a room between a player at `source` and its microphone.
+class Vibrato:
+    """A pitch that swings by `cents` to either side, `hertz` times a second.
 
-    Image-source method (Allen & Berkley 1979) through pyroomacoustics. The direct sound stays
-    where it was and keeps its level, so that stems stay in time and in balance.
+    The stem is read at a place that swings by a fraction of a millisecond, between samples by the
+    cubic through the nearest four.
     """
 
-    room: Room
-    source: tuple[float, float, float]
+    hertz: float
+    cents: float
+    phase: float
 
     @classmethod
-    def draw(cls, rng: np.random.Generator, room: Room | None = None) -> Reverb:
-        room = room or Room.draw(rng)
-        reach = rng.uniform(0.8, 3.0) * _direction(rng)
-        source = np.clip(np.array(room.microphone) + reach, 0.3, np.array(room.size) - 0.3)
-        return cls(room, tuple(source.tolist()))
+    def draw(cls, rng: np.random.Generator) -> Vibrato:
+        return cls(rng.uniform(4.5, 6.5), rng.uniform(5.0, 30.0), rng.uniform(0.0, 2 * np.pi))
 
     def apply(self, stem: np.ndarray, sample_rate: int) -> np.ndarray:
-        response = _response(self, sample_rate)
-        return signal.oaconvolve(stem, response[None], axes=-1)[:, : stem.shape[-1]].astype(
-            np.float32
+        turns = 2 * np.pi * self.hertz / sample_rate
+        reach = (2 ** (self.cents / 1200) - 1) / turns  # samples
+        times = np.arange(stem.shape[-1])
+        places = times + reach * np.sin(turns * times + self.phase)
+        before = np.floor(places).astype(int)
+        part = (places - before).astype(np.float32)
+        weights = (
+            -part * (part - 1) * (part - 2) / 6,
+            (part + 1) * (part - 1) * (part - 2) / 2,
+            -(part + 1) * part * (part - 2) / 2,
+            (part + 1) * part * (part - 1) / 6,
         )
-
-
-def _direction(rng: np.random.Generator) -> np.ndarray:
-    vector = rng.normal(size=3) * [1.0, 1.0, 0.3]
-    return vector / np.linalg.norm(vector)
-
-
-@lru_cache(maxsize=512)
-def _response(reverb: Reverb, sample_rate: int) -> np.ndarray:
-    """Room impulse response from the direct sound on, (samples,), direct sound = 1.
-
-    The direct sound arrives between two samples, as a sinc; the response is moved by all of its
-    delay, so that the sinc becomes a single sample and nothing of it is cut off.
-    """
-    room = pyroomacoustics.ShoeBox(
-        reverb.room.size,
-        fs=sample_rate,
-        materials=pyroomacoustics.Material(reverb.room.absorption),
-        max_order=12,
-    )
-    room.add_source(reverb.source)
-    room.add_microphone(reverb.room.microphone)
-    room.compute_rir()
-    response = room.rir[0][0]
-    distance = np.linalg.norm(np.subtract(reverb.source, reverb.room.microphone))
-    centre = pyroomacoustics.constants.get("frac_delay_length") // 2  # of the sinc
-    delay = distance / room.c * sample_rate + centre
-    turns = fft.rfftfreq(len(response)) * delay
-    moved = fft.irfft(fft.rfft(response) * np.exp(2j * np.pi * turns), len(response))
-    return (moved[: len(response) - int(np.ceil(delay))] / moved[0]).astype(np.float32)
+        margin = int(np.ceil(reach)) + 2
+        padded = np.pad(stem, ((0, 0), (margin, margin)))
+        swung = np.zeros_like(stem)
+        for step, weight in enumerate(weights, start=margin - 1):
+            swung += weight * padded[:, before + step]
+        return swung

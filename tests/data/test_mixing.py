@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from helpers.data.mixing import LOUDNESS, Excerpt, Mixer, MixingConfig, level, seats
+from helpers.data.chains import seats
+from helpers.data.mixing import LOUDNESS, Excerpt, Mixer, MixingConfig, level
 from helpers.data.stem_bank import Recorded, StemBank, write_piece
 from helpers.sound.effects import Gain
 
