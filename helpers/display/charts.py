@@ -97,6 +97,49 @@ def plot_comparison(
     return figure
 
 
+def plot_ladder(
+    results: pd.DataFrame | str | Path,
+    *,
+    metric: str = "SI-SDR",
+    config: str | None = None,
+    floor: str = FLOOR,
+    ceiling: str = CEILING,
+) -> Figure:
+    """A row for each system of a table of results, in the order of their names, from top to bottom.
+
+    A dot is the mean over tracks and instruments of one seed, a stroke the mean of all seeds; the
+    strokes are joined. Floor and ceiling are lines from top to bottom. config: only the systems of
+    this one. Raises ValueError where there is no system.
+    """
+    table = results if isinstance(results, pd.DataFrame) else pd.read_csv(results, dtype=TEXT)
+    rows = table[table["metric"] == metric].dropna(subset="value")
+    limits = rows["system"].isin(rows.loc[rows["checkpoint_sha256"] == "none", "system"])
+    climbed = rows[~limits & (config is None or rows["config"] == config)]
+    means = climbed.groupby(["system", "seed"])["value"].mean()
+    systems = sorted(set(climbed["system"]))
+    if not systems:
+        raise ValueError(f"There is no system with a value of {metric} to compare.")
+    strokes = [means[system].mean() for system in systems]
+    figure = Figure(8.0, 1.1 + 0.27 * len(systems))
+    with style():
+        ax = figure.subplots()
+        ax.plot(strokes, range(len(systems)), color=MUTED, linewidth=0.9, zorder=2)
+        for place, system in enumerate(systems):
+            dots = means[system]
+            ax.plot(dots, [place] * len(dots), "o", color=SERIES[0], alpha=0.6, markersize=5)
+            ax.vlines(strokes[place], place - 0.3, place + 0.3, color=INK, zorder=4)
+        for name, dashes in ((floor, (0, (4, 2))), (ceiling, "-")):
+            if (rows["system"] == name).any():
+                mean = rows.loc[rows["system"] == name, "value"].mean()
+                ax.axvline(mean, color=INK, linestyle=dashes, linewidth=1.2, label=name)
+        ax.set_yticks(range(len(systems)), systems)
+        ax.invert_yaxis()
+        ax.set_xlabel(f"{metric} (dB)")
+        ax.grid(axis="x")
+        _legend(figure, ax)
+    return figure
+
+
 def _draw_bars(ax: Axes, rows: pd.DataFrame, systems: list[str], place: int) -> None:
     width = min(GROUP / max(len(systems), 1), WIDEST)
     for index, system in enumerate(systems):
