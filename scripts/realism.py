@@ -197,8 +197,8 @@ def main() -> None:
             tqdm.write(f"{job.rung}, seed {job.seed}: measured")
     except KeyboardInterrupt:
         raise SystemExit("Stopped; the same command goes on from here.") from None
-    figure = plot_ladder(table, config=jobs[0].config)
-    print(save_figure(figure, runtime.repository_root() / "Images" / f"{TABLE}.png"))
+    images = table.parent.parent / "Images"
+    print(save_figure(plot_ladder(table, config=jobs[0].config), images / f"{TABLE}.png"))
     print(results.markdown(results.summary(table)))
     print(f"SI-SDR in dB; the rows are in {table}.")
 
