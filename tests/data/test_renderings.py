@@ -26,10 +26,12 @@ from helpers.runtime import data_root
 from helpers.sound.audio import Track
 from helpers.sound.fluidsynth import find_soundfonts
 from helpers.sound.instruments import instrument
+from helpers.sound.performances import Performance
 from helpers.sound.scores import Note, Part, Score, corpus_score
 
 QUARTET = ("violin", "clarinet", "saxophone", "bassoon")
 RATE = 8000
+STRICT = Performance(1.0, 0.0, 0.0, (1.0,), (0.0,), (0.0,), 0)
 NAMES = ("bwv269", "bwv10.7", "bwv347", "bwv40.8", "bwv392")
 
 
@@ -111,6 +113,44 @@ def test_chorales_move_by_a_third_at_most(heard):
         written = corpus_score(name, QUARTET).parts[0].notes[0].pitch
         moves.add(round(heard[0][2].notes[0].pitch - written))
     assert moves <= set(range(-4, 5)) and len(moves) > 1
+
+
+def test_players_keep_to_the_manner_of_the_config(heard, monkeypatch):
+    """The page, but for tempo, articulation, tuning and how loud each part is."""
+    strict = {"timing": 0.0, "accent": 0.0}
+    list(chorale_takes("bwv269", config(tones=1, **strict), None))
+    page = [part for _, _, part in heard]
+    assert all(len({note.velocity for note in part.notes}) == 1 for part in page)
+    heard.clear()
+    manner = {"swell": 40.0, "softness": 30.0, "asynchrony": (0.03, 0.05), "intonation": 9.0}
+    list(chorale_takes("bwv269", config(tones=1, **strict, **manner), None))
+    for part, (_, _, free) in zip(page, heard, strict=True):
+        late = [two.onset - one.onset for one, two in zip(part.notes, free.notes, strict=False)]
+        assert 0.005 < np.std(late) < 0.04
+        assert len({note.velocity for note in free.notes}) > 3
+
+
+def test_soft_notes_are_darker_by_a_tilt_and_recorded_ones_by_themselves(monkeypatch):
+    """White noise, 9 dB per octave above 500 Hz darker at piano; 2 to 4 kHz are 2.5 octaves up."""
+    noise = np.random.default_rng(0).normal(0.0, 0.1, (1, 4 * RATE)).astype(np.float32)
+    player = SimpleNamespace(render=lambda part, sample_rate: noise)
+    for name in ("Tones", "RecordedNotes"):
+        monkeypatch.setattr(renderings, name, lambda *asked: player)
+    monkeypatch.setattr(renderings, "_within_notes", lambda *asked: True)
+    monkeypatch.setattr(TakesConfig, "perform", lambda self, rng, n: STRICT)
+    change = {}
+    for velocity in (renderings.PIANO, renderings.FORTE, 120):
+        score = Score("one", (Part("violin", (Note(0.0, 4.0, 69.0, velocity),)),))
+        asked = config(("violin",), tones=1, notes=1, darkening=9.0)
+        for take in takes(score, asked, Path("notes"), np.random.default_rng(0)):
+            spectrum, whole = (np.abs(np.fft.rfft(x[0])) ** 2 for x in (take.stem, noise))
+            band = slice(2800 * 4, 2900 * 4)
+            ratio = 10 * np.log10(spectrum[band].sum() / whole[band].sum())
+            change[take.kind, velocity] = ratio
+    dark = -9.0 * np.log2(2850 / 500)
+    assert change["tones", renderings.PIANO] == pytest.approx(dark, abs=0.3)
+    for others in (("tones", renderings.FORTE), ("tones", 120), ("notes", renderings.PIANO)):
+        assert change[others] == pytest.approx(0.0, abs=0.01)
 
 
 def test_nothing_starts_after_the_longest_time(heard):

@@ -12,7 +12,7 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.image import imread
 
-from helpers.display.charts import FLOOR
+from helpers.display.charts import CEILING, FLOOR, plot_ladder
 from helpers.display.palette import colour
 from helpers.display.plots import (
     plot_comparison,
@@ -178,6 +178,39 @@ def test_a_table_without_the_metric_is_refused(table):
 
 def test_a_table_of_baselines_alone_can_be_drawn(table):
     assert not plot_comparison(table[table["system"] == FLOOR]).axes[0].patches
+
+
+@pytest.fixture
+def rungs() -> pd.DataFrame:
+    """Two rungs of two seeds and two tracks, another budget, floor and ceiling."""
+    rows = [("mixture", "none", "none", 0, -5.0), ("oracle-irm", "none", "none", 0, 9.0)]
+    rows += [
+        ("02 more", "sha", "10 steps", seed, 2.0 + seed + i) for seed in (0, 1) for i in (0, 2)
+    ]
+    rows += [("01 one", "sha", "10 steps", seed, 1.0) for seed in (0, 1)]
+    rows += [("01 one", "sha", "99 steps", 0, 7.0)]
+    columns = ["system", "checkpoint_sha256", "config", "seed", "value"]
+    return pd.DataFrame(rows, columns=columns).assign(metric="SI-SDR")
+
+
+def test_a_ladder_shows_a_dot_for_each_seed_of_each_rung_from_top_to_bottom(rungs):
+    ax = plot_ladder(rungs, config="10 steps").axes[0]
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["01 one", "02 more"]
+    assert ax.yaxis_inverted()
+    strokes, *dots = [line for line in ax.lines if line.get_label() not in (FLOOR, CEILING)]
+    assert list(strokes.get_xdata()) == [1.0, 3.5]
+    assert [list(line.get_xdata()) for line in dots] == [[1.0, 1.0], [3.0, 4.0]]
+
+
+def test_a_ladder_stands_between_floor_and_ceiling(rungs):
+    lines = {line.get_label(): line for line in plot_ladder(rungs).axes[0].lines}
+    assert set(lines[FLOOR].get_xdata()) == {-5.0}
+    assert set(lines[CEILING].get_xdata()) == {9.0}
+
+
+def test_a_ladder_without_rungs_is_refused(rungs):
+    with pytest.raises(ValueError, match="no system with a value of SI-SDR"):
+        plot_ladder(rungs, config="7 steps")
 
 
 @pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
