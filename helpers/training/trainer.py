@@ -246,8 +246,9 @@ def names(stems: Tensor, share: float, resting: float = 0.1) -> Tensor:
     """Which sources may play in each example, bool (B, S): all, or in a `share` those that sound.
 
     stems (B, S, C, T). Of the others, each is named with the probability `resting`, like a player
-    who is there and has nothing to play.
+    who is there and has nothing to play. Where none sounds, all are named.
     """
     present = stems.square().sum((2, 3)) > TINY
+    present = present | ~present.any(1, keepdim=True)
     present = present | (torch.rand(present.shape, device=stems.device) < resting)
     return present | (torch.rand(len(stems), 1, device=stems.device) >= share)

@@ -124,6 +124,7 @@ def test_a_share_of_the_examples_is_told_who_plays_and_sometimes_one_more():
     assert present[:, 0].all() and present[::2, 1].all()
     assert present[~everyone][:, 2].float().mean() == pytest.approx(0.1, abs=0.03)
     assert names(stems, 0.0).all()
+    assert names(torch.zeros(50, 4, 1, 8), 1.0).any(1).all()  # nobody plays: anybody might
 
 
 def test_a_model_that_listens_to_names_hears_them_in_training(tmp_path):
