@@ -29,7 +29,7 @@ from helpers.data.mixing import Mixer, MixingConfig
 from helpers.data.renderings import TakesConfig
 from helpers.sound.track import Track
 from helpers.training.checkpoints import changed, load_model, save_model
-from helpers.training.losses import negative_snr
+from helpers.training.losses import Loss, joint_snr, negative_snr, weighted_sum
 from helpers.training.runs import start_from
 from helpers.training.trainer import TrainingConfig, fit
 
@@ -60,7 +60,8 @@ class Recipe:
     scores: of SCORES. pieces: how many of each train, all where it is 0.
     start: the checkpoint whose weights the training starts from, as far as it knows the same
         sources; random ones where it is empty.
-    silence: how much an absent instrument counts in the loss, against 1 for one that plays.
+    joint: the share in the loss of all stems' errors together, beside those of each stem, of
+        which the leak into an absent instrument counts `silence` times as much as an error.
     notes, solos: whether recorded notes and solos under `DIVISI_DATA` are used.
     shipped: entries of the model's configuration that differ in the checkpoint, such as the rate.
     """
@@ -76,6 +77,7 @@ class Recipe:
     validation: int = 48
     pieces: int = 0
     start: str = ""
+    joint: float = 0.0
     silence: float = 1.0
     notes: bool = True
     solos: bool = True
@@ -157,7 +159,7 @@ def train(
     model = build_model(recipe)
     training, validation = mixtures(recipe, recordings)
     history = fit(
-        model, partial(negative_snr, silence=recipe.silence), training, validation,
+        model, _loss(recipe), training, validation,
         config=recipe.training, folder=folder, fabric=fabric, progress=progress,
     )  # fmt: skip
     if not history.finished:
@@ -181,6 +183,13 @@ def train(
     shipped = changed(model, **recipe.shipped)
     weights, _ = save_model(shipped, folder, recipe.name, provenance, half=True)
     return weights
+
+
+def _loss(recipe: Recipe) -> Loss:
+    each = partial(negative_snr, silence=recipe.silence)
+    if not recipe.joint:
+        return each
+    return weighted_sum((1.0 - recipe.joint, each), (recipe.joint, joint_snr))
 
 
 def _architecture(recipe: Recipe, path: str | Path) -> tuple[type[nn.Module], Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -250,17 +249,6 @@ def test_a_training_starts_from_the_weights_of_another(recipe, tmp_path):
     trained = load_model(start)
     for one, other in zip(begun.parameters(), trained.parameters(), strict=True):
         assert torch.equal(one, other)
-
-
-def test_a_start_lends_each_source_the_weights_of_its_name(recipe, tmp_path):
-    main(["train", str(recipe()), "-o", str(tmp_path / "run")])
-    start = tmp_path / "run" / "tiny.safetensors"
-    lent, said = load_model(start), read_recipe(recipe(("pieces", f'start = "{start}"\npieces')))
-    names = ("horn", *reversed(lent.sources))
-    more = build_model(replace(said, takes=replace(said.takes, instruments=names)))
-    assert torch.equal(more.decide.weight[1:], lent.decide.weight.flip(0))
-    assert torch.equal(more.gather.weight, lent.gather.weight)
-    assert not torch.equal(more.decide.weight[0], lent.decide.weight[0])
 
 
 def test_weights_of_another_size_are_no_start(recipe, tmp_path):

@@ -44,8 +44,7 @@ REPERTOIRE = (
     ("flute", "clarinet", "horn", "bassoon"),
     ("violin", "clarinet", "saxophone", "bassoon"),
 )
-SIZES = (2, 3, 4)  # of an ensemble that shares the four lines of a quartet or chorale
-EXCHANGED = 0.4  # how often the lines go to the players in any order, not by register
+SIZES = (2, 3, 3, 4, 4)  # of an ensemble that shares four lines, as often as they stand here
 
 
 def draw_ensemble(rng: np.random.Generator, instruments: Sequence[str]) -> tuple[str, ...]:
@@ -67,14 +66,19 @@ def draw_ensemble(rng: np.random.Generator, instruments: Sequence[str]) -> tuple
 
 
 def ensemble_score(
-    rng: np.random.Generator, name: str, instruments: Sequence[str], seed: int = 0
+    rng: np.random.Generator,
+    name: str,
+    instruments: Sequence[str],
+    seed: int = 0,
+    exchanged: float = 0.0,
 ) -> Score:
-    """A piece for a drawn ensemble of the instruments; who plays which line is drawn as well.
+    """A piece for a drawn ensemble of the instruments.
 
-    name, seed: as `pieces.piece_score` takes them. ValueError as in `draw_ensemble`.
+    name, seed: as `pieces.piece_score` takes them. exchanged: how often the lines go to the players
+    in any order, not by register. ValueError as in `draw_ensemble`.
     """
     ensemble = draw_ensemble(rng, instruments)
-    exchanged = bool(rng.random() < EXCHANGED)
-    if exchanged:
+    shuffled = bool(rng.random() < exchanged)
+    if shuffled:
         ensemble = tuple(rng.permutation(ensemble).tolist())
-    return piece_score(name, ensemble, seed, ranked=not exchanged)
+    return piece_score(name, ensemble, seed, ranked=not shuffled)

@@ -42,7 +42,8 @@ class TakesConfig:
     from each of the `soundfonts`, `notes` from recorded notes, `tones` with synthetic timbres, and
     `foreign` ones in which another instrument of that range plays the voice, from any of the
     soundfonts, so that a network learns to follow the voices of a score as well as the colour of a
-    sound. `soundfonts` are names of files without their suffix. `longest` in seconds.
+    sound. `soundfonts` are names of files without their suffix. `longest` in seconds. `exchanged`:
+    how often the players of a drawn ensemble do not sit in the order of their registers.
 
     `timing` to `intonation` are the most that `performances.Performance` may draw. A voice that is
     not played from recorded notes is `darkening` dB per octave above 500 Hz darker where it is
@@ -57,6 +58,7 @@ class TakesConfig:
     tones: int = 1
     foreign: int = 1
     longest: float = 30.0
+    exchanged: float = 0.0
     seed: int = 0
     timing: float = 0.025
     accent: float = 10.0
@@ -140,7 +142,7 @@ def piece_takes(name: str, config: TakesConfig, notes_root: Path | None) -> Iter
 def ensemble_takes(name: str, config: TakesConfig, notes_root: Path | None) -> Iterator[Recorded]:
     """All takes of an excerpt of a work, for an ensemble drawn from the instruments."""
     rng = _generator(config, name)
-    score = ensemble_score(rng, name, config.instruments, config.seed)
+    score = ensemble_score(rng, name, config.instruments, config.seed, config.exchanged)
     yield from takes(transpose(score, int(rng.integers(-4, 4))), config, notes_root, rng)
 
 

@@ -63,6 +63,19 @@ def negative_snr(
     return torch.where(energy > TINY, negative, leakage).mean()
 
 
+def joint_snr(estimates: Tensor, stems: Tensor, ceiling: float = 3.0) -> Tensor:
+    """Minus the ratio in dB of all stems' energy to all errors' energy, one for each example.
+
+    What leaks into an absent instrument is an error like any other. The ratio levels off at a
+    `ceiling` so low that the loss is nearly the mean squared error: where it is not clear who
+    plays, sharing costs less than a guess, which a higher ratio for the lucky one would reward.
+    """
+    energy = _energy(stems).sum((1, 2))
+    noise = _energy(estimates - stems).sum((1, 2))
+    threshold = 10.0 ** (-ceiling / 10.0)
+    return (_decibels(noise + threshold * energy + TINY) - _decibels(energy + TINY)).mean()
+
+
 def l1(estimates: Tensor, stems: Tensor) -> Tensor:
     """Mean absolute error of the waveforms, the loss of Demucs (Défossez et al., 2019)."""
     return (estimates - stems).abs().mean()

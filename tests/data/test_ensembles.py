@@ -60,7 +60,8 @@ def test_now_and_then_the_lower_instrument_plays_the_higher_line():
     """So that a network learns who sounds how, not only who plays above whom."""
     above = []
     for seed in range(60):
-        score = ensemble_score(np.random.default_rng(seed), CHORALE, ("violin", "clarinet"))
+        rng = np.random.default_rng(seed)
+        score = ensemble_score(rng, CHORALE, ("violin", "clarinet"), exchanged=0.4)
         height = {p.instrument: np.mean([note.pitch for note in p.notes]) for p in score.parts}
         above.append(height["violin"] > height["clarinet"])
     assert 0.6 < np.mean(above) < 0.95

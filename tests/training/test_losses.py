@@ -10,6 +10,7 @@ import torch
 
 from helpers.training.losses import (
     best_order,
+    joint_snr,
     l1,
     magnitude_l1,
     multi_resolution_stft,
@@ -135,3 +136,13 @@ def test_a_weighted_sum_adds_its_terms():
     loss = weighted_sum((2.0, l1), (0.5, partial(negative_snr, ceiling=100.0)))
     expected = 2.0 * l1(estimates, stems) - 10.0
     assert loss(estimates, stems).item() == pytest.approx(expected.item(), abs=1e-3)
+
+
+def test_of_two_instruments_that_cannot_be_told_apart_sharing_costs_less_than_guessing():
+    """Guessing is right every other time; stem by stem it would pay, all errors together not."""
+    stems = tones()
+    wrong = stems.flip(1)
+    shared = (stems + wrong) / 2
+    for loss, sharing_pays in ((joint_snr, True), (negative_snr, False)):
+        guessing = (loss(stems, stems) + loss(wrong, stems)) / 2
+        assert (loss(shared, stems) < guessing) == sharing_pays
