@@ -3,9 +3,8 @@
     python scripts/nussl_sweep.py
     python scripts/nussl_sweep.py --models E --instruments violin --data Bach10
 
-Without --data, the excerpts of Bach10 under DIVISI_DATA. A model whose rows are in the table is not
-trained again, so the sweep can be stopped and goes on; the tables of MusicSourceSep's layout are
-written at the end.
+Without --data, the excerpts of Bach10 under DIVISI_DATA. It can be stopped and goes on with what
+the table lacks; the tables of MusicSourceSep's layout are written at the end.
 """
 
 from __future__ import annotations
@@ -62,6 +61,7 @@ class Sweep:
     device: str = "auto"
     precision: str = "32-true"
     sample_rate: int = 44100
+    start: Path | None = None  # the folder of a training whose weights are where one begins
 
     def tracks(self, piece: str) -> tuple[list[Track], list[Track]]:
         """The recordings of the other pieces, and those of the piece."""
@@ -118,6 +118,9 @@ def train(job: Job, sweep: Sweep) -> MaskInference:
             job.instrument, it.hidden, it.layers, it.dropout, sample_rate=sweep.sample_rate
         )
     )
+    if sweep.start:
+        (weights,) = sweep.start.glob("*.safetensors")
+        model.load_state_dict(load_model(weights).state_dict())
     training = TrainingConfig(
         it.steps, BATCH, learning_rate=1e-3, warmup_steps=0, final_rate=1.0, gradient_clip=0.0,
         ema_decay=0.0, validate_every=it.steps, checkpoint_every=it.steps, log_every=5,

@@ -3,9 +3,11 @@
     python scripts/real_recordings.py
     python scripts/real_recordings.py --fit recipes/bach-quartet-real.toml
 
-The first call measures floor, ceilings and the default model on all corpora. The second trains
-one model for every Bach10 piece on the excerpts of the others and measures it on that piece. Both
-can be stopped: trainings go on, and the table is written once, at the end.
+The first call measures floor, ceilings and the models for chamber music on all corpora. One that
+can be told who plays is measured twice: told, and `untold`, when `leak` says how loud its estimates
+of absent instruments are. The second call trains one model for every Bach10 piece on the excerpts
+of the others and measures it on that piece. Both can be stopped: trainings go on, and the table is
+written once, at the end.
 """
 
 from __future__ import annotations
@@ -27,9 +29,10 @@ from helpers.evaluation import results
 from helpers.evaluation.evaluate import evaluate, evaluate_baselines, model_separator
 from helpers.evaluation.rows import Provenance, Row
 from helpers.sound.track import Track
-from helpers.training.checkpoints import load_model
+from helpers.training.checkpoints import load_model, told
 
 TABLE = "real_recordings"
+SYSTEMS = ("bach-quartet", "chamber")
 PICTURED = "01-excerpt05"
 CORPORA = ("bach10_excerpts", "trios", "urmp_excerpts")
 
@@ -49,34 +52,58 @@ def provenance(corpus: str, model: nn.Module, device: torch.device) -> Provenanc
 
 
 def shipped_rows(root: Path, device: torch.device) -> Iterable[Row]:
-    """Floor, ceilings and the default model."""
-    model = load_model(DEFAULT_MODEL, device)
-    separator = model_separator(model, device)
+    """Floor, ceilings and the shipped models."""
+    models = {name: load_model(name, device) for name in SYSTEMS}
     for corpus in CORPORA:
         for folder in tqdm(find_tracks(root / corpus), desc=corpus):
             track = folder.load()
             nothing = Provenance.here(notebook="none", test_data=corpus)
             yield from evaluate_baselines([track], nothing, museval=True)
-            where = provenance(corpus, model, device)
-            yield from evaluate(
-                DEFAULT_MODEL, separator, [track], where, sources=model.sources, museval=True
-            )
+            for system, model in models.items():
+                yield from measured(system, model, track, corpus, device)
+
+
+def measured(
+    system: str, model: nn.Module, track: Track, corpus: str, device: torch.device
+) -> Iterable[Row]:
+    """A model on a track; one that can be told who plays, told and untold."""
+    known = [name for name in track.instruments if name in model.sources]
+    listener = told(model, known) if len(known) > 1 else model
+    where = provenance(corpus, model, device)
+    variants = {system: listener}
+    if listener is not model and len(known) < len(model.sources):
+        variants[f"{system} untold"] = model
+    for name, variant in variants.items():
+        separator = model_separator(variant, device)
+        yield from evaluate(name, separator, [track], where, sources=model.sources, museval=True)
+
+
+def fitted(
+    corpus: Path, path: Path, device: torch.device
+) -> Iterable[tuple[nn.Module, list[Track]]]:
+    """For every piece, a model fitted to the recordings of the others by a recipe, and the piece.
+
+    A piece whose weights are in `runs/` is not trained again.
+    """
+    recipe = recipes.read_recipe(path)
+    for piece, others, held_out in leave_one_out(find_tracks(corpus)):
+        run = runtime.repository_root() / "runs" / recipe.name / piece
+        weights = run / f"{recipe.name}.safetensors"
+        if not weights.exists():
+            rate = recipe.takes.sample_rate
+            recordings = [folder.load(sample_rate=rate, channels=1) for folder in others]
+            weights = recipes.train(path, run, recordings=recordings)
+        yield load_model(weights, device), [folder.load() for folder in held_out]
 
 
 def fitted_rows(root: Path, path: Path, device: torch.device) -> Iterable[Row]:
-    """For every piece of Bach10, a model that was fitted to the excerpts of the other pieces."""
-    recipe = recipes.read_recipe(path)
-    for piece, others, held_out in leave_one_out(find_tracks(root / "bach10_excerpts")):
-        recordings = [
-            folder.load(sample_rate=recipe.takes.sample_rate, channels=1) for folder in others
-        ]
-        run = runtime.repository_root() / "runs" / recipe.name / piece
-        model = load_model(recipes.train(path, run, recordings=recordings), device)
-        tracks = [folder.load() for folder in held_out]
-        where = provenance("bach10_excerpts", model, device)
+    """The fitted models on Bach10, each on the piece that it has not heard."""
+    corpus = root / "bach10_excerpts"
+    for model, tracks in fitted(corpus, path, device):
+        where = provenance(corpus.name, model, device)
         separator = model_separator(model, device)
         yield from evaluate(
-            recipe.name, separator, tracks, where, sources=model.sources, museval=True
+            where.train_data, separator, tracks, where, sources=model.sources, museval=True
         )
 
 
@@ -84,7 +111,8 @@ def picture(root: Path, device: torch.device) -> Path:
     """The README's picture: one real quartet and what the default model finds in it."""
     folder = next(f for f in find_tracks(root / "bach10_excerpts") if f.name == PICTURED)
     track = folder.load()
-    stems = model_separator(load_model(DEFAULT_MODEL, device))(track)
+    model = told(load_model(DEFAULT_MODEL, device), track.instruments)
+    stems = model_separator(model)(track)
     found = Track(track.name, track.sample_rate, stems, track.mixture)
     path = runtime.repository_root() / "Images" / "readme_quartet.png"
     return save_figure(plot_stems(found, limit=4000.0), path)
