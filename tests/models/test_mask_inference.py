@@ -9,8 +9,12 @@ import sys
 import pytest
 import torch
 
+from helpers.data.corpora import find_tracks
+from helpers.data.folds import piece
+from helpers.evaluation.evaluate import model_separator
+from helpers.evaluation.metrics import si_sdr
 from helpers.models.mask_inference import MaskInference, MaskInferenceConfig, import_nussl
-from helpers.runtime import repository_root
+from helpers.runtime import data_root, repository_root
 from helpers.training import checkpoints
 from helpers.training.losses import magnitude_l1
 
@@ -138,3 +142,19 @@ print([before, state()])
     assert not nussl
     assert after == (windows, sox, True)
     assert answer.stderr == ""
+
+
+@pytest.mark.real_audio
+@pytest.mark.parametrize("target", TONES)
+def test_a_shipped_network_finds_its_instrument_in_a_piece_that_it_has_not_heard(target):
+    folder = find_tracks(data_root() / "bach10_excerpts")[0]
+    model = checkpoints.load_model(f"nussl-{target}")
+    assert model.card["provenance"]["piece"] == piece(folder)
+    track = folder.load(channels=1)
+    estimate = model_separator(model)(track)[target]
+    stems = {**track.stems, "the others": track.mixture - track.stems[target]}
+    gained = {
+        name: si_sdr(estimate, stem) - si_sdr(track.mixture, stem) for name, stem in stems.items()
+    }
+    assert gained.pop(target) > 2.0
+    assert max(gained.values()) < -1.0
