@@ -6,11 +6,27 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
+class Deposit:
+    """An archive in a record of Zenodo, and its size in 1e9 bytes.
+
+    Zenodo states the md5 of all its files; `deposits` asks for it, so that none is copied here.
+    """
+
+    record: int
+    archive: str
+    gigabytes: float
+
+
+@dataclass(frozen=True)
 class Corpus:
     """A published collection. `name` is a part of the folder names it is recognised by.
 
     obtain: how to come by it. use: what this project takes it for.
     residual_db: how far below its mixtures the rest that is no stem lies, at most, as measured.
+    folders: other parts of folder names that tell it. parts: what some of its files are called,
+    and the instrument that is meant. microphones: where each piece is a folder of one folder per
+    microphone, those to prefer, best first. alternatives: instruments that play the same part, of
+    which a piece has one. deposit: where `divisi fetch` finds it.
     """
 
     name: str
@@ -22,6 +38,11 @@ class Corpus:
     obtain: str
     use: str
     residual_db: float = -40.0
+    folders: tuple[str, ...] = ()
+    parts: tuple[tuple[str, str], ...] = ()
+    microphones: tuple[str, ...] = ()
+    alternatives: tuple[str, ...] = ()
+    deposit: Deposit | None = None
 
 
 CORPORA = (
@@ -119,6 +140,70 @@ CORPORA = (
         instruments=("violin",),
         obtain="run the download script of the repository",
         use="training",
+    ),
+    # Records, sizes and layouts of the next three are those that public loaders give (for the first
+    # two github.com/repertorium/SynthSOD-Baseline, for EnsembleSet and CadenzaWoodwind the Cadenza
+    # Challenge, github.com/claritychallenge/clarity), not compared with the archives themselves.
+    Corpus(
+        name="ensembleset",
+        title="EnsembleSet: 80 pieces of chamber music from sampled instruments, 6 hours",
+        url="https://zenodo.org/records/6519024",
+        licence="see its Zenodo page; CC BY-NC 4.0 in the Cadenza Challenge",
+        citation=(
+            "S. Sarkar, E. Benetos and M. Sandler, EnsembleSet: a new high-quality synthesised "
+            "dataset for chamber ensemble separation, ISMIR 2022"
+        ),
+        instruments=(
+            "violin", "viola", "cello", "double-bass", "flute", "clarinet", "oboe", "bassoon",
+            "horn", "trumpet", "timpani",
+        ),
+        obtain=(
+            "divisi fetch ensembleset, or unpack BBCSO_Ensembles.zip from Zenodo; "
+            "the Cadenza Challenge hands out Mix_1 alone (5 GB)"
+        ),
+        use="training",
+        folders=("bbcso_ensembles",),
+        parts=(("bass", "double-bass"),),
+        microphones=("Mix_1", "Tree", "Close"),
+        deposit=Deposit(6519024, "BBCSO_Ensembles.zip", 58.0),
+    ),
+    Corpus(
+        name="synthsod",
+        title="SynthSOD: 467 orchestral and chamber pieces from sampled instruments, 50 hours",
+        url="https://zenodo.org/records/13759492",
+        licence="CC BY-SA 4.0",
+        citation=(
+            "J. Garcia-Martinez, D. Diaz-Guerra, A. Politis, T. Virtanen, J. J. Carabias-Orti and "
+            "P. Vera-Candeas, SynthSOD: developing an heterogeneous dataset for orchestra music "
+            "source separation, arXiv 2409.10995, 2024"
+        ),
+        instruments=(
+            "violin", "viola", "cello", "double-bass", "flute", "piccolo", "clarinet", "oboe",
+            "english-horn", "bassoon", "horn", "trumpet", "trombone", "tuba", "harp", "timpani",
+        ),
+        obtain=(
+            "divisi fetch synthsod (its --file SynthSOD-sample.zip is 2 GB), or unpack "
+            "SynthSOD.zip from Zenodo, with its metadata JSON files beside SynthSOD_data"
+        ),
+        use="training, without the songs that its metadata keep for evaluation and test",
+        parts=(("bass", "double-bass"), ("coranglais", "english-horn")),
+        microphones=("Tree", "Close Mic", "Close_Mic", "Close"),
+        deposit=Deposit(13759492, "SynthSOD.zip", 45.03),
+    ),
+    # What its mixtures are called is not known here: whatever begins with `mix` is taken for one.
+    Corpus(
+        name="cadenzawoodwind",
+        title="CadenzaWoodwind: 19 woodwind quartets from sampled instruments",
+        url="https://zenodo.org/records/12664932",
+        licence="see its Zenodo page; a CC licence in the Cadenza Challenge",
+        citation="A. Miller, T. Cox and G. Roa Dabike, CadenzaWoodwind, Zenodo, 2024",
+        instruments=("flute", "clarinet", "oboe", "saxophone", "bassoon"),
+        obtain="divisi fetch cadenzawoodwind, or unpack CadenzaWoodwind.zip from Zenodo",
+        use="training; its saxophone is an alto",
+        parts=(("alto-saxophone", "saxophone"),),
+        microphones=("Mix_1",),
+        alternatives=("clarinet", "saxophone"),
+        deposit=Deposit(12664932, "CadenzaWoodwind.zip", 7.5),
     ),
 )  # fmt: skip
 FOLDER = Corpus(

@@ -9,7 +9,8 @@ import os
 import re
 import warnings
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -77,20 +78,27 @@ class StemFolder:
         return track
 
 
-def find_tracks(root: str | Path) -> list[StemFolder]:
+def find_tracks(root: str | Path, microphone: str | None = None) -> list[StemFolder]:
     """Every piece in or below `root`, sorted by folder.
 
-    A piece is a folder with a mixture and a stem, or with stems of two instruments. This reads any
-    folder of stems (`violin.wav`, `cello.wav`, `mix.wav`) and the layouts in which TRIOS
-    (the same), Bach10 (`PIECE/PIECE-violin.wav`, `PIECE/PIECE.wav`) and URMP
-    (`AuSep_1_vn_PIECE.wav`, `AuMix_PIECE_vn_vc.wav`) are published.
-    Raises AudioError where `root` is no folder or holds no piece.
+    A piece is a folder with a mixture and a stem, or with stems of two instruments; of several
+    mixtures none is taken. This reads any folder of stems (`violin.wav`, `cello.wav`, `mix.wav`)
+    and the layouts in which these are published: TRIOS (the same), Bach10
+    (`PIECE/PIECE-violin.wav`, `PIECE/PIECE.wav`), URMP (`AuSep_1_vn_PIECE.wav`,
+    `AuMix_PIECE_vn_vc.wav`), EnsembleSet and SynthSOD (`PIECE/MICROPHONE/Violin_1.flac`), and
+    CadenzaWoodwind (`PIECE/Oboe.flac`, a clarinet and a saxophone that take turns: two pieces).
+
+    microphone: which one to take where a piece has several; by default the first that it has of
+    those that its corpus names.
+    Raises AudioError where `root` is no folder, holds no piece, or a piece lacks the microphone.
     """
     root = Path(root)
     if not root.is_dir():
         raise AudioError(f"{root.name}: there is no such folder; name one that holds stems.")
     folders = sorted(Path(folder) for folder, _, _ in os.walk(root))
-    tracks = [track for folder in folders if (track := _read_folder(folder)) is not None]
+    found = [track for folder in folders if (track := _read_folder(folder)) is not None]
+    heard = _at_one_microphone(found, microphone)
+    tracks = [each for track in heard for each in _orchestrations(track)]
     if not tracks:
         raise AudioError(
             f"{root.name}: no stems were found here; put one folder per piece, with one file per "
@@ -114,12 +122,14 @@ def solos(root: str | Path) -> dict[str, list[Path]]:
 
 
 def _read_folder(folder: Path) -> StemFolder | None:
-    files = _audio_files(folder)
+    corpus, files = _corpus(folder), _audio_files(folder)
     names = {path: _part_name(path.stem, folder.name) for path in files}
+    names = {path: dict(corpus.parts).get(name, name) for path, name in names.items()}
     mixtures = [path for path in files if names[path] == MIXTURE]
     stems = [path for path in files if names[path] != MIXTURE]
     known = [path for path in stems if _instrument_name(names[path]) is not None]
-    if len(mixtures) > 1 or not stems or (not mixtures and len(known) < 2):
+    mixture = mixtures[0] if len(mixtures) == 1 else None
+    if not stems or (mixture is None and len(known) < 2):
         return None
     counts, numbers = Counter(names[path] for path in stems), Counter()
     parts = {}
@@ -127,7 +137,39 @@ def _read_folder(folder: Path) -> StemFolder | None:
         name = names[path]
         numbers[name] += 1
         parts[f"{name}-{numbers[name]}" if counts[name] > 1 else name] = path
-    return StemFolder(folder.name, folder, parts, next(iter(mixtures), None), _corpus(folder))
+    return StemFolder(folder.name, folder, parts, mixture, corpus)
+
+
+def _at_one_microphone(found: Sequence[StemFolder], microphone: str | None) -> list[StemFolder]:
+    """Of the folders of one piece at several microphones one, named after the piece."""
+    tracks, places = [], defaultdict(dict)
+    for track in found:
+        places[track.folder.parent][track.folder.name] = track
+    for piece, heard in places.items():
+        known = next(iter(heard.values())).corpus.microphones
+        best = next((name for name in known and (microphone, *known) if name in heard), None)
+        if best is None:  # the folders are pieces themselves
+            tracks += heard.values()
+        elif microphone in (None, best):
+            tracks.append(replace(heard[best], name=piece.name))
+        else:
+            raise AudioError(
+                f"{piece.name}: it was not recorded at '{microphone}'; "
+                f"choose from {', '.join(sorted(heard))}."
+            )
+    return sorted(tracks, key=lambda track: track.folder)
+
+
+def _orchestrations(track: StemFolder) -> list[StemFolder]:
+    """The track, once with each of the instruments that take turns in its corpus."""
+    turns = [name for name in track.corpus.alternatives if name in track.stems]
+    if len(turns) < 2:
+        return [track]
+    pieces = []
+    for turn in turns:
+        stems = {name: path for name, path in track.stems.items() if name not in {*turns} - {turn}}
+        pieces.append(replace(track, name=f"{track.name}-{turn}", stems=stems, mixture=None))
+    return pieces
 
 
 def _audio_files(folder: Path) -> list[Path]:
@@ -141,7 +183,7 @@ def _audio_files(folder: Path) -> list[Path]:
 def _part_name(stem: str, folder: str) -> str:
     """What the file `stem`.wav in `folder` holds: MIXTURE, an instrument, or its name as it is."""
     words = [word for word in re.split(r"[\s_.\-]+", stem.lower()) if word]
-    if stem == folder or words[0] == "aumix" or words[-1] in MIXTURE_WORDS:
+    if stem == folder or words[0] in {"aumix", *MIXTURE_WORDS} or words[-1] in MIXTURE_WORDS:
         return MIXTURE
     if words[0] == "ausep" and len(words) > 2:  # AuSep_1_vn_01_Jupiter
         words = words[2:3]
@@ -160,6 +202,9 @@ def _instrument_name(name: str) -> str | None:
 
 
 def _corpus(folder: Path) -> Corpus:
-    """The corpus that the folder or one of the two above it is named after, else FOLDER."""
-    names = [part.lower() for part in folder.resolve().parts[-3:]]
-    return next((row for row in CORPORA if any(row.name in name for name in names)), FOLDER)
+    """The corpus that the folder or one of the three above it is named after, else FOLDER."""
+    names = [part.lower() for part in folder.resolve().parts[-4:]]
+    for row in CORPORA:
+        if any(told in name for told in (row.name, *row.folders) for name in names):
+            return row
+    return FOLDER
