@@ -20,7 +20,7 @@ from helpers.sound.audio import Track, save
 from helpers.sound.fluidsynth import FluidSynth, find_soundfonts
 from helpers.sound.rendering import render_score
 from helpers.sound.scores import Score, corpus_score
-from helpers.training.checkpoints import load_model
+from helpers.training.checkpoints import load_model, told
 
 SECONDS = 30
 SAMPLE_RATE = 44_100
@@ -72,13 +72,13 @@ def write(track: Track, estimates: dict[str, np.ndarray]) -> list[Path]:
 
 
 def main() -> None:
-    model = load_model(DEFAULT_MODEL, runtime.pick_device())
     score = chorale(TEST)
     soundfonts = find_soundfonts()
     if not soundfonts:
         sys.exit("There is no soundfont; put a General MIDI one where README.md says.")
     print(f"{score.title} for {', '.join(part.instrument for part in score.parts)}")
     track = excerpt(render_score(score, FluidSynth(soundfonts[0]), SAMPLE_RATE))
+    model = told(load_model(DEFAULT_MODEL, runtime.pick_device()), track.instruments)
     start = time.perf_counter()
     estimates = model_separator(model)(track)
     seconds = time.perf_counter() - start

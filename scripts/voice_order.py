@@ -3,7 +3,7 @@
     python scripts/voice_order.py
 
 The chorales that test, rendered: once in the order that the quartet trains in,
-and with neighbouring voices exchanged.
+and with neighbouring voices exchanged. Models that can be told who plays are.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import cycle
 
+from real_recordings import SYSTEMS, provenance
 from tqdm import tqdm
 
 from helpers import runtime
-from helpers.cli import DEFAULT_MODEL
 from helpers.data.splits import TEST
 from helpers.evaluation import results
 from helpers.evaluation.evaluate import evaluate, evaluate_baselines, model_separator
@@ -23,7 +23,7 @@ from helpers.sound.fluidsynth import FluidSynth, find_soundfonts
 from helpers.sound.rendering import render_score
 from helpers.sound.scores import corpus_score
 from helpers.sound.track import Track
-from helpers.training.checkpoints import load_model
+from helpers.training.checkpoints import load_model, told
 
 TABLE = "voice_order"
 SAMPLE_RATE = 44_100
@@ -46,21 +46,15 @@ def tracks(order: tuple[str, ...]) -> Iterator[Track]:
 
 def main() -> None:
     device = runtime.pick_device()
-    model = load_model(DEFAULT_MODEL, device)
+    quartet = ORDERS["chorales-in-order"]
+    models = {name: told(load_model(name, device), quartet) for name in SYSTEMS}
     rows = []
     for test_data, order in ORDERS.items():
-        where = Provenance.here(
-            notebook="none",
-            test_data=test_data,
-            train_data=model.card["provenance"]["recipe"]["name"],
-            config=model.card["architecture"],
-            checkpoint_sha256=model.card["sha256"],
-            device=runtime.describe_device(device),
-        )
-        separator = model_separator(model, device)
         for track in tqdm(tracks(order), total=len(TEST), desc=test_data):
-            rows += evaluate(DEFAULT_MODEL, separator, [track], where, sources=model.sources)
-            rows += evaluate_baselines([track], where, sources=model.sources)
+            rows += evaluate_baselines([track], Provenance.here("none", test_data))
+            for name, model in models.items():
+                where = provenance(test_data, model, device)
+                rows += evaluate(name, model_separator(model, device), [track], where)
     table = results.results_path(TABLE)
     results.append(table, rows)
     print(results.markdown(results.summary(table)))
