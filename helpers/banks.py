@@ -16,6 +16,7 @@ from helpers import runtime
 from helpers.data import splits
 from helpers.data.arrangements import excerpts
 from helpers.data.corpora import solos
+from helpers.data.multitracks import multitrack_takes, training_pieces
 from helpers.data.renderings import (
     TakesConfig,
     chorale_takes,
@@ -47,8 +48,8 @@ class RecipeError(ValueError):
 def stem_bank(recipe: Recipe, split: str, recordings: Sequence[Track] = ()) -> StemBank:
     """The takes of a split, made once and kept in the cache: `training` or `validation`.
 
-    Recorded solos train only. recordings: real tracks that train too, at the recipe's sample rate.
-    RecipeError where a soundfont is missing.
+    Recorded solos and corpora train only. recordings: real tracks that train too, at the recipe's
+    sample rate. RecipeError where a soundfont or a corpus is missing.
     """
     takes, root = recipe.takes, runtime.data_root()
     notes = root / "philharmonia_notes" if root and recipe.notes else None
@@ -62,6 +63,8 @@ def stem_bank(recipe: Recipe, split: str, recordings: Sequence[Track] = ()) -> S
     if root and recipe.solos and split == "training":
         players = [name for name in takes.instruments if name in solos(root)]
         shelves["solos"] = players, partial(solo_takes, root=root, sample_rate=takes.sample_rate)
+    if split == "training":
+        shelves |= _corpora(recipe)
     if recordings:
         tracks = {track.name: track for track in recordings}
         play = partial(real_takes, tracks=tracks, instruments=takes.instruments)
@@ -93,6 +96,37 @@ def _scores(recipe: Recipe, split: str, notes: Path | None) -> dict[str, Shelf]:
             alone = dataclasses.replace(takes, instruments=tuple(keyboards))
             pieces = _excerpts(splits.names("piano", split)[:count], alone)
             shelves["piano"] = pieces, partial(piece_takes, config=alone, notes_root=notes)
+    return shelves
+
+
+def _corpora(recipe: Recipe) -> dict[str, Shelf]:
+    """A shelf for each published corpus, of the first `recipe.pieces` where that is not 0.
+
+    RecipeError where one is not at hand or may not train.
+    """
+    root, takes = runtime.data_root(), recipe.takes
+    shelves: dict[str, Shelf] = {}
+    for corpus in recipe.corpora:
+        places = [Path(corpus).expanduser(), *([root / corpus] if root else [])]
+        place = next((place.resolve() for place in places if place.is_dir()), None)
+        if place is None:
+            raise RecipeError(
+                f"{recipe.name}: there is no corpus '{corpus}'; name its folder, or one of "
+                "`divisi corpora` that is under DIVISI_DATA."
+            )
+        try:
+            found = training_pieces(place, takes.instruments, recipe.microphone or None)
+        except ValueError as error:
+            raise RecipeError(f"{recipe.name}: {error}") from error
+        shelf = f"{place.name}-{hashlib.sha256(str(place).encode()).hexdigest()[:8]}"
+        pieces = {f"{shelf}/{name}": piece for name, piece in found.items()}
+        play = partial(
+            multitrack_takes,
+            pieces=pieces,
+            instruments=takes.instruments,
+            sample_rate=takes.sample_rate,
+        )
+        shelves[shelf] = list(pieces)[: recipe.pieces or None], play
     return shelves
 
 

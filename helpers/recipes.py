@@ -62,6 +62,9 @@ class Recipe:
         sources; random ones where it is empty.
     joint: the share in the loss of all stems' errors together, beside those of each stem, of
         which the leak into an absent instrument counts `silence` times as much as an error.
+    corpora: folders of multitrack pieces, or names of `divisi corpora` under `DIVISI_DATA`, from
+        which the share `recorded` of the mixtures is drawn. microphone: which one they are heard
+        at, where there are several; each corpus has its usual one.
     notes, solos: whether recorded notes and solos under `DIVISI_DATA` are used.
     shipped: entries of the model's configuration that differ in the checkpoint, such as the rate.
     """
@@ -82,10 +85,14 @@ class Recipe:
     notes: bool = True
     solos: bool = True
     scores: tuple[str, ...] = ("chorales",)
+    corpora: tuple[str, ...] = ()
+    microphone: str = ""
 
     def __post_init__(self) -> None:
         if strange := sorted(set(self.scores) - set(SCORES)):
             raise ValueError(f"there are no scores '{strange[0]}'; choose {', '.join(SCORES)}.")
+        if self.corpora and not self.mixing.recorded:
+            raise ValueError("corpora are given, but 'recorded' of mixing is 0; raise it.")
 
 
 def read_recipe(path: str | Path) -> Recipe:

@@ -9,6 +9,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 
 from helpers import banks, recipes
@@ -259,3 +260,60 @@ def test_weights_of_another_size_are_no_start(recipe, tmp_path):
     )
     with pytest.raises(ValueError, match=r"tiny\.safetensors"):
         build_model(wider)
+
+
+CORPUS = ("[model]", 'corpora = ["ensembleset"]\n\n[model]'), ("reverb", "recorded = 1.0\nreverb")
+
+
+def lay_out_ensembleset(root):
+    """Two pieces at two microphones: a quartet, and the same without its saxophone."""
+    for piece, players in (("chorale", QUARTET), ("trio", ("violin", "clarinet", "bassoon"))):
+        for gain, microphone in ((0.1, "Mix_1"), (0.2, "Tree")):
+            folder = root / "ensembleset" / piece / microphone
+            folder.mkdir(parents=True)
+            for name in players:
+                sound = gain * np.sin(np.arange(16000))
+                soundfile.write(folder / f"{name.title()}.flac", sound, 4000, "PCM_24")
+    return root
+
+
+def test_published_corpora_train_and_never_validate(recipe, tmp_path, monkeypatch):
+    monkeypatch.setenv("DIVISI_DATA", str(lay_out_ensembleset(tmp_path / "data")))
+    training, validation = recipes.mixtures(read_recipe(recipe(*CORPUS)))
+    real = [take for take in training.mixer.bank.takes if take.kind == "real"]
+    assert len(real) == len(QUARTET) + 3
+    assert {take.kind for take in validation.mixer.bank.takes} == {"tones"}
+    drawn = training.mixer.draw(np.random.default_rng(0))
+    assert {excerpt.take.kind for excerpt in drawn if excerpt} == {"real"}
+
+
+def test_a_piece_that_lacks_an_instrument_trains_with_it_absent(recipe, tmp_path, monkeypatch):
+    root = lay_out_ensembleset(tmp_path / "data") / "ensembleset"
+    few = ("reverb", "players = [3, 3]\nabsent = 0.0\ncoherent = 1.0\nreverb")
+    trio = ("[model]", f'corpora = ["{root / "trio"}"]\n\n[model]')
+    training, _ = recipes.mixtures(read_recipe(recipe(trio, CORPUS[1], few)))
+    _, stems = training[0]
+    assert [bool(stem.any()) for stem in stems] == [True, True, False, True]
+
+
+def test_the_microphone_is_the_recipes(recipe, tmp_path, monkeypatch):
+    monkeypatch.setenv("DIVISI_DATA", str(lay_out_ensembleset(tmp_path / "data")))
+    peaks = []
+    for microphone in ("Mix_1", "Tree"):
+        named = (CORPUS[0][0], f'microphone = "{microphone}"\n{CORPUS[0][1]}')
+        bank = recipes.mixtures(read_recipe(recipe(named, CORPUS[1])))[0].mixer.bank
+        take = next(take for take in bank.takes if take.kind == "real")
+        peaks.append(bank.read(take, 0, 16000).max())
+    assert peaks == pytest.approx([0.1, 0.2], rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (CORPUS[:1], "tiny.toml: .*'recorded' of mixing is 0"),
+        (CORPUS, "tiny: there is no corpus 'ensembleset'; name its folder"),
+    ],
+)
+def test_corpora_that_cannot_train_are_refused(recipe, changes, sentence):
+    with pytest.raises(RecipeError, match=sentence):
+        recipes.mixtures(read_recipe(recipe(*changes)))

@@ -26,7 +26,8 @@ class Corpus:
     folders: other parts of folder names that tell it. parts: what some of its files are called,
     and the instrument that is meant. microphones: where each piece is a folder of one folder per
     microphone, those to prefer, best first. alternatives: instruments that play the same part, of
-    which a piece has one. deposit: where `divisi fetch` finds it.
+    which a piece has one. held_out: kept for measuring, never in a training by its name.
+    deposit: where `divisi fetch` finds it.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Corpus:
     parts: tuple[tuple[str, str], ...] = ()
     microphones: tuple[str, ...] = ()
     alternatives: tuple[str, ...] = ()
+    held_out: bool = False
     deposit: Deposit | None = None
 
 
@@ -59,6 +61,7 @@ CORPORA = (
         obtain="fill in the form on its page, unpack Bach10_v1.1.zip",
         use="measuring; training only when the measured piece is left out",
         residual_db=-70.0,
+        held_out=True,
     ),
     Corpus(
         name="urmp",
@@ -76,6 +79,7 @@ CORPORA = (
         obtain="download Dataset.tar.gz (12 GB with the videos) from Dryad and unpack it",
         use="measuring only",
         residual_db=-65.0,
+        held_out=True,
     ),
     Corpus(
         name="trios",
@@ -93,6 +97,7 @@ CORPORA = (
         obtain="download 'TRIOS Dataset.zip' from Zenodo and unpack it",
         use="measuring only",
         residual_db=-70.0,
+        held_out=True,
     ),
     Corpus(
         name="musdb18",

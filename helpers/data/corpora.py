@@ -40,6 +40,10 @@ class StemFolder:
     def instruments(self) -> tuple[str, ...]:
         return tuple(self.stems)
 
+    def players(self, name: str) -> list[Path]:
+        """The files of all who play the instrument `name`: both violins of a quartet."""
+        return [path for stem, path in self.stems.items() if _instrument_name(stem) == name]
+
     def load(self, sample_rate: int | None = None, channels: int | None = None) -> Track:
         """The piece as a Track, at the rate and channels asked for or those of its files.
 

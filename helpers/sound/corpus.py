@@ -73,6 +73,11 @@ def is_bach10(name: str) -> bool:
     return name in UNTITLED or any(t.startswith(h) for t in titles for h in hymns)
 
 
+def names_bach10(title: str) -> bool:
+    """Whether any words of a title, such as that of a folder, are one of those hymns."""
+    return any(_plain(hymn) in _plain(title) for hymn in BACH10_TITLES + SPELLINGS)
+
+
 @lru_cache(maxsize=1)
 def chorales() -> dict[str, list[dict]]:
     """All chorales in exactly four parts, Bach10 included: name -> parts as `work` gives them."""
