@@ -99,6 +99,11 @@ def add_separate(command: Parser) -> None:
     add_output(command, "separated")
     add_model(command)
     command.add_argument(
+        "--instruments",
+        metavar="A,B,...",
+        help="who plays, such as violin,piano; of one alone, the stem (default: all it knows)",
+    )
+    command.add_argument(
         "--residual",
         action="store_true",
         help="also write residual.wav: what stays of the recording without its stems",

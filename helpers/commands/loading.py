@@ -9,21 +9,19 @@ from pathlib import Path
 import torch
 
 from helpers import runtime
-from helpers.commands.errors import refusing
-from helpers.training.checkpoints import load_model
+from helpers.commands.errors import CommandError, refusing
+from helpers.sound.instruments import instrument
+from helpers.training.checkpoints import load_model, told
 
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model on its device, called as in `divisi models`."""
+    """A model on its device, called as in `divisi models`, and the sources that are asked for."""
 
     name: str
     model: torch.nn.Module
     device: torch.device
-
-    @property
-    def sources(self) -> tuple[str, ...]:
-        return tuple(self.model.sources)
+    sources: tuple[str, ...]
 
     @property
     def sha256(self) -> str:
@@ -31,14 +29,37 @@ class LoadedModel:
 
 
 def load(arguments: Namespace) -> LoadedModel:
-    """The model of `--model` on the device of `--device`.
+    """The model of `--model` on the device of `--device`, told of the `--instruments` that play.
 
-    Raises CommandError for a device that is not here, CheckpointError for a model that is unknown
-    or broken.
+    Raises CommandError for a device that is not here and for instruments that the model does not
+    have, CheckpointError for a model that is unknown or broken.
     """
     with refusing(ValueError):
         device = runtime.pick_device(arguments.device)
     model = load_model(arguments.model, device=device)
     path = Path(arguments.model)
     name = path.stem if path.suffix in (".json", ".safetensors") else path.name
-    return LoadedModel(name, model, device)
+    sources = tuple(model.sources)
+    if text := getattr(arguments, "instruments", None):
+        sources = players(text, sources, name)
+        if len(sources) > 1:  # one that plays alone would be the whole recording
+            model = told(model, sources)
+    return LoadedModel(name, model, device, sources)
+
+
+def players(text: str, sources: tuple[str, ...], model: str) -> tuple[str, ...]:
+    """The sources that a list such as `violin, vc` means; CommandError for others."""
+    chosen = []
+    for word in filter(None, map(str.strip, text.split(","))):
+        try:
+            name = word if word in sources else instrument(word).name
+        except KeyError as error:
+            raise CommandError(f"--instruments: {error.args[0]}") from error
+        if name not in sources:
+            raise CommandError(
+                f"--instruments: {model} does not know '{name}'; it knows {', '.join(sources)}."
+            )
+        chosen.append(name)
+    if not chosen:
+        raise CommandError(f"--instruments names nobody; choose from {', '.join(sources)}.")
+    return tuple(dict.fromkeys(chosen))

@@ -18,10 +18,11 @@ from helpers import runtime
 from helpers.commands.folders import check_space, check_target, new_folder, targets
 from helpers.commands.loading import LoadedModel, load
 from helpers.evaluation.stem_files import RESIDUAL, bytes_needed, write_stems
-from helpers.sound.levels import decibels
+from helpers.sound.levels import Level, decibels
 from helpers.sound.recordings import Recording, examine
 
 MARK = "separation.json"
+UNHEARD = 20.0  # dB below the recording: what is softer was most likely not there
 BAR = "{desc} {percentage:3.0f}% |{bar:30}| {elapsed} elapsed, {remaining} to go"
 
 
@@ -72,12 +73,21 @@ def separate(recording: Recording, loaded: LoadedModel, folder: Path, rest: bool
             "recording": recording.level.describe(),
             **{name: level.describe(gain) for name, level in levels.items()},
         },
+        "unheard": [name for name in loaded.sources if unheard(levels[name], recording.level)],
         "warnings": recording.warnings,
     }
 
 
+def unheard(stem: Level, whole: Level) -> bool:
+    """Whether a stem is so much softer than the recording that its instrument hardly played."""
+    return stem.energy * whole.count < whole.energy * stem.count * 10 ** (-UNHEARD / 10)
+
+
 def summary(target: Path, report: dict) -> str:
-    """One line on what was written."""
+    """One line on what was written, and whom it was not heard from."""
     speed, gain = report["seconds"] / report["elapsed"], report["gain"]
     lowered = "" if gain == 1 else f", all {-decibels(gain):.1f} dB lower so that none clips"
-    return f"{target}: {report['seconds']:.1f} s of audio at {speed:.1f} x real time{lowered}"
+    silent = f"; hardly heard: {', '.join(report['unheard'])}" if report["unheard"] else ""
+    return (
+        f"{target}: {report['seconds']:.1f} s of audio at {speed:.1f} x real time{lowered}{silent}"
+    )

@@ -21,6 +21,7 @@ from helpers.sound.audio import AudioError, open_audio
 from helpers.sound.levels import decibels
 from helpers.sound.recordings import Recording, excerpt
 from helpers.sound.track import Track
+from helpers.training.checkpoints import told
 
 LONGEST = 120.0  # seconds that are heard and seen; more would make a notebook slow
 EMBEDDED = 1 << 26  # bytes of a zip that a page can carry in itself
@@ -101,7 +102,8 @@ def separate_recording(
 ) -> Separated:
     """Separate a recording into `folder/NAME.zip`, whole or not at all, in constant memory.
 
-    instruments: those of the model's sources that are wanted, by default all. start: the second
+    instruments: those of the model's sources that play, by default all; of one alone, the stem
+    beside all others. start: the second
     from which on it is heard and seen. progress: called with the seconds that each step has added.
     Raises ValueError for instruments that the model does not know, AudioError for a start behind
     the end.
@@ -119,6 +121,8 @@ def separate_recording(
             f"{recording.path.name}: there is nothing at {start:g} s; it lasts"
             f" {recording.seconds:.1f} s."
         )
+    if instruments is not None and len(names) > 1:
+        model = told(model, names)
     folder.mkdir(parents=True, exist_ok=True)
     archive = folder / f"{recording.path.stem}.zip"
     with tempfile.TemporaryDirectory(prefix=".divisi-", dir=folder) as draft:

@@ -58,8 +58,8 @@ CONFIGURATIONS = (
     Configuration("F", mixes=1, hidden=200, layers=2, dropout=0.2, epoch_length=25, epochs=3),
 )
 
-#: Mean SI-SDR in dB over Bach10's ten pieces, as published: of all its models for the violin, and of
-#: Model E for the others. Its pieces are whole, and its networks went on from piece to piece.
+#: Mean SI-SDR in dB over Bach10's ten pieces, as published: of all its models for the violin, and
+#: of Model E for the others. Its pieces are whole, and its networks went on from piece to piece.
 PUBLISHED = {
     ("Model A", "violin"): -3.9426,
     ("Model B", "violin"): -4.1932,

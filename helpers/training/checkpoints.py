@@ -109,7 +109,7 @@ def told(model: nn.Module, names: Sequence[str]) -> nn.Module:
     names: of sources. Itself where its configuration has no `named` to be told by. ValueError for
     a name that is no source.
     """
-    if not hasattr(model.config, "named"):
+    if not hasattr(getattr(model, "config", None), "named"):
         return model
     other = changed(model, named=tuple(names))
     other.card = getattr(model, "card", None)

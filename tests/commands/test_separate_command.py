@@ -7,6 +7,12 @@ import json
 import numpy as np
 import pytest
 import soundfile
+import torch
+
+from helpers.models.mask_net import MaskNet, MaskNetConfig
+from helpers.training.checkpoints import save_model
+
+RATE = 8000
 
 
 def read(path):
@@ -200,3 +206,62 @@ def test_overwrite_replaces_what_an_earlier_run_wrote(divisi, recording, duo, lo
     assert json.loads((folder / "separation.json").read_text())["model"] == "loud"
     assert not (folder / "residual.wav").exists()
     assert [each.name for each in (tmp_path / "out").iterdir()] == ["quartet"]
+
+
+@pytest.fixture(scope="session")
+def trio(tmp_path_factory):
+    """A mask network with random weights that can be told who plays."""
+    torch.manual_seed(0)
+    sizes = {"sample_rate": RATE, "window": 512, "hop": 128, "highest": 3000.0}
+    small = {"width": 4, "voices": 2, "hidden": 8, "layers": 1, "segment_seconds": 1.0}
+    model = MaskNet(MaskNetConfig(("violin", "horn", "piano"), **sizes, **small))
+    return save_model(model, tmp_path_factory.mktemp("checkpoints"), "trio", {})[1]
+
+
+def test_instruments_that_are_named_share_the_whole_recording(divisi, recording, trio, tmp_path):
+    path = recording(subtype="FLOAT")
+    output = tmp_path / "out"
+    named = ("--instruments", "Vn, piano")
+    code, _, err = divisi("separate", path, "--model", trio, "-o", output, *named)
+    assert (code, err) == (0, [])
+    stems = {wav.stem: soundfile.read(wav)[0] for wav in (output / "quartet").glob("*.wav")}
+    assert set(stems) == {"violin", "piano"}
+    np.testing.assert_allclose(sum(stems.values()), soundfile.read(path)[0], atol=1e-4)
+
+
+def test_of_one_instrument_alone_there_is_its_stem_beside_all_others(
+    divisi, recording, duo, tmp_path
+):
+    path, output = recording(), tmp_path / "out"
+    divisi("separate", path, "--model", duo, "-o", output, "--instruments", "bn")
+    (stem,) = (output / "quartet").glob("*.wav")
+    assert stem.stem == "bassoon"
+    ratio = soundfile.read(stem)[0].std() / soundfile.read(path)[0].std()
+    assert ratio == pytest.approx(0.3, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("named", "told"),
+    [
+        ("violin,horn", "duo does not know 'horn'; it knows violin, bassoon"),
+        ("violin,kazoo", "There is no instrument 'kazoo'"),
+        (" , ", "names nobody; choose from violin, bassoon"),
+    ],
+)
+def test_instruments_that_cannot_be_named_are_refused(
+    divisi, recording, duo, tmp_path, named, told
+):
+    output = tmp_path / "out"
+    arguments = ("--model", duo, "-o", output, "--instruments", named)
+    code, _, err = divisi("separate", recording(), *arguments)
+    assert code == 2
+    assert told in err[0] and len(err) == 1
+    assert not output.exists()
+
+
+def test_a_stem_that_is_hardly_there_is_told(divisi, recording, scaling_model, tmp_path):
+    model, output = scaling_model("faint", violin=0.9, bassoon=0.05), tmp_path / "out"
+    _, out, _ = divisi("separate", recording(), "--model", model, "-o", output)
+    assert out[0].endswith("hardly heard: bassoon")
+    report = json.loads((output / "quartet" / "separation.json").read_text())
+    assert report["unheard"] == ["bassoon"]
