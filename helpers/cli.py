@@ -57,6 +57,24 @@ Train the model that CONFIG describes (a commented TOML file). A run that was st
 where it stopped; --restart begins anew.
 """
 
+FINETUNE = """\
+Fit a model to STEMS, a folder of pieces: a folder each, with one file for every instrument, such
+as violin.wav. They learn from mixtures of all pieces but one, which then says what was gained.
+
+A run that was stopped goes on where it stopped. A model that is fitted to your players knows
+them better, and others worse. For hours of stems write a recipe: see `corpora` in CONTRIBUTING.
+"""
+
+CORPORA = """\
+List the collections of recordings that `divisi evaluate` measures on and `divisi train` learns
+from, with their licences, whom to cite, and how to get them.
+"""
+
+FETCH = """\
+Download a corpus from Zenodo, check its md5, and unpack it as DIR/NAME. A download that was
+stopped goes on where it stopped. Its licence and whom to cite: `divisi corpora NAME`.
+"""
+
 
 class Layout(argparse.RawDescriptionHelpFormatter):
     """Help as it was written, with room for the names of the options."""
@@ -89,6 +107,9 @@ def parser() -> Parser:
     add_evaluate(command("evaluate", "measure a model on recordings with stems", EVALUATE))
     add_render(command("render", "a score in, stems out", RENDER))
     add_train(command("train", "train a model from a configuration", TRAIN))
+    add_finetune(command("finetune", "fit a model to stems of your own", FINETUNE))
+    add_corpora(command("corpora", "list the collections of recordings", CORPORA))
+    add_fetch(command("fetch", "download a collection from Zenodo", FETCH))
     return top
 
 
@@ -98,6 +119,7 @@ def add_separate(command: Parser) -> None:
     )
     add_output(command, "separated")
     add_model(command)
+    add_device(command)
     command.add_argument(
         "--instruments",
         metavar="A,B,...",
@@ -132,6 +154,7 @@ def add_evaluate(command: Parser) -> None:
         "--csv", required=True, type=Path, metavar="FILE", help="the table to add the rows to"
     )
     add_model(command)
+    add_device(command)
     command.add_argument(
         "--no-baselines", action="store_true", help="the model alone, without floor and ceilings"
     )
@@ -171,12 +194,52 @@ def add_render(command: Parser) -> None:
 
 def add_train(command: Parser) -> None:
     command.add_argument("config", type=Path, metavar="CONFIG")
+    add_run(command, "runs/NAME, the name that CONFIG gives")
+
+
+def add_finetune(command: Parser) -> None:
+    command.add_argument("stems", type=Path, metavar="STEMS")
+    add_model(command)
+    command.add_argument(
+        "--name", default="mine", metavar="NAME", help="of the new model (default: mine)"
+    )
+    command.add_argument(
+        "--steps", type=int, default=200, metavar="N", help="how long to train (default: 200)"
+    )
+    command.add_argument(
+        "--hold-out",
+        default="",
+        metavar="A,B,...",
+        help="pieces to measure on (default: the shortest whose players others play too)",
+    )
+    add_run(command, "runs/NAME")
+
+
+def add_corpora(command: Parser) -> None:
+    command.add_argument("name", nargs="?", metavar="NAME", help="tell all that is known of it")
+
+
+def add_fetch(command: Parser) -> None:
+    command.add_argument("name", metavar="NAME", help="one of `divisi corpora`")
     command.add_argument(
         "-o",
         "--output",
         type=Path,
         metavar="DIR",
-        help="where the run is kept (default: runs/NAME, the name that CONFIG gives)",
+        help="default: the folder that DIVISI_DATA names",
+    )
+    command.add_argument(
+        "--file", metavar="ARCHIVE", help="another archive of its record, such as a sample of it"
+    )
+
+
+def add_run(command: Parser, default: str) -> None:
+    command.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help=f"where the run is kept (default: {default})",
     )
     command.add_argument(
         "--restart", action="store_true", help="forget an earlier run and begin anew"
@@ -204,6 +267,9 @@ def add_model(command: Parser) -> None:
         metavar="NAME",
         help=f"a name from `divisi models`, or a file (default: {DEFAULT_MODEL})",
     )
+
+
+def add_device(command: Parser) -> None:
     command.add_argument(
         "--device",
         choices=("auto", "cpu", "cuda", "mps"),

@@ -10,7 +10,7 @@ import pytest
 
 from helpers.cli import DEFAULT_MODEL, main, parser
 
-COMMANDS = ("separate", "models", "evaluate", "render", "train")
+COMMANDS = ("separate", "models", "evaluate", "render", "train", "corpora", "fetch")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 
 
@@ -221,3 +222,13 @@ FOLDER = Corpus(
     obtain="one folder per piece, one file per instrument, a file named mix or mixture if you like",
     use="whatever its owner allows",
 )
+
+
+def corpus(name: str) -> Corpus:
+    """The row called `name`, in any case; KeyError with the nearest name."""
+    rows = {row.name: row for row in CORPORA}
+    if name.lower() not in rows:
+        near = difflib.get_close_matches(name.lower(), rows, n=1, cutoff=0.4)
+        hint = f"did you mean '{near[0]}'?" if near else f"choose {', '.join(rows)}."
+        raise KeyError(f"There is no corpus '{name}'; {hint}")
+    return rows[name.lower()]

@@ -1,0 +1,40 @@
+"""`divisi fetch`: a corpus from Zenodo, downloaded, checked and unpacked."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+
+from helpers import runtime
+from helpers.commands.errors import CommandError, refusing
+from helpers.data import deposits
+from helpers.data.archives import ArchiveError, unzip
+from helpers.data.catalogue import corpus
+from helpers.data.corpora import find_tracks
+
+STOPPED = "what was downloaded is kept, and the same command goes on from there"
+
+
+def run(arguments: Namespace) -> None:
+    """Download what is missing of an archive, unpack it as DIR/NAME/ARCHIVE, and drop it."""
+    with refusing(KeyError):
+        row = corpus(arguments.name)
+    root = arguments.output or runtime.data_root()
+    if row.deposit is None:
+        raise CommandError(f"{row.name}: it has to be fetched by hand: {row.obtain} ({row.url}).")
+    if root is None:
+        raise CommandError("DIVISI_DATA names no folder; set it, or name one with -o.")
+    name = arguments.file or row.deposit.archive
+    folder = root / row.name / Path(name).stem
+    if folder.exists():
+        raise CommandError(f"{folder}: this is there already; remove it to fetch it again.")
+    with refusing(deposits.DownloadError, ArchiveError):
+        file = deposits.deposited(row.deposit.record, name)
+        deposits.check_space(file, folder.parent)
+        size = file.size / deposits.GIGABYTE
+        print(f"{file.name}: {size:.1f} GB to download, twice that on disk until it is unpacked.")
+        archive = deposits.fetch(file, folder.parent)
+        unzip(archive, folder, most_bytes=4 * file.size + 2**30)
+    archive.unlink()
+    print(f"{folder}: pieces found: {len(find_tracks(folder))}. Licence: {row.licence}.")
+    print(f"Cite: {row.citation}.")

@@ -1,0 +1,104 @@
+"""`divisi corpora` tells every corpus and its terms; `divisi fetch` brings one from Zenodo."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+import numpy as np
+import pytest
+import soundfile
+
+from helpers.data import deposits
+from helpers.data.catalogue import CORPORA, corpus
+from helpers.data.corpora import find_tracks
+
+
+def archive(names=("Flute", "Oboe", "Bassoon")) -> bytes:
+    """A CadenzaWoodwind of one piece, as a ZIP archive."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as packed:
+        for name in names:
+            sound = io.BytesIO()
+            soundfile.write(sound, np.zeros((800, 2)), 8000, "PCM_16", format="FLAC")
+            packed.writestr(f"CadenzaWoodwind/minuet/{name}.flac", sound.getvalue())
+    return content.getvalue()
+
+
+@pytest.fixture
+def zenodo(monkeypatch):
+    """Zenodo's answers, without Zenodo: which record is asked, and what is fetched."""
+    asked, content = [], archive()
+
+    def deposited(record, name):
+        asked.append((record, name))
+        return deposits.RemoteFile(name, "", len(content), "")
+
+    def fetch(file, folder):
+        folder.mkdir(parents=True)
+        (folder / file.name).write_bytes(content)
+        return folder / file.name
+
+    monkeypatch.setattr(deposits, "deposited", deposited)
+    monkeypatch.setattr(deposits, "fetch", fetch)
+    monkeypatch.delenv("DIVISI_DATA", raising=False)
+    return asked
+
+
+def test_all_corpora_are_listed(divisi):
+    code, out, err = divisi("corpora")
+    assert (code, err) == (0, [])
+    assert [line.split()[0] for line in out[: len(CORPORA)]] == [row.name for row in CORPORA]
+
+
+@pytest.mark.parametrize("row", CORPORA, ids=lambda row: row.name)
+def test_a_corpus_tells_its_licence_whom_to_cite_and_where_it_is(divisi, row):
+    code, out, _ = divisi("corpora", row.name.upper())
+    assert code == 0 and max(map(len, out)) <= 96
+    told = " ".join(" ".join(out).split())
+    for words in (row.url, row.licence, row.citation, row.obtain):
+        assert words in told
+
+
+@pytest.mark.parametrize("command", ["corpora", "fetch"])
+def test_an_unknown_corpus_is_refused_with_the_nearest(divisi, command):
+    code, _, err = divisi(command, "ensemblesets")
+    assert (code, len(err)) == (2, 1)
+    assert "did you mean 'ensembleset'?" in err[0]
+
+
+def test_a_fetched_corpus_lies_in_a_folder_of_its_name_and_is_read(divisi, zenodo, tmp_path):
+    code, out, err = divisi("fetch", "cadenzawoodwind", "-o", tmp_path)
+    assert (code, err) == (0, [])
+    assert zenodo == [(12664932, "CadenzaWoodwind.zip")]
+    (piece,) = find_tracks(tmp_path)
+    assert (piece.name, piece.corpus) == ("minuet", corpus("cadenzawoodwind"))
+    assert (
+        "to download" in out[0]
+        and "pieces found: 1" in out[1]
+        and corpus("cadenzawoodwind").citation in out[2]
+    )
+    assert [path.name for path in (tmp_path / "cadenzawoodwind").iterdir()] == ["CadenzaWoodwind"]
+
+
+def test_another_archive_of_the_record_can_be_named(divisi, zenodo, tmp_path, monkeypatch):
+    monkeypatch.setenv("DIVISI_DATA", str(tmp_path))
+    assert divisi("fetch", "synthsod", "--file", "SynthSOD-sample.zip")[0] == 0
+    assert zenodo == [(13759492, "SynthSOD-sample.zip")]
+    assert (tmp_path / "synthsod" / "SynthSOD-sample" / "CadenzaWoodwind").is_dir()
+
+
+def test_what_is_there_is_not_fetched_again(divisi, zenodo, tmp_path):
+    (tmp_path / "cadenzawoodwind" / "CadenzaWoodwind").mkdir(parents=True)
+    code, _, err = divisi("fetch", "cadenzawoodwind", "-o", tmp_path)
+    assert code == 2 and "is there already" in err[0] and zenodo == []
+
+
+def test_what_cannot_be_fetched_says_how_to_get_it(divisi, zenodo, tmp_path):
+    code, _, err = divisi("fetch", "bach10", "-o", tmp_path)
+    assert code == 2 and "by hand: fill in the form" in err[0]
+
+
+def test_without_a_folder_the_reader_is_told_to_name_one(divisi, zenodo):
+    code, _, err = divisi("fetch", "synthsod")
+    assert code == 2 and "-o" in err[0]
