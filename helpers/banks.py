@@ -26,7 +26,7 @@ from helpers.data.renderings import (
     real_takes,
     solo_takes,
 )
-from helpers.data.stem_bank import Recorded, StemBank, build_bank
+from helpers.data.stem_bank import Recorded, StemBank, build_bank, track_sha256
 from helpers.sound.instruments import instrument
 from helpers.sound.track import Track
 
@@ -66,7 +66,8 @@ def stem_bank(recipe: Recipe, split: str, recordings: Sequence[Track] = ()) -> S
     if split == "training":
         shelves |= _corpora(recipe)
     if recordings:
-        tracks = {track.name: track for track in recordings}
+        # Named by content too: other recordings may have the same names.
+        tracks = {f"{track.name}-{track_sha256(track)[:16]}": track for track in recordings}
         play = partial(real_takes, tracks=tracks, instruments=takes.instruments)
         shelves["recordings"] = list(tracks), play
     shelves = {shelf: content for shelf, content in shelves.items() if content[0]}
@@ -86,6 +87,14 @@ def _scores(recipe: Recipe, split: str, notes: Path | None) -> dict[str, Shelf]:
         shelves["chorales"] = splits.names("chorale", split)[:count], voices
     if "random" in recipe.scores:
         shelves["random"] = splits.random_names(split)[:count], play
+    if recipe.chorus:
+        four = dataclasses.replace(takes, instruments=recipe.chorus)
+        chorales = _excerpts(splits.names("chorale", split)[:count], four)
+        shelf = "-".join(("chorus", *recipe.chorus))
+        voices = partial(piece_takes, config=four, notes_root=notes)
+        # The ensembles play these excerpts too; pieces of one bank have names of their own.
+        names = [f"{shelf}/{name}" for name in chorales]
+        shelves[shelf] = names, partial(_from_shelf, shelf=shelf, play=voices)
     works = [*splits.names("quartet", split)[:count], *splits.names("chorale", split)[:count]]
     if "ensembles" in recipe.scores:
         share = partial(ensemble_takes, config=takes, notes_root=notes)
@@ -128,6 +137,11 @@ def _corpora(recipe: Recipe) -> dict[str, Shelf]:
         )
         shelves[shelf] = list(pieces)[: recipe.pieces or None], play
     return shelves
+
+
+def _from_shelf(name: str, shelf: str, play: Callable[[str], Iterable[Recorded]]):
+    """The takes of `SHELF/NAME`, which is NAME played for that shelf."""
+    yield from play(name.removeprefix(f"{shelf}/"))
 
 
 def _excerpts(works: Sequence[str], takes: TakesConfig) -> list[str]:

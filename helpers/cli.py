@@ -58,11 +58,12 @@ where it stopped; --restart begins anew.
 """
 
 FINETUNE = """\
-Fit a model to STEMS, a folder of pieces: a folder each, with one file for every instrument, such
-as violin.wav. They learn from mixtures of all pieces but one, which then says what was gained.
+Fit a model to STEMS, a folder of pieces: a folder each, with one file for every instrument,
+such as violin.wav. It learns from mixtures of all pieces but one, which then says what was
+gained.
 
 A run that was stopped goes on where it stopped. A model that is fitted to your players knows
-them better, and others worse. For hours of stems write a recipe: see `corpora` in CONTRIBUTING.
+them better, and others worse. For hours of stems write a recipe instead, with `corpora`.
 """
 
 CORPORA = """\
@@ -205,6 +206,13 @@ def add_finetune(command: Parser) -> None:
     )
     command.add_argument(
         "--steps", type=int, default=200, metavar="N", help="how long to train (default: 200)"
+    )
+    command.add_argument(
+        "--learning-rate",
+        type=float,
+        default=5e-4,
+        metavar="RATE",
+        help="lower forgets less, higher learns faster (default: 0.0005)",
     )
     command.add_argument(
         "--hold-out",

@@ -13,7 +13,7 @@ import math
 import sys
 import typing
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,7 @@ from torch import nn
 
 from helpers import runtime
 from helpers.banks import SCORES, RecipeError, stem_bank
-from helpers.data.datasets import MixtureDataset
+from helpers.data.datasets import MixtureDataset, TrackDataset
 from helpers.data.mixing import Mixer, MixingConfig
 from helpers.data.renderings import TakesConfig
 from helpers.sound.track import Track
@@ -57,7 +57,8 @@ class Recipe:
 
     architecture: module and class under `helpers.models`, such as `mask_net.MaskNet`.
     segment_seconds: the length of an example. validation: how many examples validate.
-    scores: of SCORES. pieces: how many of each train, all where it is 0.
+    scores: of SCORES. pieces: how many of each train, all where it is 0. chorus: which of the
+        instruments play excerpts of chorales besides.
     start: the checkpoint whose weights the training starts from, as far as it knows the same
         sources; random ones where it is empty.
     joint: the share in the loss of all stems' errors together, beside those of each stem, of
@@ -85,12 +86,15 @@ class Recipe:
     notes: bool = True
     solos: bool = True
     scores: tuple[str, ...] = ("chorales",)
+    chorus: tuple[str, ...] = ()
     corpora: tuple[str, ...] = ()
     microphone: str = ""
 
     def __post_init__(self) -> None:
         if strange := sorted(set(self.scores) - set(SCORES)):
             raise ValueError(f"there are no scores '{strange[0]}'; choose {', '.join(SCORES)}.")
+        if strange := [name for name in self.chorus if name not in self.takes.instruments]:
+            raise ValueError(f"'{strange[0]}' of the chorus is none of the instruments; add it.")
         if self.corpora and not self.mixing.recorded:
             raise ValueError("corpora are given, but 'recorded' of mixing is 0; raise it.")
 
@@ -124,11 +128,12 @@ def build_model(recipe: Recipe) -> nn.Module:
 
 
 def mixtures(
-    recipe: Recipe, recordings: Sequence[Track] = ()
-) -> tuple[MixtureDataset, MixtureDataset]:
+    recipe: Recipe, recordings: Sequence[Track] = (), held_out: Sequence[Track] = ()
+) -> tuple[MixtureDataset, MixtureDataset | TrackDataset]:
     """The mixtures that train and those that validate; renders the stem bank that they need.
 
-    recordings: real tracks with a stem for every instrument, at the recipe's sample rate, mono.
+    recordings: real tracks that train too, at the recipe's sample rate, mono. held_out: others,
+    which then validate instead of rendered pieces.
     """
     if runtime.data_root() is None and (recipe.notes or recipe.solos):
         warnings.warn(
@@ -136,15 +141,15 @@ def mixtures(
             "the model will know rendered sound only.",
             stacklevel=2,
         )
-    training = stem_bank(recipe, "training", recordings)
-    validation = stem_bank(recipe, "validation")
+    sources, seconds, seed = recipe.takes.instruments, recipe.segment_seconds, recipe.training.seed
+    mix = partial(Mixer, sources=sources, seconds=seconds)
+    bank = stem_bank(recipe, "training", recordings)
+    training = MixtureDataset(mix(bank, config=recipe.mixing), seed)
+    if held_out:
+        return training, TrackDataset(list(held_out), sources, seconds)
     coherent = dataclasses.replace(recipe.mixing, coherent=1.0, recorded=0.0, absent=0.0)
-    mix = partial(Mixer, sources=recipe.takes.instruments, seconds=recipe.segment_seconds)
-    seed = recipe.training.seed
-    return (
-        MixtureDataset(mix(training, config=recipe.mixing), seed),
-        MixtureDataset(mix(validation, config=coherent), seed, recipe.validation),
-    )
+    rendered = mix(stem_bank(recipe, "validation"), config=coherent)
+    return training, MixtureDataset(rendered, seed, recipe.validation)
 
 
 def train(
@@ -152,19 +157,21 @@ def train(
     folder: Path | None = None,
     fabric: Fabric | None = None,
     recordings: Sequence[Track] = (),
+    held_out: Sequence[Track] = (),
+    provenance: Mapping[str, Any] | None = None,
     progress: bool = True,
 ) -> Path:
     """Train what a recipe (or its file) describes, or go on with it; returns the weights' path.
 
     folder: of the run, `runs/NAME` by default; the checkpoint lies there beside the log.
-    recordings: see `mixtures`.
+    recordings, held_out: see `mixtures`. provenance: what else the checkpoint is to say of itself.
     Raises KeyboardInterrupt after Ctrl-C, when the state to go on from has been saved.
     """
     command = "helpers.recipes.train" if isinstance(recipe, Recipe) else f"divisi train {recipe}"
     recipe = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
     folder = folder or runtime.repository_root() / "runs" / recipe.name
     model = build_model(recipe)
-    training, validation = mixtures(recipe, recordings)
+    training, validation = mixtures(recipe, recordings, held_out)
     history = fit(
         model, _loss(recipe), training, validation,
         config=recipe.training, folder=folder, fabric=fabric, progress=progress,
@@ -172,9 +179,10 @@ def train(
     if not history.finished:
         raise KeyboardInterrupt
     best = history.best or history.rows[-1]
-    provenance = {
+    told = {
         "command": command,
         "recordings": [track.name for track in recordings],
+        "held_out": [track.name for track in held_out],
         "recipe": json.loads(json.dumps(dataclasses.asdict(recipe))),
         "commit": runtime.commit(),
         "device": runtime.describe_device(next(model.parameters()).device),
@@ -186,9 +194,10 @@ def train(
             for row in history.rows
             if not math.isnan(row["val_si_sdr"])
         ],
+        **(provenance or {}),
     }
     shipped = changed(model, **recipe.shipped)
-    weights, _ = save_model(shipped, folder, recipe.name, provenance, half=True)
+    weights, _ = save_model(shipped, folder, recipe.name, told, half=True)
     return weights
 
 

@@ -10,7 +10,9 @@ import pytest
 
 from helpers.cli import DEFAULT_MODEL, main, parser
 
-COMMANDS = ("separate", "models", "evaluate", "render", "train", "corpora", "fetch")
+COMMANDS = (
+    "separate", "models", "evaluate", "render", "train", "finetune", "corpora", "fetch",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -22,6 +22,7 @@ from joblib import Parallel, delayed
 from tqdm import tqdm
 
 from helpers.sound.scores import Score
+from helpers.sound.track import Track
 
 MANIFEST = "manifest.json"
 CHUNK = 1 << 20  # bytes
@@ -61,7 +62,8 @@ class Recorded:
 class StemBank:
     """All takes under some folders, or those of `pieces` only, memory-mapped while they are read.
 
-    Raises ValueError where there are none, or where their sample rates differ.
+    Raises ValueError where there are none, where their sample rates differ, or where two folders
+    have pieces of the same name.
     """
 
     def __init__(self, *folders: Path, pieces: Iterable[str] | None = None):
@@ -81,9 +83,11 @@ class StemBank:
             )
         self.sample_rate = rates.pop()
         self.takes = [Take(**take) for card in cards.values() for take in card["takes"]]
-        self._files = {
-            card["takes"][0]["piece"]: path.with_suffix(".npy") for path, card in cards.items()
-        }
+        self._files: dict[str, Path] = {}
+        for path, card in cards.items():
+            piece, samples = card["takes"][0]["piece"], path.with_suffix(".npy")
+            if self._files.setdefault(piece, samples) != samples:
+                raise ValueError(f"{path}: the bank has another piece '{piece}'; name one anew.")
 
     def read(self, take: Take, offset: int, count: int) -> np.ndarray:
         """`count` samples of a take from `offset` on, (1, count) float32, zeros beyond its end."""
@@ -159,6 +163,14 @@ def damaged(folder: Path) -> list[str]:
 def score_sha256(score: Score) -> str:
     """The same for scores of the same parts and notes."""
     return hashlib.sha256(json.dumps(asdict(score)["parts"]).encode()).hexdigest()
+
+
+def track_sha256(track: Track) -> str:
+    """The same for tracks of the same stems."""
+    digest = hashlib.sha256(str(track.sample_rate).encode())
+    for name, stem in sorted(track.stems.items()):
+        digest.update(f" {name} {stem.shape} ".encode() + stem.tobytes())
+    return digest.hexdigest()
 
 
 def file_sha256(path: Path) -> str:

@@ -17,16 +17,26 @@ from helpers.evaluation.rows import Provenance, Row
 from helpers.evaluation.separation import separate
 from helpers.sound.instruments import instrument
 from helpers.sound.track import Track
+from helpers.training.checkpoints import told
 
 Separator = Callable[[Track], dict[str, np.ndarray]]
 
 
-def model_separator(model: nn.Module, device: torch.device | str | None = None) -> Separator:
-    """A model in the shape that the baselines have: Track -> an estimate per source."""
+def model_separator(
+    model: nn.Module, device: torch.device | str | None = None, *, naming: bool = False
+) -> Separator:
+    """A model in the shape that the baselines have: Track -> an estimate per source.
+
+    naming: a model that can be told who plays is told which of its sources the track holds, and
+    estimates these alone.
+    """
 
     def separator(track: Track) -> dict[str, np.ndarray]:
-        estimates = separate(model, track.mixture, track.sample_rate, device=device)
-        return dict(zip(model.sources, estimates, strict=True))
+        playing = [name for name in track.instruments if name in model.sources]
+        # One that is said to play alone would be the whole recording.
+        listener = told(model, playing) if naming and len(playing) > 1 else model
+        estimates = separate(listener, track.mixture, track.sample_rate, device=device)
+        return dict(zip(listener.sources, estimates, strict=True))
 
     return separator
 
