@@ -45,6 +45,15 @@ def common_effects(rng: np.random.Generator, config: MixingConfig) -> tuple:
     )
 
 
+def transposition(rng: np.random.Generator, config: MixingConfig) -> tuple:
+    """What moves all stems of a mixture alike, by whole semitones; drawn beside `rng`."""
+    most = config.transposed
+    if not most:
+        return ()
+    (own,) = rng.spawn(1)
+    return (Detune(100.0 * int(own.integers(-most, most + 1))),)
+
+
 def seats(number: int) -> tuple[Reverb, ...]:
     """The places of the players in room `number`; few, because a response is slow to compute."""
     room = Room.draw(np.random.default_rng(number))

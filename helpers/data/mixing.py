@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from helpers.data.chains import common_effects, seats, stem_effects
+from helpers.data.chains import common_effects, seats, stem_effects, transposition
 from helpers.data.stem_bank import StemBank, Take
 
 LOUDNESS = 0.05  # root mean square of a levelled stem before its gain, -26 dBFS
@@ -24,8 +24,9 @@ class MixingConfig:
     least and at most, where that is not all of them. `kinds`: how likely each kind of take is,
     relative to the others that are at hand. `levelled`: every stem is brought to LOUDNESS before
     its gain; otherwise the mixture as a whole is, and the balance of the takes stays.
-    `reverb` to `compression` and `vibrato` to `codec` are shares; the last three befall a mixture
-    as a whole.
+    `transposed`: the most semitones by which a mixture is moved as a whole, like a tape that runs
+    faster or slower. `reverb` to `compression` and `vibrato` to `codec` are shares; the last three
+    befall a mixture as a whole.
     """
 
     coherent: float = 0.8
@@ -47,6 +48,7 @@ class MixingConfig:
     tilt: tuple[float, float] = (-9.0, 3.0)
     equaliser: float = 4.0
     detune: float = 8.0
+    transposed: int = 0
     reverb: float = 0.5
     compression: float = 0.3
     rooms: int = 64
@@ -176,11 +178,11 @@ class Mixer:
             takes = pool.apart(rng)
             offsets = [self._offset(rng, take.length) if take else 0 for take in takes]
         absent = rng.random(len(takes)) < self.config.absent
-        heard = common_effects(rng, self.config)
+        moved, heard = transposition(rng, self.config), common_effects(rng, self.config)
         return [
             None
             if gone or not take
-            else Excerpt(take, offset, stem_effects(rng, self.config, places), heard)
+            else Excerpt(take, offset, (*moved, *stem_effects(rng, self.config, places)), heard)
             for take, offset, gone in zip(takes, offsets, absent, strict=True)
         ]
 
