@@ -28,7 +28,7 @@
 # - see mixture, mask and estimate of a piece that the network has never heard;
 # - repeat six configurations with every piece left out in turn, and compare them with what was
 #   published;
-# - find two faults that made published numbers what they were, one too bad and the others too good;
+# - find two faults behind published numbers, one that made them too bad and one too good;
 # - put a network beside them that learnt from rendered chorales first, and hear the difference;
 # - separate your own recording.
 #
@@ -316,15 +316,16 @@ save_figure(figure, HOME / "Images" / "03_models.png")
 figure
 
 # %% [markdown]
-# A dot is the mean of seven excerpts, a cross what was published. Three things stand out. **Steps
-# count**: A to C have 10, D to F have 75, and D is two decibels above A. **Units do not**: E is D
-# with twice as many, and no better (0.8 dB worse on average, with 2.5 dB of spread between
-# recordings). **Mixtures do**: F is E with one mixture in the place of ten, and falls by half a
-# decibel. All six stay nearer to the floor than to the ceiling.
+# A dot is the mean of seven excerpts, a cross what was published. **Steps count**: C and D differ
+# in them alone, 10 against 75, and D is 1.4 decibels above C. **Units do not**: E is D with twice
+# as many, and 0.7 dB worse, all of it with clarinet and saxophone. **Mixtures do, a little**: F is
+# E with one mixture in the place of ten, and falls by another 0.6. All of that is one seed, so
+# tenths mean nothing; and all six stay nearer to the floor than to the ceiling.
 #
-# Beside what was published, the violin of A, B, C and F comes out better here, by 0.4 to 2.6 dB. D
-# and E come out worse, by about two; so do E's clarinet and saxophone, by one; and E's bassoon
-# comes out better by 1.6. Why?
+# Beside what was published, the violin of A, B, C and F comes out better here, by 0.5 to 2.6 dB;
+# what those owe to other mixtures and excerpts we cannot tell. D and E come out worse, by about
+# two; so do E's clarinet and saxophone, by one; and E's bassoon comes out better by 1.6. For E we
+# can say why.
 #
 # ## Where the published numbers come from
 #
@@ -354,8 +355,8 @@ pd.DataFrame(
 
 # %% [markdown]
 # Taken for a bassoon, the rest scores three decibels less than the untouched mixture. That is how a
-# network looks that learnt the other three, and the published -6.0 dB lies below the mixture too: a
-# network that had learnt nothing at all would have stood above it.
+# network looks that learnt the other three, and the published -6.0 dB lies below the mixture of
+# these excerpts too (-5.2): a network that had learnt nothing at all would have stood above it.
 #
 # **One network went on from piece to piece.** Leaving one out means ten trainings that begin anew.
 # In the original, one network was trained on all pieces but the first, measured on the first,
@@ -375,7 +376,7 @@ both.pivot_table("value", "piece", "system").round(1)
 
 # %% [markdown]
 # The first piece has the same numbers twice: until then, nothing differs. From the second on the
-# carried network has heard what it is measured on, and it rises, to 1.6 dB more on average over the
+# carried network has heard what it is measured on, and it rises, to 1.5 dB more on average over the
 # four instruments. Violin and saxophone now stand within half a decibel of what was published, and
 # the clarinet above it, after five pieces where the original had ten. So the published numbers of
 # Model E are mostly those of networks that had met the piece; the honest ones are two lines
@@ -439,13 +440,13 @@ OwnRecording({"quartet": QUARTET_MODEL} | {f"nussl-{name}": NUSSL[name] for name
 # - A recurrent network draws one mask for one instrument; 75 steps give it an opinion on who plays
 #   where, and one mixture is learnt by heart faster than ten.
 # - Its masks are bands and regions, because its bins are wider than the distance of low notes; an
-#   oracle with such bins is seven decibels worse.
+#   oracle with such bins is nearly eight decibels worse.
 # - Steps and different mixtures count, units do not: the best of six networks that never met the
 #   piece reaches -2.2 dB, from a floor of -4.8.
 # - The published bassoon had learnt the other three instruments, and the published networks had
 #   heard the pieces they were measured on.
 # - A network that learnt from rendered and recorded sound first, then from the other pieces, stands
-#   at 6.6 dB where the best of the six stands below nothing.
+#   at 6.6 dB where the best of the six stands at -2.2.
 # - The last cell, and one line in a terminal, do all of it with your recording.
 #
 # ### What to try next

@@ -47,13 +47,15 @@ def finetune(
     learning_rate: float = 5e-4,
     held_out: Sequence[str] = (),
     folder: Path | None = None,
+    restart: bool = False,
     command: str = "helpers.finetuning.finetune",
     progress: bool = True,
 ) -> Fitted:
     """Fit `model` (a name or a file) to the pieces in or below `stems`, or go on with that.
 
-    held_out: the pieces to measure on, by default see `own_stems.hold_out`; they also say which
-    weights are the best. folder: of the run, `runs/NAME` by default, with the checkpoint NAME.
+    held_out: the pieces to measure on, by default see `own_stems.hold_out`; nothing is chosen by
+    them, the last averaged weights are the result. folder: of the run, `runs/NAME` by default, with
+    the checkpoint NAME. restart: forget an earlier run there.
     Raises AudioError for stems that cannot be learned from, RecipeError for a model that cannot
     learn or a folder that holds another training, KeyboardInterrupt after Ctrl-C, when the state
     to go on from has been saved.
@@ -64,6 +66,8 @@ def finetune(
     tracks = own_tracks(stems, players, rate, SEGMENT)
     training, measured = hold_out(tracks, SEGMENT, held_out)
     recipe = fitting_recipe(start.card, name, model, training, steps, learning_rate)
+    if restart:
+        RunFolder(folder).forget()
     _claim(folder, start.card, training, measured)
     weights = recipes.train(
         recipe, folder, recordings=training, held_out=measured, progress=progress,
@@ -114,7 +118,7 @@ def fitting_recipe(
             weight_decay=0.01,
             ema_decay=0.98,
             named=trained.get("training", {}).get("named", 0.0),
-            validate_every=25,
+            validate_every=steps,
             checkpoint_every=25,
             log_every=5,
         ),

@@ -30,7 +30,7 @@ def sentence(error: Exception) -> str | None:
     if isinstance(error, (CommandError, AudioError, CheckpointError, TrainingError)):
         return str(error)
     if isinstance(error, torch.OutOfMemoryError):
-        return "The GPU ran out of memory; close other programs or use --device cpu."
+        return "The GPU ran out of memory; close other programs or compute on the CPU."
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}."
     return None

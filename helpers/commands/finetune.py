@@ -8,7 +8,7 @@ from pathlib import Path
 
 from helpers.banks import RecipeError
 from helpers.commands.errors import CommandError, refusing
-from helpers.commands.train import STOPPED, forget
+from helpers.commands.train import STOPPED
 from helpers.finetuning import finetune
 
 __all__ = ["STOPPED", "run"]
@@ -17,7 +17,7 @@ __all__ = ["STOPPED", "run"]
 def run(arguments: Namespace) -> None:
     """Fit a model, from where an earlier run stopped unless it is to be forgotten."""
     name = arguments.name
-    if Path(name).name != name:
+    if name in ("", "..") or Path(name).name != name:
         raise CommandError(f"--name {name}: is no name for a file; choose one such as mine.")
     if arguments.steps < 1:
         raise CommandError(f"--steps {arguments.steps}: it takes 1 or more.")
@@ -26,16 +26,17 @@ def run(arguments: Namespace) -> None:
             f"--learning-rate {arguments.learning_rate:g}: it takes more than 0 and less than 1."
         )
     folder = arguments.output or Path("runs") / name
-    if arguments.restart:
-        forget(folder)
     with refusing(RecipeError):
         fitted = finetune(
             arguments.stems, arguments.model, name=name, steps=arguments.steps,
             held_out=[word for word in arguments.hold_out.split(",") if word],
-            learning_rate=arguments.learning_rate, folder=folder, command=words(arguments),
+            learning_rate=arguments.learning_rate, folder=folder, restart=arguments.restart,
+            command=words(arguments),
         )  # fmt: skip
     pieces = ", ".join(track.name for track in fitted.held_out)
     print(f"{pieces}, held out: SI-SDR {fitted.before:.1f} dB before, {fitted.after:.1f} dB after")
+    if fitted.after <= fitted.before:
+        print(f"It got no better: stay with {arguments.model}, or try a lower --learning-rate.")
     print(f"{fitted.weights}: fitted; `divisi separate FILE --model {fitted.weights}` uses it.")
 
 

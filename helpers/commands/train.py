@@ -18,13 +18,6 @@ def run(arguments: Namespace) -> None:
         recipe = recipes.read_recipe(arguments.config)
         folder = arguments.output or Path("runs") / recipe.name
         if arguments.restart:
-            forget(folder)
+            RunFolder(folder).forget()
         weights = recipes.train(arguments.config, folder)
     print(f"{weights}: trained; `divisi separate FILE --model {weights}` uses it.")
-
-
-def forget(folder: Path) -> None:
-    """Remove the state, the best weights and the log of an earlier run, and nothing else."""
-    files = RunFolder(folder)
-    for path in (files.last, files.best, files.log):
-        path.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -10,12 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
-from helpers.data.corpora import StemFolder, find_tracks
+from helpers.data.corpora import AUDIO_SUFFIXES, StemFolder, find_tracks
 from helpers.data.mixing import SILENCE, MixingConfig, loudness
 from helpers.data.multitracks import multitrack_takes
 from helpers.sound.instruments import instrument
 from helpers.sound.track import AudioError, Track
 
+OTHER_SUFFIXES = {".aac", ".ac3", ".m4a", ".mp4", ".opus", ".wma"}  # audio that stems cannot be
+ENOUGH = 20.0  # seconds of a piece that is measured on, where there is one
 END = 0.2  # share of a piece that is held out where no whole piece can be
 
 
@@ -30,8 +33,10 @@ def own_tracks(
     AudioError where a stem is named after no instrument, a file is bad, or where too little is
     left: nothing at all, or one instrument alone.
     """
-    root = Path(root)
+    root = Path(root).resolve()
+    check_formats(root)
     folders = find_tracks(root)
+    warn_of_others(root, folders)
     for folder in folders:
         check_names(folder, instruments)
     found = (_own_track(folder, root, instruments, sample_rate) for folder in folders)
@@ -52,6 +57,28 @@ def own_tracks(
             f"{root.name}: {left} to learn from; it takes two or more of {', '.join(instruments)}."
         )
     return tracks
+
+
+def check_formats(root: Path) -> None:
+    """AudioError for an audio file below `root` that no stem can be."""
+    for folder, _, files in os.walk(root):
+        for name in sorted(files):
+            if Path(name).suffix.lower() in OTHER_SUFFIXES:
+                place = (Path(folder) / name).relative_to(root)
+                raise AudioError(f"{place}: no stem can be read from this; export it as WAV.")
+
+
+def warn_of_others(root: Path, pieces: Sequence[StemFolder]) -> None:
+    """A warning for each folder below `root` that holds audio and is no piece."""
+    known = {piece.folder for piece in pieces}
+    for folder, _, files in os.walk(root):
+        audio = any(Path(name).suffix.lower() in AUDIO_SUFFIXES for name in files)
+        if audio and Path(folder) not in known:
+            warnings.warn(
+                f"{Path(folder).relative_to(root)}: is no piece and left out; a piece has two files"
+                " or more that are named after instruments, such as violin.wav.",
+                stacklevel=3,
+            )
 
 
 def check_names(folder: StemFolder, instruments: Sequence[str]) -> None:
@@ -80,9 +107,9 @@ def hold_out(
 ) -> tuple[list[Track], list[Track]]:
     """(tracks to learn from, tracks to measure on), of which nothing is in both.
 
-    names: the pieces to measure on. Without them it is the shortest ensemble whose players are all
-    heard in other pieces too; where there is none, the last fifth of the longest piece, or its last
-    `shortest` seconds where these are more.
+    names: the pieces to measure on. Without them it is an ensemble whose players are all heard in
+    other pieces too: the shortest that lasts ENOUGH, or else the longest; where there is none, the
+    last fifth of the longest piece, or its last `shortest` seconds where these are more.
     AudioError where a name is no piece, or where too little is left to learn from.
     """
     if names:
@@ -94,8 +121,9 @@ def hold_out(
         if len(track.stems) > 1 and all(heard[name] > 1 for name in track.instruments)
     ]
     if spare:
-        shortest_one = min(spare, key=lambda track: track.samples)
-        return [track for track in tracks if track is not shortest_one], [shortest_one]
+        enough = [track for track in spare if track.seconds >= ENOUGH]
+        chosen = min(enough, key=_samples) if enough else max(spare, key=_samples)
+        return [track for track in tracks if track is not chosen], [chosen]
     longest = max(tracks, key=lambda track: (len(track.stems) > 1, track.samples))
     least = round(shortest * longest.sample_rate)
     cut = longest.samples - max(least, round(END * longest.samples))
@@ -156,6 +184,10 @@ def _named(tracks: Sequence[Track], names: Sequence[str]) -> tuple[list[Track], 
     if len({name for track in training for name in track.instruments}) < 2:
         raise AudioError(f"{', '.join(names)}: without that, too little is left to learn from.")
     return training, [track for track in tracks if track.name in names]
+
+
+def _samples(track: Track) -> int:
+    return track.samples
 
 
 def _cut(track: Track, start: int, end: int) -> Track:

@@ -42,6 +42,11 @@ class RunFolder:
                 "name another one."
             ) from error
 
+    def forget(self) -> None:
+        """Remove the state, the best weights and the log of an earlier run, and nothing else."""
+        for path in (self.last, self.best, self.log):
+            path.unlink(missing_ok=True)
+
     def read_last(self, settings: State) -> State | None:
         """The state to resume from; None where there is none yet.
 

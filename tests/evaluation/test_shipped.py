@@ -1,0 +1,59 @@
+"""The models that come with the project separate: a rendered trio, and recordings of people."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from helpers.data import splits
+from helpers.data.arrangements import excerpts
+from helpers.data.corpora import find_tracks
+from helpers.data.pieces import piece_score
+from helpers.evaluation.evaluate import model_separator
+from helpers.evaluation.metrics import si_sdr
+from helpers.runtime import data_root
+from helpers.sound.fluidsynth import FluidSynth, find_soundfonts
+from helpers.sound.rendering import render_score
+from helpers.sound.track import Track
+from helpers.training.checkpoints import load_model
+
+RATE, SECONDS = 44_100, 8
+TRIO = ("violin", "horn", "piano")
+
+
+def gains(track: Track, estimates: dict[str, np.ndarray]) -> np.ndarray:
+    """SI-SDR of each stem over that of the mixture, dB."""
+    mixture = track.mixture[0]
+    return np.array(
+        [
+            si_sdr(estimates[name][0], stem[0]) - si_sdr(mixture, stem[0])
+            for name, stem in track.stems.items()
+        ]
+    )
+
+
+@pytest.fixture(scope="module")
+def trio():
+    """Seconds of a quartet that trains nothing, played by three."""
+    work = excerpts(splits.names("quartet", "test")[0], 12.0)[1]
+    soundfont = find_soundfonts()[0]
+    track = render_score(piece_score(work, TRIO), FluidSynth(soundfont), RATE)
+    stems = {name: stem[:, : SECONDS * RATE] for name, stem in track.stems.items()}
+    return Track(work, RATE, {name: 0.05 * stem / stem.std() for name, stem in stems.items()})
+
+
+def test_a_rendered_trio_is_separated_and_better_when_it_is_told_who_plays(trio):
+    model = load_model("chamber")
+    guessed, knowing = (model_separator(model, naming=said)(trio) for said in (False, True))
+    assert set(guessed) == set(model.sources) and set(knowing) == set(TRIO)
+    assert gains(trio, knowing).mean() > gains(trio, guessed).mean() > 4.0
+    assert gains(trio, knowing).min() > 3.0
+    np.testing.assert_allclose(sum(knowing.values()), trio.mixture, atol=1e-4)
+
+
+@pytest.mark.real_audio
+@pytest.mark.parametrize(("name", "least"), [("bach-quartet", 10.5), ("chamber", 8.0)])
+def test_recordings_of_people_are_separated(name, least):
+    separator = model_separator(load_model(name), naming=True)
+    tracks = [folder.load() for folder in find_tracks(data_root() / "bach10_excerpts")]
+    assert np.mean([gains(track, separator(track)) for track in tracks]) > least
