@@ -86,11 +86,17 @@ def summary(path: str | Path) -> pd.DataFrame:
     """Mean and standard deviation over tracks and seeds, in the order of the file.
 
     One row per test_data, system, train_data, config, instrument and metric, and one over all
-    instruments (`all`), with the columns mean, std (of the sample; NaN for one value), n (values
-    that count) and silent (NaN values, left out). An infinite value makes its mean infinite.
+    instruments (`all`) where the system has a value of every stem that any other has, so that no
+    mean stands beside one of other stems; with the columns mean, std (of the sample; NaN for one
+    value), n (values that count) and silent (NaN values, left out). An infinite value makes its
+    mean infinite.
     """
     table = pd.DataFrame([asdict(row) for row in read(path)], columns=HEADER)
-    table = pd.concat([table, table.assign(instrument=ALL)])
+    place = ["test_data", "metric"]
+    stems = table["track"] + " " + table["instrument"]
+    most = stems.groupby([table[name] for name in place]).transform("nunique")
+    own = stems.groupby([table[name] for name in [*place, *GROUPS[1:4]]]).transform("nunique")
+    table = pd.concat([table, table[own == most].assign(instrument=ALL)])
     groups = table.groupby(GROUPS, sort=False)["value"]
     return groups.agg(
         mean="mean", std="std", n="count", silent=lambda values: int(values.isna().sum())

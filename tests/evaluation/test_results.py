@@ -94,6 +94,12 @@ def test_summary_is_mean_and_deviation_and_counts_silence_apart(tmp_path, rows):
     assert table.loc["all", ["mean", "n"]].tolist() == [3.0, 3]
 
 
+def test_a_system_that_lacks_stems_has_no_mean_beside_those_that_have_all(tmp_path, rows):
+    append(tmp_path / "t.csv", rows("whole", {"violin": [1.0, 2.0], "cello": [3.0]}))
+    append(tmp_path / "t.csv", rows("partial", {"violin": [1.0, 2.0]}))
+    assert "| partial |  | 1.5 ± 0.7 |  |" in markdown(summary(tmp_path / "t.csv"))
+
+
 def test_systems_trained_apart_are_never_averaged(tmp_path, rows):
     append(tmp_path / "t.csv", rows("m", {"violin": [1.0]}, config="he"))
     append(tmp_path / "t.csv", rows("m", {"violin": [9.0]}, config="xavier"))
