@@ -28,6 +28,7 @@ from helpers.data.datasets import MixtureDataset, TrackDataset
 from helpers.data.mixing import Mixer, MixingConfig
 from helpers.data.renderings import TakesConfig
 from helpers.sound.track import Track
+from helpers.training.averaging import blend
 from helpers.training.checkpoints import changed, load_model, save_model
 from helpers.training.losses import Loss, joint_snr, negative_snr, weighted_sum
 from helpers.training.runs import start_from
@@ -61,6 +62,7 @@ class Recipe:
         instruments play excerpts of chorales besides.
     start: the checkpoint whose weights the training starts from, as far as it knows the same
         sources; random ones where it is empty.
+    blend: checkpoints, and how far the trained weights are drawn towards each of theirs at the end.
     joint: the share in the loss of all stems' errors together, beside those of each stem, of
         which the leak into an absent instrument counts `silence` times as much as an error.
     corpora: folders of multitrack pieces, or names of `divisi corpora` under `DIVISI_DATA`, from
@@ -81,6 +83,7 @@ class Recipe:
     validation: int = 48
     pieces: int = 0
     start: str = ""
+    blend: dict[str, float] = field(default_factory=dict)
     joint: float = 0.0
     silence: float = 1.0
     notes: bool = True
@@ -95,6 +98,11 @@ class Recipe:
             raise ValueError(f"there are no scores '{strange[0]}'; choose {', '.join(SCORES)}.")
         if strange := [name for name in self.chorus if name not in self.takes.instruments]:
             raise ValueError(f"'{strange[0]}' of the chorus is none of the instruments; add it.")
+        for name, share in self.blend.items():
+            if not (isinstance(share, float) and 0.0 < share < 1.0):
+                raise ValueError(
+                    f"the blend with '{name}' is {share!r}; it must be between 0 and 1."
+                )
         if self.corpora and not self.mixing.recorded:
             raise ValueError("corpora are given, but 'recorded' of mixing is 0; raise it.")
 
@@ -178,6 +186,8 @@ def train(
     )  # fmt: skip
     if not history.finished:
         raise KeyboardInterrupt
+    for name, share in recipe.blend.items():
+        blend(model, load_model(name), share)
     best = history.best or history.rows[-1]
     told = {
         "command": command,

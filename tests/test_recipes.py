@@ -262,6 +262,24 @@ def test_weights_of_another_size_are_no_start(recipe, tmp_path):
         build_model(wider)
 
 
+def test_what_is_shipped_may_be_blended_with_another(recipe, tmp_path):
+    main(["train", str(recipe()), "-o", str(tmp_path / "one")])
+    main(["train", str(recipe(("steps = 4", "steps = 4\nseed = 1"))), "-o", str(tmp_path / "two")])
+    one, two = (tmp_path / run / "tiny.safetensors" for run in ("one", "two"))
+    text = ("steps = 4", "steps = 4\nseed = 1"), ("[model]", f'[blend]\n"{one}" = 0.25\n\n[model]')
+    assert main(["train", str(recipe(*text)), "-o", str(tmp_path / "two")]) == 0
+    models = (load_model(one), trained := load_model(two))
+    assert trained.card["provenance"]["recipe"]["blend"] == {str(one): 0.25}
+    main(["train", str(recipe(text[0])), "-o", str(tmp_path / "two")])
+    for a, mixed, b in zip(*(m.parameters() for m in (*models, load_model(two))), strict=True):
+        torch.testing.assert_close(mixed, 0.25 * a + 0.75 * b, atol=2e-3, rtol=1e-2)
+
+
+def test_a_blend_is_a_share(recipe):
+    with pytest.raises(RecipeError, match="the blend with 'tiny' is 2; it takes 0 to 1"):
+        read_recipe(recipe(("[model]", "[blend]\ntiny = 2\n\n[model]")))
+
+
 CORPUS = ("[model]", 'corpora = ["ensembleset"]\n\n[model]'), ("reverb", "recorded = 1.0\nreverb")
 
 

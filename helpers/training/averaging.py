@@ -1,4 +1,4 @@
-"""The moving average of the weights: what a training hands over as its result."""
+"""Means of weights: over the steps of a training, and between two models."""
 
 from __future__ import annotations
 
@@ -30,3 +30,23 @@ class MovingAverage:
                 average.lerp_(current[name].to(average.dtype), weight)
             else:
                 average.copy_(current[name])
+
+
+@torch.no_grad()
+def blend(model: nn.Module, other: nn.Module, share: float) -> None:
+    """Draw every layer that the two have alike towards the other's weights, by `share` of the way.
+
+    A model that went on learning from another has learnt and forgotten; between the two lie weights
+    that keep most of what either knows. ValueError where no layer is alike.
+
+    Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022.
+    """
+    own, given = model.state_dict(), other.state_dict()
+    alike = [
+        name for name, value in given.items() if name in own and own[name].shape == value.shape
+    ]
+    if not alike:
+        raise ValueError("the two models have no layer alike; blend models of one architecture.")
+    for name in alike:
+        if own[name].is_floating_point():
+            own[name].lerp_(given[name].to(own[name]), share)
