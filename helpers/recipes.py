@@ -100,9 +100,7 @@ class Recipe:
             raise ValueError(f"'{strange[0]}' of the chorus is none of the instruments; add it.")
         for name, share in self.blend.items():
             if not (isinstance(share, float) and 0.0 < share < 1.0):
-                raise ValueError(
-                    f"the blend with '{name}' is {share!r}; it must be between 0 and 1."
-                )
+                raise ValueError(f"the blend with '{name}' is {share!r}; it takes 0 to 1.")
         if self.corpora and not self.mixing.recorded:
             raise ValueError("corpora are given, but 'recorded' of mixing is 0; raise it.")
 
