@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-DEFAULT_MODEL = "bach-quartet"
+DEFAULT_MODEL = "chamber"
 
 DESCRIPTION = "Separate chamber music into its instruments."
 
