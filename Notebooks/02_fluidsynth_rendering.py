@@ -79,11 +79,12 @@ from helpers.evaluation.evaluate import evaluate, evaluate_baselines, model_sepa
 from helpers.evaluation.rows import Provenance
 
 # %%
-from helpers.sound.fluidsynth import FluidSynth, find_soundfont
+from helpers.sound.fluidsynth import FluidSynth
 from helpers.sound.notes import RecordedNotes
 from helpers.sound.performances import Performance
 from helpers.sound.rendering import render_score
 from helpers.sound.scores import Note, Part, Score
+from helpers.sound.soundfonts import find_soundfont
 from helpers.sound.track import Track
 from helpers.training.checkpoints import available_models, load_model
 

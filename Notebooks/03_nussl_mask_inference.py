@@ -74,9 +74,10 @@ from helpers.evaluation.evaluate import against_the_rest, model_separator
 from helpers.evaluation.metrics import si_sdr
 from helpers.evaluation.musicsourcesep import CONFIGURATIONS, PUBLISHED
 from helpers.models.mask_inference import MaskInference, MaskInferenceConfig
-from helpers.sound.fluidsynth import FluidSynth, find_soundfont
+from helpers.sound.fluidsynth import FluidSynth
 from helpers.sound.rendering import render_score
 from helpers.sound.scores import corpus_score
+from helpers.sound.soundfonts import find_soundfont
 from helpers.sound.track import Track
 from helpers.training.checkpoints import load_model
 from helpers.training.losses import magnitude_l1

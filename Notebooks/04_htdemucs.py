@@ -79,10 +79,11 @@ from helpers.models.ht_demucs import HTDemucs, HTDemucsConfig
 from helpers.sound.audio import load
 from helpers.sound.capture import Codec, Microphone, Noise
 from helpers.sound.effects import Tilt
-from helpers.sound.fluidsynth import FluidSynth, find_soundfont
+from helpers.sound.fluidsynth import FluidSynth
 from helpers.sound.rendering import render_score
 from helpers.sound.rooms import Reverb
 from helpers.sound.scores import corpus_score
+from helpers.sound.soundfonts import find_soundfont
 from helpers.sound.track import Track
 from helpers.training.averaging import blend
 from helpers.training.checkpoints import load_model, told

@@ -12,9 +12,10 @@ import pretty_midi
 
 from benchmarks.tables import seconds_of, table
 from helpers import runtime
-from helpers.sound.fluidsynth import FluidSynth, find_soundfonts
+from helpers.sound.fluidsynth import FluidSynth
 from helpers.sound.notes import RecordedNotes
 from helpers.sound.scores import Score, corpus_score, write_midi
+from helpers.sound.soundfonts import find_soundfonts
 from helpers.sound.tones import Tones
 
 CHORALE = "bwv269"

@@ -17,9 +17,10 @@ from helpers.evaluation.baselines import mixture_baseline, oracle_ratio_mask
 from helpers.evaluation.evaluate import model_separator
 from helpers.evaluation.metrics import si_sdr
 from helpers.sound.audio import Track, save
-from helpers.sound.fluidsynth import FluidSynth, find_soundfonts
+from helpers.sound.fluidsynth import FluidSynth
 from helpers.sound.rendering import render_score
 from helpers.sound.scores import Score, corpus_score
+from helpers.sound.soundfonts import find_soundfonts
 from helpers.training.checkpoints import load_model, told
 
 SECONDS = 30

@@ -19,9 +19,10 @@ from helpers.data.splits import TEST
 from helpers.evaluation import results
 from helpers.evaluation.evaluate import evaluate, evaluate_baselines, model_separator
 from helpers.evaluation.rows import Provenance
-from helpers.sound.fluidsynth import FluidSynth, find_soundfonts
+from helpers.sound.fluidsynth import FluidSynth
 from helpers.sound.rendering import render_score
 from helpers.sound.scores import corpus_score
+from helpers.sound.soundfonts import find_soundfonts
 from helpers.sound.track import Track
 from helpers.training.checkpoints import load_model, told
 

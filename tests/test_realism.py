@@ -16,7 +16,7 @@ from helpers.evaluation.rows import Provenance
 from helpers.recipes import build_model, read_recipe
 from helpers.runtime import repository_root
 from helpers.sound.audio import save
-from helpers.sound.fluidsynth import PACKAGES
+from helpers.sound.soundfonts import PACKAGES
 
 RATE = 8000
 TONES = {"violin": 1760.0, "clarinet": 880.0, "saxophone": 440.0, "bassoon": 220.0}

@@ -148,7 +148,7 @@ def test_bytes_that_are_no_text_are_refused_by_name(tmp_path):
 
 
 def test_chorales_cannot_be_played_without_the_soundfonts_of_the_recipe(recipe, monkeypatch):
-    monkeypatch.setattr("helpers.sound.fluidsynth.FOLDERS", ())
+    monkeypatch.setattr("helpers.sound.soundfonts.FOLDERS", ())
     read = read_recipe(recipe(("soundfonts = []", 'soundfonts = ["TimGM6mb"]')))
     with pytest.raises(RecipeError, match="^tiny: TimGM6mb: .*apt-get install timgm6mb-soundfont"):
         recipes.mixtures(read)

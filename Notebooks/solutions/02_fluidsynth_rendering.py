@@ -15,10 +15,11 @@ from helpers.evaluation.baselines import oracle_ratio_mask
 from helpers.evaluation.evaluate import model_separator
 from helpers.evaluation.metrics import si_sdr
 from helpers.sound.effects import Detune
-from helpers.sound.fluidsynth import FluidSynth, find_soundfont
+from helpers.sound.fluidsynth import FluidSynth
 from helpers.sound.performances import Performance
 from helpers.sound.rendering import render_score
 from helpers.sound.scores import Part, Score
+from helpers.sound.soundfonts import find_soundfont
 from helpers.sound.track import Track
 from helpers.training.checkpoints import load_model
 

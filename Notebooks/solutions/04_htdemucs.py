@@ -14,8 +14,9 @@ from helpers.data.pieces import piece_score
 from helpers.evaluation.baselines import oracle_ratio_mask
 from helpers.evaluation.evaluate import model_separator
 from helpers.evaluation.metrics import si_sdr
-from helpers.sound.fluidsynth import FluidSynth, find_soundfont
+from helpers.sound.fluidsynth import FluidSynth
 from helpers.sound.rendering import render_score
+from helpers.sound.soundfonts import find_soundfont
 from helpers.sound.track import Track
 from helpers.training.checkpoints import load_model, told
 

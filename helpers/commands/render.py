@@ -10,12 +10,13 @@ from helpers import runtime
 from helpers.commands.errors import CommandError, refusing
 from helpers.commands.folders import check_space, check_target, new_folder
 from helpers.sound.audio import Track, save
-from helpers.sound.fluidsynth import FluidSynth, find_soundfonts
+from helpers.sound.fluidsynth import FluidSynth
 from helpers.sound.instruments import instrument
 from helpers.sound.levels import Level, safe_gain
 from helpers.sound.notes import RecordedNotes
 from helpers.sound.rendering import Renderer, render_score
 from helpers.sound.scores import Score, corpus_score, read_midi, write_midi
+from helpers.sound.soundfonts import find_soundfonts
 from helpers.sound.tones import SPECTRA, Tones, Voice
 
 MARK = "render.json"

@@ -46,12 +46,12 @@ def common_effects(rng: np.random.Generator, config: MixingConfig) -> tuple:
 
 
 def transposition(rng: np.random.Generator, config: MixingConfig) -> tuple:
-    """What moves all stems of a mixture alike, by whole semitones; drawn beside `rng`."""
+    """What moves all stems of a mixture alike, to another concert pitch; drawn beside `rng`."""
     most = config.transposed
     if not most:
         return ()
     (own,) = rng.spawn(1)
-    return (Detune(100.0 * int(own.integers(-most, most + 1))),)
+    return (Detune(100.0 * float(own.uniform(-most, most))),)
 
 
 def seats(number: int) -> tuple[Reverb, ...]:

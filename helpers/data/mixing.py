@@ -48,7 +48,7 @@ class MixingConfig:
     tilt: tuple[float, float] = (-9.0, 3.0)
     equaliser: float = 4.0
     detune: float = 8.0
-    transposed: int = 0
+    transposed: float = 0.0
     reverb: float = 0.5
     compression: float = 0.3
     rooms: int = 64

@@ -18,13 +18,14 @@ from helpers.data.pieces import piece_score
 from helpers.data.stem_bank import Recorded, file_sha256
 from helpers.sound.audio import load
 from helpers.sound.effects import Brightness
-from helpers.sound.fluidsynth import FluidSynth, find_soundfont, fluidsynth_version
+from helpers.sound.fluidsynth import FluidSynth, fluidsynth_version
 from helpers.sound.instruments import INSTRUMENTS
 from helpers.sound.instruments import instrument as find_instrument
 from helpers.sound.notes import WHOLE_TONE, RecordedNotes
 from helpers.sound.performances import Performance
 from helpers.sound.rendering import Renderer
 from helpers.sound.scores import Part, Score, corpus_score, transpose
+from helpers.sound.soundfonts import find_soundfont
 from helpers.sound.takes import load_takes, recorded_instruments
 from helpers.sound.tones import Tones, Voice
 from helpers.sound.track import Track
@@ -44,6 +45,7 @@ class TakesConfig:
     soundfonts, so that a network learns to follow the voices of a score as well as the colour of a
     sound. `soundfonts` are names of files without their suffix. `longest` in seconds. `exchanged`:
     how often the players of a drawn ensemble do not sit in the order of their registers.
+    `pianism`: how often its keyboard adds octaves to its lines, and how often pedal.
 
     `timing` to `intonation` are the most that `performances.Performance` may draw. A voice that is
     not played from recorded notes is `darkening` dB per octave above 500 Hz darker where it is
@@ -59,6 +61,7 @@ class TakesConfig:
     foreign: int = 1
     longest: float = 30.0
     exchanged: float = 0.0
+    pianism: float = 0.0
     seed: int = 0
     timing: float = 0.025
     accent: float = 10.0
@@ -142,7 +145,9 @@ def piece_takes(name: str, config: TakesConfig, notes_root: Path | None) -> Iter
 def ensemble_takes(name: str, config: TakesConfig, notes_root: Path | None) -> Iterator[Recorded]:
     """All takes of an excerpt of a work, for an ensemble drawn from the instruments."""
     rng = _generator(config, name)
-    score = ensemble_score(rng, name, config.instruments, config.seed, config.exchanged)
+    score = ensemble_score(
+        rng, name, config.instruments, config.seed, config.exchanged, config.pianism
+    )
     yield from takes(transpose(score, int(rng.integers(-4, 4))), config, notes_root, rng)
 
 

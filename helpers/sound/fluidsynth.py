@@ -19,23 +19,6 @@ import numpy as np
 from helpers.sound.instruments import instrument
 from helpers.sound.scores import Note, Part
 
-FOLDERS = (
-    "/usr/share/sounds/sf2",
-    "/usr/share/sounds/sf3",
-    "/usr/share/soundfonts",
-    "/opt/homebrew/share/soundfonts",
-    "/opt/homebrew/opt/fluid-synth/share/fluid-synth/sf2",
-    "/usr/local/share/soundfonts",
-    "/usr/local/opt/fluid-synth/share/fluid-synth/sf2",
-)
-
-#: Debian's package of each soundfont, by the file's name without its suffix.
-PACKAGES = {
-    "FluidR3_GM": "fluid-soundfont-gm",
-    "MuseScore_General_Lite": "musescore-general-soundfont-small",
-    "TimGM6mb": "timgm6mb-soundfont",
-}
-
 BLOCK = 64  # samples: FluidSynth hears events only at multiples of its own block
 LANES = 9  # channels a part goes round in, so that a bend leaves the last eight tails alone
 BEND_RANGE = 2.0  # semitones, FluidSynth's default
@@ -44,32 +27,6 @@ LONGEST_TAIL = 4.0  # seconds after the last note
 TAIL_STEP = 64 * BLOCK  # samples
 SILENCE = 1e-5  # peak, -100 dB full scale
 ALONE = threading.Lock()  # a soundfont counts its users without one of its own
-
-
-def find_soundfonts() -> list[Path]:
-    """Every .sf2 and .sf3 file in the folders of Debian, Fedora and Homebrew, links resolved."""
-    files = {
-        file.resolve()
-        for folder in FOLDERS
-        if Path(folder).is_dir()
-        for file in Path(folder).iterdir()
-        if file.suffix.lower() in (".sf2", ".sf3") and file.is_file()
-    }
-    return sorted(files, key=lambda file: file.name.lower())
-
-
-def find_soundfont(name: str) -> Path:
-    """The installed soundfont called `name`, without its suffix; ValueError where it is missing."""
-    fonts = {font.stem: font for font in find_soundfonts()}
-    if name not in fonts:
-        remedy = (
-            f"run `sudo apt-get install {PACKAGES[name]}`"
-            if name in PACKAGES
-            else f"put it into {FOLDERS[0]}"
-        )
-        here = ", ".join(fonts) or "none"
-        raise ValueError(f"{name}: there is no such soundfont; {remedy} (there is: {here}).")
-    return fonts[name]
 
 
 @dataclass(frozen=True)

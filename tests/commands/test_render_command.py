@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from helpers.sound.fluidsynth import find_soundfonts
 from helpers.sound.scores import Note, Part, Score, read_midi, write_midi
+from helpers.sound.soundfonts import find_soundfonts
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import csv
 
 import pytest
 
-from helpers.sound.fluidsynth import find_soundfonts
+from helpers.sound.soundfonts import find_soundfonts
 
 RECIPE = """
 name = "toy"

@@ -245,11 +245,12 @@ def test_without_spread_nothing_is_detuned_tilted_or_turned_up(mixer, bank):
         np.testing.assert_allclose(stem, window, atol=1e-4)
 
 
-def test_a_mixture_is_transposed_as_a_whole_and_by_semitones(mixer):
-    config = replace(PLAIN, transposed=2)
+def test_a_mixture_is_transposed_as_a_whole(mixer):
+    config = replace(PLAIN, transposed=0.5)
     moves = [{excerpt.effects[0] for excerpt in drawn} for drawn in draws(mixer(config), 100)]
     assert all(len(alike) == 1 for alike in moves)
-    assert {move.cents for alike in moves for move in alike} == {-200, -100, 0, 100, 200}
+    cents = [move.cents for alike in moves for move in alike]
+    assert -50 <= min(cents) < -40 and 40 < max(cents) <= 50
 
 
 def test_all_players_of_a_mixture_sit_in_one_of_the_rooms(mixer):

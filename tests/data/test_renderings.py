@@ -24,10 +24,10 @@ from helpers.data.renderings import (
 )
 from helpers.runtime import data_root
 from helpers.sound.audio import Track
-from helpers.sound.fluidsynth import find_soundfonts
 from helpers.sound.instruments import instrument
 from helpers.sound.performances import Performance
 from helpers.sound.scores import Note, Part, Score, corpus_score
+from helpers.sound.soundfonts import find_soundfonts
 
 QUARTET = ("violin", "clarinet", "saxophone", "bassoon")
 RATE = 8000
@@ -224,7 +224,7 @@ def test_excerpts_of_one_work_are_played_in_different_ways(heard):
 
 
 def test_the_manifest_changes_with_every_byte_of_a_soundfont(tmp_path, monkeypatch):
-    monkeypatch.setattr("helpers.sound.fluidsynth.FOLDERS", (str(tmp_path),))
+    monkeypatch.setattr("helpers.sound.soundfonts.FOLDERS", (str(tmp_path),))
     monkeypatch.setattr(renderings, "fluidsynth_version", lambda: "2.3.1")
     asked = config(soundfonts=("grand",))
     made = []
@@ -267,7 +267,7 @@ def test_foreign_takes_without_a_soundfont_are_refused():
 
 
 def test_a_missing_soundfont_is_refused_by_name(monkeypatch):
-    monkeypatch.setattr("helpers.sound.fluidsynth.FOLDERS", ())
+    monkeypatch.setattr("helpers.sound.soundfonts.FOLDERS", ())
     with pytest.raises(ValueError, match="^TimGM6mb: .*timgm6mb-soundfont"):
         next(chorale_takes("bwv269", config(soundfonts=("TimGM6mb",)), None))
 

@@ -28,8 +28,8 @@ from helpers.data.stem_bank import (
     write_piece,
 )
 from helpers.runtime import repository_root
-from helpers.sound.fluidsynth import find_soundfonts
 from helpers.sound.scores import Note, Part, Score
+from helpers.sound.soundfonts import find_soundfonts
 from tests.data.bank_script import PIECES, noise_takes
 
 RATE = 8000

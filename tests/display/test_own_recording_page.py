@@ -17,9 +17,10 @@ import pytest
 
 from helpers.runtime import repository_root
 from helpers.sound.audio import save
-from helpers.sound.fluidsynth import FluidSynth, find_soundfonts
+from helpers.sound.fluidsynth import FluidSynth
 from helpers.sound.rendering import render_score
 from helpers.sound.scores import Note, Part, Score
+from helpers.sound.soundfonts import find_soundfonts
 from tests.display.pages import TAP, until
 
 RATE = 44_100

@@ -12,8 +12,9 @@ from helpers.data.pieces import piece_score
 from helpers.evaluation.evaluate import model_separator
 from helpers.evaluation.metrics import si_sdr
 from helpers.runtime import data_root
-from helpers.sound.fluidsynth import FluidSynth, find_soundfonts
+from helpers.sound.fluidsynth import FluidSynth
 from helpers.sound.rendering import render_score
+from helpers.sound.soundfonts import find_soundfonts
 from helpers.sound.track import Track
 from helpers.training.checkpoints import load_model
 

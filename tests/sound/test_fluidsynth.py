@@ -11,14 +11,9 @@ import numpy as np
 import pytest
 
 from helpers.runtime import repository_root
-from helpers.sound.fluidsynth import (
-    PACKAGES,
-    FluidSynth,
-    find_soundfont,
-    find_soundfonts,
-    fluidsynth_version,
-)
+from helpers.sound.fluidsynth import FluidSynth, fluidsynth_version
 from helpers.sound.scores import Note, Part
+from helpers.sound.soundfonts import PACKAGES, find_soundfont, find_soundfonts
 
 RATE = 22050
 
@@ -149,7 +144,7 @@ def test_file_that_is_no_soundfont_is_refused_by_name(tmp_path):
 def test_links_to_a_soundfont_count_once(soundfont, tmp_path, monkeypatch):
     shutil.copy(soundfont, tmp_path / "one.sf2")
     (tmp_path / "default.sf2").symlink_to(tmp_path / "one.sf2")
-    monkeypatch.setattr("helpers.sound.fluidsynth.FOLDERS", (str(tmp_path), "/nowhere"))
+    monkeypatch.setattr("helpers.sound.soundfonts.FOLDERS", (str(tmp_path), "/nowhere"))
     assert [font.name for font in find_soundfonts()] == ["one.sf2"]
 
 
@@ -158,7 +153,7 @@ def test_a_soundfont_is_found_by_its_name_without_a_suffix(soundfont):
 
 
 def test_a_missing_soundfont_is_refused_with_the_package_that_brings_it(tmp_path, monkeypatch):
-    monkeypatch.setattr("helpers.sound.fluidsynth.FOLDERS", (str(tmp_path),))
+    monkeypatch.setattr("helpers.sound.soundfonts.FOLDERS", (str(tmp_path),))
     for name, package in PACKAGES.items():
         with pytest.raises(ValueError, match=f"^{name}: .*apt-get install {package}.* none"):
             find_soundfont(name)
