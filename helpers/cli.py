@@ -74,6 +74,7 @@ from, with their licences, whom to cite, and how to get them.
 FETCH = """\
 Download a corpus from Zenodo, check its md5, and unpack it as DIR/NAME. A download that was
 stopped goes on where it stopped. Its licence and whom to cite: `divisi corpora NAME`.
+The soundfonts GeneralUser and Merlin, which some recipes ask for, go into the cache.
 """
 
 
@@ -110,7 +111,7 @@ def parser() -> Parser:
     add_train(command("train", "train a model from a configuration", TRAIN))
     add_finetune(command("finetune", "fit a model to stems of your own", FINETUNE))
     add_corpora(command("corpora", "list the collections of recordings", CORPORA))
-    add_fetch(command("fetch", "download a collection from Zenodo", FETCH))
+    add_fetch(command("fetch", "download a collection or a soundfont", FETCH))
     return top
 
 
@@ -228,7 +229,7 @@ def add_corpora(command: Parser) -> None:
 
 
 def add_fetch(command: Parser) -> None:
-    command.add_argument("name", metavar="NAME", help="one of `divisi corpora`")
+    command.add_argument("name", metavar="NAME", help="one of `divisi corpora`, or a soundfont")
     command.add_argument(
         "-o",
         "--output",

@@ -1,4 +1,4 @@
-"""`divisi fetch`: a corpus from Zenodo, downloaded, checked and unpacked."""
+"""`divisi fetch`: a corpus from Zenodo or a soundfont, downloaded, checked and unpacked."""
 
 from __future__ import annotations
 
@@ -11,12 +11,22 @@ from helpers.data import deposits
 from helpers.data.archives import ArchiveError, unzip
 from helpers.data.catalogue import corpus
 from helpers.data.corpora import find_tracks
+from helpers.sound.soundfonts import DOWNLOADS, SoundfontError, fetch_soundfont
 
 STOPPED = "what was downloaded is kept, and the same command goes on from there"
 
 
 def run(arguments: Namespace) -> None:
-    """Download what is missing of an archive, unpack it as DIR/NAME/ARCHIVE, and drop it."""
+    """A soundfont goes where recipes find it; a corpus is unpacked as DIR/NAME/ARCHIVE."""
+    if arguments.name in DOWNLOADS:
+        with refusing(SoundfontError):
+            print(f"{fetch_soundfont(arguments.name)}: {DOWNLOADS[arguments.name].licence}.")
+        return
+    _fetch_corpus(arguments)
+
+
+def _fetch_corpus(arguments: Namespace) -> None:
+    """Download what is missing of an archive, unpack it, and drop it."""
     with refusing(KeyError):
         row = corpus(arguments.name)
     root = arguments.output or runtime.data_root()

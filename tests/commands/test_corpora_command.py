@@ -102,3 +102,9 @@ def test_what_cannot_be_fetched_says_how_to_get_it(divisi, zenodo, tmp_path):
 def test_without_a_folder_the_reader_is_told_to_name_one(divisi, zenodo):
     code, _, err = divisi("fetch", "synthsod")
     assert code == 2 and "-o" in err[0]
+
+
+def test_a_soundfont_goes_into_the_cache_and_tells_its_licence(divisi, monkeypatch, tmp_path):
+    monkeypatch.setattr("helpers.commands.fetch.fetch_soundfont", lambda name: tmp_path / name)
+    code, out, _ = divisi("fetch", "Merlin")
+    assert code == 0 and str(tmp_path / "Merlin") in out[0] and "GPL-3.0" in out[0]

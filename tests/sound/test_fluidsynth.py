@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +12,7 @@ import pytest
 from helpers.runtime import repository_root
 from helpers.sound.fluidsynth import FluidSynth, fluidsynth_version
 from helpers.sound.scores import Note, Part
-from helpers.sound.soundfonts import PACKAGES, find_soundfont, find_soundfonts
+from helpers.sound.soundfonts import find_soundfonts
 
 RATE = 22050
 
@@ -139,29 +138,3 @@ def test_file_that_is_no_soundfont_is_refused_by_name(tmp_path):
     (tmp_path / "text.sf2").write_text("not a soundfont")
     with pytest.raises(ValueError, match=r"text\.sf2"):
         play(tmp_path / "text.sf2", Note(0, 1, 60))
-
-
-def test_links_to_a_soundfont_count_once(soundfont, tmp_path, monkeypatch):
-    shutil.copy(soundfont, tmp_path / "one.sf2")
-    (tmp_path / "default.sf2").symlink_to(tmp_path / "one.sf2")
-    monkeypatch.setattr("helpers.sound.soundfonts.FOLDERS", (str(tmp_path), "/nowhere"))
-    assert [font.name for font in find_soundfonts()] == ["one.sf2"]
-
-
-def test_a_soundfont_is_found_by_its_name_without_a_suffix(soundfont):
-    assert find_soundfont(soundfont.stem) == soundfont
-
-
-def test_a_missing_soundfont_is_refused_with_the_package_that_brings_it(tmp_path, monkeypatch):
-    monkeypatch.setattr("helpers.sound.soundfonts.FOLDERS", (str(tmp_path),))
-    for name, package in PACKAGES.items():
-        with pytest.raises(ValueError, match=f"^{name}: .*apt-get install {package}.* none"):
-            find_soundfont(name)
-    (tmp_path / "own.sf2").touch()
-    with pytest.raises(ValueError, match=rf"^grand: .*put it into {tmp_path}.*: own\)"):
-        find_soundfont("grand")
-
-
-def test_the_packages_of_the_soundfonts_are_installed_with_the_others():
-    installed = (repository_root() / "apt.txt").read_text().split()
-    assert set(PACKAGES.values()) <= set(installed)
