@@ -125,7 +125,8 @@ def add_separate(command: Parser) -> None:
     command.add_argument(
         "--instruments",
         metavar="A,B,...",
-        help="who plays, such as violin,piano; of one alone, the stem (default: all it knows)",
+        help="who plays, such as violin,piano; of one alone, the stem; all for every one that the "
+        "model knows (default: whom it hears)",
     )
     command.add_argument(
         "--residual",

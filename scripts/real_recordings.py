@@ -4,10 +4,10 @@
     python scripts/real_recordings.py --fit recipes/bach-quartet-real.toml
 
 The first call measures floor, ceilings and the models for chamber music on all corpora. One that
-can be told who plays is measured twice: told, and `untold`, when `leak` says how loud its estimates
-of absent instruments are. The second call trains one model for every Bach10 piece on the excerpts
-of the others and measures it on that piece. Both can be stopped: trainings go on, and the table is
-written once, at the end.
+can be told who plays is measured twice: told, and `listening`, when it finds out for itself and
+`leak` says how loud those are that it heard and that do not play. The second call trains one model
+for every Bach10 piece on the excerpts of the others and measures it on that piece. Both can be
+stopped: trainings go on, and the table is written once, at the end.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from helpers.data.folds import leave_one_out
 from helpers.display.plots import plot_stems, save_figure
 from helpers.evaluation import results
 from helpers.evaluation.evaluate import evaluate, evaluate_baselines, model_separator
+from helpers.evaluation.listening import listens
 from helpers.evaluation.rows import Provenance, Row
 from helpers.sound.track import Track
 from helpers.training.checkpoints import load_model, told
@@ -66,15 +67,14 @@ def shipped_rows(root: Path, device: torch.device) -> Iterable[Row]:
 def measured(
     system: str, model: nn.Module, track: Track, corpus: str, device: torch.device
 ) -> Iterable[Row]:
-    """A model on a track; one that can be told who plays, told and untold."""
+    """A model on a track; one that can be told who plays, told and listening."""
     known = [name for name in track.instruments if name in model.sources]
     listener = told(model, known) if len(known) > 1 else model
     where = provenance(corpus, model, device)
-    variants = {system: listener}
-    if listener is not model and len(known) < len(model.sources):
-        variants[f"{system} untold"] = model
-    for name, variant in variants.items():
-        separator = model_separator(variant, device)
+    variants = {system: model_separator(listener, device)}
+    if listens(model):
+        variants[f"{system} listening"] = model_separator(model, device, listening=True)
+    for name, separator in variants.items():
         yield from evaluate(name, separator, [track], where, sources=model.sources, museval=True)
 
 

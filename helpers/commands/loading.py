@@ -10,18 +10,25 @@ import torch
 
 from helpers import runtime
 from helpers.commands.errors import CommandError, refusing
+from helpers.evaluation.listening import listens
 from helpers.sound.instruments import instrument
 from helpers.training.checkpoints import load_model, told
+
+ALL = "all"  # for --instruments: every one that the model knows
 
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model on its device, called as in `divisi models`, and the sources that are asked for."""
+    """A model on its device, called as in `divisi models`, and the sources that are asked for.
+
+    listens: nobody says who plays, and the model can find out.
+    """
 
     name: str
     model: torch.nn.Module
     device: torch.device
     sources: tuple[str, ...]
+    listens: bool = False
 
     @property
     def sha256(self) -> str:
@@ -40,11 +47,12 @@ def load(arguments: Namespace) -> LoadedModel:
     path = Path(arguments.model)
     name = path.stem if path.suffix in (".json", ".safetensors") else path.name
     sources = tuple(model.sources)
-    if text := getattr(arguments, "instruments", None):
+    text = getattr(arguments, "instruments", None)
+    if text and text.strip() != ALL:
         sources = players(text, sources, name)
         if len(sources) > 1:  # one that plays alone would be the whole recording
             model = told(model, sources)
-    return LoadedModel(name, model, device, sources)
+    return LoadedModel(name, model, device, sources, listens=not text and listens(model))
 
 
 def players(text: str, sources: tuple[str, ...], model: str) -> tuple[str, ...]:

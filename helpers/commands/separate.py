@@ -1,7 +1,8 @@
 """`divisi separate`: recordings in, one folder of stems each, in constant memory.
 
-Each recording is read twice: once to its end, before anything is written, and once to be
-separated. Integer recordings give 24-bit stems, the others 32-bit float: see `stem_files`.
+Each recording is read to its end before anything is written, then once to hear who plays, where
+nobody says it and the model can find out, and once to be separated. Integer recordings give 24-bit
+stems, the others 32-bit float: see `stem_files`.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from tqdm import tqdm
 from helpers import runtime
 from helpers.commands.folders import check_space, check_target, new_folder, targets
 from helpers.commands.loading import LoadedModel, load
+from helpers.evaluation.listening import who_plays
 from helpers.evaluation.stem_files import RESIDUAL, bytes_needed, write_stems
 from helpers.sound.levels import Level, decibels
 from helpers.sound.recordings import Recording, examine
+from helpers.training.checkpoints import told
 
 MARK = "separation.json"
 UNHEARD = 20.0  # dB below the recording: what is softer was most likely not there
@@ -49,12 +52,17 @@ def run(arguments: Namespace) -> None:
 def separate(recording: Recording, loaded: LoadedModel, folder: Path, rest: bool) -> dict:
     """Write the stems into `folder`, with the residual where `rest`; returns the report."""
     start = time.perf_counter()
-    names = (*loaded.sources, RESIDUAL) if rest else loaded.sources
+    model, players = loaded.model, loaded.sources
     with tqdm(
-        total=recording.seconds, desc=recording.path.stem, bar_format=BAR, leave=False, disable=None
-    ) as bar:
+        total=recording.seconds * (1 + loaded.listens), desc=recording.path.stem, bar_format=BAR,
+        leave=False, disable=None,
+    ) as bar:  # fmt: skip
+        if loaded.listens:
+            rate, channels = recording.sample_rate, recording.channels
+            players = who_plays(model, recording.blocks(), rate, channels, progress=bar.update)
+            model = told(model, players)
         gain, levels = write_stems(
-            folder, recording, loaded.model, names,
+            folder, recording, model, (*players, RESIDUAL) if rest else players,
             integers=not recording.is_float, progress=bar.update,
         )  # fmt: skip
     elapsed = time.perf_counter() - start
@@ -67,13 +75,14 @@ def separate(recording: Recording, loaded: LoadedModel, folder: Path, rest: bool
         "elapsed": round(elapsed, 6),
         "sample_rate": recording.sample_rate,
         "channels": recording.channels,
+        "heard": players if loaded.listens else [],
         "real_time_factor": round(elapsed / recording.seconds, 4),
         "gain": gain,
         "levels": {
             "recording": recording.level.describe(),
             **{name: level.describe(gain) for name, level in levels.items()},
         },
-        "unheard": [name for name in loaded.sources if unheard(levels[name], recording.level)],
+        "unheard": [name for name in players if unheard(levels[name], recording.level)],
         "warnings": recording.warnings,
     }
 
@@ -84,10 +93,12 @@ def unheard(stem: Level, whole: Level) -> bool:
 
 
 def summary(target: Path, report: dict) -> str:
-    """One line on what was written, and whom it was not heard from."""
+    """One line on what was written, who was heard, and who hardly."""
     speed, gain = report["seconds"] / report["elapsed"], report["gain"]
     lowered = "" if gain == 1 else f", all {-decibels(gain):.1f} dB lower so that none clips"
+    heard = f"; heard {', '.join(report['heard'])}" if report["heard"] else ""
     silent = f"; hardly heard: {', '.join(report['unheard'])}" if report["unheard"] else ""
     return (
-        f"{target}: {report['seconds']:.1f} s of audio at {speed:.1f} x real time{lowered}{silent}"
+        f"{target}: {report['seconds']:.1f} s of audio at {speed:.1f} x real time{lowered}"
+        f"{heard}{silent}"
     )

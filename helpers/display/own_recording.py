@@ -18,6 +18,7 @@ from tqdm.auto import tqdm
 
 from helpers.display.palette import label
 from helpers.display.separated import Separated, clock, separate_recording
+from helpers.evaluation.listening import listens
 from helpers.sound.recordings import Recording, examine
 
 ACCEPTED = "audio/*,.wav,.flac,.mp3,.ogg,.aiff,.aif"
@@ -53,10 +54,10 @@ class OwnRecording:
     ) -> Separated:
         """Separate one file, with a progress bar.
 
-        instruments: by default all that the model knows. model: by default the first. start: the
-        second from which on to listen, where it is long. repair: read samples that are no numbers
-        as zeros. Raises AudioError for a file that cannot be separated, ValueError for an
-        instrument or a model that there is not.
+        instruments: by default whom the model hears, all that it knows if it cannot tell. model: by
+        default the first. start: the second from which on to listen, where it is long. repair: read
+        samples that are no numbers as zeros. Raises AudioError for a file that cannot be separated,
+        ValueError for an instrument or a model that there is not.
         """
         name = next(iter(self.models)) if model is None else model
         if name not in self.models:
@@ -145,6 +146,8 @@ class Panel:
         model = self.models[self.model.value]
         boxes = self.instruments.children
         chosen = [name for name, box in zip(model.sources, boxes, strict=True) if box.value]
+        if len(chosen) == len(boxes) and listens(model):
+            chosen = None  # whom it hears
         self.show([])
         self.button.disabled = True
         self.bar.value, self.bar.max = 0.0, self.recording.seconds

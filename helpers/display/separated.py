@@ -16,6 +16,7 @@ from torch import nn
 from helpers.display.figures import Figure
 from helpers.display.players import StemPlayer
 from helpers.display.plots import plot_spectrograms
+from helpers.evaluation.listening import listens, who_plays
 from helpers.evaluation.stem_files import write_stems, zip_stems
 from helpers.sound.audio import AudioError, open_audio
 from helpers.sound.levels import decibels
@@ -34,6 +35,7 @@ class Separated:
     track: its stems and the recording itself, from `start` (s) on, two minutes at most.
     archive: a zip of all stems, as long as the recording, of its rate and channels, in 24 bits.
     gain: what stems, and recording in `track`, were multiplied by so that none clips; mostly 1.
+    listened: nobody said who plays, so the model found out.
     Shows itself at the end of a notebook cell.
     """
 
@@ -42,6 +44,7 @@ class Separated:
     archive: Path
     start: float
     gain: float
+    listened: bool = False
 
     def player(self) -> StemPlayer:
         return StemPlayer(self.track)
@@ -62,6 +65,8 @@ class Separated:
         """What one should know about it, as HTML."""
         end = self.start + self.track.seconds
         sentences = list(self.recording.warnings)
+        if self.listened:
+            sentences.append(f"Heard: {', '.join(self.track.stems)}.")
         if self.gain != 1:
             lower = -decibels(self.gain)
             sentences.append(f"All stems are {lower:.1f} dB lower, so that none clips.")
@@ -102,9 +107,10 @@ def separate_recording(
 ) -> Separated:
     """Separate a recording into `folder/NAME.zip`, whole or not at all, in constant memory.
 
-    instruments: those of the model's sources that play, by default all; of one alone, the stem
-    beside all others. start: the second
-    from which on it is heard and seen. progress: called with the seconds that each step has added.
+    instruments: those of the model's sources that play, by default whom it hears, or all where it
+    cannot be told; of one alone, the stem beside all others. start: the second from which on it is
+    heard and seen. progress: called with the seconds that each step has added, `recording.seconds`
+    in all.
     Raises ValueError for instruments that the model does not know, AudioError for a start behind
     the end.
     """
@@ -121,7 +127,12 @@ def separate_recording(
             f"{recording.path.name}: there is nothing at {start:g} s; it lasts"
             f" {recording.seconds:.1f} s."
         )
-    if instruments is not None and len(names) > 1:
+    listened = instruments is None and listens(model)
+    if listened:
+        rate, channels = recording.sample_rate, recording.channels
+        progress = _slower(progress)
+        names = who_plays(model, recording.blocks(), rate, channels, progress=progress)
+    if (listened or instruments is not None) and len(names) > 1:
         model = told(model, names)
     folder.mkdir(parents=True, exist_ok=True)
     archive = folder / f"{recording.path.stem}.zip"
@@ -136,7 +147,12 @@ def separate_recording(
         zip_stems(archive, Path(draft), names)
     mixture = gain * excerpt(recording.blocks(), first, frames)
     track = Track(recording.path.stem, recording.sample_rate, stems, mixture)
-    return Separated(recording, track, archive, start, gain)
+    return Separated(recording, track, archive, start, gain, listened)
+
+
+def _slower(progress: Callable[[float], object] | None) -> Callable[[float], object] | None:
+    """Half of each step, for two readings of one recording."""
+    return progress and (lambda seconds: progress(seconds / 2))
 
 
 def clock(seconds: float) -> str:

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from helpers.evaluation.baselines import BASELINES
+from helpers.evaluation.listening import who_plays
 from helpers.evaluation.metrics import leak, museval_sdr, si_sar, si_sdr, si_sir, snr
 from helpers.evaluation.rows import Provenance, Row
 from helpers.evaluation.separation import separate
@@ -23,16 +24,24 @@ Separator = Callable[[Track], dict[str, np.ndarray]]
 
 
 def model_separator(
-    model: nn.Module, device: torch.device | str | None = None, *, naming: bool = False
+    model: nn.Module,
+    device: torch.device | str | None = None,
+    *,
+    naming: bool = False,
+    listening: bool = False,
 ) -> Separator:
     """A model in the shape that the baselines have: Track -> an estimate per source.
 
     naming: a model that can be told who plays is told which of its sources the track holds, and
-    estimates these alone.
+    estimates these alone. listening: it finds out for itself, and estimates whom it hears.
     """
 
     def separator(track: Track) -> dict[str, np.ndarray]:
         playing = [name for name in track.instruments if name in model.sources]
+        if listening:
+            heard = who_plays(model, [track.mixture], track.sample_rate, len(track.mixture))
+            estimates = separate(told(model, heard), track.mixture, track.sample_rate)
+            return dict(zip(heard, estimates, strict=True))
         # One that is said to play alone would be the whole recording.
         listener = told(model, playing) if naming and len(playing) > 1 else model
         estimates = separate(listener, track.mixture, track.sample_rate, device=device)
@@ -53,14 +62,17 @@ def evaluate(
     """Rows of SI-SDR, SI-SDRi, SI-SIR, SI-SAR and SNR for every stem of every track.
 
     museval: SDR (BSSEval v4) too. sources: the names that a model separates; stems are matched to
-    them by `matched`, and a stem that the system has no estimate of is skipped with a warning. An
-    estimate of an instrument that the track does not hold, or that is silent in it, gets one row
-    `leak`: its level relative to the mixture.
+    them by `matched`. Of one of these that the system does not return, its estimate is silence; any
+    other stem that it has no estimate of is skipped with a warning. An estimate of an instrument
+    that the track does not hold, or that is silent in it, gets one row `leak`: its level relative
+    to the mixture.
     """
     rows = []
     for track in tracks:
         track = matched(track, sources)
         estimates = separator(track)
+        missed = [name for name in track.stems if name in sources and name not in estimates]
+        estimates |= {name: np.zeros_like(track.mixture) for name in missed}
         skipped = [name for name in track.stems if name not in estimates]
         if skipped:
             warnings.warn(

@@ -229,6 +229,26 @@ def test_instruments_that_are_named_share_the_whole_recording(divisi, recording,
     np.testing.assert_allclose(sum(stems.values()), soundfile.read(path)[0], atol=1e-4)
 
 
+def test_a_model_that_can_be_told_listens_first_who_plays(divisi, recording, ears, tmp_path):
+    path, output = recording(), tmp_path / "out"
+    code, out, _ = divisi("separate", path, "--model", ears, "-o", output, "--residual")
+    assert code == 0 and "; heard violin, horn" in out[0]
+    stems = {wav.stem: soundfile.read(wav)[0] for wav in (output / "quartet").glob("*.wav")}
+    assert set(stems) == {"violin", "horn", "residual"}
+    whole = soundfile.read(path)[0]
+    assert level_db(stems["violin"] + stems["horn"] - whole, whole) < -80
+    report = json.loads((output / "quartet" / "separation.json").read_text())
+    assert report["heard"] == ["violin", "horn"]
+
+
+def test_all_instruments_of_a_model_can_be_asked_for(divisi, recording, ears, tmp_path):
+    asked = ("--instruments", "all")
+    _, out, _ = divisi("separate", recording(), "--model", ears, "-o", tmp_path, *asked)
+    assert "hardly heard: piano" in out[0]
+    names = {wav.stem for wav in (tmp_path / "quartet").glob("*.wav")}
+    assert names == {"violin", "horn", "piano"}
+
+
 def test_of_one_instrument_alone_there_is_its_stem_beside_all_others(
     divisi, recording, duo, tmp_path
 ):

@@ -13,6 +13,7 @@ from helpers.display import separated
 from helpers.display.separated import separate_recording
 from helpers.sound.audio import AudioError
 from helpers.sound.recordings import examine
+from helpers.training.checkpoints import load_model
 
 
 def unzipped(archive) -> dict[str, tuple[np.ndarray, int, str]]:
@@ -66,6 +67,15 @@ def test_only_the_instruments_that_were_chosen_are_there(recording, duo, tmp_pat
     done = separate_recording(examine(recording()), duo, tmp_path, ["bassoon"])
     assert list(unzipped(done.archive)) == ["quartet/bassoon.wav"]
     assert done.track.instruments == ("bassoon",)
+
+
+def test_a_model_that_can_be_told_listens_first_and_says_whom_it_heard(recording, ears, tmp_path):
+    steps = []
+    whole = examine(recording())
+    done = separate_recording(whole, load_model(ears), tmp_path, progress=steps.append)
+    assert list(done.track.stems) == ["violin", "horn"]
+    assert "Heard: violin, horn." in done.notes()
+    assert sum(steps) == pytest.approx(whole.seconds)
 
 
 def test_one_gain_keeps_stems_from_clipping_and_is_told(recording, loud, tmp_path):
