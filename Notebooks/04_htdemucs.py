@@ -70,10 +70,11 @@ from helpers.display.figures import Figure, style
 from helpers.display.own_recording import OwnRecording
 from helpers.display.players import StemPlayer, listen
 from helpers.display.plots import plot_spectrograms, plot_stems, save_figure
+from helpers.evaluation import results
 
 # %%
-from helpers.evaluation import results
 from helpers.evaluation.evaluate import model_separator
+from helpers.evaluation.listening import QUIETEST, who_plays
 from helpers.evaluation.metrics import si_sdr
 from helpers.models.ht_demucs import HTDemucs, HTDemucsConfig
 from helpers.sound.audio import load
@@ -502,9 +503,23 @@ pd.Series(levels, name="level (dB)").sort_values(ascending=False).round(1)
 # where its notes went. Telling gives them back, 4.8 dB of them, and two more to the piano. In a
 # terminal that is `--instruments violin,horn,piano`.
 #
-# How long did that take to learn? Here is the last of three stages: `bach-quartet` learnt for an
-# hour, `recipes/chamber-first.toml` for another, and then this. The curve is the mean SI-SDR of
-# pieces that validate, by the averaged weights, without being told who plays.
+# Where nobody knows who plays, the model can listen first, take those for absent who stay far below
+# the whole, and separate once more among the others. That is what `divisi separate` does by itself:
+
+# %%
+players = who_plays(CHAMBER, [TRIO.mixture], RATE, 1)
+print(f"above {QUIETEST:.0f} dB: {', '.join(players)}")
+among = model_separator(told(CHAMBER, players))(TRIO)
+silence = np.zeros_like(TRIO.mixture)
+pd.DataFrame({"heard": quality({name: among.get(name, silence) for name in TRIO.stems})}).round(1)
+
+# %% [markdown]
+# LISTENING
+#
+# How long did that take to learn? Here is the last of four stages: `bach-quartet` learnt for an
+# hour, `recipes/chamber-first.toml` and `recipes/chamber-second.toml` for two more, and then this.
+# The curve is the mean SI-SDR of pieces that validate, by the averaged weights, without being told
+# who plays.
 
 # %%
 learned = CHAMBER.card["provenance"]
@@ -635,16 +650,16 @@ OwnRecording({"chamber": CHAMBER, "bach-quartet": MODELS["bach-quartet"], "yours
 #   that decides the default here, not what either could learn in a week.
 # - Silence stays silence, stems follow the volume, and masks that sum to one return the recording.
 # - A network of ten instruments is better when it is told who plays: it shares out among those
-#   alone.
+#   alone. Where nobody tells it, it can listen once and tell itself.
 # - A network that went on learning has forgotten, too; on the way back to the weights it came from
 #   lie better ones, at a price for what the old ones never knew.
 # - `divisi separate` takes apart a recording of yours, and `divisi finetune` learns your players.
 #
 # ### What to try next
 #
-# With a GPU train `recipes/chamber-first.toml` and then `recipes/chamber.toml` with ten times their
-# steps and a batch of 64, and see how much nearer `chamber` comes to the ceiling. Chapter five
-# brings in the other systems of the field.
+# With a GPU train `recipes/chamber-first.toml`, `chamber-second.toml` and `chamber.toml` with ten
+# times their steps and a batch of 64, and see how much nearer `chamber` comes to the ceiling.
+# Chapter five brings in the other systems of the field.
 #
 # ### Exercises
 #

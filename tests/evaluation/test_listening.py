@@ -24,7 +24,7 @@ def sound():
     return np.random.default_rng(0).normal(0.0, 0.1, (1, 2 * RATE)).astype(np.float32)
 
 
-def test_what_is_fourteen_decibels_below_the_recording_does_not_play(model, sound):
+def test_what_is_far_below_the_recording_does_not_play(model, sound):
     assert who_plays(model, [sound], RATE, 1) == ("violin", "horn")
 
 
