@@ -137,8 +137,9 @@ class MaskNet(nn.Module):
         if self.config.refined:
             hints = self.linear(self.hint(claims))
             masks = self.interference(spectrum / level, masks, hints, present)
-        estimates = self.istft(spectrum[:, None] * masks[:, order], length)  # (B * C, S, T)
-        return estimates.unflatten(0, (batch, channels)).transpose(1, 2)
+        # One source at a time: the frames of all of them would be most of the memory.
+        estimates = [self.istft(spectrum * masks[:, source], length) for source in order.tolist()]
+        return torch.stack(estimates, dim=1).unflatten(0, (batch, channels)).transpose(1, 2)
 
     def masks(self, magnitude: Tensor) -> Tensor:
         """magnitude (B, F, N) -> real masks (B, S, F, N) in 0..1, summing to one over S."""
@@ -226,15 +227,14 @@ class MaskNet(nn.Module):
         )
 
     def istft(self, spectrum: Tensor, length: int) -> Tensor:
-        """complex (B, S, F, N) -> waveforms (B, S, length)."""
-        waveforms = torch.istft(
-            spectrum.flatten(0, 1),
+        """complex (B, F, N) -> waveforms (B, length)."""
+        return torch.istft(
+            spectrum,
             self.config.window,
             self.config.hop,
             window=self.window / self.window.sum(),
             length=length,
         )
-        return waveforms.unflatten(0, spectrum.shape[:2])
 
 
 class Activation(nn.Module):
