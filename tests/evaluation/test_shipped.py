@@ -53,7 +53,7 @@ def test_a_rendered_trio_is_separated_and_better_when_it_is_told_who_plays(trio)
 
 
 @pytest.mark.real_audio
-@pytest.mark.parametrize(("name", "least"), [("bach-quartet", 10.5), ("chamber", 9.3)])
+@pytest.mark.parametrize(("name", "least"), [("bach-quartet", 10.5), ("chamber", 10.0)])
 def test_recordings_of_people_are_separated(name, least):
     separator = model_separator(load_model(name), naming=True)
     tracks = [folder.load() for folder in find_tracks(data_root() / "bach10_excerpts")]
