@@ -27,6 +27,7 @@ HINT = (
     "A file of more than 10 MB does not arrive through Jupyter's upload: drag it into the list of"
     " files on the left and type its path here, such as <code>quartet.wav</code>, then press Enter."
 )
+LISTENS = "Untick who does not play. With all ticked, the model listens first and decides."
 COLAB_HINT = "For another recording run this cell again, or type the path of a file that is here."
 
 
@@ -95,7 +96,8 @@ class Panel:
         self.result = ipywidgets.VBox()
         hint = ipywidgets.HTML(COLAB_HINT if in_colab() else HINT)
         source = [self.path] if in_colab() else [self.upload, self.path]
-        choice = [self.model, self.instruments] if len(models) > 1 else [self.instruments]
+        self.listens = ipywidgets.HTML()
+        choice = [self.model, self.listens, self.instruments][len(models) == 1 :]
         run = ipywidgets.HBox([self.button, self.bar])
         self.box = ipywidgets.VBox(
             [ipywidgets.HBox(source), hint, *choice, run, self.status, self.result]
@@ -108,10 +110,11 @@ class Panel:
 
     def offer_instruments(self, *_: object) -> None:
         """A box to tick for each that the chosen model knows."""
-        narrow = {"width": "auto"}
+        narrow, model = {"width": "auto"}, self.models[self.model.value]
+        self.listens.value = LISTENS if listens(model) else ""
         self.instruments.children = [
             ipywidgets.Checkbox(True, description=label(name), indent=False, layout=narrow)
-            for name in self.models[self.model.value].sources
+            for name in model.sources
         ]
 
     def on_upload(self, change: Mapping[str, Any]) -> None:

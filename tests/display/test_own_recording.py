@@ -12,6 +12,7 @@ import pytest
 
 from helpers.display import own_recording
 from helpers.display.own_recording import OwnRecording, Panel, uploaded
+from helpers.training.checkpoints import load_model
 
 TEXT = "text.wav: this is not audio that can be read; WAV, AIFF, FLAC, MP3 and OGG can."
 
@@ -121,6 +122,19 @@ def test_only_the_instruments_that_are_ticked_are_separated(panel, recording):
     panel.button.click()
     assert panel.status.value.startswith("Choose at least one instrument;")
     assert pages(panel) == [] and not panel.button.disabled
+
+
+def test_with_all_ticked_a_model_that_can_be_told_listens_who_plays(recording, ears, duo, tmp_path):
+    panel = Panel({"ears": load_model(ears), "duo": duo}, tmp_path)
+    assert "listens first" in panel.listens.value
+    upload(panel, recording())
+    panel.button.click()
+    assert panel.status.value == "Heard: violin, horn."
+    panel.instruments.children[0].value = False
+    panel.button.click()
+    assert "piano" in pages(panel)[0] and "violin" not in pages(panel)[0]
+    panel.model.value = "duo"
+    assert panel.listens.value == ""
 
 
 def test_another_model_has_its_own_instruments(recording, duo, loud, tmp_path):
