@@ -39,6 +39,8 @@ def model_separator(
     def separator(track: Track) -> dict[str, np.ndarray]:
         playing = [name for name in track.instruments if name in model.sources]
         if listening:
+            if device is not None:
+                model.to(device)
             heard = who_plays(model, [track.mixture], track.sample_rate, len(track.mixture))
             estimates = separate(told(model, heard), track.mixture, track.sample_rate)
             return dict(zip(heard, estimates, strict=True))
