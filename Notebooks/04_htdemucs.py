@@ -540,12 +540,10 @@ figure
 # ## Learnt and forgotten
 #
 # `chamber` went on from `bach-quartet`, and while it learnt ten instruments it forgot some of what
-# the other knew: on the real excerpts of Bach10 it stood at 4.1 dB after the second stage, told who
-# plays, where `bach-quartet` has 6.2. The third stage brought two more soundfonts, a piano that
-# plays octaves and uses its pedal, and any concert pitch; after it that was 5.3. And there is a
-# remedy that costs no training (Wortsman et al., 2022): between the weights of the two lie weights
-# that keep most of both. A tenth of the way back was worth 0.3 dB on those recordings and cost 0.1
-# on rendered ensembles; that is what comes with the course. What if one goes on?
+# the other knew: told who plays, it is behind on the real excerpts of Bach10, as the table of the
+# next section shows. There is a remedy that costs no training (Wortsman et al., 2022): between the
+# weights of the two lie weights that keep most of both. What comes with the course lies a tenth of
+# the way back. What if one goes on from there?
 
 # %%
 PIECES = {"this quartet": PIECE, "the trio": TRIO}
@@ -584,11 +582,11 @@ figure
 # Two players, the violin and the cello of URMP, are parted by nine decibels, and 1.4 of them come
 # from being told. In the quartet `chamber` stays 0.6 dB behind the specialist that knows nothing
 # else, and finds out by itself who plays. The trio of a horn, a violin and a piano is too much for
-# it: three decibels better than handing in the mixture, and left to itself it does not hear the
-# horn at all (a silent stem has lost everything, $-\infty$), though the rendered trio above was no
-# great difficulty. What lies between a rendered horn and a real one was the question of this
-# chapter; for this horn it is answered in part. Before the third stage the three decibels were
-# none: more kinds of horns and pianos to learn from would be the first thing to try.
+# it: three decibels better than handing in the mixture, all of them the violin's and the piano's.
+# Left to itself it does not hear the horn at all (a silent stem has lost everything, $-\infty$),
+# though the rendered trio above was no great difficulty. What lies between a rendered horn and a
+# real one was the question of this chapter; for this horn it is not answered. More kinds of horns
+# and pianos to learn from would be the first thing to try.
 
 # %%
 StemPlayer(best, RATE)

@@ -18,11 +18,10 @@ from tqdm import tqdm
 from helpers import runtime
 from helpers.commands.folders import check_space, check_target, new_folder, targets
 from helpers.commands.loading import LoadedModel, load
-from helpers.evaluation.listening import who_plays
+from helpers.evaluation.listening import listened
 from helpers.evaluation.stem_files import RESIDUAL, bytes_needed, write_stems
 from helpers.sound.levels import Level, decibels
 from helpers.sound.recordings import Recording, examine
-from helpers.training.checkpoints import told
 
 MARK = "separation.json"
 UNHEARD = 20.0  # dB below the recording: what is softer was most likely not there
@@ -59,8 +58,8 @@ def separate(recording: Recording, loaded: LoadedModel, folder: Path, rest: bool
     ) as bar:  # fmt: skip
         if loaded.listens:
             rate, channels = recording.sample_rate, recording.channels
-            players = who_plays(model, recording.blocks(), rate, channels, progress=bar.update)
-            model = told(model, players)
+            model = listened(model, recording.blocks(), rate, channels, progress=bar.update)
+            players = model.sources
         gain, levels = write_stems(
             folder, recording, model, (*players, RESIDUAL) if rest else players,
             integers=not recording.is_float, progress=bar.update,

@@ -16,7 +16,7 @@ from torch import nn
 from helpers.display.figures import Figure
 from helpers.display.players import StemPlayer
 from helpers.display.plots import plot_spectrograms
-from helpers.evaluation.listening import listens, who_plays
+from helpers.evaluation.listening import listened, listens
 from helpers.evaluation.stem_files import write_stems, zip_stems
 from helpers.sound.audio import AudioError, open_audio
 from helpers.sound.levels import decibels
@@ -127,12 +127,12 @@ def separate_recording(
             f"{recording.path.name}: there is nothing at {start:g} s; it lasts"
             f" {recording.seconds:.1f} s."
         )
-    listened = instruments is None and listens(model)
-    if listened:
-        rate, channels = recording.sample_rate, recording.channels
-        progress = _slower(progress)
-        names = who_plays(model, recording.blocks(), rate, channels, progress=progress)
-    if (listened or instruments is not None) and len(names) > 1:
+    by_ear = instruments is None and listens(model)
+    if by_ear:
+        rate, channels, progress = recording.sample_rate, recording.channels, _slower(progress)
+        model = listened(model, recording.blocks(), rate, channels, progress=progress)
+        names = model.sources
+    elif instruments is not None and len(names) > 1:
         model = told(model, names)
     folder.mkdir(parents=True, exist_ok=True)
     archive = folder / f"{recording.path.stem}.zip"
@@ -147,7 +147,7 @@ def separate_recording(
         zip_stems(archive, Path(draft), names)
     mixture = gain * excerpt(recording.blocks(), first, frames)
     track = Track(recording.path.stem, recording.sample_rate, stems, mixture)
-    return Separated(recording, track, archive, start, gain, listened)
+    return Separated(recording, track, archive, start, gain, by_ear)
 
 
 def _slower(progress: Callable[[float], object] | None) -> Callable[[float], object] | None:

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from helpers.evaluation.baselines import BASELINES
-from helpers.evaluation.listening import who_plays
+from helpers.evaluation.listening import listened
 from helpers.evaluation.metrics import leak, museval_sdr, si_sar, si_sdr, si_sir, snr
 from helpers.evaluation.rows import Provenance, Row
 from helpers.evaluation.separation import separate
@@ -38,14 +38,13 @@ def model_separator(
 
     def separator(track: Track) -> dict[str, np.ndarray]:
         playing = [name for name in track.instruments if name in model.sources]
+        # One that is said to play alone would be the whole recording.
+        listener = told(model, playing) if naming and len(playing) > 1 else model
         if listening:
             if device is not None:
                 model.to(device)
-            heard = who_plays(model, [track.mixture], track.sample_rate, len(track.mixture))
-            estimates = separate(told(model, heard), track.mixture, track.sample_rate)
-            return dict(zip(heard, estimates, strict=True))
-        # One that is said to play alone would be the whole recording.
-        listener = told(model, playing) if naming and len(playing) > 1 else model
+            rate, channels = track.sample_rate, len(track.mixture)
+            listener = listened(model, [track.mixture], rate, channels)
         estimates = separate(listener, track.mixture, track.sample_rate, device=device)
         return dict(zip(listener.sources, estimates, strict=True))
 
@@ -74,7 +73,7 @@ def evaluate(
         track = matched(track, sources)
         estimates = separator(track)
         missed = [name for name in track.stems if name in sources and name not in estimates]
-        estimates |= {name: np.zeros_like(track.mixture) for name in missed}
+        estimates = estimates | {name: np.zeros_like(track.mixture) for name in missed}
         skipped = [name for name in track.stems if name not in estimates]
         if skipped:
             warnings.warn(

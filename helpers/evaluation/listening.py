@@ -8,6 +8,7 @@ import numpy as np
 from torch import nn
 
 from helpers.evaluation.separation import separate_stream
+from helpers.training.checkpoints import told
 
 #: dB below the recording; what is softer over its whole length was not there. A lower threshold
 #: misses fewer players and hears more who are absent, in whose stems a part of the others is lost.
@@ -30,7 +31,7 @@ def who_plays(
     """The sources of which a recording holds more than QUIETEST, as the untold model hears them.
 
     blocks, sample_rate, channels: as `separate_stream` takes them, in its constant memory. All
-    sources where fewer than two are heard: nobody can be told that one instrument is a recording.
+    sources where fewer than two are heard, since the stem of one alone would be the recording.
     progress: called with the seconds that each step has added.
     """
     whole, heard = 0.0, np.zeros(len(model.sources))
@@ -48,3 +49,15 @@ def who_plays(
     loud = heard > whole * 10 ** (QUIETEST / 10)
     names = tuple(name for name, sounds in zip(model.sources, loud, strict=True) if sounds)
     return names if len(names) > 1 else tuple(model.sources)
+
+
+def listened(
+    model: nn.Module,
+    blocks: Iterable[np.ndarray],
+    sample_rate: int,
+    channels: int,
+    *,
+    progress: Callable[[float], object] | None = None,
+) -> nn.Module:
+    """The model, told who plays in a recording as it hears it itself; see `who_plays`."""
+    return told(model, who_plays(model, blocks, sample_rate, channels, progress=progress))
