@@ -56,7 +56,8 @@ from tqdm.auto import tqdm
 
 # %%
 from helpers import runtime
-from helpers.data.melodies import ENSEMBLES, SINGERS, Melodies
+from helpers.audio.track import Track
+from helpers.datasets.tone_melodies import ENSEMBLES, SINGERS, Melodies
 from helpers.display.figures import Figure, style
 from helpers.display.palette import colour
 from helpers.display.players import StemPlayer
@@ -69,9 +70,8 @@ from helpers.evaluation.metrics import si_sdr, snr
 from helpers.evaluation.rows import Provenance
 from helpers.models.conv_tasnet import ConvTasNet, ConvTasNetConfig
 from helpers.models.wave_unet import WaveUNet, WaveUNetConfig
-from helpers.sound.scores import Note, Part
-from helpers.sound.tones import Tones
-from helpers.sound.track import Track
+from helpers.music.scores import Note, Part
+from helpers.synthesis.tones import Tones
 from helpers.training.checkpoints import available_models, load_model, save_model
 from helpers.training.losses import negative_snr
 from helpers.training.trainer import TrainingConfig, fit

@@ -60,14 +60,12 @@ from IPython.display import display
 from tqdm.auto import tqdm
 
 # %%
-from helpers import recipes, runtime
-from helpers.data.arrangements import excerpts
-from helpers.data.corpora import find_tracks
-from helpers.data.mixing import MixingConfig
-from helpers.data.pieces import piece_score, random_piece
-from helpers.data.renderings import TakesConfig, manifest, piece_takes
-from helpers.data.splits import KINDS, SPLITS, names, random_names
-from helpers.data.stem_bank import build_bank
+from helpers import runtime
+from helpers.audio.track import Track
+from helpers.datasets.mixing import MixingConfig
+from helpers.datasets.renderings import TakesConfig, manifest, piece_takes
+from helpers.datasets.stem_bank import build_bank
+from helpers.datasets.stem_folders import find_tracks
 
 # %%
 from helpers.display.figures import Figure, style
@@ -77,15 +75,21 @@ from helpers.display.plots import plot_comparison, plot_spectrograms, plot_stems
 from helpers.evaluation import results
 from helpers.evaluation.evaluate import evaluate, evaluate_baselines, model_separator
 from helpers.evaluation.rows import Provenance
+from helpers.music.arrangements import excerpts
+from helpers.music.performances import Performance
+from helpers.music.random_pieces import piece_score, random_piece
+from helpers.music.scores import Note, Part, Score
+from helpers.music.splits import KINDS, SPLITS, names, random_names
 
 # %%
-from helpers.sound.fluidsynth import FluidSynth
-from helpers.sound.notes import RecordedNotes
-from helpers.sound.performances import Performance
-from helpers.sound.rendering import render_score
-from helpers.sound.scores import Note, Part, Score
-from helpers.sound.soundfonts import find_soundfont
-from helpers.sound.track import Track
+from helpers.recipes.schema import Recipe, read_recipe
+from helpers.recipes.train import train
+
+# %%
+from helpers.synthesis.fluidsynth import FluidSynth
+from helpers.synthesis.renderer import render_score
+from helpers.synthesis.sampler import RecordedNotes
+from helpers.synthesis.soundfonts import find_soundfont
 from helpers.training.checkpoints import available_models, load_model
 
 # %% [markdown]
@@ -324,7 +328,7 @@ def here(test: str, **details: str | int) -> Provenance:
 # one's, so that we see what is due to the data and what to the schedule. Three seeds each.
 
 # %%
-REAL = recipes.read_recipe(ROOT / "recipes" / "violin-piano-real.toml")
+REAL = read_recipe(ROOT / "recipes" / "violin-piano-real.toml")
 SMALL = {"width": 16, "voices": 8, "hidden": 192, "resolution": 24}
 DRY = MixingConfig(
     coherent=0.6, absent=0.02, gain=5.0, tilt=(0.0, 0.0), equaliser=0.0, detune=0.0, reverb=0.0,
@@ -368,7 +372,7 @@ def follow(plan: str, seed: int):
         steps = STUDY_STEPS // len(stages)
         numbers = replace(STUDY.training, steps=steps, seed=10 * seed + place)
         recipe = replace(STUDY, training=numbers, start=start, **STAGES[stage])
-        start = str(recipes.train(recipe, run, progress=False))
+        start = str(train(recipe, run, progress=False))
     return load_model(start)
 
 
@@ -475,7 +479,7 @@ def regularised(choice: str, seed: int):
     plain = replace(STUDY, pieces=2 if SMOKE else 12, takes=play_with((SEEN,)), mixing=PLAIN)
     run = HOME / "runs" / "02-regularisation" / f"{choice}-{seed}".replace(" ", "-")
     recipe = replace(plain, training=numbers, **change)
-    return load_model(recipes.train(recipe, run, progress=False))
+    return load_model(train(recipe, run, progress=False))
 
 
 # %%
@@ -521,7 +525,7 @@ def trained(name: str):
     """The saved network; where there is none it is trained, or trained on, and saved."""
     folder, path = HOME / "Checkpoints", ROOT / "recipes" / f"{name}.toml"
     if name not in available_models(folder):
-        weights = recipes.train(tiny(path) if SMOKE else path, HOME / "runs" / name)
+        weights = train(tiny(path) if SMOKE else path, HOME / "runs" / name)
         folder.mkdir(parents=True, exist_ok=True)
         for file in (weights, weights.with_suffix(".json")):
             shutil.copy(file, folder)
@@ -529,11 +533,11 @@ def trained(name: str):
 
 
 # %%
-def tiny(path) -> recipes.Recipe:
+def tiny(path) -> Recipe:
     """A recipe at the size of a test."""
     numbers = replace(STUDY.training, batch_size=1, steps=2, validate_every=2)
     small = {"scores": ("random",), "pieces": 2, "validation": 1, "training": numbers}
-    return replace(recipes.read_recipe(path), **small)
+    return replace(read_recipe(path), **small)
 
 
 # %%
@@ -668,7 +672,7 @@ def climb(step: str, seed: int):
     )
     smoke = {"model": SMALL, "pieces": 4, "scores": ("random",)} if SMOKE else {}
     recipe = replace(REAL, name="02-ladder", training=numbers, **LADDER[step], **smoke)
-    return load_model(recipes.train(recipe, run, progress=False))
+    return load_model(train(recipe, run, progress=False))
 
 
 # %%

@@ -54,14 +54,16 @@ import pandas as pd
 import torch
 from IPython.display import display
 
+from experiments.nussl.musicsourcesep import CONFIGURATIONS, PUBLISHED
+
 # %%
 from helpers import runtime
-from helpers.data.archives import unzip
-from helpers.data.coherent import CoherentMixes
-from helpers.data.corpora import find_tracks
-from helpers.data.datasets import TrackDataset
-from helpers.data.folds import leave_one_out
-from helpers.data.splits import TEST
+from helpers.audio.track import Track
+from helpers.datasets.archives import unzip
+from helpers.datasets.coherent import CoherentMixes
+from helpers.datasets.folds import leave_one_out
+from helpers.datasets.stem_folders import find_tracks
+from helpers.datasets.torch_datasets import TrackDataset
 from helpers.display.figures import Figure, style
 from helpers.display.own_recording import OwnRecording
 from helpers.display.palette import colour
@@ -72,13 +74,12 @@ from helpers.display.plots import plot_masks, plot_spectrograms, plot_training, 
 from helpers.evaluation import results
 from helpers.evaluation.evaluate import against_the_rest, model_separator
 from helpers.evaluation.metrics import si_sdr
-from helpers.evaluation.musicsourcesep import CONFIGURATIONS, PUBLISHED
 from helpers.models.mask_inference import MaskInference, MaskInferenceConfig
-from helpers.sound.fluidsynth import FluidSynth
-from helpers.sound.rendering import render_score
-from helpers.sound.scores import corpus_score
-from helpers.sound.soundfonts import find_soundfont
-from helpers.sound.track import Track
+from helpers.music.scores import corpus_score
+from helpers.music.splits import TEST
+from helpers.synthesis.fluidsynth import FluidSynth
+from helpers.synthesis.renderer import render_score
+from helpers.synthesis.soundfonts import find_soundfont
 from helpers.training.checkpoints import load_model
 from helpers.training.losses import magnitude_l1
 from helpers.training.trainer import TrainingConfig, fit
@@ -283,9 +284,9 @@ for name in ("violin", "bassoon"):
 # %% [markdown]
 # ## Six configurations, every piece left out in turn
 #
-# `python scripts/nussl_sweep.py` trains all of it: six configurations, four instruments, and for
-# each a network per piece that has never heard that piece; half an hour on two cores, and it goes
-# on where it was stopped. Each network is measured as in the original: its estimate, and the
+# `python -m experiments.nussl.sweep` trains all of it: six configurations, four instruments, and
+# for each a network per piece that has never heard that piece; half an hour on two cores, and it
+# goes on where it was stopped. Each network is measured as in the original: its estimate, and the
 # mixture without it as the other source. `Results/` holds the tables in the original's own layout
 # (`SepModel_..._FULL_EVAL_RESULTS.csv`), so that the two can be compared with `diff`, and one tidy
 # table:
@@ -363,7 +364,7 @@ pd.DataFrame(
 # In the original, one network was trained on all pieces but the first, measured on the first,
 # and then *trained on* with the second left out, and so forth: when it met the second piece it had
 # already learnt from it, and the tenth found a network with ten times the steps.
-# `python scripts/nussl_beyond.py --carried` does that on purpose (`Model E carried`):
+# `python -m experiments.nussl.beyond --carried` does that on purpose (`Model E carried`):
 
 # %%
 carried = means.reindex(["mixture", "Model E", "Model E carried"])
@@ -452,8 +453,8 @@ OwnRecording({"quartet": QUARTET_MODEL} | {f"nussl-{name}": NUSSL[name] for name
 #
 # ### What to try next
 #
-# With the whole of Bach10 run `python scripts/nussl_sweep.py --data PATH`: ten pieces, each of them
-# longer. `--seconds 25` makes mixtures as long as the original's. Chapter four takes the other
+# With the whole of Bach10 run `python -m experiments.nussl.sweep --data PATH`: ten pieces, each of
+# them longer. `--seconds 25` makes mixtures as long as the original's. Chapter four takes the other
 # road, more kinds of data and larger networks.
 #
 # ### Exercises

@@ -59,12 +59,13 @@ import torch
 import torch.nn.functional as F
 
 # %%
-from helpers import recipes, runtime
-from helpers.data import splits
-from helpers.data.arrangements import excerpts
-from helpers.data.corpora import find_tracks
-from helpers.data.pieces import piece_score
-from helpers.data.splits import TEST
+from helpers import runtime
+from helpers.audio.audio import load
+from helpers.audio.track import Track
+from helpers.augmentation.effects import Tilt
+from helpers.augmentation.recording_chain import Codec, Microphone, Noise
+from helpers.augmentation.rooms import Reverb
+from helpers.datasets.stem_folders import find_tracks
 from helpers.display.charts import plot_comparison, plot_ladder, plot_training
 from helpers.display.figures import Figure, style
 from helpers.display.own_recording import OwnRecording
@@ -74,18 +75,21 @@ from helpers.evaluation import results
 
 # %%
 from helpers.evaluation.evaluate import model_separator
-from helpers.evaluation.listening import QUIETEST, who_plays
 from helpers.evaluation.metrics import si_sdr
+from helpers.inference.detection import QUIETEST, who_plays
 from helpers.models.ht_demucs import HTDemucs, HTDemucsConfig
-from helpers.sound.audio import load
-from helpers.sound.capture import Codec, Microphone, Noise
-from helpers.sound.effects import Tilt
-from helpers.sound.fluidsynth import FluidSynth
-from helpers.sound.rendering import render_score
-from helpers.sound.rooms import Reverb
-from helpers.sound.scores import corpus_score
-from helpers.sound.soundfonts import find_soundfont
-from helpers.sound.track import Track
+from helpers.music import splits
+from helpers.music.arrangements import excerpts
+from helpers.music.random_pieces import piece_score
+from helpers.music.scores import corpus_score
+from helpers.music.splits import TEST
+
+# %%
+from helpers.recipes.schema import read_recipe
+from helpers.recipes.train import train
+from helpers.synthesis.fluidsynth import FluidSynth
+from helpers.synthesis.renderer import render_score
+from helpers.synthesis.soundfonts import find_soundfont
 from helpers.training.averaging import blend
 from helpers.training.checkpoints import load_model, told
 
@@ -294,7 +298,7 @@ figure
 # %% [markdown]
 # All of that sounds more like a recording. Does it help? One network of fixed size, 300 steps, one
 # ingredient after another, two seeds, measured on the seven real excerpts of Bach10
-# (`python scripts/realism.py` repeats it, `recipes/realism.toml` is where it begins):
+# (`python -m experiments.realism` repeats it, `recipes/realism.toml` is where it begins):
 
 # %%
 LADDER = ROOT / "Results" / "04_realism.csv"
@@ -325,7 +329,7 @@ rows.pivot_table("value", "system", "instrument", margins=True, margins_name="al
 # an evening of a GPU. Here it has `STEPS` of them, on fewer pieces; without a GPU that is a taste.
 
 # %%
-recipe = recipes.read_recipe(ROOT / "recipes" / "quartet-htdemucs.toml")
+recipe = read_recipe(ROOT / "recipes" / "quartet-htdemucs.toml")
 pieces, batch, longest = (2, 2, 3.0) if SMOKE else (0, 16, 30.0) if GPU else (48, 6, 10.0)
 takes = replace(recipe.takes, longest=longest, notes=0 if SMOKE else 1)
 training = replace(
@@ -350,7 +354,7 @@ if "google.colab" in sys.modules:
     drive.mount("/content/drive")
 DRIVE = Path("/content/drive/MyDrive")
 RUN = (DRIVE / "divisi" if DRIVE.is_dir() else HOME) / "runs" / f"04-htdemucs-{STEPS}"
-weights = recipes.train(recipe, RUN)
+weights = train(recipe, RUN)
 
 # %%
 figure = plot_training(RUN / "log.csv")
@@ -376,7 +380,7 @@ StemPlayer(found, RATE)
 # ## Which network?
 #
 # The fair question: both learn from the same mixtures, for the same minutes of one processor
-# core. `python scripts/architectures.py` measures the seconds that a step takes, trains each as
+# core. `python -m experiments.architectures` measures the seconds that a step takes, trains each as
 # long as it may, and asks the real excerpts. The other is the network of chapter two's end: it
 # hears pitch as position, and shares the mixture out with masks.
 

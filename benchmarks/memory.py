@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.tables import table
+from helpers.audio.audio import AtomicWav
 from helpers.cli import DEFAULT_MODEL
-from helpers.sound.audio import AtomicWav
 
 RATE = 44100
 LIMIT_GIB = 2.0

@@ -16,11 +16,12 @@ import torch
 
 from benchmarks.tables import table
 from helpers import runtime
-from helpers.banks import stem_bank
 from helpers.cli import DEFAULT_MODEL
-from helpers.data.datasets import MixtureDataset
-from helpers.data.mixing import Mixer, MixingConfig
-from helpers.recipes import Recipe, build_model, read_recipe
+from helpers.datasets.mixing import Mixer, MixingConfig
+from helpers.datasets.torch_datasets import MixtureDataset
+from helpers.recipes.schema import Recipe, read_recipe
+from helpers.recipes.stem_banks import stem_bank
+from helpers.recipes.train import build_model
 from helpers.training.losses import negative_snr
 from helpers.training.trainer import fit
 

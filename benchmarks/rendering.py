@@ -12,11 +12,11 @@ import pretty_midi
 
 from benchmarks.tables import seconds_of, table
 from helpers import runtime
-from helpers.sound.fluidsynth import FluidSynth
-from helpers.sound.notes import RecordedNotes
-from helpers.sound.scores import Score, corpus_score, write_midi
-from helpers.sound.soundfonts import find_soundfonts
-from helpers.sound.tones import Tones
+from helpers.music.scores import Score, corpus_score, write_midi
+from helpers.synthesis.fluidsynth import FluidSynth
+from helpers.synthesis.sampler import RecordedNotes
+from helpers.synthesis.soundfonts import find_soundfonts
+from helpers.synthesis.tones import Tones
 
 CHORALE = "bwv269"
 PLAYERS = ("oboe", "clarinet", "saxophone", "bassoon")  # of whom there are recorded notes

@@ -10,7 +10,7 @@ from demucs.apply import apply_model
 from demucs.htdemucs import HTDemucs
 
 from benchmarks.tables import seconds_of, table
-from helpers.evaluation.separation import separate
+from helpers.inference.separation import separate
 from helpers.training.checkpoints import load_model
 
 RATE, SECONDS = 44100, 30

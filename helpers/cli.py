@@ -298,15 +298,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     try:
         # Imported now, so that --help needs no torch and Ctrl-C is caught while it loads.
-        from helpers.commands.errors import sentence
+        from .commands.errors import sentence
 
-        command = importlib.import_module(f"helpers.commands.{arguments.command}")
+        command = importlib.import_module(f".commands.{arguments.command}", __package__)
     except KeyboardInterrupt:
         return 130
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # third parties' notes to developers
-            warnings.filterwarnings("always", category=UserWarning, module=r"helpers\.")
+            warnings.filterwarnings("always", category=UserWarning, module=rf"{__package__}\.")
             warnings.showwarning = warn
             command.run(arguments)
     except KeyboardInterrupt:

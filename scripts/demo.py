@@ -9,18 +9,18 @@ from pathlib import Path
 import numpy as np
 
 from helpers import runtime
+from helpers.audio.audio import Track, save
 from helpers.cli import DEFAULT_MODEL
-from helpers.data.splits import TEST
 from helpers.display.players import StemPlayer
 from helpers.display.plots import plot_spectrograms, save_figure
 from helpers.evaluation.baselines import mixture_baseline, oracle_ratio_mask
 from helpers.evaluation.evaluate import model_separator
 from helpers.evaluation.metrics import si_sdr
-from helpers.sound.audio import Track, save
-from helpers.sound.fluidsynth import FluidSynth
-from helpers.sound.rendering import render_score
-from helpers.sound.scores import Score, corpus_score
-from helpers.sound.soundfonts import find_soundfonts
+from helpers.music.scores import Score, corpus_score
+from helpers.music.splits import TEST
+from helpers.synthesis.fluidsynth import FluidSynth
+from helpers.synthesis.renderer import render_score
+from helpers.synthesis.soundfonts import find_soundfonts
 from helpers.training.checkpoints import load_model, told
 
 SECONDS = 30

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Make .venv hold exactly what constraints.txt says, with this checkout as `helpers` and `divisi`.
+# Make .venv hold exactly what constraints.txt says, with this checkout as `divisi` and `helpers`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python3}
@@ -31,4 +31,6 @@ echo "Installing Python packages into .venv (the first time 5 GB, most of it tor
     -r requirements.txt -r requirements-nussl.txt -r requirements-dev.txt -c constraints.txt
 .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps nussl==1.1.9
 .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps -e .
+# Chapters, tests and experiments import `helpers` from this checkout, wherever they run.
+pwd > "$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/divisi-checkout.pth"
 touch .venv/installed

@@ -13,6 +13,7 @@ import pytest
 import torch
 from hypothesis import settings
 
+from helpers.evaluation.rows import Row
 from helpers.models.mask_net import MaskNet, MaskNetConfig
 from helpers.runtime import data_root
 from helpers.training.checkpoints import save_model
@@ -48,3 +49,14 @@ def ears(tmp_path_factory):
         model.decide.weight.zero_()
         model.decide.bias.copy_(torch.tensor([0.6, 0.39, 0.01]).log())
     return save_model(model, tmp_path_factory.mktemp("checkpoints"), "ears", {})[1]
+
+
+@pytest.fixture
+def row() -> Row:
+    """One complete row of a table, for tests to vary."""
+    return Row(
+        notebook="01_synthetic_tones", system="wave-unet", train_data="tones", test_data="tones-2",
+        track="melody 1", instrument="voice-1", metric="SI-SDR", value=12.34567, n_seconds=10.0,
+        seed=0, config="default", checkpoint_sha256="none", commit="abc1234", device="cpu",
+        profile="full",
+    )  # fmt: skip

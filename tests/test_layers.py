@@ -3,54 +3,75 @@
 from __future__ import annotations
 
 import ast
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 HELPERS = Path(__file__).resolve().parent.parent / "helpers"
 MODULES = sorted(HELPERS.rglob("*.py"))
-LEFT_OF = {
+
+SHARED = {"runtime", "files"}
+SOUND = ["audio", "music", "synthesis", "augmentation", "datasets"]
+#: What each folder may import, beside itself and SHARED. `models` imports torch and third parties
+#: only, and no model file another.
+BEFORE = {
     "runtime": set(),
-    "sound": {"runtime"},
-    "data": {"runtime", "sound"},
+    "files": set(),
+    **{room: set(SOUND[:place]) for place, room in enumerate(SOUND)},
     "models": set(),
-    "training": {"runtime"},
-    "evaluation": {"runtime", "sound", "data", "training"},
-    "display": {"runtime", "sound", "data", "training", "evaluation"},
+    "training": set(),
+    "inference": {"audio", "music", "training"},
+    "evaluation": {*SOUND, "training", "inference"},
+    "display": {*SOUND, "training", "inference", "evaluation"},
+    "recipes": {*SOUND, "training", "inference", "evaluation"},
 }
+#: These wire the others together and are imported by none of them.
+WIRING = {"__init__", "commands", "cli"}
 
 
-def imports(module: Path) -> list[str]:
-    """The dotted names that a module of `helpers` imports, anywhere in its source."""
-    names = []
-    for node in ast.walk(ast.parse(module.read_text())):
+def room_of(module: Path) -> str:
+    return module.relative_to(HELPERS).with_suffix("").parts[0]
+
+
+def imports(module: Path) -> set[Path]:
+    """The modules of the package that a module imports, anywhere in its source."""
+    found = set()
+    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            assert not node.level, f"{module}: write the import out, from helpers..."
-            names += [f"{node.module}.{alias.name}" for alias in node.names]
-    return names
+            assert not any(alias.name.startswith("helpers") for alias in node.names), module
+        if isinstance(node, ast.ImportFrom):
+            assert node.level or not node.module.startswith("helpers"), f"{module}: import relative"
+            if not node.level:
+                continue
+            folder = module.parents[node.level - 1].joinpath(*(node.module or "").split("."))
+            named = [folder / f"{alias.name}.py" for alias in node.names]
+            found |= {path for path in named if path.is_file()} or {folder.with_suffix(".py")}
+    return found
+
+
+def test_every_import_of_the_package_is_found():
+    assert all(path.is_file() for module in MODULES for path in imports(module))
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(HELPERS)))
-def test_a_module_imports_only_from_folders_to_its_left(module):
-    parts = module.relative_to(HELPERS).with_suffix("").parts
-    room = parts[0]
-    if room not in LEFT_OF:
-        wiring = ("__init__", "banks", "cli", "commands", "finetuning", "recipes")
-        assert room in wiring, f"no layer for {module}"
+def test_a_module_imports_only_from_folders_before_its_own(module):
+    room = room_of(module)
+    targets = {room_of(path) for path in imports(module)}
+    if room in WIRING:
         return
-    for name in imports(module):
-        top, _, rest = name.partition(".")
-        if top == "helpers":
-            target = rest.split(".")[0]
-            same_room = target == room and room != "models"
-            assert same_room or target in LEFT_OF[room], f"{module} imports {name}"
+    own = set() if room == "models" else {room} | SHARED
+    assert targets <= BEFORE[room] | own
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    order = TopologicalSorter({module: imports(module) for module in MODULES}).static_order()
+    assert set(order) >= set(MODULES)
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(HELPERS)))
 def test_only_runtime_reads_the_environment(module):
-    source = ast.unparse(ast.parse(module.read_text()))
+    source = ast.unparse(ast.parse(module.read_text(encoding="utf-8")))
     if module.name != "runtime.py":
         assert "environ" not in source and "getenv" not in source
 
@@ -59,4 +80,4 @@ def test_only_runtime_reads_the_environment(module):
     "init", sorted(HELPERS.rglob("__init__.py")), ids=lambda path: path.parent.name
 )
 def test_init_files_are_empty(init):
-    assert not init.read_text()
+    assert not init.read_text(encoding="utf-8")

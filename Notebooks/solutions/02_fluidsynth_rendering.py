@@ -9,18 +9,18 @@ from dataclasses import replace
 import numpy as np
 
 from helpers import runtime
-from helpers.data.pieces import piece_score
-from helpers.data.splits import random_names
+from helpers.audio.track import Track
+from helpers.augmentation.effects import Detune
 from helpers.evaluation.baselines import oracle_ratio_mask
 from helpers.evaluation.evaluate import model_separator
 from helpers.evaluation.metrics import si_sdr
-from helpers.sound.effects import Detune
-from helpers.sound.fluidsynth import FluidSynth
-from helpers.sound.performances import Performance
-from helpers.sound.rendering import render_score
-from helpers.sound.scores import Part, Score
-from helpers.sound.soundfonts import find_soundfont
-from helpers.sound.track import Track
+from helpers.music.performances import Performance
+from helpers.music.random_pieces import piece_score
+from helpers.music.scores import Part, Score
+from helpers.music.splits import random_names
+from helpers.synthesis.fluidsynth import FluidSynth
+from helpers.synthesis.renderer import render_score
+from helpers.synthesis.soundfonts import find_soundfont
 from helpers.training.checkpoints import load_model
 
 # %%

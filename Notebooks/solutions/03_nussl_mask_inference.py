@@ -8,16 +8,16 @@
 import numpy as np
 
 from helpers import runtime
-from helpers.data.corpora import find_tracks
-from helpers.data.splits import TEST
+from helpers.audio.track import Track
+from helpers.datasets.stem_folders import find_tracks
 from helpers.evaluation.baselines import oracle_ratio_mask
 from helpers.evaluation.evaluate import model_separator
 from helpers.evaluation.metrics import si_sdr, snr
-from helpers.sound.fluidsynth import FluidSynth
-from helpers.sound.rendering import render_score
-from helpers.sound.scores import corpus_score
-from helpers.sound.soundfonts import find_soundfont
-from helpers.sound.track import Track
+from helpers.music.scores import corpus_score
+from helpers.music.splits import TEST
+from helpers.synthesis.fluidsynth import FluidSynth
+from helpers.synthesis.renderer import render_score
+from helpers.synthesis.soundfonts import find_soundfont
 from helpers.training.checkpoints import load_model
 
 # %%

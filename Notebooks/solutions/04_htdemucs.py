@@ -8,16 +8,16 @@ import numpy as np
 import torch
 
 from helpers import runtime
-from helpers.data import splits
-from helpers.data.arrangements import excerpts
-from helpers.data.pieces import piece_score
+from helpers.audio.track import Track
 from helpers.evaluation.baselines import oracle_ratio_mask
 from helpers.evaluation.evaluate import model_separator
 from helpers.evaluation.metrics import si_sdr
-from helpers.sound.fluidsynth import FluidSynth
-from helpers.sound.rendering import render_score
-from helpers.sound.soundfonts import find_soundfont
-from helpers.sound.track import Track
+from helpers.music import splits
+from helpers.music.arrangements import excerpts
+from helpers.music.random_pieces import piece_score
+from helpers.synthesis.fluidsynth import FluidSynth
+from helpers.synthesis.renderer import render_score
+from helpers.synthesis.soundfonts import find_soundfont
 from helpers.training.checkpoints import load_model, told
 
 # %%

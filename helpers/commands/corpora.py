@@ -5,8 +5,8 @@ from __future__ import annotations
 import textwrap
 from argparse import Namespace
 
-from helpers.commands.errors import refusing
-from helpers.data.catalogue import CORPORA, Corpus, corpus
+from ..datasets.registry import CORPORA, Corpus, corpus
+from .errors import refusing
 
 WIDTH = 96
 

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 import torch
 
-from helpers.sound.audio import AudioError
-from helpers.training.checkpoints import CheckpointError
-from helpers.training.runs import TrainingError
+from ..audio.audio import AudioError
+from ..training.checkpoints import CheckpointError
+from ..training.runs import TrainingError
 
 
 class CommandError(ValueError):

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from helpers import runtime
-from helpers.commands.errors import CommandError, refusing
-from helpers.commands.folders import nearest_ancestor
-from helpers.commands.loading import load
-from helpers.data.corpora import find_tracks
-from helpers.evaluation import results
-from helpers.evaluation.evaluate import evaluate, evaluate_baselines, model_separator
-from helpers.evaluation.rows import Provenance
+from .. import runtime
+from ..datasets.stem_folders import find_tracks
+from ..evaluation import results
+from ..evaluation.evaluate import evaluate, evaluate_baselines, model_separator
+from ..evaluation.rows import Provenance
+from .errors import CommandError, refusing
+from .folders import nearest_ancestor
+from .loading import load
 
 
 def run(arguments: Namespace) -> None:

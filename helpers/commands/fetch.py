@@ -5,13 +5,13 @@ from __future__ import annotations
 from argparse import Namespace
 from pathlib import Path
 
-from helpers import runtime
-from helpers.commands.errors import CommandError, refusing
-from helpers.data import deposits
-from helpers.data.archives import ArchiveError, unzip
-from helpers.data.catalogue import corpus
-from helpers.data.corpora import find_tracks
-from helpers.sound.soundfonts import DOWNLOADS, SoundfontError, fetch_soundfont
+from .. import runtime
+from ..datasets import download
+from ..datasets.archives import ArchiveError, unzip
+from ..datasets.registry import corpus
+from ..datasets.stem_folders import find_tracks
+from ..synthesis.soundfonts import DOWNLOADS, SoundfontError, fetch_soundfont
+from .errors import CommandError, refusing
 
 STOPPED = "what was downloaded is kept, and the same command goes on from there"
 
@@ -38,12 +38,12 @@ def _fetch_corpus(arguments: Namespace) -> None:
     folder = root / row.name / Path(name).stem
     if folder.exists():
         raise CommandError(f"{folder}: this is there already; remove it to fetch it again.")
-    with refusing(deposits.DownloadError, ArchiveError):
-        file = deposits.deposited(row.deposit.record, name)
-        deposits.check_space(file, folder.parent)
-        size = file.size / deposits.GIGABYTE
+    with refusing(download.DownloadError, ArchiveError):
+        file = download.deposited(row.deposit.record, name)
+        download.check_space(file, folder.parent)
+        size = file.size / download.GIGABYTE
         print(f"{file.name}: {size:.1f} GB to download, twice that on disk until it is unpacked.")
-        archive = deposits.fetch(file, folder.parent)
+        archive = download.fetch(file, folder.parent)
         unzip(archive, folder, most_bytes=4 * file.size + 2**30)
     archive.unlink()
     print(f"{folder}: pieces found: {len(find_tracks(folder))}. Licence: {row.licence}.")

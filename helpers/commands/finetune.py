@@ -6,10 +6,10 @@ import shlex
 from argparse import Namespace
 from pathlib import Path
 
-from helpers.banks import RecipeError
-from helpers.commands.errors import CommandError, refusing
-from helpers.commands.train import STOPPED
-from helpers.finetuning import finetune
+from ..recipes.finetune import finetune
+from ..recipes.schema import RecipeError
+from .errors import CommandError, refusing
+from .train import STOPPED
 
 __all__ = ["STOPPED", "run"]
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from helpers.commands.errors import CommandError
-from helpers.sound.audio import AudioError
+from ..audio.audio import AudioError
+from .errors import CommandError
 
 FULL = 1 << 20  # a disk with no more free bytes than these is why a file could not be written
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import torch
 
-from helpers import runtime
-from helpers.commands.errors import CommandError, refusing
-from helpers.evaluation.listening import listens
-from helpers.sound.instruments import instrument
-from helpers.training.checkpoints import load_model, told
+from .. import runtime
+from ..inference.detection import listens
+from ..music.instruments import instrument
+from ..training.checkpoints import load_model, told
+from .errors import CommandError, refusing
 
 ALL = "all"  # for --instruments: every one that the model knows
 

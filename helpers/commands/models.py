@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from helpers import runtime
-from helpers.training.checkpoints import available_models
+from .. import runtime
+from ..training.checkpoints import available_models
 
 
 def run(arguments: Namespace) -> None:

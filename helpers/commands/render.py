@@ -6,18 +6,18 @@ import json
 from argparse import Namespace
 from pathlib import Path
 
-from helpers import runtime
-from helpers.commands.errors import CommandError, refusing
-from helpers.commands.folders import check_space, check_target, new_folder
-from helpers.sound.audio import Track, save
-from helpers.sound.fluidsynth import FluidSynth
-from helpers.sound.instruments import instrument
-from helpers.sound.levels import Level, safe_gain
-from helpers.sound.notes import RecordedNotes
-from helpers.sound.rendering import Renderer, render_score
-from helpers.sound.scores import Score, corpus_score, read_midi, write_midi
-from helpers.sound.soundfonts import find_soundfonts
-from helpers.sound.tones import SPECTRA, Tones, Voice
+from .. import runtime
+from ..audio.audio import Track, save
+from ..audio.levels import Level, safe_gain
+from ..music.instruments import instrument
+from ..music.scores import Score, corpus_score, read_midi, write_midi
+from ..synthesis.fluidsynth import FluidSynth
+from ..synthesis.renderer import Renderer, render_score
+from ..synthesis.sampler import RecordedNotes
+from ..synthesis.soundfonts import find_soundfonts
+from ..synthesis.tones import SPECTRA, Tones, Voice
+from .errors import CommandError, refusing
+from .folders import check_space, check_target, new_folder
 
 MARK = "render.json"
 RATES = (8_000, 192_000)

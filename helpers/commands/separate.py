@@ -15,13 +15,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from helpers import runtime
-from helpers.commands.folders import check_space, check_target, new_folder, targets
-from helpers.commands.loading import LoadedModel, load
-from helpers.evaluation.listening import listened
-from helpers.evaluation.stem_files import RESIDUAL, bytes_needed, write_stems
-from helpers.sound.levels import Level, decibels
-from helpers.sound.recordings import Recording, examine
+from .. import runtime
+from ..audio.levels import Level, decibels
+from ..audio.recordings import Recording, examine
+from ..inference.detection import listened
+from ..inference.stem_files import RESIDUAL, bytes_needed, write_stems
+from .folders import check_space, check_target, new_folder, targets
+from .loading import LoadedModel, load
 
 MARK = "separation.json"
 UNHEARD = 20.0  # dB below the recording: what is softer was most likely not there

@@ -5,19 +5,20 @@ from __future__ import annotations
 from argparse import Namespace
 from pathlib import Path
 
-from helpers import recipes
-from helpers.commands.errors import refusing
-from helpers.training.runs import RunFolder
+from ..recipes.schema import RecipeError, read_recipe
+from ..recipes.train import train
+from ..training.runs import RunFolder
+from .errors import refusing
 
 STOPPED = "the same command goes on from here"
 
 
 def run(arguments: Namespace) -> None:
     """Train, from where an earlier run stopped unless it is to be forgotten."""
-    with refusing(recipes.RecipeError):
-        recipe = recipes.read_recipe(arguments.config)
+    with refusing(RecipeError):
+        recipe = read_recipe(arguments.config)
         folder = arguments.output or Path("runs") / recipe.name
         if arguments.restart:
             RunFolder(folder).forget()
-        weights = recipes.train(arguments.config, folder)
+        weights = train(arguments.config, folder)
     print(f"{weights}: trained; `divisi separate FILE --model {weights}` uses it.")

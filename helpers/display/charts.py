@@ -11,9 +11,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from helpers.display.figures import INK, MUTED, Figure, style
-from helpers.display.palette import SERIES, label
-from helpers.evaluation.rows import HEADER
+from ..evaluation.rows import HEADER
+from .figures import INK, MUTED, Figure, style
+from .palette import SERIES, label
 
 Log = str | Path | pd.DataFrame
 

@@ -16,10 +16,10 @@ from IPython.display import display
 from torch import nn
 from tqdm.auto import tqdm
 
-from helpers.display.palette import label
-from helpers.display.separated import Separated, clock, separate_recording
-from helpers.evaluation.listening import listens
-from helpers.sound.recordings import Recording, examine
+from ..audio.recordings import Recording, examine
+from ..inference.detection import listens
+from .palette import label
+from .separated import Separated, clock, separate_recording
 
 ACCEPTED = "audio/*,.wav,.flac,.mp3,.ogg,.aiff,.aif"
 BAR = "{l_bar}{bar}| {elapsed} elapsed, {remaining} to go"

@@ -17,9 +17,9 @@ import numpy as np
 import soundfile
 from IPython.display import HTML, Audio
 
-from helpers.display.palette import blend, colour, contrast, label
-from helpers.display.tracks import as_track
-from helpers.sound.track import Track
+from ..audio.track import Track
+from .palette import blend, colour, contrast, label
+from .tracks import as_track
 
 FULL_SCALE = 32768
 LOUDEST = (FULL_SCALE - 1) / FULL_SCALE

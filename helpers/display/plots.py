@@ -15,12 +15,12 @@ from matplotlib.collections import QuadMesh
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.ticker import EngFormatter, FixedLocator, MaxNLocator, NullLocator
 
-from helpers.display.charts import plot_comparison, plot_training
-from helpers.display.figures import MUTED, PAPER, Figure, save_figure, style
-from helpers.display.palette import colour, label
-from helpers.display.spectra import decibels, log_bands, spectrogram
-from helpers.display.tracks import as_track
-from helpers.sound.track import Track
+from ..audio.track import Track
+from .charts import plot_comparison, plot_training
+from .figures import MUTED, PAPER, Figure, save_figure, style
+from .palette import colour, label
+from .spectra import decibels, log_bands, spectrogram
+from .tracks import as_track
 
 __all__ = [
     "plot_comparison", "plot_masks", "plot_spectrograms", "plot_stems", "plot_training",

@@ -13,16 +13,16 @@ from urllib.parse import quote
 
 from torch import nn
 
-from helpers.display.figures import Figure
-from helpers.display.players import StemPlayer
-from helpers.display.plots import plot_spectrograms
-from helpers.evaluation.listening import listened, listens
-from helpers.evaluation.stem_files import write_stems, zip_stems
-from helpers.sound.audio import AudioError, open_audio
-from helpers.sound.levels import decibels
-from helpers.sound.recordings import Recording, excerpt
-from helpers.sound.track import Track
-from helpers.training.checkpoints import told
+from ..audio.audio import AudioError, open_audio
+from ..audio.levels import decibels
+from ..audio.recordings import Recording, excerpt
+from ..audio.track import Track
+from ..inference.detection import listened, listens
+from ..inference.stem_files import write_stems, zip_stems
+from ..training.checkpoints import told
+from .figures import Figure
+from .players import StemPlayer
+from .plots import plot_spectrograms
 
 LONGEST = 120.0  # seconds that are heard and seen; more would make a notebook slow
 EMBEDDED = 1 << 26  # bytes of a zip that a page can carry in itself

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from helpers.sound.track import Track
+from ..audio.track import Track
 
 
 def as_track(

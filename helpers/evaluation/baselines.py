@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from helpers.sound.track import Track
+from ..audio.track import Track
 
 
 def mixture_baseline(track: Track) -> dict[str, np.ndarray]:

@@ -11,14 +11,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from helpers.evaluation.baselines import BASELINES
-from helpers.evaluation.listening import listened
-from helpers.evaluation.metrics import leak, museval_sdr, si_sar, si_sdr, si_sir, snr
-from helpers.evaluation.rows import Provenance, Row
-from helpers.evaluation.separation import separate
-from helpers.sound.instruments import instrument
-from helpers.sound.track import Track
-from helpers.training.checkpoints import told
+from ..audio.track import Track
+from ..inference.detection import listened
+from ..inference.separation import separate
+from ..music.instruments import instrument
+from ..training.checkpoints import told
+from .baselines import BASELINES
+from .metrics import leak, museval_sdr, si_sar, si_sdr, si_sir, snr
+from .rows import Provenance, Row
 
 Separator = Callable[[Track], dict[str, np.ndarray]]
 

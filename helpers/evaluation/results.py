@@ -20,8 +20,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from helpers import runtime
-from helpers.evaluation.rows import HEADER, Row
+from .. import runtime
+from .rows import HEADER, Row
 
 GROUPS = ["test_data", "system", "train_data", "config", "instrument", "metric"]
 ALL = "all"  # the instrument of a summary row over all instruments

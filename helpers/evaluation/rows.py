@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
 
-from helpers import runtime
+from .. import runtime
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,9 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from helpers import runtime
+from .. import runtime
 
-ROOM = "helpers.models"
+ROOM = f"{__package__.partition('.')[0]}.models"
 Card = dict[str, Any]
 
 
@@ -39,7 +39,7 @@ def save_model(
 
     provenance: how the weights came to be (data, steps, seed, commit); anything that JSON can say.
     half: store the floating-point weights as float16, at half the size.
-    Raises CheckpointError where the model is not one of `helpers.models`, or where a weight is
+    Raises CheckpointError where the model is not one of `models/`, or where a weight is
     not finite (in float16, where that is asked for).
     """
     weights = {key: _stored(key, value, half) for key, value in model.state_dict().items()}
@@ -196,7 +196,7 @@ def _architecture(model: nn.Module) -> str:
 
 
 def _build(card: Card, path: Path) -> nn.Module:
-    """The untrained model that the card describes, from a class in `helpers.models` only."""
+    """The untrained model that the card describes, from a class in `models/` only."""
     architecture = card["architecture"]
     wrong = f"{path}: the architecture '{architecture}'"
     if not re.fullmatch(r"[a-z_]\w*\.[A-Za-z]\w*", architecture):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from helpers.training.checkpoints import replaced_atomically
+from .checkpoints import replaced_atomically
 
 COLUMNS = (
     "step",

@@ -20,14 +20,14 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
-from helpers.training.averaging import MovingAverage
-from helpers.training.batches import StepSampler, load_steps
-from helpers.training.guards import default_fabric, exact_arithmetic, interruption
-from helpers.training.history import History, Log, Window
-from helpers.training.losses import TINY, Loss
-from helpers.training.runs import RunFolder, TrainingError, load_weights
-from helpers.training.schedule import TrainingConfig, learning_rate
-from helpers.training.validation import Validation, Validator
+from .averaging import MovingAverage
+from .batches import StepSampler, load_steps
+from .config import TrainingConfig, learning_rate
+from .history import History, Log, Window
+from .loop import default_fabric, exact_arithmetic, interruption
+from .losses import TINY, Loss
+from .runs import RunFolder, TrainingError, load_weights
+from .validation import Validation, Validator
 
 
 def fit(

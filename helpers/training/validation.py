@@ -9,8 +9,8 @@ from lightning.fabric import Fabric
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, Subset
 
-from helpers.training.batches import leave_interrupts
-from helpers.training.losses import si_sdr
+from .batches import leave_interrupts
+from .losses import si_sdr
 
 Validation = Dataset | Callable[[nn.Module], float]
 

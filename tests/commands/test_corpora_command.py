@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from helpers.data import deposits
-from helpers.data.catalogue import CORPORA, corpus
-from helpers.data.corpora import find_tracks
+from helpers.datasets import download
+from helpers.datasets.registry import CORPORA, corpus
+from helpers.datasets.stem_folders import find_tracks
 
 
 def archive(names=("Flute", "Oboe", "Bassoon")) -> bytes:
@@ -32,15 +32,15 @@ def zenodo(monkeypatch):
 
     def deposited(record, name):
         asked.append((record, name))
-        return deposits.RemoteFile(name, "", len(content), "")
+        return download.RemoteFile(name, "", len(content), "")
 
     def fetch(file, folder):
         folder.mkdir(parents=True)
         (folder / file.name).write_bytes(content)
         return folder / file.name
 
-    monkeypatch.setattr(deposits, "deposited", deposited)
-    monkeypatch.setattr(deposits, "fetch", fetch)
+    monkeypatch.setattr(download, "deposited", deposited)
+    monkeypatch.setattr(download, "fetch", fetch)
     monkeypatch.delenv("DIVISI_DATA", raising=False)
     return asked
 

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from helpers.commands import separate
-from helpers.evaluation import stem_files
+from helpers.inference import stem_files
 
 
 def start(*words):

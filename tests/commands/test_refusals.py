@@ -16,7 +16,7 @@ import soundfile
 import torch
 
 from helpers.commands import separate
-from helpers.evaluation import stem_files
+from helpers.inference import stem_files
 
 
 def assert_refused(result, *words):

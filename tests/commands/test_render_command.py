@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from helpers.sound.scores import Note, Part, Score, read_midi, write_midi
-from helpers.sound.soundfonts import find_soundfonts
+from helpers.music.scores import Note, Part, Score, read_midi, write_midi
+from helpers.synthesis.soundfonts import find_soundfonts
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import csv
 
 import pytest
 
-from helpers.sound.soundfonts import find_soundfonts
+from helpers.synthesis.soundfonts import find_soundfonts
 
 RECIPE = """
 name = "toy"

@@ -15,12 +15,12 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from helpers.audio.audio import save
+from helpers.music.scores import Note, Part, Score
 from helpers.runtime import repository_root
-from helpers.sound.audio import save
-from helpers.sound.fluidsynth import FluidSynth
-from helpers.sound.rendering import render_score
-from helpers.sound.scores import Note, Part, Score
-from helpers.sound.soundfonts import find_soundfonts
+from helpers.synthesis.fluidsynth import FluidSynth
+from helpers.synthesis.renderer import render_score
+from helpers.synthesis.soundfonts import find_soundfonts
 from tests.display.pages import TAP, until
 
 RATE = 44_100

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from helpers.display.palette import COLOURS, SERIES, blend, colour, contrast, label
-from helpers.sound.instruments import INSTRUMENTS
+from helpers.music.instruments import INSTRUMENTS
 
 # Machado et al. 2009, table of severity 1.0; linear RGB in, linear RGB out.
 SIGHT = {

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from helpers.audio.track import Track
 from helpers.display.players import StemPlayer
-from helpers.sound.track import Track
 from tests.display.pages import TAP, until
 
 RATE = 44_100

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from helpers.audio.track import AudioError, Track
 from helpers.display.palette import COLOURS, SERIES, contrast
 from helpers.display.players import NIGHT, StemPlayer, _by_night, listen, play, shared_gain
-from helpers.sound.track import AudioError, Track
 
 RATE = 44_100
 

@@ -12,6 +12,7 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.image import imread
 
+from helpers.audio.track import Track
 from helpers.display.charts import CEILING, FLOOR, plot_ladder
 from helpers.display.palette import colour
 from helpers.display.plots import (
@@ -23,7 +24,6 @@ from helpers.display.plots import (
     plot_waveforms,
     save_figure,
 )
-from helpers.sound.track import Track
 
 RATE = 16_000
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from helpers.audio.audio import AudioError
+from helpers.audio.recordings import examine
 from helpers.display import separated
 from helpers.display.separated import separate_recording
-from helpers.sound.audio import AudioError
-from helpers.sound.recordings import examine
 from helpers.training.checkpoints import load_model
 
 

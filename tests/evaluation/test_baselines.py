@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from helpers import runtime
+from helpers.audio.audio import load
+from helpers.audio.track import Track
 from helpers.evaluation.baselines import mixture_baseline, oracle_binary_mask, oracle_ratio_mask
 from helpers.evaluation.metrics import si_sdr
-from helpers.sound.audio import load
-from helpers.sound.track import Track
 
 QUARTET = ("bassoon", "clarinet", "saxophone", "violin")
 PUBLISHED = {  # floors and ratio masks in dB, as measured before this code was written

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from helpers.audio.track import Track
 from helpers.evaluation.evaluate import (
     against_the_rest,
     evaluate,
@@ -18,7 +19,6 @@ from helpers.evaluation.evaluate import (
     model_separator,
 )
 from helpers.evaluation.rows import Provenance
-from helpers.sound.track import Track
 
 RATE = 8000
 PROVENANCE = Provenance.here("test", "noise", train_data="noise", checkpoint_sha256="0123")

@@ -5,17 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from helpers.data import splits
-from helpers.data.arrangements import excerpts
-from helpers.data.corpora import find_tracks
-from helpers.data.pieces import piece_score
+from helpers.audio.track import Track
+from helpers.datasets.stem_folders import find_tracks
 from helpers.evaluation.evaluate import model_separator
 from helpers.evaluation.metrics import si_sdr
+from helpers.music import splits
+from helpers.music.arrangements import excerpts
+from helpers.music.random_pieces import piece_score
 from helpers.runtime import data_root
-from helpers.sound.fluidsynth import FluidSynth
-from helpers.sound.rendering import render_score
-from helpers.sound.soundfonts import find_soundfonts
-from helpers.sound.track import Track
+from helpers.synthesis.fluidsynth import FluidSynth
+from helpers.synthesis.renderer import render_score
+from helpers.synthesis.soundfonts import find_soundfonts
 from helpers.training.checkpoints import load_model
 
 RATE, SECONDS = 44_100, 8

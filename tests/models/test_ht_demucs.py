@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from helpers.evaluation.separation import separate
+from helpers.inference.separation import separate
 from helpers.models.ht_demucs import HTDemucs, HTDemucsConfig
 from helpers.training.checkpoints import load_model, save_model
 from helpers.training.losses import negative_snr

@@ -9,8 +9,8 @@ import sys
 import pytest
 import torch
 
-from helpers.data.corpora import find_tracks
-from helpers.data.folds import piece
+from helpers.datasets.folds import piece
+from helpers.datasets.stem_folders import find_tracks
 from helpers.evaluation.evaluate import model_separator
 from helpers.evaluation.metrics import si_sdr
 from helpers.models.mask_inference import MaskInference, MaskInferenceConfig, import_nussl

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from helpers.evaluation.separation import separate
+from helpers.inference.separation import separate
 from helpers.models.mask_net import HINTS, NORMALISATIONS, MaskNet, MaskNetConfig, log_frequency
 from helpers.training.checkpoints import available_models, load_model
 from helpers.training.losses import negative_snr, si_sdr

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from helpers.data.melodies import ENSEMBLES, Melodies
+from helpers.datasets.tone_melodies import ENSEMBLES, Melodies
 from helpers.evaluation.metrics import si_sdr
-from helpers.evaluation.separation import separate
+from helpers.inference.separation import separate
 from helpers.training.checkpoints import load_model
 
 UNHEARD = 4  # a seed that neither training, validation nor the chapter's test uses

@@ -1,0 +1,208 @@
+"""What makes rendered training data realistic: one ingredient after another, at the same budget.
+
+    python -m experiments.realism
+    python -m experiments.realism --rungs 01 06 --seeds 0 1 2 --steps 1000 --workers 2
+
+A small network is trained on every rung of a ladder, whose first is `recipes/realism.toml` and
+whose every other adds one ingredient to the one before, and is measured on the real excerpts of
+Bach10, which train nothing. A rung whose rows are in the table is not trained again and a training
+that was stopped goes on, so the same command resumes.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from joblib import Parallel, delayed
+from tqdm import tqdm
+
+from helpers import runtime
+from helpers.datasets.stem_folders import find_tracks
+from helpers.display.charts import plot_ladder
+from helpers.display.plots import save_figure
+from helpers.evaluation import results
+from helpers.evaluation.evaluate import evaluate, evaluate_baselines, model_separator
+from helpers.evaluation.rows import Provenance, Row
+from helpers.recipes.schema import Recipe, read_recipe
+from helpers.recipes.stem_banks import stem_bank
+from helpers.recipes.train import train
+from helpers.training.checkpoints import load_model
+from helpers.training.trainer import TrainingConfig
+
+TABLE = "04_realism"
+NOTEBOOK = "04_htdemucs"
+CORPUS = "bach10_excerpts"
+
+
+@dataclass(frozen=True)
+class Rung:
+    """An ingredient: the entries of takes and mixing that it changes. `kinds` join those before."""
+
+    name: str
+    takes: Mapping[str, Any] = field(default_factory=dict)
+    mixing: Mapping[str, Any] = field(default_factory=dict)
+    kinds: Mapping[str, float] = field(default_factory=dict)
+
+
+ALL_TAKES = {
+    "soundfonts": ("FluidR3_GM", "MuseScore_General_Lite", "TimGM6mb"),
+    "notes": 1, "tones": 1, "foreign": 1,
+}  # fmt: skip
+LADDER = (
+    Rung("01 one soundfont"),
+    Rung("02 several soundfonts", takes=ALL_TAKES),
+    Rung("03 recorded notes", kinds={"notes": 1.0}),
+    Rung("04 recorded solos", kinds={"solo": 1.0}, mixing={"coherent": 0.8}),
+    Rung("05 foreign and synthetic timbres", kinds={"foreign": 0.6, "tones": 0.4}),
+    Rung("06 spectral tilt", mixing={"tilt": (-9.0, 3.0)}),
+    Rung(
+        "07 rooms and other effects",
+        mixing={
+            "equaliser": 4.0, "detune": 8.0, "reverb": 0.5, "compression": 0.3,
+            "vibrato": 0.3, "microphone": 0.5, "noise": 0.5, "codec": 0.3,
+        },
+    ),
+    Rung("08 dynamics", takes={"accent": 10.0, "swell": 40.0, "softness": 40.0, "darkening": 9.0}),
+    Rung("09 incoherent mixing", mixing={"coherent": 0.4}),
+    Rung("10 timing", takes={"timing": 0.01, "asynchrony": (0.027, 0.049), "intonation": 8.0}),
+)  # fmt: skip
+
+
+def climb(base: Recipe, ladder: Iterable[Rung] = LADDER) -> dict[str, Recipe]:
+    """The recipe of every rung, with the ingredients of all rungs up to it."""
+    climbed, recipe = {}, base
+    for rung in ladder:
+        kinds = {**recipe.mixing.kinds, **rung.kinds}
+        recipe = replace(
+            recipe,
+            takes=replace(recipe.takes, **rung.takes),
+            mixing=replace(recipe.mixing, **{**rung.mixing, "kinds": kinds}),
+        )
+        climbed[rung.name] = recipe
+    return climbed
+
+
+def budget(training: TrainingConfig, steps: int, seed: int) -> TrainingConfig:
+    """The same for all; nothing is chosen on the way, the last averaged weights are the result."""
+    return replace(training, steps=steps, seed=seed, validate_every=steps)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A rung and a seed."""
+
+    rung: str
+    recipe: Recipe
+
+    @property
+    def seed(self) -> int:
+        return self.recipe.training.seed
+
+    @property
+    def config(self) -> str:
+        """The column `config`: the budget."""
+        it = self.recipe.training
+        seconds = self.recipe.segment_seconds
+        return f"{self.recipe.architecture} {it.steps} steps of {it.batch_size}x{seconds:g}s"
+
+    @property
+    def folder(self) -> Path:
+        """Of its training."""
+        run = f"{self.rung.replace(' ', '-')}-{self.recipe.training.steps}-seed{self.seed}"
+        return runtime.repository_root() / "runs" / self.recipe.name / run
+
+
+def measure(job: Job, corpus: Path, progress: bool) -> list[Row]:
+    """Train a job's network, or bring its training to the end, and measure it."""
+    torch.set_num_threads(1)  # so that all are trained alike, however many at a time
+    model = load_model(train(job.recipe, job.folder, progress=progress))
+    where = Provenance.here(
+        NOTEBOOK, corpus.name,
+        train_data=job.recipe.name, seed=job.seed, config=job.config,
+        checkpoint_sha256=model.card["sha256"],
+        device=runtime.describe_device(runtime.pick_device()),
+    )  # fmt: skip
+    tracks = [folder.load() for folder in find_tracks(corpus)]
+    return evaluate(job.rung, model_separator(model), tracks, where, sources=model.sources)
+
+
+def known_rows(table: Path, corpus: Path) -> list[Row]:
+    """What the table already holds of a corpus, in this profile."""
+    rows = results.read(table) if table.exists() else []
+    here = (corpus.name, runtime.profile())
+    return [row for row in rows if (row.test_data, row.profile) == here]
+
+
+def remaining(jobs: Iterable[Job], table: Path, corpus: Path) -> list[Job]:
+    """The jobs that the table does not hold every excerpt of."""
+    tracks = {folder.name for folder in find_tracks(corpus)}
+    rows = known_rows(table, corpus)
+
+    def wanted(job: Job) -> set[tuple]:
+        return {(job.rung, job.seed, job.config, track) for track in tracks}
+
+    done = {(row.system, row.seed, row.config, row.track) for row in rows}
+    return [job for job in jobs if not wanted(job) <= done]
+
+
+def baselines(table: Path, corpus: Path) -> list[Row]:
+    """Floor and ceilings, where the table has none."""
+    if any(row.system == "mixture" for row in known_rows(table, corpus)):
+        return []
+    tracks = [folder.load() for folder in find_tracks(corpus)]
+    return evaluate_baselines(tracks, Provenance.here(NOTEBOOK, corpus.name))
+
+
+def run(jobs: Sequence[Job], table: Path, corpus: Path, workers: int = 1) -> Iterator[Job]:
+    """Every job that the table lacks, as its rows are written; stem banks come first."""
+    results.append(table, baselines(table, corpus))
+    missing = remaining(jobs, table, corpus)
+    for recipe in {job.recipe.takes: job.recipe for job in missing}.values():
+        for split in ("training", "validation"):
+            stem_bank(recipe, split)
+    measured = Parallel(workers, return_as="generator")(
+        delayed(measure)(job, corpus, progress=workers == 1) for job in missing
+    )
+    for job, rows in zip(missing, tqdm(measured, total=len(missing), desc="ladder"), strict=True):
+        results.append(table, rows)
+        yield job
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    numbers = [rung.name[:2] for rung in LADDER]
+    parser.add_argument("--rungs", nargs="+", choices=numbers, default=numbers)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
+    parser.add_argument("--steps", type=int, help="of each training; 300 as the recipe says")
+    parser.add_argument("--workers", type=int, default=1, help="trainings at a time (1)")
+    chosen = parser.parse_args()
+    root = runtime.data_root()
+    if root is None:
+        raise SystemExit("DIVISI_DATA names no folder; set it to the folder of real recordings.")
+    base = read_recipe(runtime.repository_root() / "recipes" / "realism.toml")
+    steps = chosen.steps or base.training.steps
+    jobs = [
+        Job(rung, replace(recipe, training=budget(recipe.training, steps, seed)))
+        for seed in chosen.seeds
+        for rung, recipe in climb(base).items()
+        if rung[:2] in chosen.rungs
+    ]
+    table = results.results_path(TABLE)
+    try:
+        for job in run(jobs, table, root / CORPUS, chosen.workers):
+            tqdm.write(f"{job.rung}, seed {job.seed}: measured")
+    except KeyboardInterrupt:
+        raise SystemExit("Stopped; the same command goes on from here.") from None
+    images = table.parent.parent / "Images"
+    print(save_figure(plot_ladder(table, config=jobs[0].config), images / f"{TABLE}.png"))
+    print(results.markdown(results.summary(table)))
+    print(f"SI-SDR in dB; the rows are in {table}.")
+
+
+if __name__ == "__main__":
+    main()

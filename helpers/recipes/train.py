@@ -1,0 +1,120 @@
+"""From a recipe to a checkpoint: the sources of sound, the model, the training, wired together."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import warnings
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from lightning.fabric import Fabric
+from torch import nn
+
+from .. import runtime
+from ..audio.track import Track
+from ..datasets.mixing import Mixer
+from ..datasets.torch_datasets import MixtureDataset, TrackDataset
+from ..training.averaging import blend
+from ..training.checkpoints import changed, load_model, save_model
+from ..training.losses import Loss, joint_snr, negative_snr, weighted_sum
+from ..training.runs import start_from
+from ..training.trainer import fit
+from .schema import Recipe, architecture, read_recipe
+from .stem_banks import stem_bank
+
+
+def build_model(recipe: Recipe) -> nn.Module:
+    """The model of a recipe before it is trained: from `start`, or drawn from the seed."""
+    model, config = architecture(recipe, recipe.name)
+    runtime.seed_everything(recipe.training.seed)
+    built = model(config)
+    if recipe.start:
+        start_from(built, load_model(recipe.start), Path(recipe.start))
+    return built
+
+
+def mixtures(
+    recipe: Recipe, recordings: Sequence[Track] = (), held_out: Sequence[Track] = ()
+) -> tuple[MixtureDataset, MixtureDataset | TrackDataset]:
+    """The mixtures that train and those that validate; renders the stem bank that they need.
+
+    recordings: real tracks that train too, at the recipe's sample rate, mono. held_out: others,
+    which then validate instead of rendered pieces.
+    """
+    if runtime.data_root() is None and (recipe.notes or recipe.solos):
+        warnings.warn(
+            "DIVISI_DATA names no folder, so neither recorded notes nor solos are used; "
+            "the model will know rendered sound only.",
+            stacklevel=2,
+        )
+    sources, seconds, seed = recipe.takes.instruments, recipe.segment_seconds, recipe.training.seed
+    mix = partial(Mixer, sources=sources, seconds=seconds)
+    bank = stem_bank(recipe, "training", recordings)
+    training = MixtureDataset(mix(bank, config=recipe.mixing), seed)
+    if held_out:
+        return training, TrackDataset(list(held_out), sources, seconds)
+    coherent = dataclasses.replace(recipe.mixing, coherent=1.0, recorded=0.0, absent=0.0)
+    rendered = mix(stem_bank(recipe, "validation"), config=coherent)
+    return training, MixtureDataset(rendered, seed, recipe.validation)
+
+
+def train(
+    recipe: Recipe | str | Path,
+    folder: Path | None = None,
+    fabric: Fabric | None = None,
+    recordings: Sequence[Track] = (),
+    held_out: Sequence[Track] = (),
+    provenance: Mapping[str, Any] | None = None,
+    progress: bool = True,
+) -> Path:
+    """Train what a recipe (or its file) describes, or go on with it; returns the weights' path.
+
+    folder: of the run, `runs/NAME` by default; the checkpoint lies there beside the log.
+    recordings, held_out: see `mixtures`. provenance: what else the checkpoint is to say of itself.
+    Raises KeyboardInterrupt after Ctrl-C, when the state to go on from has been saved.
+    """
+    command = "helpers.recipes.train" if isinstance(recipe, Recipe) else f"divisi train {recipe}"
+    recipe = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
+    folder = folder or runtime.repository_root() / "runs" / recipe.name
+    model = build_model(recipe)
+    training, validation = mixtures(recipe, recordings, held_out)
+    history = fit(
+        model, _loss(recipe), training, validation,
+        config=recipe.training, folder=folder, fabric=fabric, progress=progress,
+    )  # fmt: skip
+    if not history.finished:
+        raise KeyboardInterrupt
+    for name, share in recipe.blend.items():
+        blend(model, load_model(name), share)
+    best = history.best or history.rows[-1]
+    told = {
+        "command": command,
+        "recordings": [track.name for track in recordings],
+        "held_out": [track.name for track in held_out],
+        "recipe": json.loads(json.dumps(dataclasses.asdict(recipe))),
+        "commit": runtime.commit(),
+        "device": runtime.describe_device(next(model.parameters()).device),
+        "step": int(best["step"]),
+        "val_si_sdr": best["val_si_sdr"],
+        "seconds": history.rows[-1]["seconds"],
+        "validation": [
+            [int(row["step"]), round(row["val_si_sdr"], 3)]
+            for row in history.rows
+            if not math.isnan(row["val_si_sdr"])
+        ],
+        **(provenance or {}),
+    }
+    shipped = changed(model, **recipe.shipped)
+    weights, _ = save_model(shipped, folder, recipe.name, told, half=True)
+    return weights
+
+
+def _loss(recipe: Recipe) -> Loss:
+    each = partial(negative_snr, silence=recipe.silence)
+    if not recipe.joint:
+        return each
+    return weighted_sum((1.0 - recipe.joint, each), (recipe.joint, joint_snr))

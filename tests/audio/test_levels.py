@@ -1,0 +1,29 @@
+"""Levels of signals that are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from helpers.audio.levels import CEILING, Level, safe_gain
+
+
+def test_a_full_sine_peaks_at_zero_and_has_an_rms_of_minus_three_db():
+    level = Level()
+    sine = np.sin(2 * np.pi * np.arange(48000) / 100)
+    for block in np.split(sine.astype(np.float32), 7 * [0] + [48, 5000]):
+        level.update(block[None])
+    assert level.describe()["peak_dbfs"] == pytest.approx(0, abs=0.01)
+    assert level.describe()["rms_dbfs"] == pytest.approx(-3.01, abs=0.01)
+    assert level.describe(gain=0.1)["peak_dbfs"] == pytest.approx(-20, abs=0.01)
+
+
+def test_silence_has_no_level():
+    level = Level()
+    level.update(np.zeros((2, 10), dtype=np.float32))
+    assert level.describe() == {"peak_dbfs": None, "rms_dbfs": None}
+
+
+def test_nothing_is_turned_down_that_does_not_clip():
+    assert safe_gain(0.2) == safe_gain(1.0) == 1.0
+    assert safe_gain(4.0) * 4.0 == CEILING

@@ -1,0 +1,292 @@
+"""Mixtures drawn from a bank whose every sample tells the take and the time it comes from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from helpers.augmentation.chains import seats
+from helpers.augmentation.effects import Gain
+from helpers.datasets.mixing import LOUDNESS, Excerpt, Mixer, MixingConfig, level
+from helpers.datasets.stem_bank import Recorded, StemBank, write_piece
+
+RATE = 4000
+SOURCES = ("violin", "clarinet", "bassoon")
+SECONDS = 0.25
+KINDS = {"soundfont": 1.0, "tones": 1.0, "foreign": 1.0, "solo": 1.0, "real": 1.0}
+PLAIN = MixingConfig(recorded=0.0, absent=0.0, kinds=KINDS, reverb=0.0, compression=0.0, rooms=2)
+
+
+def noise(seed: int, length: int = RATE) -> np.ndarray:
+    return np.random.default_rng(seed).normal(0.0, 0.1, (1, length)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory):
+    """Three pieces in three kinds for each voice, one without a bassoon, a solo, a recording."""
+    folder = tmp_path_factory.mktemp("bank")
+    for number, piece in enumerate(("one", "two", "three")):
+        takes = [
+            Recorded(name, kind, voice, noise(100 * number + 10 * voice + len(kind)))
+            for voice, name in enumerate(SOURCES)
+            for kind in ("soundfont", "tones", "foreign")
+        ]
+        write_piece(folder, piece, RATE, takes)
+    duet = [Recorded(name, "soundfont", i, noise(i)) for i, name in enumerate(SOURCES[:2])]
+    write_piece(folder, "duet", RATE, duet)
+    write_piece(folder, "violin", RATE, [Recorded("violin", "solo", None, noise(7, 700))])
+    real = [Recorded(name, "real", i, noise(i + 20)) for i, name in enumerate(SOURCES)]
+    write_piece(folder, "recording", RATE, real)
+    return StemBank(folder)
+
+
+@pytest.fixture
+def mixer(bank):
+    """A mixer of `bank` with a config."""
+    return lambda config: Mixer(bank, SOURCES, config, SECONDS)
+
+
+def draws(mixer: Mixer, count: int = 200) -> list[list[Excerpt | None]]:
+    rng = np.random.default_rng(0)
+    return [mixer.draw(rng) for _ in range(count)]
+
+
+def test_the_same_draw_makes_the_same_numbers(mixer):
+    mixing = mixer(replace(PLAIN, reverb=1.0, compression=1.0, absent=0.2))
+    once, again = (mixing.draw(np.random.default_rng(4)) for _ in range(2))
+    assert once == again
+    np.testing.assert_array_equal(mixing.make(once), mixing.make(again))
+    assert once != mixing.draw(np.random.default_rng(5))
+
+
+def test_a_draw_can_be_made_by_another_mixer_later(mixer):
+    drawn = mixer(PLAIN).draw(np.random.default_rng(4))
+    other = mixer(replace(PLAIN, coherent=0.0, gain=0.0, absent=1.0))
+    np.testing.assert_array_equal(mixer(PLAIN).make(drawn), other.make(drawn))
+
+
+def test_a_stem_is_its_take_at_its_offset_through_its_effects_one_after_the_other(mixer, bank):
+    mixing = mixer(PLAIN)
+    drawn = mixing.draw(np.random.default_rng(0))
+    for excerpt, stem in zip(drawn, mixing.make(drawn), strict=True):
+        expected = bank.read(excerpt.take, excerpt.offset, mixing.samples)
+        for effect in excerpt.effects:
+            expected = effect.apply(level(expected), RATE)
+        np.testing.assert_array_equal(stem, expected)
+
+
+def test_stems_without_effects_are_the_takes_at_one_loudness(mixer, bank):
+    mixing = mixer(PLAIN)
+    bare = [replace(e, effects=(Gain(0.0),)) for e in mixing.draw(np.random.default_rng(0))]
+    for excerpt, stem in zip(bare, mixing.make(bare), strict=True):
+        assert np.sqrt(np.mean(stem**2)) == pytest.approx(LOUDNESS, rel=1e-5)
+        window = bank.read(excerpt.take, excerpt.offset, mixing.samples)
+        assert np.corrcoef(stem[0], window[0])[0, 1] == pytest.approx(1.0)
+
+
+def test_the_last_word_on_loudness_is_the_gain(mixer):
+    mixing = mixer(replace(PLAIN, compression=1.0, reverb=1.0))
+    drawn = mixing.draw(np.random.default_rng(0))
+    for excerpt, stem in zip(drawn, mixing.make(drawn), strict=True):
+        loudness = LOUDNESS * 10 ** (excerpt.effects[-1].decibels / 20)
+        assert np.sqrt(np.mean(stem**2)) == pytest.approx(loudness, rel=1e-5)
+
+
+def powers(stems: np.ndarray) -> np.ndarray:
+    """The mean square of each stem."""
+    return np.mean(stems[:, 0].astype(np.float64) ** 2, axis=1)
+
+
+def test_the_balance_of_the_takes_stays_where_stems_are_not_levelled(tmp_path):
+    """Noise at 0, -20 and -40 dB; a room, filters and a compressor change no balance."""
+    levels = 0.1 * 10.0 ** np.array([0.0, -1.0, -2.0])
+    takes = [
+        Recorded(name, "soundfont", voice, noise(voice) * np.float32(levels[voice] / 0.1))
+        for voice, name in enumerate(SOURCES)
+    ]
+    write_piece(tmp_path, "one", RATE, takes)
+    config = replace(PLAIN, levelled=False, coherent=1.0, gain=0.0, reverb=1.0, compression=1.0)
+    mixing = Mixer(StemBank(tmp_path), SOURCES, config, SECONDS)
+    stems = mixing.make(mixing.draw(np.random.default_rng(0)))
+    decibels = 10 * np.log10(powers(stems))
+    assert decibels - decibels[0] == pytest.approx([0.0, -20.0, -40.0], abs=0.5)
+
+
+def test_a_mixture_that_is_not_levelled_is_its_takes_times_one_factor_at_the_loudness(mixer, bank):
+    mixing = mixer(replace(PLAIN, levelled=False))
+    bare = [replace(e, effects=(Gain(0.0),)) for e in mixing.draw(np.random.default_rng(0))]
+    takes = np.stack([bank.read(e.take, e.offset, mixing.samples) for e in bare])
+    factor = LOUDNESS / np.sqrt(np.mean(takes.sum(axis=0) ** 2))
+    stems = mixing.make(bare)
+    np.testing.assert_allclose(stems, factor * takes, rtol=1e-4, atol=1e-8)
+    assert np.sqrt(np.mean(stems.sum(axis=0) ** 2)) == pytest.approx(LOUDNESS, rel=1e-4)
+
+
+def test_gains_apply_on_top_of_the_balance_of_the_takes(mixer):
+    mixing = mixer(replace(PLAIN, levelled=False))
+    drawn = mixing.draw(np.random.default_rng(0))
+    plain = [replace(e, effects=(*e.effects[:-1], Gain(0.0))) for e in drawn]
+    gains = [excerpt.effects[-1].decibels for excerpt in drawn]
+    change = 10 * np.log10(powers(mixing.make(drawn)) / powers(mixing.make(plain)))
+    assert change == pytest.approx(gains, abs=1e-3)
+
+
+@pytest.mark.parametrize("levelled", [True, False])
+def test_silent_takes_make_a_silent_mixture(tmp_path, levelled):
+    silence = np.zeros((1, RATE), np.float32)
+    takes = [Recorded(name, "soundfont", i, silence) for i, name in enumerate(SOURCES)]
+    write_piece(tmp_path, "rest", RATE, takes)
+    config = replace(PLAIN, levelled=levelled, coherent=1.0)
+    mixing = Mixer(StemBank(tmp_path), SOURCES, config, SECONDS)
+    assert not mixing.make(mixing.draw(np.random.default_rng(0))).any()
+
+
+def test_silence_is_not_made_loud():
+    silence = np.zeros((1, 100), np.float32)
+    np.testing.assert_array_equal(level(silence), silence)
+
+
+def test_coherent_mixtures_take_all_voices_of_one_piece_at_one_offset(mixer):
+    pieces = set()
+    for drawn in draws(mixer(replace(PLAIN, coherent=1.0))):
+        assert len({(excerpt.take.piece, excerpt.offset) for excerpt in drawn}) == 1
+        assert [excerpt.take.instrument for excerpt in drawn] == list(SOURCES)
+        assert drawn[0].offset <= RATE - SECONDS * RATE
+        pieces.add(drawn[0].take.piece)
+    assert pieces == {"one", "two", "three"}  # the duet lacks a bassoon
+
+
+def test_a_bank_of_three_instruments_serves_any_two_of_them_in_any_order(bank):
+    kinds = {"soundfont": 1.0, "foreign": 1.0}
+    config = replace(PLAIN, coherent=1.0, kinds=kinds)
+    voices = {"bassoon": 2, "violin": 0}
+    duo = Mixer(bank, tuple(voices), config, SECONDS)
+    mixtures = draws(duo)
+    for drawn in mixtures:
+        assert [excerpt.take.instrument for excerpt in drawn] == list(voices)
+        assert [excerpt.take.voice for excerpt in drawn] == list(voices.values())
+    assert {excerpt.take.kind for drawn in mixtures for excerpt in drawn} == set(kinds)
+    assert {drawn[0].take.piece for drawn in mixtures} == {"one", "two", "three"}
+    assert duo.make(mixtures[0]).shape == (2, 1, duo.samples)
+
+
+def test_incoherent_mixtures_take_any_piece_and_never_a_foreign_player(mixer):
+    mixtures = draws(mixer(replace(PLAIN, coherent=0.0)))
+    for drawn in mixtures:
+        assert [excerpt.take.instrument for excerpt in drawn] == list(SOURCES)
+        assert not any(excerpt.take.kind == "foreign" for excerpt in drawn)
+    assert any(len({excerpt.take.piece for excerpt in drawn}) == 3 for drawn in mixtures)
+    assert {drawn[0].take.kind for drawn in mixtures} == {"soundfont", "tones", "solo"}
+
+
+@pytest.mark.parametrize("coherent", [0.0, 1.0])
+def test_a_kind_without_weight_is_never_drawn(mixer, coherent):
+    kinds = {"soundfont": 1.0, "tones": 0.0}
+    for drawn in draws(mixer(replace(PLAIN, coherent=coherent, kinds=kinds))):
+        assert {excerpt.take.kind for excerpt in drawn} == {"soundfont"}
+
+
+def test_kinds_are_drawn_by_their_weights(mixer):
+    config = replace(PLAIN, coherent=1.0, kinds={"soundfont": 3.0, "tones": 1.0})
+    kinds = [excerpt.take.kind for drawn in draws(mixer(config), 700) for excerpt in drawn]
+    assert np.mean([kind == "soundfont" for kind in kinds]) == pytest.approx(0.75, abs=0.03)
+
+
+@pytest.mark.parametrize(("share", "kinds"), [(1.0, {"real"}), (0.0, {"soundfont", "tones"})])
+def test_real_recordings_are_mixed_as_often_as_they_are_asked_for(mixer, share, kinds):
+    config = replace(PLAIN, coherent=1.0, recorded=share, kinds=KINDS | {"foreign": 0.0})
+    mixtures = draws(mixer(config))
+    assert {excerpt.take.kind for drawn in mixtures for excerpt in drawn} == kinds
+
+
+def test_an_absent_instrument_is_silent_and_the_others_sound(mixer):
+    mixing = mixer(replace(PLAIN, absent=0.5))
+    mixtures = draws(mixing, 30)
+    for drawn in mixtures:
+        for excerpt, stem in zip(drawn, mixing.make(drawn), strict=True):
+            assert (excerpt is None) == (not stem.any())
+    share = np.mean([excerpt is None for drawn in draws(mixing, 700) for excerpt in drawn])
+    assert share == pytest.approx(0.5, abs=0.04)
+
+
+def sounding(drawn: list[Excerpt | None]) -> list[str]:
+    return [excerpt.take.instrument for excerpt in drawn if excerpt]
+
+
+@pytest.mark.parametrize("coherent", [0.0, 1.0])
+def test_between_the_least_and_the_most_players_sound_and_the_others_are_silent(mixer, coherent):
+    mixing = mixer(replace(PLAIN, coherent=coherent, players=(1, 2)))
+    mixtures = draws(mixing)
+    assert {len(sounding(drawn)) for drawn in mixtures} == {1, 2}
+    assert {name for drawn in mixtures for name in sounding(drawn)} == set(SOURCES)
+    for drawn in mixtures[:20]:
+        silent = [not stem.any() for stem in mixing.make(drawn)]
+        assert silent == [excerpt is None for excerpt in drawn]
+
+
+def test_a_piece_with_fewer_instruments_than_sources_is_mixed_where_that_is_enough(mixer):
+    pieces = Counter()
+    for drawn in draws(mixer(replace(PLAIN, coherent=1.0, players=(2, 3)))):
+        pieces[next(excerpt.take.piece for excerpt in drawn if excerpt)] += 1
+        if pieces["duet"] and drawn[0] and drawn[0].take.piece == "duet":
+            assert sounding(drawn) == ["violin", "clarinet"]
+    assert set(pieces) == {"one", "two", "three", "duet"}
+
+
+def test_without_spread_nothing_is_detuned_tilted_or_turned_up(mixer, bank):
+    config = replace(PLAIN, coherent=1.0, gain=0.0, tilt=(0.0, 0.0), equaliser=0.0, detune=0.0)
+    mixing = mixer(config)
+    drawn = mixing.draw(np.random.default_rng(1))
+    for excerpt, stem in zip(drawn, mixing.make(drawn), strict=True):
+        window = level(bank.read(excerpt.take, excerpt.offset, mixing.samples))
+        np.testing.assert_allclose(stem, window, atol=1e-4)
+
+
+def test_a_mixture_is_transposed_as_a_whole(mixer):
+    config = replace(PLAIN, transposed=0.5)
+    moves = [{excerpt.effects[0] for excerpt in drawn} for drawn in draws(mixer(config), 100)]
+    assert all(len(alike) == 1 for alike in moves)
+    cents = [move.cents for alike in moves for move in alike]
+    assert -50 <= min(cents) < -40 and 40 < max(cents) <= 50
+
+
+def test_all_players_of_a_mixture_sit_in_one_of_the_rooms(mixer):
+    rooms = set()
+    for drawn in draws(mixer(replace(PLAIN, reverb=1.0)), 40):
+        here = {effect.room for e in drawn for effect in e.effects if hasattr(effect, "room")}
+        assert len(here) == 1
+        rooms |= here
+    assert len(rooms) == PLAIN.rooms
+
+
+def test_players_sit_elsewhere_in_every_room():
+    places = [reverb for number in range(20) for reverb in seats(number)]
+    assert len({reverb.room for reverb in places}) == 20
+    reach = np.array([np.subtract(r.source, r.room.microphone) for r in places])
+    directions = reach / np.linalg.norm(reach, axis=1, keepdims=True)
+    likeness = np.abs(directions @ directions.T - np.eye(len(places)))
+    assert likeness.max() < 1.0 - 1e-6  # no two of eighty stand in one direction
+    assert seats(3) == seats(3)
+
+
+def test_takes_shorter_than_an_example_are_followed_by_silence(mixer, bank):
+    solo = next(take for take in bank.takes if take.kind == "solo")
+    stems = mixer(PLAIN).make([Excerpt(solo, 0, ()), None, None])
+    assert stems.shape == (3, 1, RATE * SECONDS)
+    assert stems[0, :, :700].any() and not stems[0, :, 700:].any()
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        (replace(PLAIN, coherent=0.0, kinds={"solo": 1.0}), "no take of clarinet"),
+        (replace(PLAIN, coherent=1.0, kinds={"solo": 1.0}), "violin, clarinet, bassoon"),
+        (replace(PLAIN, recorded=0.5, kinds={"soundfont": 1.0}), "violin, clarinet, bassoon"),
+    ],
+)
+def test_mixtures_that_the_bank_cannot_give_are_refused(mixer, config, told):
+    with pytest.raises(ValueError, match=told):
+        mixer(config)

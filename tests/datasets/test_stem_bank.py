@@ -1,0 +1,354 @@
+"""A bank gives back what was stored, listed whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from joblib import parallel_config
+
+from helpers.datasets import stem_bank
+from helpers.datasets.renderings import TakesConfig, chorale_takes, manifest
+from helpers.datasets.stem_bank import (
+    Recorded,
+    StemBank,
+    build_bank,
+    damaged,
+    score_sha256,
+    write_piece,
+)
+from helpers.music.scores import Note, Part, Score
+from helpers.runtime import repository_root
+from helpers.synthesis.soundfonts import find_soundfonts
+from tests.datasets.bank_script import PIECES, noise_takes
+
+RATE = 8000
+HERE = Path(__file__).parent
+QUARTET = ("violin", "clarinet", "saxophone", "bassoon")
+
+
+def ramp(length: int, start: int = 0) -> np.ndarray:
+    """(1, length) float32 that says of each sample where it stands; exact in 16 bits."""
+    return (np.arange(start, start + length, dtype=np.float32) / 1024)[None]
+
+
+def perform(piece: str) -> list[Recorded]:
+    """Two takes that differ from piece to piece."""
+    number = int(piece.partition("-")[2])
+    return [
+        Recorded("violin", "soundfont", 0, ramp(100, 10 * number)),
+        Recorded("bassoon", "tones", 3, ramp(80, 500 + number)),
+    ]
+
+
+def test_a_take_is_read_as_it_was_stored(tmp_path):
+    bank = build_bank(tmp_path, ["piece-1", "piece-2"], perform, RATE, workers=1)
+    assert bank.sample_rate == RATE
+    assert [(take.piece, take.instrument, take.kind, take.voice) for take in bank.takes] == [
+        ("piece-1", "violin", "soundfont", 0),
+        ("piece-1", "bassoon", "tones", 3),
+        ("piece-2", "violin", "soundfont", 0),
+        ("piece-2", "bassoon", "tones", 3),
+    ]
+    stored = [take.stem for piece in ("piece-1", "piece-2") for take in perform(piece)]
+    for take, stem in zip(bank.takes, stored, strict=True):
+        assert take.length == stem.shape[-1]
+        window = bank.read(take, 0, take.length)
+        assert window.dtype == np.float32
+        np.testing.assert_array_equal(window, stem)
+
+
+def test_sixteen_bits_are_sixty_decibels_under_any_sample(tmp_path):
+    noise = np.random.default_rng(0).normal(0.0, 0.01, (1, 4000)).astype(np.float32)
+    write_piece(tmp_path, "noise", RATE, [Recorded("violin", "solo", None, noise)])
+    bank = StemBank(tmp_path)
+    error = bank.read(bank.takes[0], 0, 4000) - noise
+    assert 10 * np.log10(np.mean(error**2) / np.mean(noise**2)) < -60.0
+
+
+def test_a_window_goes_on_with_zeros_after_the_end_and_never_into_the_next_take(tmp_path):
+    bank = build_bank(tmp_path, ["piece-1"], perform, RATE, workers=1)
+    violin = bank.takes[0]
+    window = bank.read(violin, 90, 30)
+    np.testing.assert_array_equal(window[:, :10], ramp(10, 100))
+    assert not window[:, 10:].any()
+    assert not bank.read(violin, 200, 30).any()
+
+
+def test_only_the_pieces_asked_for_are_listed(tmp_path):
+    build_bank(tmp_path, ["piece-1", "piece-2"], perform, RATE, workers=1)
+    other = build_bank(tmp_path, ["piece-3"], perform, RATE, workers=1)
+    assert {take.piece for take in other.takes} == {"piece-3"}
+    assert {take.piece for take in StemBank(tmp_path, pieces=["piece-2"]).takes} == {"piece-2"}
+
+
+def test_two_folders_make_one_bank(tmp_path):
+    build_bank(tmp_path / "a", ["piece-1"], perform, RATE, workers=1)
+    build_bank(tmp_path / "b", ["piece-2"], perform, RATE, workers=1)
+    bank = StemBank(tmp_path / "a", tmp_path / "b")
+    np.testing.assert_array_equal(bank.read(bank.takes[2], 0, 100), ramp(100, 20))
+
+
+def test_pieces_of_two_rates_are_refused_by_their_rates(tmp_path):
+    write_piece(tmp_path, "piece-1", RATE, perform("piece-1"))
+    write_piece(tmp_path, "piece-2", 2 * RATE, perform("piece-2"))
+    with pytest.raises(ValueError, match=r"\[8000, 16000\] Hz"):
+        StemBank(tmp_path)
+
+
+def test_a_folder_without_pieces_is_refused_by_name(tmp_path):
+    with pytest.raises(ValueError, match=rf"{tmp_path.name}.*not there"):
+        StemBank(tmp_path)
+
+
+def test_a_piece_without_takes_is_refused_by_name(tmp_path):
+    with pytest.raises(ValueError, match="piece-1"):
+        write_piece(tmp_path, "piece-1", RATE, [])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_bank_goes_on_where_it_was_stopped(tmp_path):
+    pieces = ["piece-1", "piece-2", "piece-3"]
+
+    def stopped(piece):
+        if piece == "piece-2":
+            raise KeyboardInterrupt
+        return perform(piece)
+
+    with pytest.raises(KeyboardInterrupt):
+        build_bank(tmp_path, pieces, stopped, RATE, workers=1)
+    assert {take.piece for take in StemBank(tmp_path).takes} == {"piece-1"}
+    performed = []
+
+    def counted(piece):
+        performed.append(piece)
+        return perform(piece)
+
+    bank = build_bank(tmp_path, pieces, counted, RATE, workers=1)
+    assert performed == ["piece-2", "piece-3"]
+    assert {take.piece for take in bank.takes} == set(pieces)
+    build_bank(tmp_path, pieces, counted, RATE, workers=1)
+    assert len(performed) == 2
+
+
+@pytest.mark.parametrize("moment", range(4))
+def test_a_piece_is_listed_whole_or_not_at_all_whenever_it_is_killed(tmp_path, monkeypatch, moment):
+    """Killed while its samples are written, before each of the two renames, or after them."""
+    write_piece(tmp_path, "piece-1", RATE, perform("piece-1"))
+    steps = iter(range(4))
+    replace, write = stem_bank.os.replace, np.save
+
+    def killed_at(action):
+        def act(*arguments):
+            if next(steps) == moment:
+                raise KeyboardInterrupt
+            return action(*arguments)
+
+        return act
+
+    def cut_short(file, samples):
+        if next(steps) == moment:
+            file.write(b"\x93NUMPY")
+            raise KeyboardInterrupt
+        write(file, samples)
+
+    monkeypatch.setattr(stem_bank.os, "replace", killed_at(replace))
+    monkeypatch.setattr(stem_bank.np, "save", cut_short)
+    try:
+        write_piece(tmp_path, "piece-2", RATE, perform("piece-2"))
+    except KeyboardInterrupt:
+        assert moment < 3
+    bank = StemBank(tmp_path)
+    whole = {"piece-1"} if moment < 3 else {"piece-1", "piece-2"}
+    assert {take.piece for take in bank.takes} == whole
+    for take in bank.takes:
+        assert bank.read(take, 0, 10).any()
+    monkeypatch.undo()
+    again = build_bank(tmp_path, ["piece-1", "piece-2"], perform, RATE, workers=1)
+    np.testing.assert_array_equal(again.read(again.takes[2], 0, 100), ramp(100, 20))
+
+
+def test_several_processes_fill_the_same_bank(tmp_path):
+    pieces = [f"piece-{number}" for number in range(6)]
+    build_bank(tmp_path / "many", pieces, perform, RATE, workers=2)
+    build_bank(tmp_path / "one", pieces, perform, RATE, workers=1)
+    for kind in ("*.json", "*.npy"):
+        files = sorted((tmp_path / "many").glob(kind))
+        assert [file.stem for file in files] == pieces
+        for file in files:
+            assert file.read_bytes() == (tmp_path / "one" / file.name).read_bytes()
+
+
+def test_an_index_is_plain_json(tmp_path):
+    write_piece(tmp_path, "piece-1", RATE, perform("piece-1"))
+    card = json.loads((tmp_path / "piece-1.json").read_text())
+    assert card["sample_rate"] == RATE
+    assert card["takes"][1] == {
+        "piece": "piece-1",
+        "instrument": "bassoon",
+        "kind": "tones",
+        "voice": 3,
+        "start": 100,
+        "length": 80,
+    }
+
+
+def test_a_work_of_the_corpus_is_stored_under_its_own_name(tmp_path):
+    """Names have slashes and, where an excerpt begins, dots."""
+    works = ["haydn/opus74no1/movement1@0012.5-0030", "haydn/opus74no1/movement1@0012.7-0030"]
+    bank = build_bank(tmp_path, works, lambda _: perform("piece-1"), RATE, workers=1)
+    assert [take.piece for take in bank.takes] == [works[0]] * 2 + [works[1]] * 2
+    assert bank.read(bank.takes[2], 0, 10).any()
+    assert {take.piece for take in StemBank(tmp_path, pieces=works[1:]).takes} == {works[1]}
+
+
+def test_more_pieces_are_read_than_files_may_be_open(tmp_path):
+    build_bank(tmp_path, [f"piece-{n}" for n in range(60)], perform, RATE, workers=1)
+    bank = StemBank(tmp_path)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (40, hard))
+    try:
+        assert all(bank.read(take, 0, 10).shape == (1, 10) for take in bank.takes)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_the_card_of_a_piece_names_its_score_and_its_samples(tmp_path):
+    score = Score("duo", (Part("violin", (Note(0.0, 1.0, 60),)),))
+    write_piece(tmp_path, "piece-1", RATE, [Recorded("violin", "tones", 0, ramp(10), score)])
+    card = json.loads((tmp_path / "piece-1.json").read_text())
+    assert card["sha256"] == hashlib.sha256((tmp_path / "piece-1.npy").read_bytes()).hexdigest()
+    assert card["score"] == {"title": "duo", "sha256": score_sha256(score)}
+    assert score_sha256(score) == score_sha256(Score("other title", score.parts))
+    assert score_sha256(score) != score_sha256(Score("duo", (Part("viola", score.parts[0].notes),)))
+
+
+def test_damage_is_found_by_the_name_of_the_piece(tmp_path):
+    build_bank(tmp_path, ["piece-1", "piece-2", "a/piece-3"], perform, RATE, 1, {"seed": 0})
+    assert damaged(tmp_path) == []
+    with open(tmp_path / "piece-2.npy", "r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        file.write(b"\x7f")
+    (tmp_path / "a__piece-3.npy").unlink()
+    assert damaged(tmp_path) == ["a/piece-3", "piece-2"]
+
+
+def test_the_manifest_stands_in_the_folder_and_is_no_piece(tmp_path):
+    said = {"takes": {"seed": 3, "instruments": ("violin", "bassoon")}}
+    bank = build_bank(tmp_path, ["piece-1"], perform, RATE, workers=1, manifest=said)
+    assert (
+        {take.piece for take in bank.takes}
+        == {"piece-1"}
+        == {take.piece for take in StemBank(tmp_path).takes}
+    )
+    kept = json.loads((tmp_path / "manifest.json").read_text())
+    assert kept == {"takes": {"seed": 3, "instruments": ["violin", "bassoon"]}}
+    again = build_bank(tmp_path, ["piece-1", "piece-2"], perform, RATE, workers=1, manifest=said)
+    assert len(again.takes) == 4
+
+
+def test_a_bank_that_was_made_otherwise_is_refused_by_what_differs(tmp_path):
+    said = {"takes": {"seed": 3}, "soundfonts": {"grand": "12ab"}}
+    build_bank(tmp_path, ["piece-1"], perform, RATE, workers=1, manifest=said)
+    other = {"takes": {"seed": 4}, "soundfonts": {"grand": "12ab"}, "versions": {"numpy": "2"}}
+    with pytest.raises(ValueError) as refused:
+        build_bank(tmp_path, ["piece-2"], perform, RATE, workers=1, manifest=other)
+    assert str(refused.value) == (
+        f"{tmp_path}: this bank was made in another way (takes.seed was 3 and is 4; "
+        "versions.numpy was None and is '2'); delete the folder or choose another."
+    )
+    assert {path.stem for path in tmp_path.glob("*.npy")} == {"piece-1"}
+
+
+def test_a_bank_of_unknown_making_is_refused(tmp_path):
+    write_piece(tmp_path, "piece-1", RATE, perform("piece-1"))
+    with pytest.raises(ValueError, match=rf"{tmp_path.name}: .* without manifest.json; delete"):
+        build_bank(tmp_path, ["piece-2"], perform, RATE, workers=1, manifest={"seed": 3})
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_killed_build_leaves_whole_pieces_and_goes_on_to_the_same_bits(tmp_path, workers):
+    """SIGKILL to the builder and its processes, as soon as two pieces are there."""
+    command = [sys.executable, str(HERE / "bank_script.py"), str(tmp_path / "killed"), str(workers)]
+    path = os.pathsep.join([str(repository_root()), os.environ.get("PYTHONPATH", "")])
+    builder = subprocess.Popen(
+        command, env={**os.environ, "PYTHONPATH": path}, start_new_session=True
+    )
+    while len(list((tmp_path / "killed").glob("noise-*.json"))) < 2:
+        assert builder.poll() is None, "it ended before it could be killed"
+        time.sleep(0.005)
+    os.killpg(builder.pid, signal.SIGKILL)
+    assert builder.wait() == -signal.SIGKILL
+    done = [path.stem for path in (tmp_path / "killed").glob("noise-*.json")]
+    assert 2 <= len(done) < len(PIECES)
+    assert damaged(tmp_path / "killed") == []
+    bank = StemBank(tmp_path / "killed")
+    assert all(bank.read(take, take.length - 10, 10).all() for take in bank.takes)
+
+    for folder in ("killed", "whole"):
+        build_bank(tmp_path / folder, PIECES, noise_takes, RATE, 1, {"seed": 0})
+    assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """The sha256 of every file of a finished bank; drafts of killed builders do not count."""
+    files = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+@pytest.fixture(scope="module")
+def chorales(tmp_path_factory):
+    """A bank of three chorales, played by one soundfont and by tones; and how it is built."""
+    fonts = [font.stem for font in find_soundfonts() if font.stem == "TimGM6mb"]
+    config = TakesConfig(QUARTET, RATE, tuple(fonts), foreign=len(fonts), longest=3.0)
+    build = partial(
+        build_bank,
+        pieces=["bwv269", "bwv347", "bwv392"],
+        perform=partial(chorale_takes, config=config, notes_root=None),
+        sample_rate=RATE,
+        manifest=manifest(config, None),
+    )
+    folder = tmp_path_factory.mktemp("chorales")
+    build(folder, workers=1)
+    return folder, build
+
+
+@pytest.mark.parametrize("lost", [".npy", ".json", "both"])
+def test_a_piece_that_was_deleted_is_made_again_to_the_same_bits(chorales, lost):
+    folder, build = chorales
+    before = contents(folder)
+    for kind in (".npy", ".json"):
+        if lost in (kind, "both"):
+            (folder / f"bwv347{kind}").unlink()
+    build(folder, workers=1)
+    assert contents(folder) == before
+
+
+@pytest.mark.parametrize("backend", ["threading", "multiprocessing", "loky"])
+def test_the_backend_of_joblib_that_is_set_fills_the_same_bank(chorales, tmp_path, backend):
+    folder, build = chorales
+    with parallel_config(backend=backend, n_jobs=2):
+        build(tmp_path, workers=None)
+    assert contents(tmp_path) == contents(folder)
+
+
+def test_a_dask_cluster_fills_the_same_bank(chorales, tmp_path):
+    from distributed import Client, LocalCluster
+
+    folder, build = chorales
+    cluster = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
+    with cluster, Client(cluster) as client, parallel_config(backend="dask"):
+        build(tmp_path)
+        done = client.run(lambda dask_worker: dask_worker.state.executed_count)
+    assert contents(tmp_path) == contents(folder)
+    assert sum(done.values()) == 3  # the three pieces were made there

@@ -1,0 +1,175 @@
+"""A model learns from a reader's stems: better on what it has not heard, or a sentence that says
+what is missing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import soundfile
+
+from helpers.audio.track import AudioError
+from helpers.cli import main
+from helpers.datasets.own_stems import hold_out, own_tracks
+from helpers.evaluation.evaluate import model_separator
+from helpers.models.mask_net import MaskNet, MaskNetConfig
+from helpers.music.random_pieces import random_piece
+from helpers.recipes import finetune
+from helpers.recipes.schema import RecipeError
+from helpers.synthesis.tones import Tones, Voice
+from helpers.training.checkpoints import load_model, save_model
+
+DUO = ("flute", "cello")
+RATE = 8000
+HELD = "piece-3"  # the longest of those that are held out, all being short
+VOICES = {"flute": Voice((1.0, 0.2)), "cello": Voice((1.0, 0.8, 0.6, 0.5, 0.4))}
+
+
+def write_piece(folder, number, seconds=6.0, players=DUO):
+    """A folder with a stem for each player of a random piece."""
+    folder.mkdir(parents=True)
+    for part in random_piece(number, players, seconds=seconds).parts:
+        stem = Tones(VOICES[part.instrument]).render(part, RATE)
+        soundfile.write(folder / f"{part.instrument}.wav", stem[0], RATE, subtype="FLOAT")
+
+
+@pytest.fixture
+def stems(tmp_path):
+    for number in range(4):
+        write_piece(tmp_path / "stems" / f"piece-{number}", number, seconds=6.0 + number)
+    return tmp_path / "stems"
+
+
+@pytest.fixture
+def start(tmp_path, monkeypatch):
+    """A checkpoint of a network that shares equally as yet."""
+    monkeypatch.setenv("DIVISI_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("DIVISI_DATA", raising=False)
+    config = MaskNetConfig(
+        DUO, RATE, window=1024, hop=256, highest=3500.0, resolution=12, width=8, voices=4,
+        hidden=32, layers=1,
+    )  # fmt: skip
+    return str(save_model(MaskNet(config), tmp_path, "start", {})[0])
+
+
+def test_a_fitted_model_is_better_on_the_piece_that_it_has_not_heard(stems, start, tmp_path):
+    for number in range(4, 10):
+        write_piece(stems / f"piece-{number}", number, seconds=20.0)
+    run = tmp_path / "run"
+    fitted = finetune.finetune(stems, start, steps=80, learning_rate=4e-3, folder=run)
+    assert fitted.after > fitted.before + 2.0
+    (held,) = [track.name for track in fitted.held_out]
+    card = json.loads(fitted.weights.with_suffix(".json").read_text())
+    assert card["provenance"]["held_out"] == [held]
+    assert held not in card["provenance"]["recordings"]
+    assert load_model(fitted.weights).sources == DUO
+
+
+def test_the_command_goes_on_and_says_what_was_gained(stems, start, tmp_path, capsys):
+    words = ["finetune", str(stems), "--model", start, "--steps", "2", "-o", str(tmp_path / "run")]
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert f"{HELD}, held out: SI-SDR" in said
+    assert (tmp_path / "run" / "mine.safetensors").is_file()
+    assert main(words) == 0  # nothing is left to do, and nothing is lost
+    assert main([*words, "--hold-out", "piece-1"]) == 2
+    assert "was begun with other stems" in capsys.readouterr().err
+    assert main([*words, "--hold-out", "piece-1", "--restart"]) == 0
+    assert "piece-1, held out" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (["--hold-out", "piece-9"], "piece-9: there is no such piece; choose from piece-0"),
+        (["--name", "a/b"], "--name a/b: is no name for a file"),
+        (["--steps", "0"], "--steps 0: it takes 1 or more"),
+        (["--learning-rate", "2"], "--learning-rate 2: it takes more than 0 and less than 1"),
+    ],
+)
+def test_a_wrong_option_is_told_in_one_sentence(stems, start, tmp_path, capsys, change, told):
+    run = tmp_path / "run"
+    assert main(["finetune", str(stems), "--model", start, "-o", str(run), *change]) == 2
+    assert told in capsys.readouterr().err
+    assert not run.exists()
+
+
+def test_beginning_anew_forgets_nothing_before_all_is_well(stems, start, tmp_path):
+    words = ["finetune", str(stems), "--model", start, "--steps", "2", "-o", str(tmp_path / "run")]
+    assert main(words) == 0
+    for wrong in (["--hold-out", "piece-9"], ["--model", "nobody"]):
+        assert main([*words, *wrong, "--restart"]) == 2
+        assert (tmp_path / "run" / "last.ckpt").is_file()
+
+
+def test_stems_of_any_rate_length_and_number_of_players_are_read(stems, start, tmp_path):
+    folder = stems / "piece-0"
+    flute, _ = soundfile.read(folder / "flute.wav", dtype="float32")
+    soundfile.write(folder / "flute.wav", np.stack([flute, flute], 1)[:40_000], RATE)
+    (folder / "cello.wav").rename(folder / "cello 1.wav")
+    soundfile.write(folder / "cello 2.flac", np.repeat(flute, 2), 2 * RATE)
+    soundfile.write(folder / "mix.wav", flute, RATE)
+    track = next(t for t in own_tracks(stems, DUO, RATE, 4.0) if t.name == "piece-0")
+    assert set(track.stems) == set(DUO)
+    one, _ = soundfile.read(folder / "cello 1.wav", dtype="float32")
+    both = track.stems["cello"][0, : len(flute)]
+    error = np.abs(both - one[: len(flute)] - flute)[: -RATE // 10]
+    assert np.sqrt(np.mean(error**2)) < 0.15 * np.sqrt(np.mean(flute**2))
+
+
+def test_a_stem_named_after_no_instrument_is_refused(stems):
+    shutil.copy(stems / "piece-0" / "flute.wav", stems / "piece-0" / "solo take 3.wav")
+    with pytest.raises(AudioError, match=r"solo take 3\.wav.*named after no instrument"):
+        own_tracks(stems, DUO, RATE, 4.0)
+
+
+def test_what_the_model_does_not_know_and_what_is_too_short_is_left_out(stems):
+    (stems / "piece-0" / "cello.wav").rename(stems / "piece-0" / "harp.wav")
+    write_piece(stems / "short", 9, seconds=2.0)
+    with pytest.warns(UserWarning) as told:
+        tracks = own_tracks(stems, DUO, RATE, 4.0)
+    said = " ".join(str(each.message) for each in told)
+    assert "harp" in said and "lasts 2" in said
+    assert {track.name: track.instruments for track in tracks} == {
+        "piece-0": ("flute",),
+        **{f"piece-{number}": DUO for number in (1, 2, 3)},
+    }
+
+
+def test_a_folder_that_is_no_piece_is_told_and_a_format_that_cannot_be_read_refused(stems):
+    (stems / "piece-0" / "flute.wav").rename(stems / "piece-0" / "take 3.wav")
+    with pytest.warns(UserWarning, match="piece-0: is no piece and left out"):
+        assert len(own_tracks(stems, DUO, RATE, 4.0)) == 3
+    (stems / "piece-1" / "violin.m4a").write_bytes(b"")
+    with pytest.raises(AudioError, match=r"piece-1/violin\.m4a: .* export it as WAV"):
+        own_tracks(stems, DUO, RATE, 4.0)
+
+
+def test_one_instrument_alone_is_nothing_to_learn_from(tmp_path, stems):
+    with pytest.warns(UserWarning), pytest.raises(AudioError, match="only the flute is left"):
+        own_tracks(stems, ("flute",), RATE, 4.0)
+
+
+def test_of_one_piece_the_end_is_held_out(tmp_path):
+    write_piece(tmp_path / "one", 0, seconds=20.0)
+    (track,) = own_tracks(tmp_path, DUO, RATE, 4.0)
+    (training,), (measured,) = hold_out([track], 4.0)
+    assert measured.name == "the end of one"
+    whole = np.concatenate([training.mixture, measured.mixture], axis=1)
+    np.testing.assert_array_equal(whole, track.mixture)
+
+
+def test_a_model_without_instruments_cannot_be_fitted(stems, start, monkeypatch):
+    card = load_model(start).card | {"sources": ["melody", "bass"]}
+    with pytest.raises(RecipeError, match="cannot be fitted"):
+        finetune.fitting_recipe(card, "mine", "tones", [], 2)
+
+
+def test_only_those_who_play_are_named(stems):
+    size = {"window": 1024, "hop": 256, "highest": 3500.0, "width": 8, "voices": 4, "hidden": 32}
+    model = MaskNet(MaskNetConfig((*DUO, "harp"), RATE, **size, told=True)).eval()
+    track = own_tracks(stems, DUO, RATE, 4.0)[0]
+    assert set(model_separator(model)(track)) == {*DUO, "harp"}
+    assert set(model_separator(model, naming=True)(track)) == set(DUO)

@@ -1,0 +1,147 @@
+"""Recorded notes: pitch, length, seams and levels; on synthetic takes and on the real ones."""
+
+import csv
+
+import numpy as np
+import pytest
+import soundfile
+
+from helpers.music.scores import Note, Part
+from helpers.runtime import data_root
+from helpers.synthesis.note_samples import RATE, load_takes, measure_pitch
+from helpers.synthesis.sampler import LEVEL, RecordedNotes
+
+PITCHES = {"C4": 60, "D#4": 63, "F#4": 66, "A4": 69}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Flute notes of one second: four harmonics, 20 cents sharp, 0.3 s of silence before."""
+    monkeypatch.setenv("DIVISI_CACHE", str(tmp_path / "cache"))
+    root = tmp_path / "recorded"
+    (root / "flute").mkdir(parents=True)
+    time = np.arange(RATE) / RATE
+    fade = np.minimum(1, 20 * np.minimum(time, 1 - time))
+    rows = []
+    for name, number in PITCHES.items():
+        for dynamic, level in (("piano", 0.05), ("forte", 0.2)):
+            hertz = 440 * 2 ** ((number + 0.2 - 69) / 12)
+            tone = sum(np.sin(2 * np.pi * k * hertz * time) / k for k in range(1, 5))
+            file = f"flute/{name.replace('#', 's')}_{dynamic}.wav"
+            sound = np.concatenate([np.zeros(round(0.3 * RATE)), level * fade * tone])
+            soundfile.write(root / file, sound, RATE, subtype="FLOAT")
+            rows.append(["flute", name, "1", dynamic, file, ""])
+    with open(root / "index.csv", "w", newline="") as index:
+        table = csv.writer(index)
+        table.writerow(["instrument", "pitch", "length", "dynamic", "file", "sha256"])
+        table.writerows(rows)
+    return root
+
+
+def play(folder, *notes: Note, player: str = "flute", rate: int = RATE, seed: int = 0):
+    return RecordedNotes(folder, seed).render(Part(player, notes), rate)[0]
+
+
+def level(sound: np.ndarray) -> float:
+    return float(10 * np.log10(np.mean(sound.astype(np.float64) ** 2) + 1e-12))
+
+
+def test_takes_know_their_true_pitch(folder):
+    assert [take.pitch for take in load_takes(folder, "flute")] == pytest.approx(
+        [pitch + 0.2 for pitch in PITCHES.values() for _ in range(2)], abs=0.02
+    )
+
+
+def test_takes_are_kept_decoded(folder):
+    first = load_takes(folder, "flute")
+    load_takes.cache_clear()
+    for file in folder.glob("flute/*.wav"):
+        file.unlink()
+    kept = load_takes(folder, "flute")
+    assert all(np.array_equal(a.sound, b.sound) for a, b in zip(first, kept, strict=True))
+
+
+@pytest.mark.parametrize("pitch", [58.5, 60, 61.4, 64.73, 70.9])
+@pytest.mark.parametrize("rate", [22050, 44100, 48000])
+def test_note_lands_at_the_asked_pitch_within_five_cents(folder, pitch, rate):
+    sound = play(folder, Note(0.0, 0.9, pitch), rate=rate)
+    heard = measure_pitch(sound[rate // 5 : rate * 4 // 5], pitch, rate)
+    assert heard == pytest.approx(pitch, abs=0.05)
+
+
+def test_silence_before_the_onset_is_trimmed(folder):
+    sound = play(folder, Note(1.0, 0.5, 69))
+    begin = np.flatnonzero(np.abs(sound) > 0.1 * np.abs(sound).max())[0] / RATE
+    assert begin == pytest.approx(1.0, abs=0.03)
+
+
+@pytest.mark.parametrize("seconds", [0.2, 0.7, 1.5, 6.0])
+def test_note_is_as_long_as_asked(folder, seconds):
+    sound = play(folder, Note(0.0, seconds, 66))
+    envelope = np.sqrt(np.convolve(sound**2, np.ones(441) / 441, mode="same"))
+    heard = np.flatnonzero(envelope > 0.5 * envelope.max())
+    assert heard[-1] / RATE == pytest.approx(seconds, abs=0.15)
+
+
+def test_looped_note_stays_as_loud_and_has_no_click(folder):
+    sound = play(folder, Note(0.0, 6.0, 66))[RATE // 2 : 5 * RATE]
+    levels = [level(part) for part in np.split(sound, 45)]
+    assert max(levels) - min(levels) < 0.5
+    once = play(folder, Note(0.0, 0.9, 66))
+    assert np.abs(np.diff(sound)).max() < 1.2 * np.abs(np.diff(once)).max()
+
+
+def test_joined_notes_leave_no_hole(folder):
+    sound = play(folder, Note(0.0, 0.5, 60), Note(0.5, 0.5, 63))
+    levels = [level(part) for part in np.split(sound[RATE // 4 : RATE * 3 // 4], 10)]
+    assert min(levels) > np.median(levels) - 6
+
+
+def test_detached_notes_leave_a_hole(folder):
+    sound = play(folder, Note(0.0, 0.3, 60), Note(0.8, 0.5, 63))
+    assert level(sound[round(0.6 * RATE) : round(0.7 * RATE)]) < level(sound[: RATE // 4]) - 40
+
+
+def test_velocity_doubles_to_twelve_decibels_and_a_bit_of_the_takes_own(folder):
+    soft, loud = (level(play(folder, Note(0.0, 0.9, 66, v))[: RATE // 2]) for v in (50, 100))
+    assert 11 < loud - soft < 18
+
+
+def test_average_level_at_velocity_80_is_the_promised_one(folder):
+    levels = [level(play(folder, Note(0.0, 0.9, 66, 80), seed=s)[4410:26460]) for s in range(12)]
+    assert np.mean(levels) == pytest.approx(LEVEL, abs=3)
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_other_takes(folder):
+    notes = [Note(0.4 * i, 0.4, 60 + i) for i in range(8)]
+    assert np.array_equal(play(folder, *notes, seed=1), play(folder, *notes, seed=1))
+    assert not np.array_equal(play(folder, *notes, seed=1), play(folder, *notes, seed=2))
+
+
+def test_pitch_more_than_a_whole_tone_away_is_refused(folder):
+    with pytest.raises(ValueError, match="flute: no note was recorded.*75.0.*60 to 69"):
+        play(folder, Note(0.0, 1.0, 75))
+
+
+def test_instrument_that_was_not_recorded_is_refused(folder):
+    with pytest.raises(ValueError, match="'tuba'.*flute"):
+        play(folder, Note(0.0, 1.0, 40), player="tuba")
+
+
+def test_folder_without_an_index_is_refused_by_name(tmp_path):
+    with pytest.raises(ValueError, match=r"index\.csv"):
+        play(tmp_path, Note(0.0, 1.0, 60))
+
+
+def test_part_without_notes_has_no_sound(folder):
+    assert not play(folder).any()
+
+
+@pytest.mark.real_audio
+@pytest.mark.parametrize("player", ["clarinet", "saxophone", "bassoon"])
+def test_philharmonia_notes_land_within_thirty_cents(player):
+    root = data_root() / "philharmonia_notes"
+    for pitch in (55, 60.3, 64, 67.7):
+        sound = play(root, Note(0.0, 1.5, pitch), player=player)
+        heard = measure_pitch(sound[RATE // 4 : RATE * 5 // 4], round(pitch))
+        assert heard == pytest.approx(pitch, abs=0.3)

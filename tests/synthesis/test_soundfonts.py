@@ -1,0 +1,131 @@
+"""Installed soundfonts are found by name, others are downloaded, whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tarfile
+import zipfile
+from dataclasses import replace
+
+import pytest
+import requests
+
+from helpers.runtime import repository_root
+from helpers.synthesis import soundfonts
+from helpers.synthesis.soundfonts import (
+    DOWNLOADS,
+    PACKAGES,
+    SoundfontError,
+    fetch_soundfont,
+    find_soundfont,
+    find_soundfonts,
+)
+
+CONTENT = b"RIFF and so on"
+
+
+def archive(name: str) -> bytes:
+    """What the registry would send, with a file too many."""
+    files = {DOWNLOADS[name].member: CONTENT, "package/README.md": b"read me"}
+    packed = io.BytesIO()
+    if DOWNLOADS[name].url.endswith(".whl"):
+        with zipfile.ZipFile(packed, "w") as wheel:
+            for path, content in files.items():
+                wheel.writestr(path, content)
+    else:
+        with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+            for path, content in files.items():
+                entry = tarfile.TarInfo(path)
+                entry.size = len(content)
+                tar.addfile(entry, io.BytesIO(content))
+    return packed.getvalue()
+
+
+@pytest.fixture
+def registry(monkeypatch, tmp_path):
+    """Downloads without a network: `send[NAME]` is what arrives; an exception breaks the line."""
+    send = {name: archive(name) for name in DOWNLOADS}
+    asked = []
+
+    class Line:
+        def __init__(self, **_):
+            pass
+
+        def __call__(self, url, output_file, _):
+            name = next(name for name, source in DOWNLOADS.items() if source.url == url)
+            asked.append(name)
+            if isinstance(send[name], Exception):
+                raise send[name]
+            with open(output_file, "wb") as file:
+                file.write(send[name])
+
+    monkeypatch.setenv("DIVISI_CACHE", str(tmp_path))
+    monkeypatch.setattr(soundfonts, "FOLDERS", ())
+    monkeypatch.setattr("pooch.core.choose_downloader", lambda *_, **__: Line())
+    for name, source in DOWNLOADS.items():
+        known = replace(source, sha256=hashlib.sha256(send[name]).hexdigest())
+        monkeypatch.setitem(DOWNLOADS, name, known)
+    return send, asked
+
+
+@pytest.mark.parametrize("name", DOWNLOADS)
+def test_a_downloaded_soundfont_is_found_by_its_name(registry, tmp_path, name):
+    with pytest.raises(SoundfontError, match=f"run `divisi fetch {name}`"):
+        find_soundfont(name)
+    path = fetch_soundfont(name)
+    assert path.read_bytes() == CONTENT
+    assert find_soundfont(name) == path
+    assert list(path.parent.iterdir()) == [path]  # nothing else is left
+
+
+def test_what_was_downloaded_is_not_asked_for_again(registry):
+    _, asked = registry
+    assert fetch_soundfont("Merlin") == fetch_soundfont("Merlin")
+    assert asked == ["Merlin"]
+
+
+def test_only_installed_soundfonts_are_listed(registry):
+    fetch_soundfont("Merlin")
+    assert find_soundfonts() == []
+
+
+@pytest.mark.parametrize("arrives", [b"something else", requests.ConnectionError()])
+def test_what_does_not_arrive_whole_leaves_nothing(registry, tmp_path, arrives):
+    send, _ = registry
+    send["Merlin"] = arrives
+    with pytest.raises(SoundfontError, match="Merlin: it cannot be downloaded"):
+        fetch_soundfont("Merlin")
+    assert list((tmp_path / "soundfonts").iterdir()) == []
+
+
+def test_only_those_of_the_table_can_be_downloaded(registry):
+    with pytest.raises(KeyError):
+        fetch_soundfont("FluidR3_GM")
+
+
+def test_links_to_a_soundfont_count_once(tmp_path, monkeypatch):
+    (tmp_path / "one.sf2").touch()
+    (tmp_path / "default.sf2").symlink_to(tmp_path / "one.sf2")
+    monkeypatch.setattr("helpers.synthesis.soundfonts.FOLDERS", (str(tmp_path), "/nowhere"))
+    assert [font.name for font in find_soundfonts()] == ["one.sf2"]
+
+
+def test_a_soundfont_is_found_by_its_name_without_a_suffix():
+    for soundfont in find_soundfonts():
+        assert find_soundfont(soundfont.stem) == soundfont
+
+
+def test_a_missing_soundfont_is_refused_with_the_package_that_brings_it(tmp_path, monkeypatch):
+    monkeypatch.setattr("helpers.synthesis.soundfonts.FOLDERS", (str(tmp_path),))
+    for name, package in PACKAGES.items():
+        with pytest.raises(ValueError, match=f"^{name}: .*apt-get install {package}.* none"):
+            find_soundfont(name)
+    (tmp_path / "own.sf2").touch()
+    with pytest.raises(ValueError, match=rf"^grand: .*put it into {tmp_path}.*: own\)"):
+        find_soundfont("grand")
+
+
+def test_the_packages_of_the_soundfonts_are_installed_with_the_others():
+    installed = (repository_root() / "apt.txt").read_text().split()
+    assert set(PACKAGES.values()) <= set(installed)
