@@ -384,11 +384,11 @@ for (count, system), model in NETWORKS.items():
 overview()
 
 # %%
-LADDER = {"mixture": "#C9CDD4", "fixed-filter": "#8C8F96", **SHADES, "oracle-irm": "#22252B"}
+ABLATION = {"mixture": "#C9CDD4", "fixed-filter": "#8C8F96", **SHADES, "oracle-irm": "#22252B"}
 figure, means = Figure(8, 3.2), overview()
 with style():
     ax = figure.subplots()
-    for place, (system, shade) in enumerate(LADDER.items()):
+    for place, (system, shade) in enumerate(ABLATION.items()):
         heights = means.loc[system].to_numpy()
         bars = ax.bar(np.arange(3) + 0.17 * (place - 2), heights, 0.16, color=shade, label=system)
         ax.bar_label(bars, fmt="%.0f", padding=2, fontsize=8)

@@ -63,7 +63,7 @@ from tqdm.auto import tqdm
 from helpers import runtime
 from helpers.audio.track import Track
 from helpers.datasets.mixing import MixingConfig
-from helpers.datasets.renderings import TakesConfig, manifest, piece_takes
+from helpers.datasets.renderings import RenderingConfig, manifest, piece_variants
 from helpers.datasets.stem_bank import build_bank
 from helpers.datasets.stem_folders import find_tracks
 
@@ -88,7 +88,7 @@ from helpers.recipes.train import train
 # %%
 from helpers.synthesis.fluidsynth import FluidSynth
 from helpers.synthesis.renderer import render_score
-from helpers.synthesis.sampler import RecordedNotes
+from helpers.synthesis.sampler import Sampler
 from helpers.synthesis.soundfonts import find_soundfont
 from helpers.training.checkpoints import available_models, load_model
 
@@ -134,13 +134,13 @@ PLAYERS = {font: FluidSynth(find_soundfont(font)) for font in (SEEN, ALSO_SEEN, 
 
 # %%
 if DATA:
-    PLAYERS["recorded notes"] = RecordedNotes(DATA / "philharmonia_notes")
+    PLAYERS["recorded notes"] = Sampler(DATA / "philharmonia_notes")
 else:
     print("DIVISI_DATA is not set: the recorded flute is left out.")
 played = {name: player.render(tune, RATE) for name, player in PLAYERS.items()}
-longest = max(sound.shape[1] for sound in played.values())
+max_seconds = max(sound.shape[1] for sound in played.values())
 played = {
-    name: np.pad(0.05 * sound / sound.std(), ((0, 0), (0, longest - sound.shape[1])))
+    name: np.pad(0.05 * sound / sound.std(), ((0, 0), (0, max_seconds - sound.shape[1])))
     for name, sound in played.items()
 }
 
@@ -238,7 +238,9 @@ StemPlayer(render_score(performance.apply(excerpt), FluidSynth(find_soundfont(SE
 # cores; what is there is not played again.
 
 # %%
-CONFIG = TakesConfig(("violin", "piano"), soundfonts=(SEEN,), notes=0, tones=0, foreign=0)
+CONFIG = RenderingConfig(
+    ("violin", "piano"), soundfonts=(SEEN,), note_samples=0, tones=0, timbre_substitution=0
+)
 MANIFEST = manifest(CONFIG, None)
 FOLDER = HOME / "runs" / "02-bank"
 
@@ -246,7 +248,7 @@ FOLDER = HOME / "runs" / "02-bank"
 def build(pieces: list[str]) -> float:
     """Seconds that it takes to play what the bank lacks."""
     start = time.perf_counter()
-    perform = partial(piece_takes, config=CONFIG, notes_root=None)
+    perform = partial(piece_variants, config=CONFIG, notes_root=None)
     build_bank(FOLDER, pieces, perform, CONFIG.sample_rate, workers=1, manifest=MANIFEST)
     return time.perf_counter() - start
 
@@ -329,15 +331,15 @@ def here(test: str, **details: str | int) -> Provenance:
 
 # %%
 REAL = read_recipe(ROOT / "recipes" / "violin-piano-real.toml")
-SMALL = {"width": 16, "voices": 8, "hidden": 192, "resolution": 24}
+SMALL = {"width": 16, "pitch_channels": 8, "hidden": 192, "resolution": 24}
 DRY = MixingConfig(
-    coherent=0.6, absent=0.02, gain=5.0, tilt=(0.0, 0.0), equaliser=0.0, detune=0.0, reverb=0.0,
+    coherent=0.6, inactive=0.02, gain=5.0, tilt=(0.0, 0.0), equaliser=0.0, detune=0.0, reverb=0.0,
     compression=0.0,
 )  # fmt: skip
 STUDY = replace(
     REAL,
-    name="02-study", scores=("random",), solos=False, model=SMALL, shipped={}, segment_seconds=3.0,
-    validation=8, pieces=4 if SMOKE else 0,
+    name="02-study", scores=("random",), use_solos=False, model=SMALL, export={},
+    segment_seconds=3.0, validation_examples=8, max_pieces=4 if SMOKE else 0,
     training=replace(
         REAL.training, steps=STUDY_STEPS, batch_size=6, warmup_steps=20, ema_decay=0.98,
         validate_every=STUDY_STEPS, checkpoint_every=STUDY_STEPS, workers=0,
@@ -346,9 +348,9 @@ STUDY = replace(
 
 
 # %%
-def play_with(soundfonts: tuple[str, ...], tones: int = 0) -> TakesConfig:
+def play_with(soundfonts: tuple[str, ...], tones: int = 0) -> RenderingConfig:
     """Who plays the voices of a training."""
-    return replace(REAL.takes, soundfonts=soundfonts, tones=tones)
+    return replace(REAL.rendering, soundfonts=soundfonts, tones=tones)
 
 
 STAGES = {
@@ -371,7 +373,7 @@ def follow(plan: str, seed: int):
         run = HOME / "runs" / "02-stages" / f"{plan}-{seed}-{place}".replace(" ", "-")
         steps = STUDY_STEPS // len(stages)
         numbers = replace(STUDY.training, steps=steps, seed=10 * seed + place)
-        recipe = replace(STUDY, training=numbers, start=start, **STAGES[stage])
+        recipe = replace(STUDY, training=numbers, start_from=start, **STAGES[stage])
         start = str(train(recipe, run, progress=False))
     return load_model(start)
 
@@ -456,7 +458,7 @@ figure
 # together.
 
 # %%
-PLAIN = replace(DRY, coherent=1.0, absent=0.0, gain=0.0)
+PLAIN = replace(DRY, coherent=1.0, inactive=0.0, gain=0.0)
 CHOICES = {
     "nothing": {},
     "dropout": {"model": SMALL | {"dropout": 0.1}},
@@ -476,7 +478,9 @@ def regularised(choice: str, seed: int):
     """The small network after STUDY_STEPS steps on one minute of music."""
     change = dict(CHOICES[choice])
     numbers = replace(STUDY.training, seed=seed, **change.pop("training", {}))
-    plain = replace(STUDY, pieces=2 if SMOKE else 12, takes=play_with((SEEN,)), mixing=PLAIN)
+    plain = replace(
+        STUDY, max_pieces=2 if SMOKE else 12, rendering=play_with((SEEN,)), mixing=PLAIN
+    )
     run = HOME / "runs" / "02-regularisation" / f"{choice}-{seed}".replace(" ", "-")
     recipe = replace(plain, training=numbers, **change)
     return load_model(train(recipe, run, progress=False))
@@ -653,36 +657,36 @@ figure
 # seeds each. Nothing of the recording that is measured trains any of them.
 
 # %%
-LADDER = {
+ABLATION = {
     "one soundfont": {"takes": play_with((SEEN,)), "mixing": DRY, "solos": False},
     "several soundfonts": {"mixing": DRY, "solos": False},
     "effects": {"solos": False},
     "recorded solos": {},
 }
-LADDER = dict(list(LADDER.items())[: 2 if SMOKE else None])
+ABLATION = dict(list(ABLATION.items())[: 2 if SMOKE else None])
 HARD = [test for test in TESTS if test != "piano-violin-unseen"]  # seen from step two on
 
 
 # %%
-def climb(step: str, seed: int):
+def ablation_recipes(step: str, seed: int):
     """The network of full size after LADDER_STEPS steps with the data of one step."""
     run = HOME / "runs" / "02-ladder" / f"{step}-{seed}".replace(" ", "-")
     numbers = replace(
         REAL.training, steps=LADDER_STEPS, validate_every=LADDER_STEPS, ema_decay=0.99, seed=seed
     )
     smoke = {"model": SMALL, "pieces": 4, "scores": ("random",)} if SMOKE else {}
-    recipe = replace(REAL, name="02-ladder", training=numbers, **LADDER[step], **smoke)
+    recipe = replace(REAL, name="02-ladder", training=numbers, **ABLATION[step], **smoke)
     return load_model(train(recipe, run, progress=False))
 
 
 # %%
-for seed, step in tqdm(list(product(LADDER_SEEDS, LADDER)), desc="ladder"):
+for seed, step in tqdm(list(product(LADDER_SEEDS, ABLATION)), desc="ladder"):
     details = {"train_data": step, "config": f"{LADDER_STEPS} steps"}
-    study("02_real_duo", step, seed, partial(climb, step, seed), HARD, **details)
+    study("02_real_duo", step, seed, partial(ablation_recipes, step, seed), HARD, **details)
 floor_and_ceiling("02_real_duo", HARD)
 
 # %%
-figure = plot_study("02_real_duo", LADDER, HARD)
+figure = plot_study("02_real_duo", ABLATION, HARD)
 save_figure(figure, HOME / "Images" / "02_real_duo.png")
 figure
 

@@ -134,11 +134,11 @@ def rendered(name: str) -> Track:
 # %%
 if BACH10:
     piece, others, own = next(leave_one_out(find_tracks(BACH10)))
-    HEARD = [folder.load(RATE, channels=1) for folder in others]
+    INPUT_SHIFTS = [folder.load(RATE, channels=1) for folder in others]
     HELD_OUT = own[0].load(RATE, channels=1)
 else:
-    HEARD, HELD_OUT = [rendered(name) for name in TEST[1:5]], rendered(TEST[0])
-print(f"{HELD_OUT.name} is left out; {len(HEARD)} recordings train.")
+    INPUT_SHIFTS, HELD_OUT = [rendered(name) for name in TEST[1:5]], rendered(TEST[0])
+print(f"{HELD_OUT.name} is left out; {len(INPUT_SHIFTS)} recordings train.")
 StemPlayer(HELD_OUT)
 
 # %% [markdown]
@@ -152,11 +152,11 @@ StemPlayer(HELD_OUT)
 # *coherent*. A network that listens for the violin gets two stems: the violin, and the rest.
 
 # %%
-mixes = CoherentMixes(HEARD, "violin", SECONDS, mixes=10, seed=0)
+mixes = CoherentMixes(INPUT_SHIFTS, "violin", SECONDS, mixes=10, seed=0)
 drawn = [mixes.draw(np.random.default_rng([0, index])) for index in range(10)]
 pd.DataFrame(
     {
-        "recording": [HEARD[mix.track].name for mix in drawn],
+        "recording": [INPUT_SHIFTS[mix.track].name for mix in drawn],
         "time": [round(mix.stretch.time, 2) for mix in drawn],
         "semitones": [round(mix.stretch.semitones, 1) for mix in drawn],
         "levels (dB)": [", ".join(f"{gain.decibels:.0f}" for gain in mix.gains) for mix in drawn],
@@ -213,13 +213,13 @@ TRAINING = TrainingConfig(
     STEPS, batch_size=1 if SMOKE else 5, learning_rate=1e-3, warmup_steps=0, final_rate=1.0,
     gradient_clip=0.0, ema_decay=0.0, validate_every=15, checkpoint_every=STEPS, log_every=1,
 )  # fmt: skip
-UNHEARD = TrackDataset([against_the_rest(HELD_OUT, "violin")], ("violin", "rest"), 5.0)
+NEARLY_SILENT = TrackDataset([against_the_rest(HELD_OUT, "violin")], ("violin", "rest"), 5.0)
 HISTORIES = {}
 for count in (10, 1):
-    data = CoherentMixes(HEARD, "violin", SECONDS, mixes=count, seed=0)
+    data = CoherentMixes(INPUT_SHIFTS, "violin", SECONDS, mixes=count, seed=0)
     run = HOME / "runs" / "03-learning" / f"{BACH10 is not None}-{count}"
     HISTORIES[f"{count} mixture" + "s" * (count > 1)] = fit(
-        network(), partial(magnitude_l1, source=0), data, UNHEARD, config=TRAINING, folder=run
+        network(), partial(magnitude_l1, source=0), data, NEARLY_SILENT, config=TRAINING, folder=run
     )
 
 # %%

@@ -66,7 +66,7 @@ from helpers.augmentation.effects import Tilt
 from helpers.augmentation.recording_chain import Codec, Microphone, Noise
 from helpers.augmentation.rooms import Reverb
 from helpers.datasets.stem_folders import find_tracks
-from helpers.display.charts import plot_comparison, plot_ladder, plot_training
+from helpers.display.charts import plot_ablation, plot_comparison, plot_training
 from helpers.display.figures import Figure, style
 from helpers.display.own_recording import OwnRecording
 from helpers.display.players import StemPlayer, listen
@@ -76,7 +76,7 @@ from helpers.evaluation import results
 # %%
 from helpers.evaluation.evaluate import model_separator
 from helpers.evaluation.metrics import si_sdr
-from helpers.inference.detection import QUIETEST, who_plays
+from helpers.inference.detection import DETECTION_THRESHOLD, detect_instruments
 from helpers.models.ht_demucs import HTDemucs, HTDemucsConfig
 from helpers.music import splits
 from helpers.music.arrangements import excerpts
@@ -90,8 +90,8 @@ from helpers.recipes.train import train
 from helpers.synthesis.fluidsynth import FluidSynth
 from helpers.synthesis.renderer import render_score
 from helpers.synthesis.soundfonts import find_soundfont
-from helpers.training.averaging import blend
-from helpers.training.checkpoints import load_model, told
+from helpers.training.averaging import interpolate
+from helpers.training.checkpoints import condition_on, load_model
 
 # %% [markdown]
 # The numbers you may play with. In the `smoke` profile, which tests this chapter, they are tiny and
@@ -301,11 +301,11 @@ figure
 # (`python -m experiments.realism` repeats it, `recipes/realism.toml` is where it begins):
 
 # %%
-LADDER = ROOT / "Results" / "04_realism.csv"
-plot_ladder(LADDER)
+ABLATION = ROOT / "Results" / "04_realism.csv"
+plot_ablation(ABLATION)
 
 # %%
-rows = pd.DataFrame(asdict(row) for row in results.read(LADDER))
+rows = pd.DataFrame(asdict(row) for row in results.read(ABLATION))
 rows = rows[rows["metric"] == "SI-SDR"]
 rows.pivot_table("value", "system", "instrument", margins=True, margins_name="all").round(1)
 
@@ -330,8 +330,8 @@ rows.pivot_table("value", "system", "instrument", margins=True, margins_name="al
 
 # %%
 recipe = read_recipe(ROOT / "recipes" / "quartet-htdemucs.toml")
-pieces, batch, longest = (2, 2, 3.0) if SMOKE else (0, 16, 30.0) if GPU else (48, 6, 10.0)
-takes = replace(recipe.takes, longest=longest, notes=0 if SMOKE else 1)
+max_pieces, batch, max_seconds = (2, 2, 3.0) if SMOKE else (0, 16, 30.0) if GPU else (48, 6, 10.0)
+rendering = replace(recipe.rendering, max_seconds=max_seconds, note_samples=0 if SMOKE else 1)
 training = replace(
     recipe.training, steps=STEPS, batch_size=batch, warmup_steps=STEPS // 8, log_every=1,
     validate_every=max(2, STEPS // 5), learning_rate=5e-4 if GPU else 1e-3,
@@ -339,7 +339,7 @@ training = replace(
 )  # fmt: skip
 recipe = replace(
     recipe, model=TINY if SMOKE else SMALL, segment_seconds=1.0 if SMOKE else 4.0,
-    pieces=pieces, validation=4 * batch, takes=takes, training=training,
+    max_pieces=max_pieces, validation_examples=4 * batch, rendering=rendering, training=training,
 )  # fmt: skip
 
 # %% [markdown]
@@ -416,7 +416,7 @@ rows.groupby(["system", "config"])["value"].agg(["mean", "std", "count"]).round(
 # %%
 MODELS = {"HT-Demucs": HT_DEMUCS, "bach-quartet": load_model("bach-quartet")}
 CHAMBER = load_model("chamber")
-MODELS["chamber"] = told(CHAMBER, QUARTET)
+MODELS["chamber"] = condition_on(CHAMBER, QUARTET)
 
 
 def stems_of(model: torch.nn.Module, mixture: np.ndarray) -> np.ndarray:
@@ -484,7 +484,7 @@ StemPlayer(TRIO)
 
 # %%
 guessed = model_separator(CHAMBER)(TRIO)
-knowing = model_separator(told(CHAMBER, list(TRIO.stems)))(TRIO)
+knowing = model_separator(condition_on(CHAMBER, list(TRIO.stems)))(TRIO)
 StemPlayer(knowing, RATE)
 
 
@@ -511,9 +511,9 @@ pd.Series(levels, name="level (dB)").sort_values(ascending=False).round(1)
 # the whole, and separate once more among the others. That is what `divisi separate` does by itself:
 
 # %%
-players = who_plays(CHAMBER, [TRIO.mixture], RATE, 1)
-print(f"above {QUIETEST:.0f} dB: {', '.join(players)}")
-among = model_separator(told(CHAMBER, players))(TRIO)
+players = detect_instruments(CHAMBER, [TRIO.mixture], RATE, 1)
+print(f"above {DETECTION_THRESHOLD:.0f} dB: {', '.join(players)}")
+among = model_separator(condition_on(CHAMBER, players))(TRIO)
 silence = np.zeros_like(TRIO.mixture)
 pd.DataFrame({"heard": quality({name: among.get(name, silence) for name in TRIO.stems})}).round(1)
 
@@ -554,9 +554,9 @@ PIECES = {"this quartet": PIECE, "the trio": TRIO}
 blends = {}
 for share in (0.0, 0.2, 0.4, 0.8):
     mixed = copy.deepcopy(CHAMBER)
-    blend(mixed, MODELS["bach-quartet"], share)
+    interpolate(mixed, MODELS["bach-quartet"], share)
     for words, track in PIECES.items():
-        stems = model_separator(told(mixed, list(track.stems)))(track)
+        stems = model_separator(condition_on(mixed, list(track.stems)))(track)
         values = [si_sdr(stems[name][0], stem[0]) for name, stem in track.stems.items()]
         blends.setdefault(words, {})[share] = float(np.mean(values))
 pd.DataFrame(blends).rename_axis("share").round(1)
@@ -609,7 +609,7 @@ else:
     QUINTET = Track("trio", RATE, {"all": TRIO.mixture})
 PLAYING = ("violin", "flute", "clarinet", "cello") if DATA else tuple(TRIO.stems)
 print(f"{QUINTET.name}: {', '.join(PLAYING)}")
-StemPlayer(model_separator(told(CHAMBER, PLAYING))(QUINTET), RATE)
+StemPlayer(model_separator(condition_on(CHAMBER, PLAYING))(QUINTET), RATE)
 
 # %% [markdown]
 # ## Teach it your players

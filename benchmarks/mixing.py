@@ -33,24 +33,26 @@ STEPS = 12
 def measure(arguments: Namespace) -> str:
     """Examples per second of one worker and of the training loop: a Markdown table."""
     config = arguments.config or runtime.repository_root() / "recipes" / f"{DEFAULT_MODEL}.toml"
-    recipe = replace(read_recipe(config), start="")  # how fast it is does not depend on the weights
-    bank = stem_bank(replace(recipe, pieces=PIECES, solos=False), "training")
-    mix = partial(Mixer, bank, recipe.takes.instruments, seconds=recipe.segment_seconds)
+    # The speed does not depend on the weights.
+    recipe = replace(read_recipe(config), start_from="")
+    bank = stem_bank(replace(recipe, max_pieces=PIECES, use_solos=False), "training")
+    mix = partial(Mixer, bank, recipe.rendering.instruments, seconds=recipe.segment_seconds)
     usual, most = (
         MixtureDataset(mix(config=mixing), recipe.training.seed)
         for mixing in (recipe.mixing, all_effects(recipe.mixing))
     )
-    made, slowest = mixing_rate(usual), mixing_rate(most)
+    usual_rate, slowest = mixing_rate(usual), mixing_rate(most)
     consumed = training_rate(recipe, usual)
     device = runtime.describe_device(runtime.pick_device())
     rows = [
-        ("one worker mixes", f"{made:.1f}", ""),
+        ("one worker mixes", f"{usual_rate:.1f}", ""),
         ("the same with every effect in every mixture", f"{slowest:.1f}", ""),
         (f"training steps take ({device})", f"{consumed:.1f}", math.ceil(consumed / slowest)),
     ]
+    rendering = recipe.rendering
     caption = (
-        f"`{recipe.name}`: {recipe.segment_seconds:g} s of {len(recipe.takes.instruments)} stems"
-        f" at {recipe.takes.sample_rate} Hz, batches of {recipe.training.batch_size}."
+        f"`{recipe.name}`: {recipe.segment_seconds:g} s of {len(rendering.instruments)} stems"
+        f" at {rendering.sample_rate} Hz, batches of {recipe.training.batch_size}."
     )
     return caption + "\n\n" + table(("", "examples per second", "workers"), rows)
 

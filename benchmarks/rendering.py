@@ -14,7 +14,7 @@ from benchmarks.tables import seconds_of, table
 from helpers import runtime
 from helpers.music.scores import Score, corpus_score, write_midi
 from helpers.synthesis.fluidsynth import FluidSynth
-from helpers.synthesis.sampler import RecordedNotes
+from helpers.synthesis.sampler import Sampler
 from helpers.synthesis.soundfonts import find_soundfonts
 from helpers.synthesis.tones import Tones
 
@@ -31,7 +31,7 @@ def measure(_: Namespace) -> str:
     renderers = {"`Tones`": Tones()}
     root = runtime.data_root()
     if root is not None and (root / "philharmonia_notes").is_dir():
-        renderers["`RecordedNotes`"] = RecordedNotes(root / "philharmonia_notes", 0)
+        renderers["`RecordedNotes`"] = Sampler(root / "philharmonia_notes", 0)
     with tempfile.TemporaryDirectory() as folder:
         write_midi(Score(CHORALE, (part,)), Path(folder) / "score.mid")
         midi = pretty_midi.PrettyMIDI(str(Path(folder) / "score.mid"))

@@ -17,7 +17,15 @@ from dataclasses import replace
 import torch
 from torch.utils.data import DataLoader
 
-from experiments.realism import CORPUS, Job, baselines, budget, climb, known_rows, measure
+from experiments.realism import (
+    CORPUS,
+    Job,
+    ablation_recipes,
+    baselines,
+    budget,
+    known_rows,
+    measure,
+)
 from helpers import runtime
 from helpers.evaluation import results
 from helpers.recipes.schema import Recipe, read_recipe
@@ -25,7 +33,7 @@ from helpers.recipes.train import build_model, mixtures
 from helpers.training.losses import negative_snr
 
 TABLE = "04_architectures"
-RUNG = "06 spectral tilt"
+STEP = "06 spectral tilt"
 #: What is trained: architecture, the entries of its configuration, and its learning rate.
 SYSTEMS = {
     "mask network": ("mask_net.MaskNet", None, 2e-3),
@@ -40,14 +48,14 @@ SYSTEMS = {
 def recipe_of(system: str, seed: int) -> Recipe:
     """The rung's recipe with the system in the place of the ladder's network."""
     root = runtime.repository_root()
-    rung = climb(read_recipe(root / "recipes" / "realism.toml"))[RUNG]
+    step = ablation_recipes(read_recipe(root / "recipes" / "realism.toml"))[STEP]
     architecture, model, rate = SYSTEMS[system]
     return replace(
-        rung,
+        step,
         name="architectures",
         architecture=architecture,
-        model=rung.model if model is None else model,
-        training=replace(rung.training, learning_rate=rate, seed=seed),
+        model=step.model if model is None else model,
+        training=replace(step.training, learning_rate=rate, seed=seed),
     )
 
 

@@ -29,10 +29,10 @@ from helpers.display.plots import plot_stems, save_figure
 from helpers.evaluation import results
 from helpers.evaluation.evaluate import evaluate, evaluate_baselines, model_separator
 from helpers.evaluation.rows import Provenance, Row
-from helpers.inference.detection import listens
+from helpers.inference.detection import can_detect
 from helpers.recipes.schema import read_recipe
 from helpers.recipes.train import train
-from helpers.training.checkpoints import load_model, told
+from helpers.training.checkpoints import condition_on, load_model
 
 TABLE = "real_recordings"
 SYSTEMS = ("bach-quartet", "chamber")
@@ -71,11 +71,11 @@ def measured(
 ) -> Iterable[Row]:
     """A model on a track; one that can be told who plays, told and listening."""
     known = [name for name in track.instruments if name in model.sources]
-    listener = told(model, known) if len(known) > 1 else model
+    separator_model = condition_on(model, known) if len(known) > 1 else model
     where = provenance(corpus, model, device)
-    variants = {system: model_separator(listener, device)}
-    if listens(model):
-        variants[f"{system} listening"] = model_separator(model, device, listening=True)
+    variants = {system: model_separator(separator_model, device)}
+    if can_detect(model):
+        variants[f"{system} listening"] = model_separator(model, device, detecting=True)
     for name, separator in variants.items():
         yield from evaluate(name, separator, [track], where, sources=model.sources, museval=True)
 
@@ -92,7 +92,7 @@ def fitted(
         run = runtime.repository_root() / "runs" / recipe.name / piece
         weights = run / f"{recipe.name}.safetensors"
         if not weights.exists():
-            rate = recipe.takes.sample_rate
+            rate = recipe.rendering.sample_rate
             recordings = [folder.load(sample_rate=rate, channels=1) for folder in others]
             weights = train(path, run, recordings=recordings)
         yield load_model(weights, device), [folder.load() for folder in held_out]
@@ -113,7 +113,7 @@ def picture(root: Path, device: torch.device) -> Path:
     """The README's picture: one real quartet and what the default model finds in it."""
     folder = next(f for f in find_tracks(root / "bach10_excerpts") if f.name == PICTURED)
     track = folder.load()
-    model = told(load_model(DEFAULT_MODEL, device), track.instruments)
+    model = condition_on(load_model(DEFAULT_MODEL, device), track.instruments)
     stems = model_separator(model)(track)
     found = Track(track.name, track.sample_rate, stems, track.mixture)
     path = runtime.repository_root() / "Images" / "readme_quartet.png"

@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from helpers import runtime
 from helpers.datasets.stem_folders import find_tracks
-from helpers.display.charts import plot_ladder
+from helpers.display.charts import plot_ablation
 from helpers.display.plots import save_figure
 from helpers.evaluation import results
 from helpers.evaluation.evaluate import evaluate, evaluate_baselines, model_separator
@@ -40,51 +40,62 @@ CORPUS = "bach10_excerpts"
 
 
 @dataclass(frozen=True)
-class Rung:
+class AblationStep:
     """An ingredient: the entries of takes and mixing that it changes. `kinds` join those before."""
 
     name: str
-    takes: Mapping[str, Any] = field(default_factory=dict)
+    rendering: Mapping[str, Any] = field(default_factory=dict)
     mixing: Mapping[str, Any] = field(default_factory=dict)
-    kinds: Mapping[str, float] = field(default_factory=dict)
+    variant_weights: Mapping[str, float] = field(default_factory=dict)
 
 
 ALL_TAKES = {
     "soundfonts": ("FluidR3_GM", "MuseScore_General_Lite", "TimGM6mb"),
-    "notes": 1, "tones": 1, "foreign": 1,
+    "note_samples": 1, "tones": 1, "timbre_substitution": 1,
 }  # fmt: skip
-LADDER = (
-    Rung("01 one soundfont"),
-    Rung("02 several soundfonts", takes=ALL_TAKES),
-    Rung("03 recorded notes", kinds={"notes": 1.0}),
-    Rung("04 recorded solos", kinds={"solo": 1.0}, mixing={"coherent": 0.8}),
-    Rung("05 foreign and synthetic timbres", kinds={"foreign": 0.6, "tones": 0.4}),
-    Rung("06 spectral tilt", mixing={"tilt": (-9.0, 3.0)}),
-    Rung(
+ABLATION = (
+    AblationStep("01 one soundfont"),
+    AblationStep("02 several soundfonts", rendering=ALL_TAKES),
+    AblationStep("03 recorded notes", variant_weights={"notes": 1.0}),
+    AblationStep("04 recorded solos", variant_weights={"solo": 1.0}, mixing={"coherent": 0.8}),
+    AblationStep(
+        "05 foreign and synthetic timbres",
+        variant_weights={"timbre_substitution": 0.6, "tones": 0.4},
+    ),
+    AblationStep("06 spectral tilt", mixing={"tilt": (-9.0, 3.0)}),
+    AblationStep(
         "07 rooms and other effects",
         mixing={
             "equaliser": 4.0, "detune": 8.0, "reverb": 0.5, "compression": 0.3,
             "vibrato": 0.3, "microphone": 0.5, "noise": 0.5, "codec": 0.3,
         },
     ),
-    Rung("08 dynamics", takes={"accent": 10.0, "swell": 40.0, "softness": 40.0, "darkening": 9.0}),
-    Rung("09 incoherent mixing", mixing={"coherent": 0.4}),
-    Rung("10 timing", takes={"timing": 0.01, "asynchrony": (0.027, 0.049), "intonation": 8.0}),
+    AblationStep(
+        "08 dynamics",
+        rendering={"accent": 10.0, "swell": 40.0, "softness": 40.0, "darkening": 9.0},
+    ),
+    AblationStep("09 incoherent mixing", mixing={"coherent": 0.4}),
+    AblationStep(
+        "10 timing",
+        rendering={"timing": 0.01, "asynchrony": (0.027, 0.049), "intonation": 8.0},
+    ),
 )  # fmt: skip
 
 
-def climb(base: Recipe, ladder: Iterable[Rung] = LADDER) -> dict[str, Recipe]:
+def ablation_recipes(
+    base: Recipe, ablation: Iterable[AblationStep] = ABLATION
+) -> dict[str, Recipe]:
     """The recipe of every rung, with the ingredients of all rungs up to it."""
-    climbed, recipe = {}, base
-    for rung in ladder:
-        kinds = {**recipe.mixing.kinds, **rung.kinds}
+    recipes, recipe = {}, base
+    for step in ablation:
+        variant_weights = {**recipe.mixing.variant_weights, **step.variant_weights}
         recipe = replace(
             recipe,
-            takes=replace(recipe.takes, **rung.takes),
-            mixing=replace(recipe.mixing, **{**rung.mixing, "kinds": kinds}),
+            rendering=replace(recipe.rendering, **step.rendering),
+            mixing=replace(recipe.mixing, **{**step.mixing, "variant_weights": variant_weights}),
         )
-        climbed[rung.name] = recipe
-    return climbed
+        recipes[step.name] = recipe
+    return recipes
 
 
 def budget(training: TrainingConfig, steps: int, seed: int) -> TrainingConfig:
@@ -96,7 +107,7 @@ def budget(training: TrainingConfig, steps: int, seed: int) -> TrainingConfig:
 class Job:
     """A rung and a seed."""
 
-    rung: str
+    step: str
     recipe: Recipe
 
     @property
@@ -113,7 +124,7 @@ class Job:
     @property
     def folder(self) -> Path:
         """Of its training."""
-        run = f"{self.rung.replace(' ', '-')}-{self.recipe.training.steps}-seed{self.seed}"
+        run = f"{self.step.replace(' ', '-')}-{self.recipe.training.steps}-seed{self.seed}"
         return runtime.repository_root() / "runs" / self.recipe.name / run
 
 
@@ -128,7 +139,7 @@ def measure(job: Job, corpus: Path, progress: bool) -> list[Row]:
         device=runtime.describe_device(runtime.pick_device()),
     )  # fmt: skip
     tracks = [folder.load() for folder in find_tracks(corpus)]
-    return evaluate(job.rung, model_separator(model), tracks, where, sources=model.sources)
+    return evaluate(job.step, model_separator(model), tracks, where, sources=model.sources)
 
 
 def known_rows(table: Path, corpus: Path) -> list[Row]:
@@ -144,7 +155,7 @@ def remaining(jobs: Iterable[Job], table: Path, corpus: Path) -> list[Job]:
     rows = known_rows(table, corpus)
 
     def wanted(job: Job) -> set[tuple]:
-        return {(job.rung, job.seed, job.config, track) for track in tracks}
+        return {(job.step, job.seed, job.config, track) for track in tracks}
 
     done = {(row.system, row.seed, row.config, row.track) for row in rows}
     return [job for job in jobs if not wanted(job) <= done]
@@ -162,7 +173,7 @@ def run(jobs: Sequence[Job], table: Path, corpus: Path, workers: int = 1) -> Ite
     """Every job that the table lacks, as its rows are written; stem banks come first."""
     results.append(table, baselines(table, corpus))
     missing = remaining(jobs, table, corpus)
-    for recipe in {job.recipe.takes: job.recipe for job in missing}.values():
+    for recipe in {job.recipe.rendering: job.recipe for job in missing}.values():
         for split in ("training", "validation"):
             stem_bank(recipe, split)
     measured = Parallel(workers, return_as="generator")(
@@ -175,7 +186,7 @@ def run(jobs: Sequence[Job], table: Path, corpus: Path, workers: int = 1) -> Ite
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    numbers = [rung.name[:2] for rung in LADDER]
+    numbers = [step.name[:2] for step in ABLATION]
     parser.add_argument("--rungs", nargs="+", choices=numbers, default=numbers)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
     parser.add_argument("--steps", type=int, help="of each training; 300 as the recipe says")
@@ -187,19 +198,19 @@ def main() -> None:
     base = read_recipe(runtime.repository_root() / "recipes" / "realism.toml")
     steps = chosen.steps or base.training.steps
     jobs = [
-        Job(rung, replace(recipe, training=budget(recipe.training, steps, seed)))
+        Job(step, replace(recipe, training=budget(recipe.training, steps, seed)))
         for seed in chosen.seeds
-        for rung, recipe in climb(base).items()
-        if rung[:2] in chosen.rungs
+        for step, recipe in ablation_recipes(base).items()
+        if step[:2] in chosen.steps_of_ablation
     ]
     table = results.results_path(TABLE)
     try:
         for job in run(jobs, table, root / CORPUS, chosen.workers):
-            tqdm.write(f"{job.rung}, seed {job.seed}: measured")
+            tqdm.write(f"{job.step}, seed {job.seed}: measured")
     except KeyboardInterrupt:
         raise SystemExit("Stopped; the same command goes on from here.") from None
     images = table.parent.parent / "Images"
-    print(save_figure(plot_ladder(table, config=jobs[0].config), images / f"{TABLE}.png"))
+    print(save_figure(plot_ablation(table, config=jobs[0].config), images / f"{TABLE}.png"))
     print(results.markdown(results.summary(table)))
     print(f"SI-SDR in dB; the rows are in {table}.")
 

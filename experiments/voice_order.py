@@ -24,7 +24,7 @@ from helpers.music.splits import TEST
 from helpers.synthesis.fluidsynth import FluidSynth
 from helpers.synthesis.renderer import render_score
 from helpers.synthesis.soundfonts import find_soundfonts
-from helpers.training.checkpoints import load_model, told
+from helpers.training.checkpoints import condition_on, load_model
 
 TABLE = "voice_order"
 SAMPLE_RATE = 44_100
@@ -48,7 +48,7 @@ def tracks(order: tuple[str, ...]) -> Iterator[Track]:
 def main() -> None:
     device = runtime.pick_device()
     quartet = ORDERS["chorales-in-order"]
-    models = {name: told(load_model(name, device), quartet) for name in SYSTEMS}
+    models = {name: condition_on(load_model(name, device), quartet) for name in SYSTEMS}
     rows = []
     for test_data, order in ORDERS.items():
         for track in tqdm(tracks(order), total=len(TEST), desc=test_data):

@@ -21,7 +21,7 @@ from helpers.music.splits import TEST
 from helpers.synthesis.fluidsynth import FluidSynth
 from helpers.synthesis.renderer import render_score
 from helpers.synthesis.soundfonts import find_soundfonts
-from helpers.training.checkpoints import load_model, told
+from helpers.training.checkpoints import condition_on, load_model
 
 SECONDS = 30
 SAMPLE_RATE = 44_100
@@ -79,7 +79,7 @@ def main() -> None:
         sys.exit("There is no soundfont; put a General MIDI one where README.md says.")
     print(f"{score.title} for {', '.join(part.instrument for part in score.parts)}")
     track = excerpt(render_score(score, FluidSynth(soundfonts[0]), SAMPLE_RATE))
-    model = told(load_model(DEFAULT_MODEL, runtime.pick_device()), track.instruments)
+    model = condition_on(load_model(DEFAULT_MODEL, runtime.pick_device()), track.instruments)
     start = time.perf_counter()
     estimates = model_separator(model)(track)
     seconds = time.perf_counter() - start

@@ -42,8 +42,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def ears(tmp_path_factory):
     """A checkpoint of a model that can be told who plays, and hears in whatever sounds six tenths
     of violin, nearly four of horn, and a hundredth (-40 dB) of piano."""
-    sizes = {"sample_rate": 8000, "window": 512, "hop": 128, "highest": 3000.0, "told": True}
-    small = {"width": 4, "voices": 2, "hidden": 8, "layers": 1, "segment_seconds": 1.0}
+    sizes = {"sample_rate": 8000, "window": 512, "hop": 128, "highest": 3000.0, "conditioned": True}
+    small = {"width": 4, "pitch_channels": 2, "hidden": 8, "layers": 1, "segment_seconds": 1.0}
     model = MaskNet(MaskNetConfig(("violin", "horn", "piano"), **sizes, **small))
     with torch.no_grad():
         model.decide.weight.zero_()

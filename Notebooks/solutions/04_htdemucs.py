@@ -18,7 +18,7 @@ from helpers.music.random_pieces import piece_score
 from helpers.synthesis.fluidsynth import FluidSynth
 from helpers.synthesis.renderer import render_score
 from helpers.synthesis.soundfonts import find_soundfont
-from helpers.training.checkpoints import load_model, told
+from helpers.training.checkpoints import condition_on, load_model
 
 # %%
 RATE = 44100
@@ -71,7 +71,7 @@ print(f"arrived: {arrived.numpy().round(2)}, the mean of the melody: {melody.mea
 # %%
 CHAMBER = load_model("chamber")
 guessed = model_separator(CHAMBER)(TRIO)
-knowing = model_separator(told(CHAMBER, PLAYERS))(TRIO)
+knowing = model_separator(condition_on(CHAMBER, PLAYERS))(TRIO)
 found = {name: spectrum(guessed[name][0]).abs() for name in PLAYERS}
 whole = sum(found.values()) + 1e-9
 mixture = spectrum(TRIO.mixture[0])

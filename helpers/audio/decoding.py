@@ -64,8 +64,8 @@ def _tells_of_a_cut(log: str) -> bool:
 
     A size of 2^31 or 2^32 less a little is what writers put that do not know the length: no fault.
     """
-    claims = re.findall(r": (\d+) \(should be (\d+)\)", log)
-    cut = any(int(there) < int(said) < 2**31 - 2**16 for said, there in claims)
+    features = re.findall(r": (\d+) \(should be (\d+)\)", log)
+    cut = any(int(there) < int(said) < 2**31 - 2**16 for said, there in features)
     return cut or "lacks an end-of-stream bit" in log
 
 

@@ -30,16 +30,16 @@ def _fetch_corpus(arguments: Namespace) -> None:
     with refusing(KeyError):
         row = corpus(arguments.name)
     root = arguments.output or runtime.data_root()
-    if row.deposit is None:
+    if row.remote_file is None:
         raise CommandError(f"{row.name}: it has to be fetched by hand: {row.obtain} ({row.url}).")
     if root is None:
         raise CommandError("DIVISI_DATA names no folder; set it, or name one with -o.")
-    name = arguments.file or row.deposit.archive
+    name = arguments.file or row.remote_file.archive
     folder = root / row.name / Path(name).stem
     if folder.exists():
         raise CommandError(f"{folder}: this is there already; remove it to fetch it again.")
     with refusing(download.DownloadError, ArchiveError):
-        file = download.deposited(row.deposit.record, name)
+        file = download.zenodo_file(row.remote_file.record, name)
         download.check_space(file, folder.parent)
         size = file.size / download.GIGABYTE
         print(f"{file.name}: {size:.1f} GB to download, twice that on disk until it is unpacked.")

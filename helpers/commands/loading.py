@@ -9,9 +9,9 @@ from pathlib import Path
 import torch
 
 from .. import runtime
-from ..inference.detection import listens
+from ..inference.detection import can_detect
 from ..music.instruments import instrument
-from ..training.checkpoints import load_model, told
+from ..training.checkpoints import condition_on, load_model
 from .errors import CommandError, refusing
 
 ALL = "all"  # for --instruments: every one that the model knows
@@ -28,7 +28,7 @@ class LoadedModel:
     model: torch.nn.Module
     device: torch.device
     sources: tuple[str, ...]
-    listens: bool = False
+    can_detect: bool = False
 
     @property
     def sha256(self) -> str:
@@ -51,8 +51,8 @@ def load(arguments: Namespace) -> LoadedModel:
     if text and text.strip() != ALL:
         sources = players(text, sources, name)
         if len(sources) > 1:  # one that plays alone would be the whole recording
-            model = told(model, sources)
-    return LoadedModel(name, model, device, sources, listens=not text and listens(model))
+            model = condition_on(model, sources)
+    return LoadedModel(name, model, device, sources, can_detect=not text and can_detect(model))
 
 
 def players(text: str, sources: tuple[str, ...], model: str) -> tuple[str, ...]:

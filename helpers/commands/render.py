@@ -13,7 +13,7 @@ from ..music.instruments import instrument
 from ..music.scores import Score, corpus_score, read_midi, write_midi
 from ..synthesis.fluidsynth import FluidSynth
 from ..synthesis.renderer import Renderer, render_score
-from ..synthesis.sampler import RecordedNotes
+from ..synthesis.sampler import Sampler
 from ..synthesis.soundfonts import find_soundfonts
 from ..synthesis.tones import SPECTRA, Tones, Voice
 from .errors import CommandError, refusing
@@ -97,7 +97,7 @@ def notes(arguments: Namespace, _: Score) -> Renderer:
             f"{folder or 'DIVISI_DATA'}: there are no recorded notes with an index.csv;"
             " name their folder with --notes."
         )
-    return RecordedNotes(folder, arguments.seed)
+    return Sampler(folder, arguments.seed)
 
 
 RENDERERS = {"tones": tones, "fluidsynth": fluidsynth, "notes": notes}

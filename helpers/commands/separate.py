@@ -18,13 +18,13 @@ from tqdm import tqdm
 from .. import runtime
 from ..audio.levels import Level, decibels
 from ..audio.recordings import Recording, examine
-from ..inference.detection import listened
+from ..inference.detection import detect_and_condition
 from ..inference.stem_files import RESIDUAL, bytes_needed, write_stems
 from .folders import check_space, check_target, new_folder, targets
 from .loading import LoadedModel, load
 
 MARK = "separation.json"
-UNHEARD = 20.0  # dB below the recording: what is softer was most likely not there
+NEARLY_SILENT = 20.0  # dB below the recording: what is softer was most likely not there
 BAR = "{desc} {percentage:3.0f}% |{bar:30}| {elapsed} elapsed, {remaining} to go"
 
 
@@ -53,12 +53,14 @@ def separate(recording: Recording, loaded: LoadedModel, folder: Path, rest: bool
     start = time.perf_counter()
     model, players = loaded.model, loaded.sources
     with tqdm(
-        total=recording.seconds * (1 + loaded.listens), desc=recording.path.stem, bar_format=BAR,
+        total=recording.seconds * (1 + loaded.can_detect), desc=recording.path.stem, bar_format=BAR,
         leave=False, disable=None,
     ) as bar:  # fmt: skip
-        if loaded.listens:
+        if loaded.can_detect:
             rate, channels = recording.sample_rate, recording.channels
-            model = listened(model, recording.blocks(), rate, channels, progress=bar.update)
+            model = detect_and_condition(
+                model, recording.blocks(), rate, channels, progress=bar.update
+            )
             players = model.sources
         gain, levels = write_stems(
             folder, recording, model, (*players, RESIDUAL) if rest else players,
@@ -74,30 +76,32 @@ def separate(recording: Recording, loaded: LoadedModel, folder: Path, rest: bool
         "elapsed": round(elapsed, 6),
         "sample_rate": recording.sample_rate,
         "channels": recording.channels,
-        "heard": players if loaded.listens else [],
+        "detected": players if loaded.can_detect else [],
         "real_time_factor": round(elapsed / recording.seconds, 4),
         "gain": gain,
         "levels": {
             "recording": recording.level.describe(),
             **{name: level.describe(gain) for name, level in levels.items()},
         },
-        "unheard": [name for name in players if unheard(levels[name], recording.level)],
+        "nearly_silent": [name for name in players if nearly_silent(levels[name], recording.level)],
         "warnings": recording.warnings,
     }
 
 
-def unheard(stem: Level, whole: Level) -> bool:
+def nearly_silent(stem: Level, whole: Level) -> bool:
     """Whether a stem is so much softer than the recording that its instrument hardly played."""
-    return stem.energy * whole.count < whole.energy * stem.count * 10 ** (-UNHEARD / 10)
+    return stem.energy * whole.count < whole.energy * stem.count * 10 ** (-NEARLY_SILENT / 10)
 
 
 def summary(target: Path, report: dict) -> str:
     """One line on what was written, who was heard, and who hardly."""
     speed, gain = report["seconds"] / report["elapsed"], report["gain"]
     lowered = "" if gain == 1 else f", all {-decibels(gain):.1f} dB lower so that none clips"
-    heard = f"; heard {', '.join(report['heard'])}" if report["heard"] else ""
-    silent = f"; hardly heard: {', '.join(report['unheard'])}" if report["unheard"] else ""
+    detected = f"; detected {', '.join(report['detected'])}" if report["detected"] else ""
+    silent = (
+        f"; nearly silent: {', '.join(report['nearly_silent'])}" if report["nearly_silent"] else ""
+    )
     return (
         f"{target}: {report['seconds']:.1f} s of audio at {speed:.1f} x real time{lowered}"
-        f"{heard}{silent}"
+        f"{detected}{silent}"
     )

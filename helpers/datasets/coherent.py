@@ -17,7 +17,7 @@ from torch.utils.data import Dataset
 from ..audio.track import Track
 from ..augmentation.effects import Gain
 from ..augmentation.time_pitch import Stretch
-from .mixing import level
+from .mixing import normalise_rms
 
 
 @dataclass(frozen=True)
@@ -86,5 +86,5 @@ class CoherentMixes(Dataset):
         stems = np.zeros((len(track.stems), 1, self.samples), np.float32)
         for stem, gain, whole in zip(stems, mix.gains, track.stems.values(), strict=True):
             part = mix.stretch.apply(whole[:, start : start + length], rate)[:, : self.samples]
-            stem[:, : part.shape[1]] = gain.apply(level(part), rate)
+            stem[:, : part.shape[1]] = gain.apply(normalise_rms(part), rate)
         return stems

@@ -37,7 +37,7 @@ class RemoteFile:
     md5: str
 
 
-def deposited(record: int, name: str, api: str = API) -> RemoteFile:
+def zenodo_file(record: int, name: str, api: str = API) -> RemoteFile:
     """The file `name` of a record of Zenodo; DownloadError where it cannot be asked or has none."""
     address = f"{api}/records/{record}"
     try:

@@ -10,9 +10,9 @@ import numpy as np
 
 from ..augmentation.chains import common_effects, seats, stem_effects, transposition
 from ..augmentation.rooms import Reverb
-from .stem_bank import StemBank, Take
+from .stem_bank import StemBank, StemVariant
 
-LOUDNESS = 0.05  # root mean square of a levelled stem before its gain, -26 dBFS
+NOMINAL_RMS = 0.05  # root mean square of a levelled stem before its gain, -26 dBFS
 SILENCE = 1e-5  # root mean square under which nothing is made louder
 
 
@@ -31,25 +31,25 @@ class MixingConfig:
     """
 
     coherent: float = 0.8
-    recorded: float = 0.0
-    absent: float = 0.05
+    real_share: float = 0.0
+    inactive: float = 0.05
     players: tuple[int, int] | None = None
-    kinds: dict[str, float] = field(
+    variant_weights: dict[str, float] = field(
         default_factory=lambda: {
             "soundfont": 1.5,
             "notes": 1.0,
             "solo": 1.0,
             "tones": 0.4,
-            "foreign": 0.6,
+            "timbre_substitution": 0.6,
             "real": 1.0,
         }  # fmt: skip
     )
-    levelled: bool = True
+    normalise_stems: bool = True
     gain: float = 3.0
     tilt: tuple[float, float] = (-9.0, 3.0)
     equaliser: float = 4.0
     detune: float = 8.0
-    transposed: float = 0.0
+    transpose_range: float = 0.0
     reverb: float = 0.5
     compression: float = 0.3
     rooms: int = 64
@@ -60,16 +60,16 @@ class MixingConfig:
 
 
 @dataclass(frozen=True)
-class Excerpt:
+class StemSegment:
     """A window of a take in samples, and the effects that it goes through, in order.
 
     `heard`: what then happens to all stems alike, the same for every excerpt of a mixture.
     """
 
-    take: Take
+    variant: StemVariant
     offset: int
     effects: tuple
-    heard: tuple = ()
+    common: tuple = ()
 
 
 class Pool:
@@ -82,21 +82,21 @@ class Pool:
 
     def __init__(
         self,
-        takes: Iterable[Take],
+        variants: Iterable[StemVariant],
         sources: Sequence[str],
-        kinds: dict[str, float],
+        variant_weights: dict[str, float],
         players: tuple[int, int],
     ):
-        self.sources, self.kinds, self.players = sources, kinds, players
-        voices: dict[str, list[list[Take]]] = defaultdict(lambda: [[] for _ in sources])
-        self.own: list[list[Take]] = [[] for _ in sources]
-        for take in takes:
-            if kinds.get(take.kind, 0.0) > 0 and take.instrument in sources:
-                source = sources.index(take.instrument)
-                if take.voice is not None:
-                    voices[take.piece][source].append(take)
-                if take.kind != "foreign":
-                    self.own[source].append(take)
+        self.sources, self.variant_weights, self.players = sources, variant_weights, players
+        voices: dict[str, list[list[StemVariant]]] = defaultdict(lambda: [[] for _ in sources])
+        self.own: list[list[StemVariant]] = [[] for _ in sources]
+        for variant in variants:
+            if variant_weights.get(variant.kind, 0.0) > 0 and variant.instrument in sources:
+                source = sources.index(variant.instrument)
+                if variant.voice is not None:
+                    voices[variant.piece][source].append(variant)
+                if variant.kind != "timbre_substitution":
+                    self.own[source].append(variant)
         pieces = (voices[piece] for piece in sorted(voices))
         self.pieces = [piece for piece in pieces if sum(map(bool, piece)) >= players[0]]
 
@@ -111,35 +111,36 @@ class Pool:
         if coherent < 1.0 and len(self.sources) - len(lacking) < least:
             raise ValueError(f"The stem bank has no take of {lacking[0]} to mix.")
 
-    def together(self, rng: np.random.Generator) -> list[Take | None]:
+    def coherent_mix(self, rng: np.random.Generator) -> list[StemVariant | None]:
         """Takes from one piece, one for each instrument that plays."""
         voices = self.pieces[rng.integers(len(self.pieces))]
         return self._choose_players(rng, voices, self.players[1])
 
-    def apart(self, rng: np.random.Generator) -> list[Take | None]:
+    def random_mix(self, rng: np.random.Generator) -> list[StemVariant | None]:
         """Takes from any piece, one for each instrument that plays."""
         least, most = self.players
         count = int(rng.integers(least, most + 1)) if least < most else most
         return self._choose_players(rng, self.own, count)
 
     def _choose_players(
-        self, rng: np.random.Generator, takes: Sequence[Sequence[Take]], most: int
-    ) -> list[Take | None]:
+        self, rng: np.random.Generator, variants: Sequence[Sequence[StemVariant]], most: int
+    ) -> list[StemVariant | None]:
         """A take of every source that has some, but of `most` of them at the most."""
-        there = [source for source, own in enumerate(takes) if own]
+        there = [source for source, own in enumerate(variants) if own]
         if len(there) > most:
             count = rng.integers(self.players[0], most + 1) if most > self.players[0] else most
             there = rng.choice(there, count, replace=False)
         return [
-            self._choose(rng, own) if source in there else None for source, own in enumerate(takes)
+            self._choose(rng, own) if source in there else None
+            for source, own in enumerate(variants)
         ]
 
-    def _choose(self, rng: np.random.Generator, takes: Sequence[Take]) -> Take:
+    def _choose(self, rng: np.random.Generator, variants: Sequence[StemVariant]) -> StemVariant:
         """First a kind by its weight, then any take of that kind."""
-        kinds = sorted({take.kind for take in takes})
-        weights = np.array([self.kinds[kind] for kind in kinds])
-        kind = kinds[rng.choice(len(kinds), p=weights / weights.sum())]
-        alike = [take for take in takes if take.kind == kind]
+        variant_weights = sorted({variant.kind for variant in variants})
+        weights = np.array([self.variant_weights[kind] for kind in variant_weights])
+        kind = variant_weights[rng.choice(len(variant_weights), p=weights / weights.sum())]
+        alike = [variant for variant in variants if variant.kind == kind]
         return alike[rng.integers(len(alike))]
 
 
@@ -157,55 +158,60 @@ class Mixer:
     ):
         self.bank, self.sources, self.config = bank, tuple(sources), config
         self.samples = round(seconds * bank.sample_rate)
-        made = [take for take in bank.takes if take.kind != "real"]
-        real = [take for take in bank.takes if take.kind == "real"]
+        rendered_pool = [variant for variant in bank.variants if variant.kind != "real"]
+        real = [variant for variant in bank.variants if variant.kind == "real"]
         players = config.players or (len(self.sources), len(self.sources))
-        self.made = Pool(made, self.sources, config.kinds, players)
-        self.real = Pool(real, self.sources, config.kinds, players)
-        for pool, share in ((self.made, 1.0 - config.recorded), (self.real, config.recorded)):
+        self.rendered_pool = Pool(rendered_pool, self.sources, config.variant_weights, players)
+        self.real = Pool(real, self.sources, config.variant_weights, players)
+        for pool, share in (
+            (self.rendered_pool, 1.0 - config.real_share),
+            (self.real, config.real_share),
+        ):
             if share > 0.0:
                 pool.check(config.coherent)
 
-    def draw(self, rng: np.random.Generator) -> list[Excerpt | None]:
+    def draw(self, rng: np.random.Generator) -> list[StemSegment | None]:
         """One excerpt a source, None where the instrument is absent."""
         room = int(rng.integers(self.config.rooms))
         places = seats(room) if rng.random() < self.config.reverb else ()
-        recorded = self.config.recorded and rng.random() < self.config.recorded
-        pool = self.real if recorded else self.made
+        real_share = self.config.real_share and rng.random() < self.config.real_share
+        pool = self.real if real_share else self.rendered_pool
         if rng.random() < self.config.coherent:
-            takes = pool.together(rng)
-            offsets = [self._offset(rng, max(take.length for take in takes if take))] * len(takes)
+            variants = pool.coherent_mix(rng)
+            offsets = [
+                self._offset(rng, max(variant.length for variant in variants if variant))
+            ] * len(variants)
         else:
-            takes = pool.apart(rng)
-            offsets = [self._offset(rng, take.length) if take else 0 for take in takes]
-        absent = rng.random(len(takes)) < self.config.absent
+            variants = pool.random_mix(rng)
+            offsets = [self._offset(rng, variant.length) if variant else 0 for variant in variants]
+        absent = rng.random(len(variants)) < self.config.inactive
         config = self.config
-        moved = transposition(rng, config.transposed)
-        heard = common_effects(
+        moved = transposition(rng, config.transpose_range)
+        common = common_effects(
             rng, microphone=config.microphone, noise=config.noise, codec=config.codec
         )
         return [
             None
-            if gone or not take
-            else Excerpt(take, offset, (*moved, *self._effects(rng, places)), heard)
-            for take, offset, gone in zip(takes, offsets, absent, strict=True)
+            if gone or not variant
+            else StemSegment(variant, offset, (*moved, *self._effects(rng, places)), common)
+            for variant, offset, gone in zip(variants, offsets, absent, strict=True)
         ]
 
-    def make(self, mixture: Sequence[Excerpt | None]) -> np.ndarray:
+    def make(self, mixture: Sequence[StemSegment | None]) -> np.ndarray:
         """The stems of a drawn mixture, (sources, 1, samples); the mixture is their sum."""
-        takes = np.zeros((len(mixture), 1, self.samples), np.float32)
-        stems = np.zeros_like(takes)
-        for index, excerpt in enumerate(mixture):
-            if excerpt is not None:
-                stem = self.bank.read(excerpt.take, excerpt.offset, self.samples)
-                takes[index] = stem
-                for effect in excerpt.effects:
-                    stem = effect.apply(level(stem), self.bank.sample_rate)
+        variants = np.zeros((len(mixture), 1, self.samples), np.float32)
+        stems = np.zeros_like(variants)
+        for index, segment in enumerate(mixture):
+            if segment is not None:
+                stem = self.bank.read(segment.variant, segment.offset, self.samples)
+                variants[index] = stem
+                for effect in segment.effects:
+                    stem = effect.apply(normalise_rms(stem), self.bank.sample_rate)
                 stems[index] = stem
-        whole = loudness(takes.sum(axis=0))
-        if not self.config.levelled and whole > SILENCE:
-            stems *= np.array([loudness(take) / whole for take in takes])[:, None, None]
-        for effect in next((excerpt.heard for excerpt in mixture if excerpt), ()):
+        whole = rms(variants.sum(axis=0))
+        if not self.config.normalise_stems and whole > SILENCE:
+            stems *= np.array([rms(variant) / whole for variant in variants])[:, None, None]
+        for effect in next((segment.common for segment in mixture if segment), ()):
             stems = effect.apply(stems, self.bank.sample_rate)
         return stems
 
@@ -221,12 +227,12 @@ class Mixer:
         return int(rng.integers(max(1, length - self.samples + 1)))
 
 
-def level(stem: np.ndarray) -> np.ndarray:
+def normalise_rms(stem: np.ndarray) -> np.ndarray:
     """The stem at the common loudness; one that is silent stays so."""
-    now = loudness(stem)
-    return stem * np.float32(LOUDNESS / now) if now > SILENCE else stem
+    now = rms(stem)
+    return stem * np.float32(NOMINAL_RMS / now) if now > SILENCE else stem
 
 
-def loudness(sound: np.ndarray) -> float:
+def rms(sound: np.ndarray) -> float:
     """The root mean square, of full scale."""
     return float(np.sqrt(np.mean(sound**2)))

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..audio.audio import load
 from ..music.corpus import names_bach10
-from .stem_bank import Recorded
+from .stem_bank import RenderedStem
 from .stem_folders import StemFolder, find_tracks
 
 # How SynthSOD names the lists of songs that do not train; they lie beside the folder of the songs.
@@ -45,9 +45,9 @@ def training_pieces(
     return pieces
 
 
-def multitrack_takes(
+def multitrack_stems(
     name: str, pieces: Mapping[str, StemFolder], instruments: Sequence[str], sample_rate: int
-) -> Iterator[Recorded]:
+) -> Iterator[RenderedStem]:
     """One take for each instrument that sounds in a piece: all its players together, in mono.
 
     The voice is the instrument's place. One instrument at a time is read, because a symphony at
@@ -63,7 +63,7 @@ def multitrack_takes(
         for player in players:
             together[:, : player.shape[1]] += player
         if together.any():
-            yield Recorded(instrument, "real", voice, together)
+            yield RenderedStem(instrument, "real", voice, together)
 
 
 def _kept_songs(root: Path) -> set[str]:

@@ -13,8 +13,8 @@ import numpy as np
 
 from ..audio.track import AudioError, Track
 from ..music.instruments import instrument
-from .mixing import SILENCE, MixingConfig, loudness
-from .multitracks import multitrack_takes
+from .mixing import SILENCE, MixingConfig, rms
+from .multitracks import multitrack_stems
 from .stem_folders import AUDIO_SUFFIXES, StemFolder, find_tracks
 
 OTHER_SUFFIXES = {".aac", ".ac3", ".m4a", ".mp4", ".opus", ".wma"}  # audio that stems cannot be
@@ -114,11 +114,11 @@ def hold_out(
     """
     if names:
         return _named(tracks, names)
-    heard = Counter(name for track in tracks for name in track.instruments)
+    audible = Counter(name for track in tracks for name in track.instruments)
     spare = [
         track
         for track in tracks
-        if len(track.stems) > 1 and all(heard[name] > 1 for name in track.instruments)
+        if len(track.stems) > 1 and all(audible[name] > 1 for name in track.instruments)
     ]
     if spare:
         enough = [track for track in spare if track.seconds >= ENOUGH]
@@ -143,10 +143,10 @@ def own_mixing(tracks: Iterable[Track]) -> MixingConfig:
     ensembles = [size for size in sizes if size > 1]
     return MixingConfig(
         coherent=0.6 if ensembles else 0.0,
-        recorded=1.0,
-        absent=0.02,
+        real_share=1.0,
+        inactive=0.02,
         players=(min(ensembles, default=2), max(ensembles, default=2)),
-        levelled=False,
+        normalise_stems=False,
         tilt=(-1.0, 2.0),
         equaliser=2.0,
         detune=20.0,
@@ -161,17 +161,17 @@ def _own_track(
     """A piece with the stems that sound of these instruments; None where there are none."""
     place = folder.folder.relative_to(root).as_posix()
     name = folder.name if place == "." else place
-    heard = {}
-    for take in multitrack_takes(name, {name: folder}, instruments, sample_rate):
-        if loudness(take.stem) >= SILENCE:
-            heard[take.instrument] = take.stem
+    audible = {}
+    for variant in multitrack_stems(name, {name: folder}, instruments, sample_rate):
+        if rms(variant.stem) >= SILENCE:
+            audible[variant.instrument] = variant.stem
     for player in instruments:
-        if player not in heard and folder.players(player):
+        if player not in audible and folder.players(player):
             warnings.warn(f"{name}: the {player} is silent and left out.", stacklevel=2)
-    longest = max((stem.shape[1] for stem in heard.values()), default=0)
+    longest = max((stem.shape[1] for stem in audible.values()), default=0)
     stems = {
         player: np.pad(stem, ((0, 0), (0, longest - stem.shape[1])))
-        for player, stem in heard.items()
+        for player, stem in audible.items()
     }
     return Track(name, sample_rate, stems) if stems else None
 
@@ -193,5 +193,5 @@ def _samples(track: Track) -> int:
 def _cut(track: Track, start: int, end: int) -> Track:
     """The samples from `start` to `end` of a track, without the stems that are silent there."""
     stems = {name: stem[:, start:end] for name, stem in track.stems.items()}
-    heard = {name: stem for name, stem in stems.items() if loudness(stem) >= SILENCE}
-    return Track(track.name, track.sample_rate, heard or stems)
+    audible = {name: stem for name, stem in stems.items() if rms(stem) >= SILENCE}
+    return Track(track.name, track.sample_rate, audible or stems)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Deposit:
+class RemoteFile:
     """An archive in a record of Zenodo, and its size in 1e9 bytes.
 
     Zenodo states the md5 of all its files; `deposits` asks for it, so that none is copied here.
@@ -45,7 +45,7 @@ class Corpus:
     microphones: tuple[str, ...] = ()
     alternatives: tuple[str, ...] = ()
     held_out: bool = False
-    deposit: Deposit | None = None
+    remote_file: RemoteFile | None = None
 
 
 CORPORA = (
@@ -171,7 +171,7 @@ CORPORA = (
         folders=("bbcso_ensembles",),
         parts=(("bass", "double-bass"),),
         microphones=("Mix_1", "Tree", "Close"),
-        deposit=Deposit(6519024, "BBCSO_Ensembles.zip", 58.0),
+        remote_file=RemoteFile(6519024, "BBCSO_Ensembles.zip", 58.0),
     ),
     Corpus(
         name="synthsod",
@@ -194,7 +194,7 @@ CORPORA = (
         use="training, without the songs that its metadata keep for evaluation and test",
         parts=(("bass", "double-bass"), ("coranglais", "english-horn")),
         microphones=("Tree", "Close Mic", "Close_Mic", "Close"),
-        deposit=Deposit(13759492, "SynthSOD.zip", 45.03),
+        remote_file=RemoteFile(13759492, "SynthSOD.zip", 45.03),
     ),
     # What its mixtures are called is not known here: whatever begins with `mix` is taken for one.
     Corpus(
@@ -209,7 +209,7 @@ CORPORA = (
         parts=(("alto-saxophone", "saxophone"),),
         microphones=("Mix_1",),
         alternatives=("clarinet", "saxophone"),
-        deposit=Deposit(12664932, "CadenzaWoodwind.zip", 7.5),
+        remote_file=RemoteFile(12664932, "CadenzaWoodwind.zip", 7.5),
     ),
 )  # fmt: skip
 FOLDER = Corpus(

@@ -22,12 +22,12 @@ from ..music.performances import Performance
 from ..music.random_pieces import piece_score
 from ..music.scores import Part, Score, corpus_score, transpose
 from ..synthesis.fluidsynth import FluidSynth, fluidsynth_version
-from ..synthesis.note_samples import load_takes, recorded_instruments
+from ..synthesis.note_samples import load_note_samples, sampled_instruments
 from ..synthesis.renderer import Renderer
-from ..synthesis.sampler import WHOLE_TONE, RecordedNotes
+from ..synthesis.sampler import WHOLE_TONE, Sampler
 from ..synthesis.soundfonts import find_soundfont
 from ..synthesis.tones import Tones, Voice
-from .stem_bank import Recorded, file_sha256
+from .stem_bank import RenderedStem, file_sha256
 from .stem_folders import solos
 
 LIBRARIES = ("pyfluidsynth", "music21", "numpy", "soxr")  # that have a say in the samples
@@ -36,7 +36,7 @@ STRANGERS = ("strings", "woodwind", "brass", "keyboard", "voice")
 
 
 @dataclass(frozen=True)
-class TakesConfig:
+class RenderingConfig:
     """How often each voice of a score is played, and by what.
 
     `instruments` are given to the voices from the highest to the lowest. Per voice there is a take
@@ -56,12 +56,12 @@ class TakesConfig:
     instruments: tuple[str, ...]
     sample_rate: int = 22050
     soundfonts: tuple[str, ...] = ("FluidR3_GM", "MuseScore_General_Lite", "TimGM6mb")
-    notes: int = 1
+    note_samples: int = 1
     tones: int = 1
-    foreign: int = 1
-    longest: float = 30.0
-    exchanged: float = 0.0
-    pianism: float = 0.0
+    timbre_substitution: int = 1
+    max_seconds: float = 30.0
+    shuffled_registers: float = 0.0
+    piano_texture: float = 0.0
     seed: int = 0
     timing: float = 0.025
     accent: float = 10.0
@@ -75,8 +75,10 @@ class TakesConfig:
         names = tuple(find_instrument(name).name for name in self.instruments)
         if not names:
             raise ValueError("no instruments are given; name one for each voice.")
-        if self.foreign and not self.soundfonts:
-            raise ValueError("foreign takes need a soundfont; name one, or set foreign to 0.")
+        if self.timbre_substitution and not self.soundfonts:
+            raise ValueError(
+                "timbre substitution needs a soundfont; name one, or set timbre_substitution to 0."
+            )
         object.__setattr__(self, "instruments", names)
 
     def perform(self, rng: np.random.Generator, n_parts: int) -> Performance:
@@ -88,12 +90,12 @@ class TakesConfig:
         )  # fmt: skip
 
 
-def takes(
+def render_variants(
     score: Score,
-    config: TakesConfig,
+    config: RenderingConfig,
     notes_root: Path | None,
     rng: np.random.Generator | None = None,
-) -> Iterator[Recorded]:
+) -> Iterator[RenderedStem]:
     """All takes of a score, in one tempo; by default a function of its title and the seed.
 
     notes_root: the folder of recorded notes, None to do without. A voice that none of them, or no
@@ -106,8 +108,8 @@ def takes(
         performance = replace(config.perform(rng, len(score.parts)), tempo=tempo)
         for voice, part in enumerate(performance.apply(score).parts):
             home = part.instrument
-            part = _shorten(part, config.longest)
-            if kind == "foreign":
+            part = _shorten(part, config.max_seconds)
+            if kind == "timbre_substitution":
                 strangers = _strangers(part)
                 if not strangers:
                     continue
@@ -118,20 +120,24 @@ def takes(
                 stem = renderer.render(part, config.sample_rate)
                 if kind != "notes" and config.darkening:
                     stem = _brightness(part, config.darkening).apply(stem, config.sample_rate)
-                yield Recorded(home, kind, voice, stem, score)
+                yield RenderedStem(home, kind, voice, stem, score)
 
 
-def chorale_takes(name: str, config: TakesConfig, notes_root: Path | None) -> Iterator[Recorded]:
+def chorale_variants(
+    name: str, config: RenderingConfig, notes_root: Path | None
+) -> Iterator[RenderedStem]:
     """All takes of one chorale, moved by a third at most; a function of the name and the seed.
 
     ValueError where the config has not four instruments.
     """
     rng = _generator(config, name)
     score = transpose(corpus_score(name, config.instruments), int(rng.integers(-4, 4)))
-    yield from takes(score, config, notes_root, rng)
+    yield from render_variants(score, config, notes_root, rng)
 
 
-def piece_takes(name: str, config: TakesConfig, notes_root: Path | None) -> Iterator[Recorded]:
+def piece_variants(
+    name: str, config: RenderingConfig, notes_root: Path | None
+) -> Iterator[RenderedStem]:
     """All takes of `random-00012`, or of an excerpt of a work, moved by a third at most.
 
     name: as `pieces.piece_score` takes it, with its errors.
@@ -139,27 +145,29 @@ def piece_takes(name: str, config: TakesConfig, notes_root: Path | None) -> Iter
     rng = _generator(config, name)
     score = piece_score(name, config.instruments, config.seed)
     steps = 0 if name.startswith("random-") else int(rng.integers(-4, 4))
-    yield from takes(transpose(score, steps), config, notes_root, rng)
+    yield from render_variants(transpose(score, steps), config, notes_root, rng)
 
 
-def ensemble_takes(name: str, config: TakesConfig, notes_root: Path | None) -> Iterator[Recorded]:
+def ensemble_variants(
+    name: str, config: RenderingConfig, notes_root: Path | None
+) -> Iterator[RenderedStem]:
     """All takes of an excerpt of a work, for an ensemble drawn from the instruments."""
     rng = _generator(config, name)
     score = ensemble_score(
-        rng, name, config.instruments, config.seed, config.exchanged, config.pianism
+        rng, name, config.instruments, config.seed, config.shuffled_registers, config.piano_texture
     )
-    yield from takes(transpose(score, int(rng.integers(-4, 4))), config, notes_root, rng)
+    yield from render_variants(transpose(score, int(rng.integers(-4, 4))), config, notes_root, rng)
 
 
-def manifest(config: TakesConfig, notes_root: Path | None) -> dict[str, Any]:
+def manifest(config: RenderingConfig, notes_root: Path | None) -> dict[str, Any]:
     """All that the samples of takes depend on: config, sha256 of what plays, versions.
 
     ValueError where a soundfont or the index of the recorded notes is missing.
     """
     if notes_root:
-        recorded_instruments(notes_root)
+        sampled_instruments(notes_root)
     return {
-        "takes": asdict(config),
+        "rendering": asdict(config),
         "notes": file_sha256(notes_root / "index.csv") if notes_root else None,
         "soundfonts": {name: file_sha256(find_soundfont(name)) for name in config.soundfonts},
         "versions": {
@@ -170,40 +178,40 @@ def manifest(config: TakesConfig, notes_root: Path | None) -> dict[str, Any]:
     }
 
 
-def solo_takes(instrument: str, root: Path, sample_rate: int) -> Iterator[Recorded]:
+def solo_stems(instrument: str, root: Path, sample_rate: int) -> Iterator[RenderedStem]:
     """Recorded solo passages of one instrument under `root`; see `corpora.solos`."""
     for path in solos(root).get(instrument, []):
         stem, _ = load(path, sample_rate=sample_rate, channels=1)
-        yield Recorded(instrument, "solo", None, stem)
+        yield RenderedStem(instrument, "solo", None, stem)
 
 
-def real_takes(
+def real_stems(
     name: str, tracks: Mapping[str, Track], instruments: Sequence[str]
-) -> Iterator[Recorded]:
+) -> Iterator[RenderedStem]:
     """The stems of a real recording, (1, samples) each; the voice is the instrument's place."""
     for voice, instrument in enumerate(instruments):
         if instrument not in tracks[name].stems:
             continue
-        yield Recorded(instrument, "real", voice, tracks[name].stems[instrument])
+        yield RenderedStem(instrument, "real", voice, tracks[name].stems[instrument])
 
 
-def _generator(config: TakesConfig, name: str) -> np.random.Generator:
+def _generator(config: RenderingConfig, name: str) -> np.random.Generator:
     return np.random.default_rng([config.seed, zlib.crc32(name.encode())])
 
 
-def _ways(config: TakesConfig, notes_root: Path | None) -> Iterator[tuple[str, str]]:
+def _ways(config: RenderingConfig, notes_root: Path | None) -> Iterator[tuple[str, str]]:
     """The kind of each take of a voice, and its soundfont where that is settled."""
     yield from (("soundfont", name) for name in config.soundfonts)
-    yield from [("notes", "")] * (config.notes if notes_root else 0)
+    yield from [("notes", "")] * (config.note_samples if notes_root else 0)
     yield from [("tones", "")] * config.tones
-    yield from [("foreign", "")] * config.foreign
+    yield from [("timbre_substitution", "")] * config.timbre_substitution
 
 
 def _renderer(
     kind: str, soundfont: str, rng: np.random.Generator, notes_root: Path | None
 ) -> Renderer:
     if kind == "notes":
-        return RecordedNotes(notes_root, int(rng.integers(2**31)))
+        return Sampler(notes_root, int(rng.integers(2**31)))
     if kind == "tones":
         return Tones(Voice.draw(rng))
     return FluidSynth(find_soundfont(soundfont))
@@ -215,8 +223,8 @@ def _brightness(part: Part, darkening: float) -> Brightness:
     return Brightness(tuple(note.onset for note in part.notes), tuple(slopes))
 
 
-def _shorten(part: Part, longest: float) -> Part:
-    return replace(part, notes=tuple(note for note in part.notes if note.onset < longest))
+def _shorten(part: Part, max_seconds: float) -> Part:
+    return replace(part, notes=tuple(note for note in part.notes if note.onset < max_seconds))
 
 
 def _strangers(part: Part) -> list[str]:
@@ -233,9 +241,9 @@ def _strangers(part: Part) -> list[str]:
 
 def _within_notes(part: Part, notes_root: Path) -> bool:
     """Whether the instrument was recorded within a whole tone of every note."""
-    if part.instrument not in recorded_instruments(notes_root):
+    if part.instrument not in sampled_instruments(notes_root):
         return False
-    pitches = [take.pitch for take in load_takes(notes_root, part.instrument)]
+    pitches = [variant.pitch for variant in load_note_samples(notes_root, part.instrument)]
     return all(
         min(abs(pitch - note.pitch) for pitch in pitches) < WHOLE_TONE for note in part.notes
     )

@@ -29,7 +29,7 @@ CHUNK = 1 << 20  # bytes
 
 
 @dataclass(frozen=True)
-class Take:
+class StemVariant:
     """One stem of a piece: which `voice` of the score (None outside a score), played by what.
 
     `instrument` is the voice's own, whoever plays it. `kind` says how the take was made:
@@ -46,7 +46,7 @@ class Take:
 
 
 @dataclass(frozen=True)
-class Recorded:
+class RenderedStem:
     """A stem (1, samples) before it is stored, with what `Take` needs to know of it.
 
     score: what is played, where that is known.
@@ -82,28 +82,30 @@ class StemBank:
                 f"{names}: a stem bank needs pieces of one sample rate; these {found}."
             )
         self.sample_rate = rates.pop()
-        self.takes = [Take(**take) for card in cards.values() for take in card["takes"]]
+        self.variants = [
+            StemVariant(**variant) for card in cards.values() for variant in card["variants"]
+        ]
         self._files: dict[str, Path] = {}
         for path, card in cards.items():
-            piece, samples = card["takes"][0]["piece"], path.with_suffix(".npy")
+            piece, samples = card["variants"][0]["piece"], path.with_suffix(".npy")
             if self._files.setdefault(piece, samples) != samples:
                 raise ValueError(f"{path}: the bank has another piece '{piece}'; name one anew.")
 
-    def read(self, take: Take, offset: int, count: int) -> np.ndarray:
+    def read(self, variant: StemVariant, offset: int, count: int) -> np.ndarray:
         """`count` samples of a take from `offset` on, (1, count) float32, zeros beyond its end."""
         window = np.zeros((1, count), np.float32)
-        end = min(take.length, offset + count)
+        end = min(variant.length, offset + count)
         if end > offset:
             # Kept open, a thousand pieces would be more files than a process may have.
-            samples = np.load(self._files[take.piece], mmap_mode="r")
-            window[0, : end - offset] = samples[take.start + offset : take.start + end]
+            samples = np.load(self._files[variant.piece], mmap_mode="r")
+            window[0, : end - offset] = samples[variant.start + offset : variant.start + end]
         return window
 
 
 def build_bank(
     folder: Path,
     pieces: Sequence[str],
-    perform: Callable[[str], Iterable[Recorded]],
+    perform: Callable[[str], Iterable[RenderedStem]],
     sample_rate: int,
     workers: int | None = -1,
     manifest: Mapping[str, Any] | None = None,
@@ -125,19 +127,23 @@ def build_bank(
     return StemBank(folder, pieces=pieces)
 
 
-def write_piece(folder: Path, piece: str, sample_rate: int, takes: Iterable[Recorded]) -> None:
+def write_piece(
+    folder: Path, piece: str, sample_rate: int, variants: Iterable[RenderedStem]
+) -> None:
     """Store all takes of a piece; the index is renamed into place last.
 
     Raises ValueError where there is no take.
     """
     start, stems, entries, score = 0, [], [], None
-    for take in takes:
-        samples = take.stem[0].astype(np.float16)
-        entry = Take(piece, take.instrument, take.kind, take.voice, start, len(samples))
+    for variant in variants:
+        samples = variant.stem[0].astype(np.float16)
+        entry = StemVariant(
+            piece, variant.instrument, variant.kind, variant.voice, start, len(samples)
+        )
         entries.append(asdict(entry))
         stems.append(samples)
         start += len(samples)
-        score = take.score or score
+        score = variant.score or score
     if not stems:
         raise ValueError(f"{piece}: it has no takes, so there is nothing to store.")
     with _draft(folder / f"{_file_name(piece)}.npy") as draft:
@@ -147,7 +153,7 @@ def write_piece(folder: Path, piece: str, sample_rate: int, takes: Iterable[Reco
     if score is not None:
         card["score"] = {"title": score.title, "sha256": score_sha256(score)}
     with _draft(folder / f"{_file_name(piece)}.json") as draft:
-        draft.write_text(json.dumps({**card, "takes": entries}), encoding="utf-8")
+        draft.write_text(json.dumps({**card, "variants": entries}), encoding="utf-8")
 
 
 def damaged(folder: Path) -> list[str]:
@@ -156,7 +162,7 @@ def damaged(folder: Path) -> list[str]:
     for path in _card_paths(folder):
         card, samples = json.loads(path.read_text(encoding="utf-8")), path.with_suffix(".npy")
         if not samples.is_file() or file_sha256(samples) != card.get("sha256"):
-            pieces.append(card["takes"][0]["piece"])
+            pieces.append(card["variants"][0]["piece"])
     return pieces
 
 
@@ -183,7 +189,7 @@ def file_sha256(path: Path) -> str:
 
 
 def _store(
-    folder: Path, piece: str, sample_rate: int, perform: Callable[[str], Iterable[Recorded]]
+    folder: Path, piece: str, sample_rate: int, perform: Callable[[str], Iterable[RenderedStem]]
 ) -> None:
     """One piece, in whatever process."""
     write_piece(folder, piece, sample_rate, perform(piece))

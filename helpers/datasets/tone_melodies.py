@@ -58,12 +58,12 @@ def draw_part(
     """
     low, high = SINGERS[singer].low, SINGERS[singer].high
     scale = [pitch for pitch in range(low, high + 1) if (pitch - key) % 12 in MAJOR]
-    loudness = rng.uniform(65.0, 95.0)
+    rms = rng.uniform(65.0, 95.0)
     place, onset, notes = int(rng.integers(len(scale))), 0.0, []
     while onset < seconds:
         duration = rng.choice(LENGTHS) * 60.0 / tempo
         if rng.random() >= REST:
-            velocity = round(loudness + rng.uniform(-8.0, 8.0))
+            velocity = round(rms + rng.uniform(-8.0, 8.0))
             notes.append(Note(onset, duration, scale[place], velocity))
         onset += duration
         place = abs(place + int(rng.choice(LEAPS)))  # turn round at the lowest note

@@ -97,7 +97,7 @@ def plot_comparison(
     return figure
 
 
-def plot_ladder(
+def plot_ablation(
     results: pd.DataFrame | str | Path,
     *,
     metric: str = "SI-SDR",
@@ -114,9 +114,9 @@ def plot_ladder(
     table = results if isinstance(results, pd.DataFrame) else pd.read_csv(results, dtype=TEXT)
     rows = table[table["metric"] == metric].dropna(subset="value")
     limits = rows["system"].isin(rows.loc[rows["checkpoint_sha256"] == "none", "system"])
-    climbed = rows[~limits & (config is None or rows["config"] == config)]
-    means = climbed.groupby(["system", "seed"])["value"].mean()
-    systems = sorted(set(climbed["system"]))
+    steps = rows[~limits & (config is None or rows["config"] == config)]
+    means = steps.groupby(["system", "seed"])["value"].mean()
+    systems = sorted(set(steps["system"]))
     if not systems:
         raise ValueError(f"There is no system with a value of {metric} to compare.")
     strokes = [means[system].mean() for system in systems]

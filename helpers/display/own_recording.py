@@ -17,7 +17,7 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from ..audio.recordings import Recording, examine
-from ..inference.detection import listens
+from ..inference.detection import can_detect
 from .palette import label
 from .separated import Separated, clock, separate_recording
 
@@ -27,7 +27,7 @@ HINT = (
     "A file of more than 10 MB does not arrive through Jupyter's upload: drag it into the list of"
     " files on the left and type its path here, such as <code>quartet.wav</code>, then press Enter."
 )
-LISTENS = "Untick who does not play. With all ticked, the model listens first and decides."
+DETECTS = "Untick who does not play. With all ticked, the model listens first and decides."
 COLAB_HINT = "For another recording run this cell again, or type the path of a file that is here."
 
 
@@ -96,8 +96,8 @@ class Panel:
         self.result = ipywidgets.VBox()
         hint = ipywidgets.HTML(COLAB_HINT if in_colab() else HINT)
         source = [self.path] if in_colab() else [self.upload, self.path]
-        self.listens = ipywidgets.HTML()
-        choice = [self.model, self.listens, self.instruments][len(models) == 1 :]
+        self.detection_note = ipywidgets.HTML()
+        choice = [self.model, self.detection_note, self.instruments][len(models) == 1 :]
         run = ipywidgets.HBox([self.button, self.bar])
         self.box = ipywidgets.VBox(
             [ipywidgets.HBox(source), hint, *choice, run, self.status, self.result]
@@ -111,7 +111,7 @@ class Panel:
     def offer_instruments(self, *_: object) -> None:
         """A box to tick for each that the chosen model knows."""
         narrow, model = {"width": "auto"}, self.models[self.model.value]
-        self.listens.value = LISTENS if listens(model) else ""
+        self.detection_note.value = DETECTS if can_detect(model) else ""
         self.instruments.children = [
             ipywidgets.Checkbox(True, description=label(name), indent=False, layout=narrow)
             for name in model.sources
@@ -149,7 +149,7 @@ class Panel:
         model = self.models[self.model.value]
         boxes = self.instruments.children
         chosen = [name for name, box in zip(model.sources, boxes, strict=True) if box.value]
-        if len(chosen) == len(boxes) and listens(model):
+        if len(chosen) == len(boxes) and can_detect(model):
             chosen = None  # whom it hears
         self.show([])
         self.button.disabled = True

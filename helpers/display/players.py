@@ -109,8 +109,8 @@ class StemPlayer:
 
     def _flac(self, audio: np.ndarray) -> str:
         """Base64 of 16-bit FLAC; samples are rounded to whole steps of 1 / 32768."""
-        heard = audio if len(audio) <= 2 else audio.mean(axis=0, keepdims=True)
-        steps = np.round(heard.astype(np.float64) * self.gain * FULL_SCALE)
+        audible = audio if len(audio) <= 2 else audio.mean(axis=0, keepdims=True)
+        steps = np.round(audible.astype(np.float64) * self.gain * FULL_SCALE)
         file = io.BytesIO()
         samples = np.clip(steps, -FULL_SCALE, FULL_SCALE - 1).astype(np.int16).T
         soundfile.write(file, samples, self.track.sample_rate, format="FLAC", subtype="PCM_16")

@@ -17,9 +17,9 @@ from ..audio.audio import AudioError, open_audio
 from ..audio.levels import decibels
 from ..audio.recordings import Recording, excerpt
 from ..audio.track import Track
-from ..inference.detection import listened, listens
+from ..inference.detection import can_detect, detect_and_condition
 from ..inference.stem_files import write_stems, zip_stems
-from ..training.checkpoints import told
+from ..training.checkpoints import condition_on
 from .figures import Figure
 from .players import StemPlayer
 from .plots import plot_spectrograms
@@ -44,7 +44,7 @@ class Separated:
     archive: Path
     start: float
     gain: float
-    listened: bool = False
+    detected: bool = False
 
     def player(self) -> StemPlayer:
         return StemPlayer(self.track)
@@ -65,7 +65,7 @@ class Separated:
         """What one should know about it, as HTML."""
         end = self.start + self.track.seconds
         sentences = list(self.recording.warnings)
-        if self.listened:
+        if self.detected:
             sentences.append(f"Heard: {', '.join(self.track.stems)}.")
         if self.gain != 1:
             lower = -decibels(self.gain)
@@ -127,13 +127,13 @@ def separate_recording(
             f"{recording.path.name}: there is nothing at {start:g} s; it lasts"
             f" {recording.seconds:.1f} s."
         )
-    by_ear = instruments is None and listens(model)
+    by_ear = instruments is None and can_detect(model)
     if by_ear:
         rate, channels, progress = recording.sample_rate, recording.channels, _slower(progress)
-        model = listened(model, recording.blocks(), rate, channels, progress=progress)
+        model = detect_and_condition(model, recording.blocks(), rate, channels, progress=progress)
         names = model.sources
     elif instruments is not None and len(names) > 1:
-        model = told(model, names)
+        model = condition_on(model, names)
     folder.mkdir(parents=True, exist_ok=True)
     archive = folder / f"{recording.path.stem}.zip"
     with tempfile.TemporaryDirectory(prefix=".divisi-", dir=folder) as draft:

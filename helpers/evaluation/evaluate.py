@@ -12,10 +12,10 @@ import torch
 from torch import nn
 
 from ..audio.track import Track
-from ..inference.detection import listened
+from ..inference.detection import detect_and_condition
 from ..inference.separation import separate
 from ..music.instruments import instrument
-from ..training.checkpoints import told
+from ..training.checkpoints import condition_on
 from .baselines import BASELINES
 from .metrics import leak, museval_sdr, si_sar, si_sdr, si_sir, snr
 from .rows import Provenance, Row
@@ -27,8 +27,8 @@ def model_separator(
     model: nn.Module,
     device: torch.device | str | None = None,
     *,
-    naming: bool = False,
-    listening: bool = False,
+    conditioned: bool = False,
+    detecting: bool = False,
 ) -> Separator:
     """A model in the shape that the baselines have: Track -> an estimate per source.
 
@@ -39,14 +39,16 @@ def model_separator(
     def separator(track: Track) -> dict[str, np.ndarray]:
         playing = [name for name in track.instruments if name in model.sources]
         # One that is said to play alone would be the whole recording.
-        listener = told(model, playing) if naming and len(playing) > 1 else model
-        if listening:
+        separator_model = (
+            condition_on(model, playing) if conditioned and len(playing) > 1 else model
+        )
+        if detecting:
             if device is not None:
                 model.to(device)
             rate, channels = track.sample_rate, len(track.mixture)
-            listener = listened(model, [track.mixture], rate, channels)
-        estimates = separate(listener, track.mixture, track.sample_rate, device=device)
-        return dict(zip(listener.sources, estimates, strict=True))
+            separator_model = detect_and_condition(model, [track.mixture], rate, channels)
+        estimates = separate(separator_model, track.mixture, track.sample_rate, device=device)
+        return dict(zip(separator_model.sources, estimates, strict=True))
 
     return separator
 

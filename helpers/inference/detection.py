@@ -7,20 +7,20 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 from torch import nn
 
-from ..training.checkpoints import told
+from ..training.checkpoints import condition_on
 from .separation import separate_stream
 
 #: dB below the recording; what is softer over its whole length was not there. A lower threshold
 #: misses fewer players and hears more who are absent, in whose stems a part of the others is lost.
-QUIETEST = -16.0
+DETECTION_THRESHOLD = -16.0
 
 
-def listens(model: nn.Module) -> bool:
+def can_detect(model: nn.Module) -> bool:
     """Whether a model separates better once it is told who plays."""
-    return bool(getattr(getattr(model, "config", None), "told", False))
+    return bool(getattr(getattr(model, "config", None), "conditioned", False))
 
 
-def who_plays(
+def detect_instruments(
     model: nn.Module,
     blocks: Iterable[np.ndarray],
     sample_rate: int,
@@ -34,7 +34,7 @@ def who_plays(
     sources where fewer than two are heard, since the stem of one alone would be the recording.
     progress: called with the seconds that each step has added.
     """
-    whole, heard = 0.0, np.zeros(len(model.sources))
+    whole, energy = 0.0, np.zeros(len(model.sources))
 
     def passing() -> Iterator[np.ndarray]:
         nonlocal whole
@@ -43,15 +43,15 @@ def who_plays(
             yield block
 
     for stems in separate_stream(model, passing(), sample_rate, channels):
-        heard += np.square(stems, dtype=np.float64).sum(axis=(1, 2))
+        energy += np.square(stems, dtype=np.float64).sum(axis=(1, 2))
         if progress is not None:
             progress(stems.shape[-1] / sample_rate)
-    loud = heard > whole * 10 ** (QUIETEST / 10)
-    names = tuple(name for name, sounds in zip(model.sources, loud, strict=True) if sounds)
+    active = energy > whole * 10 ** (DETECTION_THRESHOLD / 10)
+    names = tuple(name for name, is_active in zip(model.sources, active, strict=True) if is_active)
     return names if len(names) > 1 else tuple(model.sources)
 
 
-def listened(
+def detect_and_condition(
     model: nn.Module,
     blocks: Iterable[np.ndarray],
     sample_rate: int,
@@ -60,4 +60,6 @@ def listened(
     progress: Callable[[float], object] | None = None,
 ) -> nn.Module:
     """The model, told who plays in a recording as it hears it itself; see `who_plays`."""
-    return told(model, who_plays(model, blocks, sample_rate, channels, progress=progress))
+    return condition_on(
+        model, detect_instruments(model, blocks, sample_rate, channels, progress=progress)
+    )

@@ -19,8 +19,8 @@ import scipy.signal
 import torch
 from torch import Tensor, nn
 
-LOUDNESS = 0.16  # of what the network hears: four stems of a tenth of full scale each
-QUIETEST = 1e-5  # what is softer is not made louder
+NOMINAL_RMS = 0.16  # of what the network hears: four stems of a tenth of full scale each
+SILENCE = 1e-5  # what is softer is not made louder
 INSTALL = "pip install -r requirements-nussl.txt && pip install --no-deps nussl==1.1.9"
 
 
@@ -83,8 +83,8 @@ class MaskInference(nn.Module):
 
     def mask(self, magnitude: Tensor) -> Tensor:
         """magnitude (B, F, N) of mixtures -> the target's share of each bin, (B, F, N) in 0..1."""
-        loudness = magnitude.square().sum(1, keepdim=True).mean(2, keepdim=True).sqrt()
-        heard = magnitude * (LOUDNESS / loudness.clamp_min(QUIETEST))
+        rms = magnitude.square().sum(1, keepdim=True).mean(2, keepdim=True).sqrt()
+        heard = magnitude * (NOMINAL_RMS / rms.clamp_min(SILENCE))
         # (B, F, N) -> (B, N, F, channel) -> (B, N, F, channel, source)
         mask = self.network(mix_magnitude=heard.transpose(1, 2).unsqueeze(-1))["mask"]
         return mask[..., 0, 0].transpose(1, 2).float()

@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-HEARD = (1 / 3, 1 / 2, 1, 2, 3, 4, 5, 6)  # a fundamental looks at these multiples of itself
-GIVEN = (1, 2, 3, 4, 5, 6, 7, 8)  # a voice hands its claim to these multiples of its pitch
-REFINED = 5500.0  # Hz: above, partials are too weak to be worth the work
-HINTS = 8  # channels that tell of the voices where phases are looked at
+INPUT_SHIFTS = (1 / 3, 1 / 2, 1, 2, 3, 4, 5, 6)  # a fundamental looks at these multiples of itself
+OUTPUT_SHIFTS = (1, 2, 3, 4, 5, 6, 7, 8)  # a voice hands its claim to these multiples of its pitch
+PHASE_LIMIT = 5500.0  # Hz: above, partials are too weak to be worth the work
+HINT_CHANNELS = 8  # channels that tell of the voices where phases are looked at
 NORMALISATIONS = ("none", "batch", "group", "layer")
 
 
@@ -41,13 +41,13 @@ class MaskNetConfig:
     highest: float = 8000.0
     resolution: int = 36
     width: int = 32
-    voices: int = 16
+    pitch_channels: int = 16
     hidden: int = 384
     layers: int = 2
-    memory: int = 64
-    refined: int = 0
-    named: tuple[str, ...] = ()
-    told: bool = False
+    chunk_frames: int = 64
+    complex_mask_channels: int = 0
+    active_sources: tuple[str, ...] = ()
+    conditioned: bool = False
     normalisation: str = "none"
     dropout: float = 0.0
 
@@ -57,7 +57,7 @@ class MaskNetConfig:
                 f"There is no normalisation '{self.normalisation}'; "
                 f"choose {', '.join(NORMALISATIONS)}."
             )
-        if strange := [name for name in self.named if name not in self.sources]:
+        if strange := [name for name in self.active_sources if name not in self.sources]:
             raise ValueError(
                 f"'{strange[0]}' is no source of this model; choose {', '.join(self.sources)}."
             )
@@ -81,21 +81,22 @@ class MaskNet(nn.Module):
     def __init__(self, config: MaskNetConfig):
         super().__init__()
         self.config = config
-        self.sources = config.named or config.sources
+        self.sources = config.active_sources or config.sources
         self.sample_rate = config.sample_rate
         self.channels = config.channels
         self.segment_seconds = config.segment_seconds
-        present = torch.tensor([name in self.sources for name in config.sources])
+        active = torch.tensor([name in self.sources for name in config.sources])
         order = torch.tensor([config.sources.index(name) for name in self.sources])
-        self.register_buffer("present", present, persistent=False)  # (all sources,)
+        self.register_buffer("active", active, persistent=False)  # (all sources,)
         self.register_buffer("order", order, persistent=False)  # of the model's sources in them
         analysis, synthesis = log_frequency(config)
         self.register_buffer("window", torch.hann_window(config.window), persistent=False)
         self.register_buffer("analysis", analysis, persistent=False)  # (bins, heard)
         self.register_buffer("synthesis", synthesis, persistent=False)  # (heard, bins)
-        bins, width, voices, hidden = len(analysis), config.width, config.voices, config.hidden
+        bins, width, hidden = len(analysis), config.width, config.hidden
+        pitch_channels = config.pitch_channels
         self.partials = nn.Sequential(
-            nn.Conv2d(len(HEARD), width, (5, 3), padding=(2, 1)),
+            nn.Conv2d(len(INPUT_SHIFTS), width, (5, 3), padding=(2, 1)),
             Activation(width, config),
             nn.Conv2d(width, width, (7, 1), padding=(3, 0)),
             Activation(width, config),
@@ -105,72 +106,72 @@ class MaskNet(nn.Module):
         self.recur = nn.LSTM(
             hidden, hidden // 2, config.layers, batch_first=True, bidirectional=True
         )
-        if config.told:
-            self.names = nn.Linear(len(config.sources), hidden, bias=False)
-            nn.init.zeros_(self.names.weight)
-        self.pitches = nn.Linear(2 * hidden, voices * bins)
-        self.voices = nn.Sequential(
-            nn.Conv2d(voices + width, width, 3, padding=1),
+        if config.conditioned:
+            self.conditioning = nn.Linear(len(config.sources), hidden, bias=False)
+            nn.init.zeros_(self.conditioning.weight)
+        self.pitches = nn.Linear(2 * hidden, pitch_channels * bins)
+        self.combine = nn.Sequential(
+            nn.Conv2d(pitch_channels + width, width, 3, padding=1),
             Activation(width, config),
-            nn.Conv2d(width, voices, 1),
+            nn.Conv2d(width, pitch_channels, 1),
         )
-        self.gather = nn.Conv2d(len(GIVEN) * voices + width, width, 1)
+        self.gather = nn.Conv2d(len(OUTPUT_SHIFTS) * pitch_channels + width, width, 1)
         self.refine = nn.Conv2d(width, width, (5, 3), padding=(2, 1))
         self.decide = nn.Conv2d(width, len(config.sources), (3, 1), padding=(1, 0))
-        if config.refined:
-            self.hint = nn.Conv2d(width, HINTS, 1)
+        if config.complex_mask_channels:
+            self.hint = nn.Conv2d(width, HINT_CHANNELS, 1)
             self.interference = Interference(config)
 
-    def forward(self, mixture: Tensor, present: Tensor | None = None) -> Tensor:
+    def forward(self, mixture: Tensor, active: Tensor | None = None) -> Tensor:
         """mixture (B, C, T) -> estimates (B, S, C, T).
 
         present: which sources may play in each example, bool (B, all sources of the config); then
         there is an estimate of each of those sources, silent where it may not play.
         """
         batch, channels, length = mixture.shape
-        order = self.order if present is None else torch.arange(len(self.present))
-        present = self.present.expand(batch, -1) if present is None else present
-        present = present.repeat_interleave(channels, dim=0)  # (B * C, all sources)
+        order = self.order if active is None else torch.arange(len(self.active))
+        active = self.active.expand(batch, -1) if active is None else active
+        active = active.repeat_interleave(channels, dim=0)  # (B * C, all sources)
         spectrum = self.stft(mixture.flatten(0, 1))  # (B * C, F, N)
-        claims, level = self.claims(spectrum.abs(), present)
-        masks = self.shares(claims, present, spectrum.shape[1])
-        if self.config.refined:
-            hints = self.linear(self.hint(claims))
-            masks = self.interference(spectrum / level, masks, hints, present)
+        features, level = self.features(spectrum.abs(), active)
+        masks = self.shares(features, active, spectrum.shape[1])
+        if self.config.complex_mask_channels:
+            hints = self.linear(self.hint(features))
+            masks = self.interference(spectrum / level, masks, hints, active)
         # One source at a time: the frames of all of them would be most of the memory.
         estimates = [self.istft(spectrum * masks[:, source], length) for source in order.tolist()]
         return torch.stack(estimates, dim=1).unflatten(0, (batch, channels)).transpose(1, 2)
 
     def masks(self, magnitude: Tensor) -> Tensor:
         """magnitude (B, F, N) -> real masks (B, S, F, N) in 0..1, summing to one over S."""
-        present = self.present.expand(len(magnitude), -1)
-        claims, _ = self.claims(magnitude, present)
-        return self.shares(claims, present, magnitude.shape[1])[:, self.order]
+        active = self.active.expand(len(magnitude), -1)
+        features, _ = self.features(magnitude, active)
+        return self.shares(features, active, magnitude.shape[1])[:, self.order]
 
-    def claims(self, magnitude: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
+    def features(self, magnitude: Tensor, active: Tensor) -> tuple[Tensor, Tensor]:
         """magnitude (B, F, N) -> who sings where (B, width, bins, N), and the level (B, 1, N)."""
-        heard = magnitude[:, : len(self.synthesis)].transpose(1, 2)  # (B, N, heard)
-        level = self.level(heard)
-        loudness = torch.log((heard @ self.analysis.T) / level + 0.01)
-        picture = (loudness.transpose(1, 2)[:, None] + 1.5) / 2  # (B, 1, bins, N)
-        partials = self.partials(torch.cat([self.shift(picture, k) for k in HEARD], dim=1))
+        visible = magnitude[:, : len(self.synthesis)].transpose(1, 2)  # (B, N, heard)
+        level = self.level(visible)
+        rms = torch.log((visible @ self.analysis.T) / level + 0.01)
+        picture = (rms.transpose(1, 2)[:, None] + 1.5) / 2  # (B, 1, bins, N)
+        partials = self.partials(torch.cat([self.shift(picture, k) for k in INPUT_SHIFTS], dim=1))
 
         frames = self.frame(self.narrow(partials).flatten(1, 2).transpose(1, 2))  # (B, N, hidden)
-        if self.config.told:
-            frames = frames + self.names(present.to(frames.dtype))[:, None]
-        context = self.remember(frames)
+        if self.config.conditioned:
+            frames = frames + self.conditioning(active.to(frames.dtype))[:, None]
+        context = self.recur_in_chunks(frames)
         pitches = self.pitches(torch.cat([frames, context], dim=-1)).transpose(1, 2)
-        pitches = pitches.unflatten(1, (self.config.voices, -1))  # (B, voices, bins, N)
-        voices = self.voices(torch.cat([pitches, partials], dim=1))
+        pitches = pitches.unflatten(1, (self.config.pitch_channels, -1))  # (B, voices, bins, N)
+        combined = self.combine(torch.cat([pitches, partials], dim=1))
 
-        claims = [self.shift(voices, 1 / k) for k in GIVEN]
-        claims = F.gelu(self.gather(torch.cat([*claims, partials], dim=1)))
-        return claims + F.gelu(self.refine(claims)), level.transpose(1, 2)
+        features = [self.shift(combined, 1 / k) for k in OUTPUT_SHIFTS]
+        features = F.gelu(self.gather(torch.cat([*features, partials], dim=1)))
+        return features + F.gelu(self.refine(features)), level.transpose(1, 2)
 
-    def shares(self, claims: Tensor, present: Tensor, bins: int) -> Tensor:
+    def shares(self, features: Tensor, active: Tensor, bins: int) -> Tensor:
         """claims (B, width, log bins, N) -> masks (B, all sources, F, N), zero for the absent."""
-        logits = self.linear(self.decide(claims).float())
-        logits = logits.masked_fill(~present[:, :, None, None], -torch.inf)
+        logits = self.linear(self.decide(features).float())
+        logits = logits.masked_fill(~active[:, :, None, None], -torch.inf)
         above = bins - logits.shape[2]
         logits = torch.cat([logits, logits[:, :, -1:].expand(-1, -1, above, -1)], dim=2)
         return logits.softmax(dim=1)
@@ -179,18 +180,18 @@ class MaskNet(nn.Module):
         """picture (B, W, bins, N) -> (B, W, heard, N), from log-spaced bins to linear ones."""
         return torch.einsum("bwin,hi->bwhn", picture, self.synthesis.to(picture.dtype))
 
-    def remember(self, frames: Tensor) -> Tensor:
+    def recur_in_chunks(self, frames: Tensor) -> Tensor:
         """frames (B, N, hidden) -> what the recurrent part says of each, (B, N, hidden).
 
         Stretches of `memory` frames start every half of it, and each speaks for its middle half.
         """
-        count, memory = frames.shape[1], self.config.memory
-        if count <= memory:
+        count, chunk_frames = frames.shape[1], self.config.chunk_frames
+        if count <= chunk_frames:
             return self.recur(frames)[0]
-        hop, edge = memory // 2, memory // 4
-        stretches = -(-(count - memory) // hop) + 1
-        frames = F.pad(frames, (0, 0, 0, (stretches - 1) * hop + memory - count))
-        cut = frames.unfold(1, memory, hop).transpose(2, 3)  # (B, stretches, memory, hidden)
+        hop, edge = chunk_frames // 2, chunk_frames // 4
+        stretches = -(-(count - chunk_frames) // hop) + 1
+        frames = F.pad(frames, (0, 0, 0, (stretches - 1) * hop + chunk_frames - count))
+        cut = frames.unfold(1, chunk_frames, hop).transpose(2, 3)  # (B, stretches, memory, hidden)
         said = self.recur(cut.flatten(0, 1))[0].unflatten(0, cut.shape[:2])
         first, last = said[:, 0, :edge], said[:, -1, edge + hop :]
         middle = said[:, :, edge : edge + hop].flatten(1, 2)
@@ -203,11 +204,11 @@ class MaskNet(nn.Module):
             return F.pad(picture[:, :, steps:], (0, 0, 0, steps))
         return F.pad(picture[:, :, : picture.shape[2] + steps], (0, 0, -steps, 0))
 
-    def level(self, heard: Tensor) -> Tensor:
+    def level(self, visible: Tensor) -> Tensor:
         """heard (B, N, heard) -> the loudness around each frame (B, N, 1), over about a second."""
         reach = max(1, int(self.sample_rate / self.config.hop / 2))
         power = F.avg_pool1d(
-            heard.square().mean(-1)[:, None],
+            visible.square().mean(-1)[:, None],
             2 * reach + 1,
             stride=1,
             padding=reach,
@@ -266,12 +267,12 @@ class Interference(nn.Module):
 
     def __init__(self, config: MaskNetConfig):
         super().__init__()
-        sources, width = len(config.sources), config.refined
-        self.bins = int(REFINED * config.window / config.sample_rate)
+        sources, width = len(config.sources), config.complex_mask_channels
+        self.bins = int(PHASE_LIMIT * config.window / config.sample_rate)
         turns = torch.arange(self.bins) * config.hop % config.window / config.window
         advance = torch.polar(torch.ones(self.bins), -2 * math.pi * turns)[:, None]
         self.register_buffer("advance", advance, persistent=False)
-        self.look = nn.Conv2d(6 + sources + HINTS, width, (5, 3), padding=(2, 1))
+        self.look = nn.Conv2d(6 + sources + HINT_CHANNELS, width, (5, 3), padding=(2, 1))
         self.reach = nn.ModuleList(
             nn.Conv2d(width, width, 3, padding=(1, frames), dilation=(1, frames))
             for frames in (1, 2, 4)
@@ -280,29 +281,31 @@ class Interference(nn.Module):
         nn.init.zeros_(self.change.weight)
         nn.init.zeros_(self.change.bias)
 
-    def forward(self, spectrum: Tensor, masks: Tensor, hints: Tensor, present: Tensor) -> Tensor:
+    def forward(self, spectrum: Tensor, masks: Tensor, hints: Tensor, active: Tensor) -> Tensor:
         """spectrum (B, F, N), masks (B, S, F, N), hints (B, HINTS, heard, N), present (B, S)
         -> complex masks.
         """
-        heard, shares = spectrum[:, : self.bins], masks[:, :, : self.bins]
-        loudness = torch.log(heard.abs() + 1e-3)
-        phase = heard / (heard.abs() + 1e-9)
+        visible, shares = spectrum[:, : self.bins], masks[:, :, : self.bins]
+        rms = torch.log(visible.abs() + 1e-3)
+        phase = visible / (visible.abs() + 1e-9)
         onward = F.pad(phase[:, :, 1:] * phase[:, :, :-1].conj() * self.advance, (1, 0))
         upward = F.pad(phase[:, 1:] * phase[:, :-1].conj(), (0, 0, 0, 1))
-        rise = F.pad(loudness[:, :, 1:] - loudness[:, :, :-1], (1, 0))
-        seen = [loudness, rise, onward.real, onward.imag, upward.real, upward.imag]
+        rise = F.pad(rms[:, :, 1:] - rms[:, :, :-1], (1, 0))
+        seen = [rms, rise, onward.real, onward.imag, upward.real, upward.imag]
         shares = torch.log(shares + 1e-3)
         seen = torch.cat([torch.stack(seen, dim=1), shares, hints[:, :, : self.bins]], dim=1)
         features = F.relu(self.look(seen))
         for layer in self.reach:
             features = features + F.relu(layer(features))
         change = self.change(features).float().unflatten(1, (3, -1))  # (B, 3, S, bins, N)
-        playing = present[:, :, None, None]
+        playing = active[:, :, None, None]
         mean = (change * playing[:, None]).sum(2, keepdim=True) / playing.sum(1)[:, None, None]
         change = (change - mean) * playing[:, None]
-        refined = (shares + change[:, 0]).masked_fill(~playing, -torch.inf).softmax(1)
-        refined = refined + torch.complex(change[:, 1], change[:, 2])
-        return torch.cat([refined, masks[:, :, self.bins :].to(refined.dtype)], dim=2)
+        complex_mask_channels = (shares + change[:, 0]).masked_fill(~playing, -torch.inf).softmax(1)
+        complex_mask_channels = complex_mask_channels + torch.complex(change[:, 1], change[:, 2])
+        return torch.cat(
+            [complex_mask_channels, masks[:, :, self.bins :].to(complex_mask_channels.dtype)], dim=2
+        )
 
 
 def log_frequency(config: MaskNetConfig) -> tuple[Tensor, Tensor]:

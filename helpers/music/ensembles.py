@@ -73,8 +73,8 @@ def ensemble_score(
     name: str,
     instruments: Sequence[str],
     seed: int = 0,
-    exchanged: float = 0.0,
-    pianism: float = 0.0,
+    shuffled_registers: float = 0.0,
+    piano_texture: float = 0.0,
 ) -> Score:
     """A piece for a drawn ensemble of the instruments.
 
@@ -83,13 +83,15 @@ def ensemble_score(
     the lines that remain for them. ValueError as in `draw_ensemble`.
     """
     ensemble = draw_ensemble(rng, instruments)
-    shuffled = bool(rng.random() < exchanged)
+    shuffled = bool(rng.random() < shuffled_registers)
     if shuffled:
         ensemble = tuple(rng.permutation(ensemble).tolist())
     score = piece_score(name, ensemble, seed, ranked=not shuffled)
-    if not pianism:
+    if not piano_texture:
         return score
-    return replace(score, parts=tuple(_as_pianists(rng, part, pianism) for part in score.parts))
+    return replace(
+        score, parts=tuple(_as_pianists(rng, part, piano_texture) for part in score.parts)
+    )
 
 
 def _as_pianists(rng: np.random.Generator, part: Part, share: float) -> Part:

@@ -65,7 +65,7 @@ def random_piece(
     for place, name in enumerate(instruments):
         row = instrument(name)
         rng = np.random.default_rng([seed, number, place, row.program])
-        loudness = rng.uniform(50.0, 105.0)
+        rms = rng.uniform(50.0, 105.0)
         if row.family == "keyboard":
             hands = [(max(low, row.low), min(high, row.high)) for low, high in HANDS]
         else:
@@ -73,7 +73,7 @@ def random_piece(
         notes = [
             note
             for hand in hands
-            for note in _line(style, hand, len(hands) > 1, loudness, seconds, rng.spawn(1)[0])
+            for note in _line(style, hand, len(hands) > 1, rms, seconds, rng.spawn(1)[0])
         ]
         notes.sort(key=lambda note: (note.onset, note.pitch))
         parts.append(Part(row.name, tuple(notes)))
@@ -107,7 +107,7 @@ def _line(
     style: Style,
     span: tuple[int, int],
     chords: bool,
-    loudness: float,
+    rms: float,
     seconds: float,
     rng: np.random.Generator,
 ) -> list[Note]:
@@ -121,7 +121,7 @@ def _line(
         place = min(place, 2 * (len(scale) - 1) - place)  # and at the highest
         second = abs(place - int(rng.choice(STRETCH)))
         raised, two, rest = rng.random(3) < (style.chromatic, 0.5, style.rests)
-        velocity = int(np.clip(round(loudness + rng.normal(0.0, 8.0)), 1, 127))
+        velocity = int(np.clip(round(rms + rng.normal(0.0, 8.0)), 1, 127))
         silent = bool(rest) and not silent  # never two rests in a row
         if not silent:
             pitches = {scale[place] + int(raised)}

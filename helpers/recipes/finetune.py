@@ -13,7 +13,7 @@ from torch import nn
 from .. import runtime
 from ..audio.track import Track
 from ..datasets.own_stems import hold_out, own_mixing, own_tracks
-from ..datasets.renderings import TakesConfig
+from ..datasets.renderings import RenderingConfig
 from ..datasets.stem_bank import track_sha256
 from ..evaluation.evaluate import model_separator
 from ..evaluation.metrics import si_sdr
@@ -92,23 +92,28 @@ def fitting_recipe(
     and is shipped as the checkpoint is.
     """
     trained = card["provenance"].get("recipe", {})
-    shipped = trained.get("shipped", {})
-    given = {*shipped, "sources", "sample_rate"}
+    export = trained.get("export", {})
+    given = {*export, "sources", "sample_rate"}
     config = {key: value for key, value in card["config"].items() if key not in given}
     return Recipe(
         name=name,
         architecture=card["architecture"],
-        start=start,
+        start_from=start,
         model=config | trained.get("model", {}),
-        shipped=shipped,
+        export=export,
         segment_seconds=SEGMENT,
-        joint=trained.get("joint", 0.0),
-        silence=trained.get("silence", 1.0),
-        notes=False,
-        solos=False,
+        joint_loss_weight=trained.get("joint_loss_weight", 0.0),
+        inactive_source_weight=trained.get("inactive_source_weight", 1.0),
+        use_note_samples=False,
+        use_solos=False,
         scores=(),
-        takes=TakesConfig(
-            _players(card, start), trained_rate(card), soundfonts=(), notes=0, tones=0, foreign=0
+        rendering=RenderingConfig(
+            _players(card, start),
+            trained_rate(card),
+            soundfonts=(),
+            note_samples=0,
+            tones=0,
+            timbre_substitution=0,
         ),
         mixing=own_mixing(tracks),
         training=TrainingConfig(
@@ -117,7 +122,7 @@ def fitting_recipe(
             warmup_steps=20,
             weight_decay=0.01,
             ema_decay=0.98,
-            named=trained.get("training", {}).get("named", 0.0),
+            conditioned_share=trained.get("training", {}).get("conditioned_share", 0.0),
             validate_every=steps,
             checkpoint_every=25,
             log_every=5,
@@ -128,12 +133,12 @@ def fitting_recipe(
 def trained_rate(card: Card) -> int:
     """The sample rate in Hz that a checkpoint was trained at, which may be below its own."""
     trained = card["provenance"].get("recipe", {})
-    return trained.get("takes", {}).get("sample_rate", card["sample_rate"])
+    return trained.get("rendering", {}).get("sample_rate", card["sample_rate"])
 
 
 def score(model: nn.Module, tracks: Iterable[Track]) -> float:
     """Mean SI-SDR in dB over all stems of all tracks; who plays is told to whom it can be told."""
-    separator = model_separator(model, naming=True)
+    separator = model_separator(model, conditioned=True)
     values = []
     for track in tracks:
         estimates = separator(track)

@@ -1,6 +1,6 @@
 """A training written down as TOML: its fields, how it is read, and what is refused.
 
-`recipes/*.toml` are the examples: the tables `takes` (how chorales are played), `mixing`, `model`
+`recipes/*.toml` are the examples: the tables `rendering` (how scores are played), `mixing`, `model`
 and `training` hold the fields of the dataclasses of those names.
 """
 
@@ -17,8 +17,9 @@ from typing import Any
 from torch import nn
 
 from ..datasets.mixing import MixingConfig
-from ..datasets.renderings import TakesConfig
+from ..datasets.renderings import RenderingConfig
 from ..training.config import TrainingConfig
+from ..training.renamed_fields import current_recipe
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -69,34 +70,36 @@ class Recipe:
 
     name: str
     architecture: str
-    takes: TakesConfig
+    rendering: RenderingConfig
     mixing: MixingConfig
     training: TrainingConfig
     model: dict[str, Any] = field(default_factory=dict)
-    shipped: dict[str, Any] = field(default_factory=dict)
+    export: dict[str, Any] = field(default_factory=dict)
     segment_seconds: float = 4.0
-    validation: int = 48
-    pieces: int = 0
-    start: str = ""
-    blend: dict[str, float] = field(default_factory=dict)
-    joint: float = 0.0
-    silence: float = 1.0
-    notes: bool = True
-    solos: bool = True
+    validation_examples: int = 48
+    max_pieces: int = 0
+    start_from: str = ""
+    interpolate: dict[str, float] = field(default_factory=dict)
+    joint_loss_weight: float = 0.0
+    inactive_source_weight: float = 1.0
+    use_note_samples: bool = True
+    use_solos: bool = True
     scores: tuple[str, ...] = ("chorales",)
-    chorus: tuple[str, ...] = ()
+    chorale_instruments: tuple[str, ...] = ()
     corpora: tuple[str, ...] = ()
     microphone: str = ""
 
     def __post_init__(self) -> None:
         if strange := sorted(set(self.scores) - set(SCORES)):
             raise ValueError(f"there are no scores '{strange[0]}'; choose {', '.join(SCORES)}.")
-        if strange := [name for name in self.chorus if name not in self.takes.instruments]:
+        if strange := [
+            name for name in self.chorale_instruments if name not in self.rendering.instruments
+        ]:
             raise ValueError(f"'{strange[0]}' of the chorus is none of the instruments; add it.")
-        for name, share in self.blend.items():
+        for name, share in self.interpolate.items():
             if not (isinstance(share, float) and 0.0 < share < 1.0):
                 raise ValueError(f"the blend with '{name}' is {share!r}; it takes 0 to 1.")
-        if self.corpora and not self.mixing.recorded:
+        if self.corpora and not self.mixing.real_share:
             raise ValueError("corpora are given, but 'recorded' of mixing is 0; raise it.")
 
 
@@ -104,15 +107,15 @@ def read_recipe(path: str | Path) -> Recipe:
     """The recipe in a TOML file; RecipeError where it is missing or says what cannot be."""
     path = Path(path)
     try:
-        said = tomllib.loads(path.read_text(encoding="utf-8"))
+        said = current_recipe(tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise RecipeError(f"{path}: cannot be read ({error.strerror}); name a recipe.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: is not TOML ({error}).") from error
-    tables = {"takes": TakesConfig, "mixing": MixingConfig, "training": TrainingConfig}
+    tables = {"rendering": RenderingConfig, "mixing": MixingConfig, "training": TrainingConfig}
     built = {name: _fill(kind, said.pop(name, {}), path, name) for name, kind in tables.items()}
     recipe = _fill(Recipe, {**said, **built}, path, "the recipe")
-    if "chorales" in recipe.scores and (count := len(recipe.takes.instruments)) != VOICES:
+    if "chorales" in recipe.scores and (count := len(recipe.rendering.instruments)) != VOICES:
         raise RecipeError(f"{path}: {count} instruments are given; a chorale has four voices.")
     architecture(recipe, path)
     return recipe
@@ -129,9 +132,9 @@ def architecture(recipe: Recipe, path: str | Path) -> tuple[type[nn.Module], Any
             f"{path}: there is no architecture '{recipe.architecture}'; "
             "it is a module and a class of helpers/models, such as 'mask_net.MaskNet'."
         ) from error
-    said = {"sources": recipe.takes.instruments, "sample_rate": recipe.takes.sample_rate}
+    said = {"sources": recipe.rendering.instruments, "sample_rate": recipe.rendering.sample_rate}
     config = _fill(kind, {**said, **recipe.model}, path, "model")
-    _fill(kind, {**said, **recipe.model, **recipe.shipped}, path, "shipped")
+    _fill(kind, {**said, **recipe.model, **recipe.export}, path, "export")
     return model, config
 
 

@@ -13,24 +13,24 @@ from joblib import Parallel, delayed
 
 from .. import runtime
 from ..audio.track import Track
-from ..datasets.multitracks import multitrack_takes, training_pieces
+from ..datasets.multitracks import multitrack_stems, training_pieces
 from ..datasets.renderings import (
-    TakesConfig,
-    chorale_takes,
-    ensemble_takes,
+    RenderingConfig,
+    chorale_variants,
+    ensemble_variants,
     manifest,
-    piece_takes,
-    real_takes,
-    solo_takes,
+    piece_variants,
+    real_stems,
+    solo_stems,
 )
-from ..datasets.stem_bank import Recorded, StemBank, build_bank, track_sha256
+from ..datasets.stem_bank import RenderedStem, StemBank, build_bank, track_sha256
 from ..datasets.stem_folders import solos
 from ..music import splits
 from ..music.arrangements import excerpts
 from ..music.instruments import instrument
 from .schema import Recipe, RecipeError
 
-Shelf = tuple[list[str], Callable[[str], Iterable[Recorded]]]  # pieces, and how each is played
+Shelf = tuple[list[str], Callable[[str], Iterable[RenderedStem]]]  # pieces, and how each is played
 
 
 def stem_bank(recipe: Recipe, split: str, recordings: Sequence[Track] = ()) -> StemBank:
@@ -39,69 +39,72 @@ def stem_bank(recipe: Recipe, split: str, recordings: Sequence[Track] = ()) -> S
     Recorded solos and corpora train only. recordings: real tracks that train too, at the recipe's
     sample rate. RecipeError where a soundfont or a corpus is missing.
     """
-    takes, root = recipe.takes, runtime.data_root()
-    notes = root / "philharmonia_notes" if root and recipe.notes else None
+    rendering, root = recipe.rendering, runtime.data_root()
+    notes = root / "philharmonia_notes" if root and recipe.use_note_samples else None
     try:
-        made = manifest(takes, notes)
+        made = manifest(rendering, notes)
     except ValueError as error:
         raise RecipeError(f"{recipe.name}: {error}") from error
     said = json.dumps(made, sort_keys=True)
     folder = runtime.cache_root() / "banks" / hashlib.sha256(said.encode()).hexdigest()[:16]
     shelves = _scores(recipe, split, notes)
-    if root and recipe.solos and split == "training":
-        players = [name for name in takes.instruments if name in solos(root)]
-        shelves["solos"] = players, partial(solo_takes, root=root, sample_rate=takes.sample_rate)
+    if root and recipe.use_solos and split == "training":
+        players = [name for name in rendering.instruments if name in solos(root)]
+        shelves["solos"] = (
+            players,
+            partial(solo_stems, root=root, sample_rate=rendering.sample_rate),
+        )
     if split == "training":
         shelves |= _corpora(recipe)
     if recordings:
         # Named by content too: other recordings may have the same names.
         tracks = {f"{track.name}-{track_sha256(track)[:16]}": track for track in recordings}
-        play = partial(real_takes, tracks=tracks, instruments=takes.instruments)
+        play = partial(real_stems, tracks=tracks, instruments=rendering.instruments)
         shelves["recordings"] = list(tracks), play
     shelves = {shelf: content for shelf, content in shelves.items() if content[0]}
     for shelf, (names, perform) in shelves.items():
-        build_bank(folder / shelf, names, perform, takes.sample_rate, manifest=made)
+        build_bank(folder / shelf, names, perform, rendering.sample_rate, manifest=made)
     wanted = [name for names, _ in shelves.values() for name in names]
     return StemBank(*(folder / shelf for shelf in shelves), pieces=wanted)
 
 
 def _scores(recipe: Recipe, split: str, notes: Path | None) -> dict[str, Shelf]:
-    """The shelves of scores; of each kind the first `recipe.pieces` where that is not 0."""
-    count, takes = recipe.pieces or None, recipe.takes
-    play = partial(piece_takes, config=takes, notes_root=notes)
+    """The shelves of scores; of each kind the first `recipe.max_pieces` where that is not 0."""
+    count, rendering = recipe.max_pieces or None, recipe.rendering
+    play = partial(piece_variants, config=rendering, notes_root=notes)
     shelves: dict[str, Shelf] = {}
     if "chorales" in recipe.scores:
-        voices = partial(chorale_takes, config=takes, notes_root=notes)
+        voices = partial(chorale_variants, config=rendering, notes_root=notes)
         shelves["chorales"] = splits.names("chorale", split)[:count], voices
     if "random" in recipe.scores:
         shelves["random"] = splits.random_names(split)[:count], play
-    if recipe.chorus:
-        four = dataclasses.replace(takes, instruments=recipe.chorus)
+    if recipe.chorale_instruments:
+        four = dataclasses.replace(rendering, instruments=recipe.chorale_instruments)
         chorales = _excerpts(splits.names("chorale", split)[:count], four)
-        shelf = "-".join(("chorus", *recipe.chorus))
-        voices = partial(piece_takes, config=four, notes_root=notes)
+        shelf = "-".join(("chorus", *recipe.chorale_instruments))
+        voices = partial(piece_variants, config=four, notes_root=notes)
         # The ensembles play these excerpts too; pieces of one bank have names of their own.
         names = [f"{shelf}/{name}" for name in chorales]
         shelves[shelf] = names, partial(_from_shelf, shelf=shelf, play=voices)
     works = [*splits.names("quartet", split)[:count], *splits.names("chorale", split)[:count]]
     if "ensembles" in recipe.scores:
-        share = partial(ensemble_takes, config=takes, notes_root=notes)
-        shelves["ensembles"] = _excerpts(works, takes), share
+        share = partial(ensemble_variants, config=rendering, notes_root=notes)
+        shelves["ensembles"] = _excerpts(works, rendering), share
     if "works" in recipe.scores:
-        shelves["works"] = _excerpts(works, takes), play
-        if keyboards := [k for k in takes.instruments if instrument(k).family == "keyboard"]:
-            alone = dataclasses.replace(takes, instruments=tuple(keyboards))
+        shelves["works"] = _excerpts(works, rendering), play
+        if keyboards := [k for k in rendering.instruments if instrument(k).family == "keyboard"]:
+            alone = dataclasses.replace(rendering, instruments=tuple(keyboards))
             pieces = _excerpts(splits.names("piano", split)[:count], alone)
-            shelves["piano"] = pieces, partial(piece_takes, config=alone, notes_root=notes)
+            shelves["piano"] = pieces, partial(piece_variants, config=alone, notes_root=notes)
     return shelves
 
 
 def _corpora(recipe: Recipe) -> dict[str, Shelf]:
-    """A shelf for each published corpus, of the first `recipe.pieces` where that is not 0.
+    """A shelf for each published corpus, of the first `recipe.max_pieces` where that is not 0.
 
     RecipeError where one is not at hand or may not train.
     """
-    root, takes = runtime.data_root(), recipe.takes
+    root, rendering = runtime.data_root(), recipe.rendering
     shelves: dict[str, Shelf] = {}
     for corpus in recipe.corpora:
         places = [Path(corpus).expanduser(), *([root / corpus] if root else [])]
@@ -112,27 +115,27 @@ def _corpora(recipe: Recipe) -> dict[str, Shelf]:
                 "`divisi corpora` that is under DIVISI_DATA."
             )
         try:
-            found = training_pieces(place, takes.instruments, recipe.microphone or None)
+            found = training_pieces(place, rendering.instruments, recipe.microphone or None)
         except ValueError as error:
             raise RecipeError(f"{recipe.name}: {error}") from error
         shelf = f"{place.name}-{hashlib.sha256(str(place).encode()).hexdigest()[:8]}"
         pieces = {f"{shelf}/{name}": piece for name, piece in found.items()}
         play = partial(
-            multitrack_takes,
+            multitrack_stems,
             pieces=pieces,
-            instruments=takes.instruments,
-            sample_rate=takes.sample_rate,
+            instruments=rendering.instruments,
+            sample_rate=rendering.sample_rate,
         )
-        shelves[shelf] = list(pieces)[: recipe.pieces or None], play
+        shelves[shelf] = list(pieces)[: recipe.max_pieces or None], play
     return shelves
 
 
-def _from_shelf(name: str, shelf: str, play: Callable[[str], Iterable[Recorded]]):
+def _from_shelf(name: str, shelf: str, play: Callable[[str], Iterable[RenderedStem]]):
     """The takes of `SHELF/NAME`, which is NAME played for that shelf."""
     yield from play(name.removeprefix(f"{shelf}/"))
 
 
-def _excerpts(works: Sequence[str], takes: TakesConfig) -> list[str]:
+def _excerpts(works: Sequence[str], rendering: RenderingConfig) -> list[str]:
     """All works cut into excerpts as long as a take may be; parsed over all cores at first."""
-    cut = Parallel(n_jobs=-1)(delayed(excerpts)(work, takes.longest) for work in works)
+    cut = Parallel(n_jobs=-1)(delayed(excerpts)(work, rendering.max_seconds) for work in works)
     return [excerpt for pieces in cut for excerpt in pieces]

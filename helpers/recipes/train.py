@@ -18,8 +18,8 @@ from .. import runtime
 from ..audio.track import Track
 from ..datasets.mixing import Mixer
 from ..datasets.torch_datasets import MixtureDataset, TrackDataset
-from ..training.averaging import blend
-from ..training.checkpoints import changed, load_model, save_model
+from ..training.averaging import interpolate
+from ..training.checkpoints import load_model, save_model, with_config
 from ..training.losses import Loss, joint_snr, negative_snr, weighted_sum
 from ..training.runs import start_from
 from ..training.trainer import fit
@@ -32,8 +32,8 @@ def build_model(recipe: Recipe) -> nn.Module:
     model, config = architecture(recipe, recipe.name)
     runtime.seed_everything(recipe.training.seed)
     built = model(config)
-    if recipe.start:
-        start_from(built, load_model(recipe.start), Path(recipe.start))
+    if recipe.start_from:
+        start_from(built, load_model(recipe.start_from), Path(recipe.start_from))
     return built
 
 
@@ -45,21 +45,25 @@ def mixtures(
     recordings: real tracks that train too, at the recipe's sample rate, mono. held_out: others,
     which then validate instead of rendered pieces.
     """
-    if runtime.data_root() is None and (recipe.notes or recipe.solos):
+    if runtime.data_root() is None and (recipe.use_note_samples or recipe.use_solos):
         warnings.warn(
             "DIVISI_DATA names no folder, so neither recorded notes nor solos are used; "
             "the model will know rendered sound only.",
             stacklevel=2,
         )
-    sources, seconds, seed = recipe.takes.instruments, recipe.segment_seconds, recipe.training.seed
+    sources, seconds, seed = (
+        recipe.rendering.instruments,
+        recipe.segment_seconds,
+        recipe.training.seed,
+    )
     mix = partial(Mixer, sources=sources, seconds=seconds)
     bank = stem_bank(recipe, "training", recordings)
     training = MixtureDataset(mix(bank, config=recipe.mixing), seed)
     if held_out:
         return training, TrackDataset(list(held_out), sources, seconds)
-    coherent = dataclasses.replace(recipe.mixing, coherent=1.0, recorded=0.0, absent=0.0)
+    coherent = dataclasses.replace(recipe.mixing, coherent=1.0, real_share=0.0, inactive=0.0)
     rendered = mix(stem_bank(recipe, "validation"), config=coherent)
-    return training, MixtureDataset(rendered, seed, recipe.validation)
+    return training, MixtureDataset(rendered, seed, recipe.validation_examples)
 
 
 def train(
@@ -88,10 +92,10 @@ def train(
     )  # fmt: skip
     if not history.finished:
         raise KeyboardInterrupt
-    for name, share in recipe.blend.items():
-        blend(model, load_model(name), share)
+    for name, share in recipe.interpolate.items():
+        interpolate(model, load_model(name), share)
     best = history.best or history.rows[-1]
-    told = {
+    provenance_of_run = {
         "command": command,
         "recordings": [track.name for track in recordings],
         "held_out": [track.name for track in held_out],
@@ -108,13 +112,15 @@ def train(
         ],
         **(provenance or {}),
     }
-    shipped = changed(model, **recipe.shipped)
-    weights, _ = save_model(shipped, folder, recipe.name, told, half=True)
+    export = with_config(model, **recipe.export)
+    weights, _ = save_model(export, folder, recipe.name, provenance_of_run, half=True)
     return weights
 
 
 def _loss(recipe: Recipe) -> Loss:
-    each = partial(negative_snr, silence=recipe.silence)
-    if not recipe.joint:
+    each = partial(negative_snr, inactive_source_weight=recipe.inactive_source_weight)
+    if not recipe.joint_loss_weight:
         return each
-    return weighted_sum((1.0 - recipe.joint, each), (recipe.joint, joint_snr))
+    return weighted_sum(
+        (1.0 - recipe.joint_loss_weight, each), (recipe.joint_loss_weight, joint_snr)
+    )

@@ -30,7 +30,7 @@ STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 
 
 @dataclass(frozen=True)
-class Take:
+class NoteSample:
     """One recorded note.
 
     sound: (samples,) float32 at RATE, from 60 ms before its onset (where it reaches a tenth of its
@@ -47,7 +47,7 @@ class Take:
     level: float
 
 
-def recorded_instruments(root: Path | str) -> dict[str, list[dict[str, str]]]:
+def sampled_instruments(root: Path | str) -> dict[str, list[dict[str, str]]]:
     """Rows of index.csv by the instrument's usual name (`french_horn` is `horn`).
 
     ValueError where the folder has no index.csv.
@@ -63,13 +63,13 @@ def recorded_instruments(root: Path | str) -> dict[str, list[dict[str, str]]]:
 
 
 @lru_cache(maxsize=32)
-def load_takes(root: Path | str, instrument: str) -> tuple[Take, ...]:
+def load_note_samples(root: Path | str, instrument: str) -> tuple[NoteSample, ...]:
     """All usable takes of one instrument, decoded once and kept under `cache_root()/notes`.
 
     Takes that are steady for less than a quarter of a second are left out.
     ValueError where the folder has none of this instrument.
     """
-    recorded = recorded_instruments(root)
+    recorded = sampled_instruments(root)
     if instrument not in recorded:
         raise ValueError(
             f"{Path(root).name}: no notes of '{instrument}' were recorded; "
@@ -79,7 +79,7 @@ def load_takes(root: Path | str, instrument: str) -> tuple[Take, ...]:
     mark = hashlib.sha256(repr((str(Path(root).resolve()), rows)).encode()).hexdigest()[:12]
     store = runtime.cache_root() / "notes" / f"{instrument}-{mark}.npz"
     if not store.is_file():
-        _save(store, [take for row in rows if (take := _read(Path(root), row))])
+        _save(store, [note_sample for row in rows if (note_sample := _read(Path(root), row))])
     return _load(store)
 
 
@@ -99,7 +99,7 @@ def measure_pitch(sound: np.ndarray, near: float, rate: int = RATE) -> float:
     return float(pitches[np.argmax(strength.sum(axis=0))])
 
 
-def _read(root: Path, row: dict[str, str]) -> Take | None:
+def _read(root: Path, row: dict[str, str]) -> NoteSample | None:
     sound = audio.load(root / row["file"], sample_rate=RATE, channels=1)[0][0]
     envelope = _envelope(sound)
     full = np.median(envelope[envelope > 0.1 * envelope.max()])
@@ -113,7 +113,7 @@ def _read(root: Path, row: dict[str, str]) -> Take | None:
     if stop - start < SHORTEST * RATE:
         return None
     steady = sound[start:stop]
-    return Take(
+    return NoteSample(
         sound=sound.astype(np.float32),
         pitch=measure_pitch(steady, _named_pitch(row["pitch"])),
         dynamic=DYNAMICS.index(row["dynamic"]),
@@ -134,12 +134,12 @@ def _named_pitch(name: str) -> int:
     return STEPS[name[0]] + name.count("#") + 12 * (int(name.lstrip("ABCDEFG#")) + 1)
 
 
-def _save(store: Path, takes: list[Take]) -> None:
+def _save(store: Path, note_samples: list[NoteSample]) -> None:
     """Sounds as 16-bit fractions of each take's own peak: 96 dB under it."""
-    peaks = [float(np.abs(take.sound).max()) for take in takes]
+    peaks = [float(np.abs(note_sample.sound).max()) for note_sample in note_samples]
     sounds = [
-        np.rint(take.sound / peak * 32767).astype(np.int16)
-        for take, peak in zip(takes, peaks, strict=True)
+        np.rint(note_sample.sound / peak * 32767).astype(np.int16)
+        for note_sample, peak in zip(note_samples, peaks, strict=True)
     ]
     store.parent.mkdir(parents=True, exist_ok=True)
     partial = store.with_name(f".{os.getpid()}-{store.name}")
@@ -148,17 +148,26 @@ def _save(store: Path, takes: list[Take]) -> None:
         sounds=np.concatenate(sounds),
         lengths=[len(sound) for sound in sounds],
         peaks=peaks,
-        numbers=[[take.pitch, take.dynamic, take.start, take.stop, take.level] for take in takes],
+        numbers=[
+            [
+                note_sample.pitch,
+                note_sample.dynamic,
+                note_sample.start,
+                note_sample.stop,
+                note_sample.level,
+            ]
+            for note_sample in note_samples
+        ],
     )
     os.replace(partial, store)
 
 
-def _load(store: Path) -> tuple[Take, ...]:
+def _load(store: Path) -> tuple[NoteSample, ...]:
     with np.load(store, allow_pickle=False) as kept:
         sounds = np.split(kept["sounds"], np.cumsum(kept["lengths"])[:-1])
         peaks, numbers = kept["peaks"], kept["numbers"]
     return tuple(
-        Take(
+        NoteSample(
             (sound * (peak / 32767)).astype(np.float32),
             float(pitch),
             int(dynamic),

@@ -33,7 +33,7 @@ class MovingAverage:
 
 
 @torch.no_grad()
-def blend(model: nn.Module, other: nn.Module, share: float) -> None:
+def interpolate(model: nn.Module, other: nn.Module, share: float) -> None:
     """Draw every layer that the two have alike towards the other's weights, by `share` of the way.
 
     A model that went on learning from another has learnt and forgotten; between the two lie weights

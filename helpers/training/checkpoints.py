@@ -23,6 +23,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from .. import runtime
+from .renamed_fields import current_card, current_weights
 
 ROOM = f"{__package__.partition('.')[0]}.models"
 Card = dict[str, Any]
@@ -70,7 +71,7 @@ def load_model(
     """The model of that name in `Checkpoints/`, or at that path (of either file, or of neither
     suffix), in float32 and eval mode on `device`. Its `.card` is the dict of the JSON file.
 
-    changes: see `changed`; `named=("violin", "piano")` tells a `MaskNet` who plays.
+    changes: see `with_config`; `active_sources=("violin", "piano")` conditions a `MaskNet`.
 
     Raises CheckpointError where the name is unknown, a file is missing or unreadable, the weights
     are not those that the card was written for, or the card does not fit the code.
@@ -86,12 +87,12 @@ def load_model(
             f"{weights_path}: the weights do not fit {card['architecture']} with the config in "
             f"{card_path.name}; both files must come from one save."
         ) from error
-    model = changed(model, **changes)
+    model = with_config(model, **changes)
     model.card = card
     return model.eval().to(device)
 
 
-def changed(model: nn.Module, **changes: Any) -> nn.Module:
+def with_config(model: nn.Module, **changes: Any) -> nn.Module:
     """A model with the same weights and another configuration, such as another sample rate.
 
     ValueError where the configuration cannot be; its entries are those of the model's dataclass.
@@ -103,15 +104,15 @@ def changed(model: nn.Module, **changes: Any) -> nn.Module:
     return other
 
 
-def told(model: nn.Module, names: Sequence[str]) -> nn.Module:
-    """The model, told that of its sources only `names` play; it then has just these, in that order.
+def condition_on(model: nn.Module, names: Sequence[str]) -> nn.Module:
+    """The model conditioned on its active sources: it then separates these alone, in that order.
 
-    names: of sources. Itself where its configuration has no `named` to be told by. ValueError for
-    a name that is no source.
+    names: of sources. Returns the model itself where it cannot be conditioned (no `active_sources`
+    in its config). ValueError for a name that is no source.
     """
-    if not hasattr(getattr(model, "config", None), "named"):
+    if not hasattr(getattr(model, "config", None), "active_sources"):
         return model
-    other = changed(model, named=tuple(names))
+    other = with_config(model, active_sources=tuple(names))
     other.card = getattr(model, "card", None)
     return other.eval().to(next(model.parameters()).device)
 
@@ -140,7 +141,7 @@ def read_card(path: Path) -> Card:
             raise CheckpointError(
                 f"{path}: it has no usable '{key}'; it must be a card that save_model wrote."
             )
-    return card
+    return current_card(card)
 
 
 @contextmanager
@@ -245,9 +246,10 @@ def _read_weights(path: Path, card: Card) -> dict[str, Tensor]:
         weights = safetensors.torch.load(content)
     except SafetensorError as error:
         raise CheckpointError(f"{path}: not a safetensors file ({error}).") from error
-    return {
+    weights = {
         key: value.float() if value.is_floating_point() else value for key, value in weights.items()
     }
+    return current_weights(weights)
 
 
 def _tuples(value: Any) -> Any:

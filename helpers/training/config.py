@@ -34,7 +34,7 @@ class TrainingConfig:
     validate_every: int = 500
     checkpoint_every: int = 500
     log_every: int = 20
-    named: float = 0.0
+    conditioned_share: float = 0.0
     precision: str = "32-true"
     seed: int = 0
     workers: int = 0

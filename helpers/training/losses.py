@@ -45,7 +45,7 @@ def negative_si_sdr(estimates: Tensor, stems: Tensor) -> Tensor:
 
 
 def negative_snr(
-    estimates: Tensor, stems: Tensor, ceiling: float = 30.0, silence: float = 1.0
+    estimates: Tensor, stems: Tensor, ceiling: float = 30.0, inactive_source_weight: float = 1.0
 ) -> Tensor:
     """Minus the mean signal-to-noise ratio in dB, levelling off softly at `ceiling` dB.
 
@@ -59,7 +59,7 @@ def negative_snr(
     threshold = 10.0 ** (-ceiling / 10.0)
     noise = _energy(estimates - stems) + threshold * energy + TINY
     negative = _decibels(noise) - _decibels(energy + TINY)
-    leakage = silence * _leakage(estimates, stems, ceiling)
+    leakage = inactive_source_weight * _leakage(estimates, stems, ceiling)
     return torch.where(energy > TINY, negative, leakage).mean()
 
 

@@ -16,7 +16,10 @@ from .checkpoints import replaced_atomically
 
 State = dict[str, Any]
 MAY_CHANGE = ("validate_every", "checkpoint_every", "log_every", "workers")
-SINCE = {"final_rate": 0.0}  # settings that the first states do not name, and what was done then
+SINCE = {
+    "final_rate": 0.0,
+    "conditioned_share": 0.0,
+}  # settings that the first states do not name, and what was done then
 
 
 class TrainingError(ValueError):

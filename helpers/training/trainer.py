@@ -151,8 +151,12 @@ class Training:
         torch.manual_seed(int(key.generate_state(1, np.uint64)[0]))
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.config, self.step)
-        told = (names(stems, self.config.named),) if self.config.named else ()
-        estimates = self.wrapped(mixture, *told)
+        conditioning = (
+            (draw_active_sources(stems, self.config.conditioned_share),)
+            if self.config.conditioned_share
+            else ()
+        )
+        estimates = self.wrapped(mixture, *conditioning)
         if estimates.shape != stems.shape:
             raise TrainingError(
                 f"The model returns {tuple(estimates.shape)} where the stems are "
@@ -242,13 +246,13 @@ class Training:
         return self.fabric.all_reduce(total, reduce_op="sum").item()
 
 
-def names(stems: Tensor, share: float, resting: float = 0.1) -> Tensor:
+def draw_active_sources(stems: Tensor, share: float, extra: float = 0.1) -> Tensor:
     """Which sources may play in each example, bool (B, S): all, or in a `share` those that sound.
 
     stems (B, S, C, T). Of the others, each is named with the probability `resting`, like a player
     who is there and has nothing to play. Where none sounds, all are named.
     """
-    present = stems.square().sum((2, 3)) > TINY
-    present = present | ~present.any(1, keepdim=True)
-    present = present | (torch.rand(present.shape, device=stems.device) < resting)
-    return present | (torch.rand(len(stems), 1, device=stems.device) >= share)
+    active = stems.square().sum((2, 3)) > TINY
+    active = active | ~active.any(1, keepdim=True)
+    active = active | (torch.rand(active.shape, device=stems.device) < extra)
+    return active | (torch.rand(len(stems), 1, device=stems.device) >= share)

@@ -11,8 +11,8 @@ import torch
 from helpers.augmentation.chains import common_effects, stem_effects
 from helpers.augmentation.effects import Compression, Detune, Equaliser, Gain, Tilt, Vibrato
 from helpers.augmentation.recording_chain import Codec, Microphone, Noise
-from helpers.datasets.mixing import Excerpt, Mixer, MixingConfig
-from helpers.datasets.stem_bank import Recorded, StemBank, write_piece
+from helpers.datasets.mixing import Mixer, MixingConfig, StemSegment
+from helpers.datasets.stem_bank import RenderedStem, StemBank, write_piece
 from helpers.datasets.torch_datasets import MixtureDataset
 
 RATE = 4000
@@ -32,15 +32,15 @@ def bank(tmp_path_factory):
     """One piece of three noises."""
     folder = tmp_path_factory.mktemp("bank")
     rng = np.random.default_rng(0)
-    takes = [
-        Recorded(name, "soundfont", voice, rng.normal(0, 0.1, (1, RATE)).astype(np.float32))
+    variants = [
+        RenderedStem(name, "soundfont", voice, rng.normal(0, 0.1, (1, RATE)).astype(np.float32))
         for voice, name in enumerate(SOURCES)
     ]
-    write_piece(folder, "one", RATE, takes)
+    write_piece(folder, "one", RATE, variants)
     return StemBank(folder)
 
 
-def drawn(bank: StemBank, config: MixingConfig, seed: int) -> list[Excerpt | None]:
+def drawn(bank: StemBank, config: MixingConfig, seed: int) -> list[StemSegment | None]:
     return Mixer(bank, SOURCES, config, 0.25).draw(np.random.default_rng(seed))
 
 
@@ -69,41 +69,43 @@ def test_new_effects_change_neither_takes_nor_places_nor_old_effects(bank, seed)
         assert (before is None) == (now is None)
         if before:
             assert isinstance(now.effects[0], Vibrato)
-            assert before == replace(now, effects=now.effects[1:], heard=())
+            assert before == replace(now, effects=now.effects[1:], common=())
 
 
 def test_every_stem_of_a_mixture_is_heard_by_one_microphone_and_another_mixture_by_another(bank):
-    heard = []
+    common = []
     for seed in range(5):
-        (common,) = {excerpt.heard for excerpt in drawn(bank, ON, seed) if excerpt}
+        (common,) = {segment.common for segment in drawn(bank, ON, seed) if segment}
         assert [type(effect) for effect in common] == list(COMMON)
-        heard.append(common)
-    assert len(set(heard)) == 5
+        common.append(common)
+    assert len(set(common)) == 5
 
 
 def test_shares_of_common_effects_are_kept():
     config = replace(OFF, microphone=0.7, noise=0.2)
     rng = np.random.default_rng(0)
-    kinds = [{type(effect) for effect in common_effects(rng, **common(config))} for _ in range(600)]
-    shares = [np.mean([kind in here for here in kinds]) for kind in COMMON]
+    variant_weights = [
+        {type(effect) for effect in common_effects(rng, **common(config))} for _ in range(600)
+    ]
+    shares = [np.mean([kind in here for here in variant_weights]) for kind in COMMON]
     assert shares == pytest.approx([0.7, 0.2, 0.0], abs=0.06)
 
 
 def test_what_all_stems_go_through_comes_last(bank):
-    mixing = Mixer(bank, SOURCES, replace(ON, absent=0.0), 0.25)
+    mixing = Mixer(bank, SOURCES, replace(ON, inactive=0.0), 0.25)
     mixture = mixing.draw(np.random.default_rng(1))
-    stems = mixing.make([replace(excerpt, heard=()) for excerpt in mixture])
-    for effect in mixture[0].heard:
+    stems = mixing.make([replace(segment, common=()) for segment in mixture])
+    for effect in mixture[0].common:
         stems = effect.apply(stems, RATE)
     np.testing.assert_array_equal(mixing.make(mixture), stems)
 
 
 def test_an_absent_instrument_is_silent_behind_microphone_noise_and_codec(bank):
-    mixing = Mixer(bank, SOURCES, replace(ON, absent=0.5), 0.25)
+    mixing = Mixer(bank, SOURCES, replace(ON, inactive=0.5), 0.25)
     rng = np.random.default_rng(0)
     for mixture in (mixing.draw(rng) for _ in range(10)):
-        for excerpt, stem in zip(mixture, mixing.make(mixture), strict=True):
-            assert (excerpt is None) == (not stem.any())
+        for segment, stem in zip(mixture, mixing.make(mixture), strict=True):
+            assert (segment is None) == (not stem.any())
 
 
 def test_the_mixture_is_the_sum_of_its_stems_bit_for_bit(bank):

@@ -30,7 +30,7 @@ def zenodo(monkeypatch):
     """Zenodo's answers, without Zenodo: which record is asked, and what is fetched."""
     asked, content = [], archive()
 
-    def deposited(record, name):
+    def zenodo_file(record, name):
         asked.append((record, name))
         return download.RemoteFile(name, "", len(content), "")
 
@@ -39,7 +39,7 @@ def zenodo(monkeypatch):
         (folder / file.name).write_bytes(content)
         return folder / file.name
 
-    monkeypatch.setattr(download, "deposited", deposited)
+    monkeypatch.setattr(download, "deposited", zenodo_file)
     monkeypatch.setattr(download, "fetch", fetch)
     monkeypatch.delenv("DIVISI_DATA", raising=False)
     return asked

@@ -213,7 +213,7 @@ def trio(tmp_path_factory):
     """A mask network with random weights that can be told who plays."""
     torch.manual_seed(0)
     sizes = {"sample_rate": RATE, "window": 512, "hop": 128, "highest": 3000.0}
-    small = {"width": 4, "voices": 2, "hidden": 8, "layers": 1, "segment_seconds": 1.0}
+    small = {"width": 4, "pitch_channels": 2, "hidden": 8, "layers": 1, "segment_seconds": 1.0}
     model = MaskNet(MaskNetConfig(("violin", "horn", "piano"), **sizes, **small))
     return save_model(model, tmp_path_factory.mktemp("checkpoints"), "trio", {})[1]
 

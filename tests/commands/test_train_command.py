@@ -12,24 +12,24 @@ RECIPE = """
 name = "toy"
 architecture = "wave_unet.WaveUNet"
 segment_seconds = 0.5
-validation = 2
-pieces = 1
-notes = false
-solos = false
+validation_examples = 2
+max_pieces = 1
+use_note_samples = false
+use_solos = false
 
 [model]
 levels = 2
 width = 2
 segment_seconds = 1.0
 
-[takes]
+[rendering]
 instruments = ["violin", "clarinet", "saxophone", "bassoon"]
 sample_rate = 4000
 soundfonts = ["TimGM6mb"]
-notes = 0
+note_samples = 0
 tones = 0
-foreign = 0
-longest = 2.0
+timbre_substitution = 0
+max_seconds = 2.0
 
 [mixing]
 reverb = 0.0

@@ -8,20 +8,20 @@ from pathlib import Path
 
 import numpy as np
 
-from helpers.datasets.stem_bank import Recorded, build_bank
+from helpers.datasets.stem_bank import RenderedStem, build_bank
 
 PIECES = [f"noise-{number}" for number in range(40)]
 RATE = 8000
 
 
-def noise_takes(piece: str) -> Iterator[Recorded]:
+def noise_variants(piece: str) -> Iterator[RenderedStem]:
     """Four takes of 25 s."""
     rng = np.random.default_rng(int(piece.partition("-")[2]))
     for voice in range(4):
         stem = rng.standard_normal((1, 25 * RATE), np.float32)
-        yield Recorded("violin", "tones", voice, stem)
+        yield RenderedStem("violin", "tones", voice, stem)
 
 
 if __name__ == "__main__":
     folder, workers = sys.argv[1:]
-    build_bank(Path(folder), PIECES, noise_takes, RATE, int(workers), {"seed": 0})
+    build_bank(Path(folder), PIECES, noise_variants, RATE, int(workers), {"seed": 0})

@@ -10,7 +10,7 @@ from helpers.audio.track import Track
 from helpers.augmentation.effects import Gain
 from helpers.augmentation.time_pitch import Stretch
 from helpers.datasets.coherent import CoherentMix, CoherentMixes
-from helpers.datasets.mixing import LOUDNESS
+from helpers.datasets.mixing import NOMINAL_RMS
 
 RATE = 8000
 NAMES = ("bassoon", "clarinet", "saxophone", "violin")
@@ -66,7 +66,7 @@ def test_stems_have_the_levels_that_were_drawn():
     dataset = mixes()
     gains = tuple(Gain(db) for db in (-5.0, 0.0, 2.0, 5.0))
     stems = dataset.make(CoherentMix(0, 0.5, Stretch(1.1, 1.0), gains))
-    levels = 20 * np.log10(np.sqrt(np.mean(stems[:, 0] ** 2, axis=1)) / LOUDNESS)
+    levels = 20 * np.log10(np.sqrt(np.mean(stems[:, 0] ** 2, axis=1)) / NOMINAL_RMS)
     np.testing.assert_allclose(levels, [-5.0, 0.0, 2.0, 5.0], atol=0.2)
 
 

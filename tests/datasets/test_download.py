@@ -7,7 +7,7 @@ from threading import Thread
 
 import pytest
 
-from helpers.datasets.download import DownloadError, RemoteFile, check_space, deposited, fetch
+from helpers.datasets.download import DownloadError, RemoteFile, check_space, fetch, zenodo_file
 
 CONTENT = bytes(range(256)) * 40
 MD5 = hashlib.md5(CONTENT).hexdigest()
@@ -62,7 +62,7 @@ def zenodo():
 
 
 def find(server, name="a.zip", record=42) -> RemoteFile:
-    return deposited(record, name, f"{server.address}/api")
+    return zenodo_file(record, name, f"{server.address}/api")
 
 
 def test_a_record_states_size_and_md5(zenodo):

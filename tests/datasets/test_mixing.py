@@ -10,14 +10,16 @@ import pytest
 
 from helpers.augmentation.chains import seats
 from helpers.augmentation.effects import Gain
-from helpers.datasets.mixing import LOUDNESS, Excerpt, Mixer, MixingConfig, level
-from helpers.datasets.stem_bank import Recorded, StemBank, write_piece
+from helpers.datasets.mixing import NOMINAL_RMS, Mixer, MixingConfig, StemSegment, normalise_rms
+from helpers.datasets.stem_bank import RenderedStem, StemBank, write_piece
 
 RATE = 4000
 SOURCES = ("violin", "clarinet", "bassoon")
 SECONDS = 0.25
-KINDS = {"soundfont": 1.0, "tones": 1.0, "foreign": 1.0, "solo": 1.0, "real": 1.0}
-PLAIN = MixingConfig(recorded=0.0, absent=0.0, kinds=KINDS, reverb=0.0, compression=0.0, rooms=2)
+KINDS = {"soundfont": 1.0, "tones": 1.0, "timbre_substitution": 1.0, "solo": 1.0, "real": 1.0}
+PLAIN = MixingConfig(
+    real_share=0.0, inactive=0.0, variant_weights=KINDS, reverb=0.0, compression=0.0, rooms=2
+)
 
 
 def noise(seed: int, length: int = RATE) -> np.ndarray:
@@ -29,16 +31,16 @@ def bank(tmp_path_factory):
     """Three pieces in three kinds for each voice, one without a bassoon, a solo, a recording."""
     folder = tmp_path_factory.mktemp("bank")
     for number, piece in enumerate(("one", "two", "three")):
-        takes = [
-            Recorded(name, kind, voice, noise(100 * number + 10 * voice + len(kind)))
+        variants = [
+            RenderedStem(name, kind, voice, noise(100 * number + 10 * voice + len(kind)))
             for voice, name in enumerate(SOURCES)
-            for kind in ("soundfont", "tones", "foreign")
+            for kind in ("soundfont", "tones", "timbre_substitution")
         ]
-        write_piece(folder, piece, RATE, takes)
-    duet = [Recorded(name, "soundfont", i, noise(i)) for i, name in enumerate(SOURCES[:2])]
+        write_piece(folder, piece, RATE, variants)
+    duet = [RenderedStem(name, "soundfont", i, noise(i)) for i, name in enumerate(SOURCES[:2])]
     write_piece(folder, "duet", RATE, duet)
-    write_piece(folder, "violin", RATE, [Recorded("violin", "solo", None, noise(7, 700))])
-    real = [Recorded(name, "real", i, noise(i + 20)) for i, name in enumerate(SOURCES)]
+    write_piece(folder, "violin", RATE, [RenderedStem("violin", "solo", None, noise(7, 700))])
+    real = [RenderedStem(name, "real", i, noise(i + 20)) for i, name in enumerate(SOURCES)]
     write_piece(folder, "recording", RATE, real)
     return StemBank(folder)
 
@@ -49,13 +51,13 @@ def mixer(bank):
     return lambda config: Mixer(bank, SOURCES, config, SECONDS)
 
 
-def draws(mixer: Mixer, count: int = 200) -> list[list[Excerpt | None]]:
+def draws(mixer: Mixer, count: int = 200) -> list[list[StemSegment | None]]:
     rng = np.random.default_rng(0)
     return [mixer.draw(rng) for _ in range(count)]
 
 
 def test_the_same_draw_makes_the_same_numbers(mixer):
-    mixing = mixer(replace(PLAIN, reverb=1.0, compression=1.0, absent=0.2))
+    mixing = mixer(replace(PLAIN, reverb=1.0, compression=1.0, inactive=0.2))
     once, again = (mixing.draw(np.random.default_rng(4)) for _ in range(2))
     assert once == again
     np.testing.assert_array_equal(mixing.make(once), mixing.make(again))
@@ -64,35 +66,35 @@ def test_the_same_draw_makes_the_same_numbers(mixer):
 
 def test_a_draw_can_be_made_by_another_mixer_later(mixer):
     drawn = mixer(PLAIN).draw(np.random.default_rng(4))
-    other = mixer(replace(PLAIN, coherent=0.0, gain=0.0, absent=1.0))
+    other = mixer(replace(PLAIN, coherent=0.0, gain=0.0, inactive=1.0))
     np.testing.assert_array_equal(mixer(PLAIN).make(drawn), other.make(drawn))
 
 
 def test_a_stem_is_its_take_at_its_offset_through_its_effects_one_after_the_other(mixer, bank):
     mixing = mixer(PLAIN)
     drawn = mixing.draw(np.random.default_rng(0))
-    for excerpt, stem in zip(drawn, mixing.make(drawn), strict=True):
-        expected = bank.read(excerpt.take, excerpt.offset, mixing.samples)
-        for effect in excerpt.effects:
-            expected = effect.apply(level(expected), RATE)
+    for segment, stem in zip(drawn, mixing.make(drawn), strict=True):
+        expected = bank.read(segment.variant, segment.offset, mixing.samples)
+        for effect in segment.effects:
+            expected = effect.apply(normalise_rms(expected), RATE)
         np.testing.assert_array_equal(stem, expected)
 
 
 def test_stems_without_effects_are_the_takes_at_one_loudness(mixer, bank):
     mixing = mixer(PLAIN)
     bare = [replace(e, effects=(Gain(0.0),)) for e in mixing.draw(np.random.default_rng(0))]
-    for excerpt, stem in zip(bare, mixing.make(bare), strict=True):
-        assert np.sqrt(np.mean(stem**2)) == pytest.approx(LOUDNESS, rel=1e-5)
-        window = bank.read(excerpt.take, excerpt.offset, mixing.samples)
+    for segment, stem in zip(bare, mixing.make(bare), strict=True):
+        assert np.sqrt(np.mean(stem**2)) == pytest.approx(NOMINAL_RMS, rel=1e-5)
+        window = bank.read(segment.variant, segment.offset, mixing.samples)
         assert np.corrcoef(stem[0], window[0])[0, 1] == pytest.approx(1.0)
 
 
 def test_the_last_word_on_loudness_is_the_gain(mixer):
     mixing = mixer(replace(PLAIN, compression=1.0, reverb=1.0))
     drawn = mixing.draw(np.random.default_rng(0))
-    for excerpt, stem in zip(drawn, mixing.make(drawn), strict=True):
-        loudness = LOUDNESS * 10 ** (excerpt.effects[-1].decibels / 20)
-        assert np.sqrt(np.mean(stem**2)) == pytest.approx(loudness, rel=1e-5)
+    for segment, stem in zip(drawn, mixing.make(drawn), strict=True):
+        rms = NOMINAL_RMS * 10 ** (segment.effects[-1].decibels / 20)
+        assert np.sqrt(np.mean(stem**2)) == pytest.approx(rms, rel=1e-5)
 
 
 def powers(stems: np.ndarray) -> np.ndarray:
@@ -103,12 +105,14 @@ def powers(stems: np.ndarray) -> np.ndarray:
 def test_the_balance_of_the_takes_stays_where_stems_are_not_levelled(tmp_path):
     """Noise at 0, -20 and -40 dB; a room, filters and a compressor change no balance."""
     levels = 0.1 * 10.0 ** np.array([0.0, -1.0, -2.0])
-    takes = [
-        Recorded(name, "soundfont", voice, noise(voice) * np.float32(levels[voice] / 0.1))
+    variants = [
+        RenderedStem(name, "soundfont", voice, noise(voice) * np.float32(levels[voice] / 0.1))
         for voice, name in enumerate(SOURCES)
     ]
-    write_piece(tmp_path, "one", RATE, takes)
-    config = replace(PLAIN, levelled=False, coherent=1.0, gain=0.0, reverb=1.0, compression=1.0)
+    write_piece(tmp_path, "one", RATE, variants)
+    config = replace(
+        PLAIN, normalise_stems=False, coherent=1.0, gain=0.0, reverb=1.0, compression=1.0
+    )
     mixing = Mixer(StemBank(tmp_path), SOURCES, config, SECONDS)
     stems = mixing.make(mixing.draw(np.random.default_rng(0)))
     decibels = 10 * np.log10(powers(stems))
@@ -116,104 +120,112 @@ def test_the_balance_of_the_takes_stays_where_stems_are_not_levelled(tmp_path):
 
 
 def test_a_mixture_that_is_not_levelled_is_its_takes_times_one_factor_at_the_loudness(mixer, bank):
-    mixing = mixer(replace(PLAIN, levelled=False))
+    mixing = mixer(replace(PLAIN, normalise_stems=False))
     bare = [replace(e, effects=(Gain(0.0),)) for e in mixing.draw(np.random.default_rng(0))]
-    takes = np.stack([bank.read(e.take, e.offset, mixing.samples) for e in bare])
-    factor = LOUDNESS / np.sqrt(np.mean(takes.sum(axis=0) ** 2))
+    variants = np.stack([bank.read(e.variant, e.offset, mixing.samples) for e in bare])
+    factor = NOMINAL_RMS / np.sqrt(np.mean(variants.sum(axis=0) ** 2))
     stems = mixing.make(bare)
-    np.testing.assert_allclose(stems, factor * takes, rtol=1e-4, atol=1e-8)
-    assert np.sqrt(np.mean(stems.sum(axis=0) ** 2)) == pytest.approx(LOUDNESS, rel=1e-4)
+    np.testing.assert_allclose(stems, factor * variants, rtol=1e-4, atol=1e-8)
+    assert np.sqrt(np.mean(stems.sum(axis=0) ** 2)) == pytest.approx(NOMINAL_RMS, rel=1e-4)
 
 
 def test_gains_apply_on_top_of_the_balance_of_the_takes(mixer):
-    mixing = mixer(replace(PLAIN, levelled=False))
+    mixing = mixer(replace(PLAIN, normalise_stems=False))
     drawn = mixing.draw(np.random.default_rng(0))
     plain = [replace(e, effects=(*e.effects[:-1], Gain(0.0))) for e in drawn]
-    gains = [excerpt.effects[-1].decibels for excerpt in drawn]
+    gains = [segment.effects[-1].decibels for segment in drawn]
     change = 10 * np.log10(powers(mixing.make(drawn)) / powers(mixing.make(plain)))
     assert change == pytest.approx(gains, abs=1e-3)
 
 
-@pytest.mark.parametrize("levelled", [True, False])
-def test_silent_takes_make_a_silent_mixture(tmp_path, levelled):
+@pytest.mark.parametrize("normalise_stems", [True, False])
+def test_silent_takes_make_a_silent_mixture(tmp_path, normalise_stems):
     silence = np.zeros((1, RATE), np.float32)
-    takes = [Recorded(name, "soundfont", i, silence) for i, name in enumerate(SOURCES)]
-    write_piece(tmp_path, "rest", RATE, takes)
-    config = replace(PLAIN, levelled=levelled, coherent=1.0)
+    variants = [RenderedStem(name, "soundfont", i, silence) for i, name in enumerate(SOURCES)]
+    write_piece(tmp_path, "rest", RATE, variants)
+    config = replace(PLAIN, normalise_stems=normalise_stems, coherent=1.0)
     mixing = Mixer(StemBank(tmp_path), SOURCES, config, SECONDS)
     assert not mixing.make(mixing.draw(np.random.default_rng(0))).any()
 
 
 def test_silence_is_not_made_loud():
     silence = np.zeros((1, 100), np.float32)
-    np.testing.assert_array_equal(level(silence), silence)
+    np.testing.assert_array_equal(normalise_rms(silence), silence)
 
 
 def test_coherent_mixtures_take_all_voices_of_one_piece_at_one_offset(mixer):
     pieces = set()
     for drawn in draws(mixer(replace(PLAIN, coherent=1.0))):
-        assert len({(excerpt.take.piece, excerpt.offset) for excerpt in drawn}) == 1
-        assert [excerpt.take.instrument for excerpt in drawn] == list(SOURCES)
+        assert len({(segment.variant.piece, segment.offset) for segment in drawn}) == 1
+        assert [segment.variant.instrument for segment in drawn] == list(SOURCES)
         assert drawn[0].offset <= RATE - SECONDS * RATE
-        pieces.add(drawn[0].take.piece)
+        pieces.add(drawn[0].variant.piece)
     assert pieces == {"one", "two", "three"}  # the duet lacks a bassoon
 
 
 def test_a_bank_of_three_instruments_serves_any_two_of_them_in_any_order(bank):
-    kinds = {"soundfont": 1.0, "foreign": 1.0}
-    config = replace(PLAIN, coherent=1.0, kinds=kinds)
+    variant_weights = {"soundfont": 1.0, "timbre_substitution": 1.0}
+    config = replace(PLAIN, coherent=1.0, variant_weights=variant_weights)
     voices = {"bassoon": 2, "violin": 0}
     duo = Mixer(bank, tuple(voices), config, SECONDS)
     mixtures = draws(duo)
     for drawn in mixtures:
-        assert [excerpt.take.instrument for excerpt in drawn] == list(voices)
-        assert [excerpt.take.voice for excerpt in drawn] == list(voices.values())
-    assert {excerpt.take.kind for drawn in mixtures for excerpt in drawn} == set(kinds)
-    assert {drawn[0].take.piece for drawn in mixtures} == {"one", "two", "three"}
+        assert [segment.variant.instrument for segment in drawn] == list(voices)
+        assert [segment.variant.voice for segment in drawn] == list(voices.values())
+    assert {segment.variant.kind for drawn in mixtures for segment in drawn} == set(variant_weights)
+    assert {drawn[0].variant.piece for drawn in mixtures} == {"one", "two", "three"}
     assert duo.make(mixtures[0]).shape == (2, 1, duo.samples)
 
 
 def test_incoherent_mixtures_take_any_piece_and_never_a_foreign_player(mixer):
     mixtures = draws(mixer(replace(PLAIN, coherent=0.0)))
     for drawn in mixtures:
-        assert [excerpt.take.instrument for excerpt in drawn] == list(SOURCES)
-        assert not any(excerpt.take.kind == "foreign" for excerpt in drawn)
-    assert any(len({excerpt.take.piece for excerpt in drawn}) == 3 for drawn in mixtures)
-    assert {drawn[0].take.kind for drawn in mixtures} == {"soundfont", "tones", "solo"}
+        assert [segment.variant.instrument for segment in drawn] == list(SOURCES)
+        assert not any(segment.variant.kind == "timbre_substitution" for segment in drawn)
+    assert any(len({segment.variant.piece for segment in drawn}) == 3 for drawn in mixtures)
+    assert {drawn[0].variant.kind for drawn in mixtures} == {"soundfont", "tones", "solo"}
 
 
 @pytest.mark.parametrize("coherent", [0.0, 1.0])
 def test_a_kind_without_weight_is_never_drawn(mixer, coherent):
-    kinds = {"soundfont": 1.0, "tones": 0.0}
-    for drawn in draws(mixer(replace(PLAIN, coherent=coherent, kinds=kinds))):
-        assert {excerpt.take.kind for excerpt in drawn} == {"soundfont"}
+    variant_weights = {"soundfont": 1.0, "tones": 0.0}
+    for drawn in draws(mixer(replace(PLAIN, coherent=coherent, variant_weights=variant_weights))):
+        assert {segment.variant.kind for segment in drawn} == {"soundfont"}
 
 
 def test_kinds_are_drawn_by_their_weights(mixer):
-    config = replace(PLAIN, coherent=1.0, kinds={"soundfont": 3.0, "tones": 1.0})
-    kinds = [excerpt.take.kind for drawn in draws(mixer(config), 700) for excerpt in drawn]
-    assert np.mean([kind == "soundfont" for kind in kinds]) == pytest.approx(0.75, abs=0.03)
+    config = replace(PLAIN, coherent=1.0, variant_weights={"soundfont": 3.0, "tones": 1.0})
+    variant_weights = [
+        segment.variant.kind for drawn in draws(mixer(config), 700) for segment in drawn
+    ]
+    assert np.mean([kind == "soundfont" for kind in variant_weights]) == pytest.approx(
+        0.75, abs=0.03
+    )
 
 
-@pytest.mark.parametrize(("share", "kinds"), [(1.0, {"real"}), (0.0, {"soundfont", "tones"})])
-def test_real_recordings_are_mixed_as_often_as_they_are_asked_for(mixer, share, kinds):
-    config = replace(PLAIN, coherent=1.0, recorded=share, kinds=KINDS | {"foreign": 0.0})
+@pytest.mark.parametrize(
+    ("share", "variant_weights"), [(1.0, {"real"}), (0.0, {"soundfont", "tones"})]
+)
+def test_real_recordings_are_mixed_as_often_as_they_are_asked_for(mixer, share, variant_weights):
+    config = replace(
+        PLAIN, coherent=1.0, real_share=share, variant_weights=KINDS | {"timbre_substitution": 0.0}
+    )
     mixtures = draws(mixer(config))
-    assert {excerpt.take.kind for drawn in mixtures for excerpt in drawn} == kinds
+    assert {segment.variant.kind for drawn in mixtures for segment in drawn} == variant_weights
 
 
 def test_an_absent_instrument_is_silent_and_the_others_sound(mixer):
-    mixing = mixer(replace(PLAIN, absent=0.5))
+    mixing = mixer(replace(PLAIN, inactive=0.5))
     mixtures = draws(mixing, 30)
     for drawn in mixtures:
-        for excerpt, stem in zip(drawn, mixing.make(drawn), strict=True):
-            assert (excerpt is None) == (not stem.any())
-    share = np.mean([excerpt is None for drawn in draws(mixing, 700) for excerpt in drawn])
+        for segment, stem in zip(drawn, mixing.make(drawn), strict=True):
+            assert (segment is None) == (not stem.any())
+    share = np.mean([segment is None for drawn in draws(mixing, 700) for segment in drawn])
     assert share == pytest.approx(0.5, abs=0.04)
 
 
-def sounding(drawn: list[Excerpt | None]) -> list[str]:
-    return [excerpt.take.instrument for excerpt in drawn if excerpt]
+def sounding(drawn: list[StemSegment | None]) -> list[str]:
+    return [segment.variant.instrument for segment in drawn if segment]
 
 
 @pytest.mark.parametrize("coherent", [0.0, 1.0])
@@ -224,14 +236,14 @@ def test_between_the_least_and_the_most_players_sound_and_the_others_are_silent(
     assert {name for drawn in mixtures for name in sounding(drawn)} == set(SOURCES)
     for drawn in mixtures[:20]:
         silent = [not stem.any() for stem in mixing.make(drawn)]
-        assert silent == [excerpt is None for excerpt in drawn]
+        assert silent == [segment is None for segment in drawn]
 
 
 def test_a_piece_with_fewer_instruments_than_sources_is_mixed_where_that_is_enough(mixer):
     pieces = Counter()
     for drawn in draws(mixer(replace(PLAIN, coherent=1.0, players=(2, 3)))):
-        pieces[next(excerpt.take.piece for excerpt in drawn if excerpt)] += 1
-        if pieces["duet"] and drawn[0] and drawn[0].take.piece == "duet":
+        pieces[next(segment.variant.piece for segment in drawn if segment)] += 1
+        if pieces["duet"] and drawn[0] and drawn[0].variant.piece == "duet":
             assert sounding(drawn) == ["violin", "clarinet"]
     assert set(pieces) == {"one", "two", "three", "duet"}
 
@@ -240,14 +252,14 @@ def test_without_spread_nothing_is_detuned_tilted_or_turned_up(mixer, bank):
     config = replace(PLAIN, coherent=1.0, gain=0.0, tilt=(0.0, 0.0), equaliser=0.0, detune=0.0)
     mixing = mixer(config)
     drawn = mixing.draw(np.random.default_rng(1))
-    for excerpt, stem in zip(drawn, mixing.make(drawn), strict=True):
-        window = level(bank.read(excerpt.take, excerpt.offset, mixing.samples))
+    for segment, stem in zip(drawn, mixing.make(drawn), strict=True):
+        window = normalise_rms(bank.read(segment.variant, segment.offset, mixing.samples))
         np.testing.assert_allclose(stem, window, atol=1e-4)
 
 
 def test_a_mixture_is_transposed_as_a_whole(mixer):
-    config = replace(PLAIN, transposed=0.5)
-    moves = [{excerpt.effects[0] for excerpt in drawn} for drawn in draws(mixer(config), 100)]
+    config = replace(PLAIN, transpose_range=0.5)
+    moves = [{segment.effects[0] for segment in drawn} for drawn in draws(mixer(config), 100)]
     assert all(len(alike) == 1 for alike in moves)
     cents = [move.cents for alike in moves for move in alike]
     assert -50 <= min(cents) < -40 and 40 < max(cents) <= 50
@@ -273,8 +285,8 @@ def test_players_sit_elsewhere_in_every_room():
 
 
 def test_takes_shorter_than_an_example_are_followed_by_silence(mixer, bank):
-    solo = next(take for take in bank.takes if take.kind == "solo")
-    stems = mixer(PLAIN).make([Excerpt(solo, 0, ()), None, None])
+    solo = next(variant for variant in bank.variants if variant.kind == "solo")
+    stems = mixer(PLAIN).make([StemSegment(solo, 0, ()), None, None])
     assert stems.shape == (3, 1, RATE * SECONDS)
     assert stems[0, :, :700].any() and not stems[0, :, 700:].any()
 
@@ -282,9 +294,12 @@ def test_takes_shorter_than_an_example_are_followed_by_silence(mixer, bank):
 @pytest.mark.parametrize(
     ("config", "told"),
     [
-        (replace(PLAIN, coherent=0.0, kinds={"solo": 1.0}), "no take of clarinet"),
-        (replace(PLAIN, coherent=1.0, kinds={"solo": 1.0}), "violin, clarinet, bassoon"),
-        (replace(PLAIN, recorded=0.5, kinds={"soundfont": 1.0}), "violin, clarinet, bassoon"),
+        (replace(PLAIN, coherent=0.0, variant_weights={"solo": 1.0}), "no take of clarinet"),
+        (replace(PLAIN, coherent=1.0, variant_weights={"solo": 1.0}), "violin, clarinet, bassoon"),
+        (
+            replace(PLAIN, real_share=0.5, variant_weights={"soundfont": 1.0}),
+            "violin, clarinet, bassoon",
+        ),
     ],
 )
 def test_mixtures_that_the_bank_cannot_give_are_refused(mixer, config, told):

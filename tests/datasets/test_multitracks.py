@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from helpers.datasets.multitracks import multitrack_takes, training_pieces
+from helpers.datasets.multitracks import multitrack_stems, training_pieces
 
 RATE = 8000
 QUARTET = {"Violin_1": 0.125, "Violin_2": 0.25, "Viola": 0.0625, "Cello": 0.03125}
@@ -21,9 +21,9 @@ def lay_out(folder: Path, sounds: dict[str, float], samples: int = 800) -> Path:
     return folder
 
 
-def takes(pieces, name, *instruments, rate=RATE):
-    found = multitrack_takes(name, pieces, instruments, rate)
-    return {take.instrument: take for take in found}
+def variants(pieces, name, *instruments, rate=RATE):
+    found = multitrack_stems(name, pieces, instruments, rate)
+    return {variant.instrument: variant for variant in found}
 
 
 def test_all_violins_of_a_piece_are_one_take(tmp_path):
@@ -31,8 +31,11 @@ def test_all_violins_of_a_piece_are_one_take(tmp_path):
     pieces = training_pieces(tmp_path / "ensembleset", ["violin", "cello"])
     (name,) = pieces
     assert name == "anitrasdance/Mix_1/anitrasdance"
-    found = takes(pieces, name, "violin", "flute", "cello")
-    assert [(take.kind, take.voice) for take in found.values()] == [("real", 0), ("real", 2)]
+    found = variants(pieces, name, "violin", "flute", "cello")
+    assert [(variant.kind, variant.voice) for variant in found.values()] == [
+        ("real", 0),
+        ("real", 2),
+    ]
     np.testing.assert_allclose(found["violin"].stem, np.full((1, 800), 0.375), atol=2**-20)
     np.testing.assert_allclose(found["cello"].stem, 0.03125, atol=2**-20)
 
@@ -41,7 +44,7 @@ def test_players_that_end_early_are_silent_from_there_on_and_silent_ones_have_no
     folder = lay_out(tmp_path / "piece", {"Violin_1": 0.25, "Cello": 0.0})
     soundfile.write(folder / "Violin_2.flac", np.full((500, 2), 0.25), RATE, "PCM_24")
     pieces = training_pieces(tmp_path, ["violin", "cello"])
-    found = takes(pieces, "piece/piece", "violin", "cello")
+    found = variants(pieces, "piece/piece", "violin", "cello")
     assert list(found) == ["violin"]
     np.testing.assert_allclose(found["violin"].stem[0, :500], 0.5, atol=2**-20)
     np.testing.assert_allclose(found["violin"].stem[0, 500:], 0.25, atol=2**-20)
@@ -50,14 +53,14 @@ def test_players_that_end_early_are_silent_from_there_on_and_silent_ones_have_no
 def test_takes_have_the_rate_of_the_recipe(tmp_path):
     lay_out(tmp_path / "piece", {"Violin": 0.25, "Cello": 0.25})
     pieces = training_pieces(tmp_path, ["violin"])
-    assert takes(pieces, "piece/piece", "violin", rate=4000)["violin"].stem.shape == (1, 400)
+    assert variants(pieces, "piece/piece", "violin", rate=4000)["violin"].stem.shape == (1, 400)
 
 
 def test_both_quartets_of_a_folder_of_cadenzawoodwind_train(tmp_path):
     names = ("Flute", "Oboe", "Clarinet", "Sax", "Bassoon")
     lay_out(tmp_path / "CadenzaWoodwind" / "minuet", dict.fromkeys(names, 0.1))
     pieces = training_pieces(tmp_path, ["clarinet", "saxophone", "oboe"])
-    players = [set(takes(pieces, name, "clarinet", "saxophone", "oboe")) for name in pieces]
+    players = [set(variants(pieces, name, "clarinet", "saxophone", "oboe")) for name in pieces]
     assert players == [{"clarinet", "oboe"}, {"saxophone", "oboe"}]
 
 

@@ -18,9 +18,9 @@ import pytest
 from joblib import parallel_config
 
 from helpers.datasets import stem_bank
-from helpers.datasets.renderings import TakesConfig, chorale_takes, manifest
+from helpers.datasets.renderings import RenderingConfig, chorale_variants, manifest
 from helpers.datasets.stem_bank import (
-    Recorded,
+    RenderedStem,
     StemBank,
     build_bank,
     damaged,
@@ -30,7 +30,7 @@ from helpers.datasets.stem_bank import (
 from helpers.music.scores import Note, Part, Score
 from helpers.runtime import repository_root
 from helpers.synthesis.soundfonts import find_soundfonts
-from tests.datasets.bank_script import PIECES, noise_takes
+from tests.datasets.bank_script import PIECES, noise_variants
 
 RATE = 8000
 HERE = Path(__file__).parent
@@ -42,43 +42,46 @@ def ramp(length: int, start: int = 0) -> np.ndarray:
     return (np.arange(start, start + length, dtype=np.float32) / 1024)[None]
 
 
-def perform(piece: str) -> list[Recorded]:
+def perform(piece: str) -> list[RenderedStem]:
     """Two takes that differ from piece to piece."""
     number = int(piece.partition("-")[2])
     return [
-        Recorded("violin", "soundfont", 0, ramp(100, 10 * number)),
-        Recorded("bassoon", "tones", 3, ramp(80, 500 + number)),
+        RenderedStem("violin", "soundfont", 0, ramp(100, 10 * number)),
+        RenderedStem("bassoon", "tones", 3, ramp(80, 500 + number)),
     ]
 
 
 def test_a_take_is_read_as_it_was_stored(tmp_path):
     bank = build_bank(tmp_path, ["piece-1", "piece-2"], perform, RATE, workers=1)
     assert bank.sample_rate == RATE
-    assert [(take.piece, take.instrument, take.kind, take.voice) for take in bank.takes] == [
+    assert [
+        (variant.piece, variant.instrument, variant.kind, variant.voice)
+        for variant in bank.variants
+    ] == [
         ("piece-1", "violin", "soundfont", 0),
         ("piece-1", "bassoon", "tones", 3),
         ("piece-2", "violin", "soundfont", 0),
         ("piece-2", "bassoon", "tones", 3),
     ]
-    stored = [take.stem for piece in ("piece-1", "piece-2") for take in perform(piece)]
-    for take, stem in zip(bank.takes, stored, strict=True):
-        assert take.length == stem.shape[-1]
-        window = bank.read(take, 0, take.length)
+    stored = [variant.stem for piece in ("piece-1", "piece-2") for variant in perform(piece)]
+    for variant, stem in zip(bank.variants, stored, strict=True):
+        assert variant.length == stem.shape[-1]
+        window = bank.read(variant, 0, variant.length)
         assert window.dtype == np.float32
         np.testing.assert_array_equal(window, stem)
 
 
 def test_sixteen_bits_are_sixty_decibels_under_any_sample(tmp_path):
     noise = np.random.default_rng(0).normal(0.0, 0.01, (1, 4000)).astype(np.float32)
-    write_piece(tmp_path, "noise", RATE, [Recorded("violin", "solo", None, noise)])
+    write_piece(tmp_path, "noise", RATE, [RenderedStem("violin", "solo", None, noise)])
     bank = StemBank(tmp_path)
-    error = bank.read(bank.takes[0], 0, 4000) - noise
+    error = bank.read(bank.variants[0], 0, 4000) - noise
     assert 10 * np.log10(np.mean(error**2) / np.mean(noise**2)) < -60.0
 
 
 def test_a_window_goes_on_with_zeros_after_the_end_and_never_into_the_next_take(tmp_path):
     bank = build_bank(tmp_path, ["piece-1"], perform, RATE, workers=1)
-    violin = bank.takes[0]
+    violin = bank.variants[0]
     window = bank.read(violin, 90, 30)
     np.testing.assert_array_equal(window[:, :10], ramp(10, 100))
     assert not window[:, 10:].any()
@@ -88,15 +91,17 @@ def test_a_window_goes_on_with_zeros_after_the_end_and_never_into_the_next_take(
 def test_only_the_pieces_asked_for_are_listed(tmp_path):
     build_bank(tmp_path, ["piece-1", "piece-2"], perform, RATE, workers=1)
     other = build_bank(tmp_path, ["piece-3"], perform, RATE, workers=1)
-    assert {take.piece for take in other.takes} == {"piece-3"}
-    assert {take.piece for take in StemBank(tmp_path, pieces=["piece-2"]).takes} == {"piece-2"}
+    assert {variant.piece for variant in other.variants} == {"piece-3"}
+    assert {variant.piece for variant in StemBank(tmp_path, pieces=["piece-2"]).variants} == {
+        "piece-2"
+    }
 
 
 def test_two_folders_make_one_bank(tmp_path):
     build_bank(tmp_path / "a", ["piece-1"], perform, RATE, workers=1)
     build_bank(tmp_path / "b", ["piece-2"], perform, RATE, workers=1)
     bank = StemBank(tmp_path / "a", tmp_path / "b")
-    np.testing.assert_array_equal(bank.read(bank.takes[2], 0, 100), ramp(100, 20))
+    np.testing.assert_array_equal(bank.read(bank.variants[2], 0, 100), ramp(100, 20))
 
 
 def test_pieces_of_two_rates_are_refused_by_their_rates(tmp_path):
@@ -127,7 +132,7 @@ def test_a_bank_goes_on_where_it_was_stopped(tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         build_bank(tmp_path, pieces, stopped, RATE, workers=1)
-    assert {take.piece for take in StemBank(tmp_path).takes} == {"piece-1"}
+    assert {variant.piece for variant in StemBank(tmp_path).variants} == {"piece-1"}
     performed = []
 
     def counted(piece):
@@ -136,7 +141,7 @@ def test_a_bank_goes_on_where_it_was_stopped(tmp_path):
 
     bank = build_bank(tmp_path, pieces, counted, RATE, workers=1)
     assert performed == ["piece-2", "piece-3"]
-    assert {take.piece for take in bank.takes} == set(pieces)
+    assert {variant.piece for variant in bank.variants} == set(pieces)
     build_bank(tmp_path, pieces, counted, RATE, workers=1)
     assert len(performed) == 2
 
@@ -170,12 +175,12 @@ def test_a_piece_is_listed_whole_or_not_at_all_whenever_it_is_killed(tmp_path, m
         assert moment < 3
     bank = StemBank(tmp_path)
     whole = {"piece-1"} if moment < 3 else {"piece-1", "piece-2"}
-    assert {take.piece for take in bank.takes} == whole
-    for take in bank.takes:
-        assert bank.read(take, 0, 10).any()
+    assert {variant.piece for variant in bank.variants} == whole
+    for variant in bank.variants:
+        assert bank.read(variant, 0, 10).any()
     monkeypatch.undo()
     again = build_bank(tmp_path, ["piece-1", "piece-2"], perform, RATE, workers=1)
-    np.testing.assert_array_equal(again.read(again.takes[2], 0, 100), ramp(100, 20))
+    np.testing.assert_array_equal(again.read(again.variants[2], 0, 100), ramp(100, 20))
 
 
 def test_several_processes_fill_the_same_bank(tmp_path):
@@ -193,7 +198,7 @@ def test_an_index_is_plain_json(tmp_path):
     write_piece(tmp_path, "piece-1", RATE, perform("piece-1"))
     card = json.loads((tmp_path / "piece-1.json").read_text())
     assert card["sample_rate"] == RATE
-    assert card["takes"][1] == {
+    assert card["variants"][1] == {
         "piece": "piece-1",
         "instrument": "bassoon",
         "kind": "tones",
@@ -207,9 +212,11 @@ def test_a_work_of_the_corpus_is_stored_under_its_own_name(tmp_path):
     """Names have slashes and, where an excerpt begins, dots."""
     works = ["haydn/opus74no1/movement1@0012.5-0030", "haydn/opus74no1/movement1@0012.7-0030"]
     bank = build_bank(tmp_path, works, lambda _: perform("piece-1"), RATE, workers=1)
-    assert [take.piece for take in bank.takes] == [works[0]] * 2 + [works[1]] * 2
-    assert bank.read(bank.takes[2], 0, 10).any()
-    assert {take.piece for take in StemBank(tmp_path, pieces=works[1:]).takes} == {works[1]}
+    assert [variant.piece for variant in bank.variants] == [works[0]] * 2 + [works[1]] * 2
+    assert bank.read(bank.variants[2], 0, 10).any()
+    assert {variant.piece for variant in StemBank(tmp_path, pieces=works[1:]).variants} == {
+        works[1]
+    }
 
 
 def test_more_pieces_are_read_than_files_may_be_open(tmp_path):
@@ -218,14 +225,14 @@ def test_more_pieces_are_read_than_files_may_be_open(tmp_path):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (40, hard))
     try:
-        assert all(bank.read(take, 0, 10).shape == (1, 10) for take in bank.takes)
+        assert all(bank.read(variant, 0, 10).shape == (1, 10) for variant in bank.variants)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_the_card_of_a_piece_names_its_score_and_its_samples(tmp_path):
     score = Score("duo", (Part("violin", (Note(0.0, 1.0, 60),)),))
-    write_piece(tmp_path, "piece-1", RATE, [Recorded("violin", "tones", 0, ramp(10), score)])
+    write_piece(tmp_path, "piece-1", RATE, [RenderedStem("violin", "tones", 0, ramp(10), score)])
     card = json.loads((tmp_path / "piece-1.json").read_text())
     assert card["sha256"] == hashlib.sha256((tmp_path / "piece-1.npy").read_bytes()).hexdigest()
     assert card["score"] == {"title": "duo", "sha256": score_sha256(score)}
@@ -244,23 +251,23 @@ def test_damage_is_found_by_the_name_of_the_piece(tmp_path):
 
 
 def test_the_manifest_stands_in_the_folder_and_is_no_piece(tmp_path):
-    said = {"takes": {"seed": 3, "instruments": ("violin", "bassoon")}}
+    said = {"rendering": {"seed": 3, "instruments": ("violin", "bassoon")}}
     bank = build_bank(tmp_path, ["piece-1"], perform, RATE, workers=1, manifest=said)
     assert (
-        {take.piece for take in bank.takes}
+        {variant.piece for variant in bank.variants}
         == {"piece-1"}
-        == {take.piece for take in StemBank(tmp_path).takes}
+        == {variant.piece for variant in StemBank(tmp_path).variants}
     )
     kept = json.loads((tmp_path / "manifest.json").read_text())
-    assert kept == {"takes": {"seed": 3, "instruments": ["violin", "bassoon"]}}
+    assert kept == {"rendering": {"seed": 3, "instruments": ["violin", "bassoon"]}}
     again = build_bank(tmp_path, ["piece-1", "piece-2"], perform, RATE, workers=1, manifest=said)
-    assert len(again.takes) == 4
+    assert len(again.variants) == 4
 
 
 def test_a_bank_that_was_made_otherwise_is_refused_by_what_differs(tmp_path):
-    said = {"takes": {"seed": 3}, "soundfonts": {"grand": "12ab"}}
+    said = {"rendering": {"seed": 3}, "soundfonts": {"grand": "12ab"}}
     build_bank(tmp_path, ["piece-1"], perform, RATE, workers=1, manifest=said)
-    other = {"takes": {"seed": 4}, "soundfonts": {"grand": "12ab"}, "versions": {"numpy": "2"}}
+    other = {"rendering": {"seed": 4}, "soundfonts": {"grand": "12ab"}, "versions": {"numpy": "2"}}
     with pytest.raises(ValueError) as refused:
         build_bank(tmp_path, ["piece-2"], perform, RATE, workers=1, manifest=other)
     assert str(refused.value) == (
@@ -293,10 +300,10 @@ def test_a_killed_build_leaves_whole_pieces_and_goes_on_to_the_same_bits(tmp_pat
     assert 2 <= len(done) < len(PIECES)
     assert damaged(tmp_path / "killed") == []
     bank = StemBank(tmp_path / "killed")
-    assert all(bank.read(take, take.length - 10, 10).all() for take in bank.takes)
+    assert all(bank.read(variant, variant.length - 10, 10).all() for variant in bank.variants)
 
     for folder in ("killed", "whole"):
-        build_bank(tmp_path / folder, PIECES, noise_takes, RATE, 1, {"seed": 0})
+        build_bank(tmp_path / folder, PIECES, noise_variants, RATE, 1, {"seed": 0})
     assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
 
 
@@ -310,11 +317,13 @@ def contents(folder: Path) -> dict[str, str]:
 def chorales(tmp_path_factory):
     """A bank of three chorales, played by one soundfont and by tones; and how it is built."""
     fonts = [font.stem for font in find_soundfonts() if font.stem == "TimGM6mb"]
-    config = TakesConfig(QUARTET, RATE, tuple(fonts), foreign=len(fonts), longest=3.0)
+    config = RenderingConfig(
+        QUARTET, RATE, tuple(fonts), timbre_substitution=len(fonts), longest=3.0
+    )
     build = partial(
         build_bank,
         pieces=["bwv269", "bwv347", "bwv392"],
-        perform=partial(chorale_takes, config=config, notes_root=None),
+        perform=partial(chorale_variants, config=config, notes_root=None),
         sample_rate=RATE,
         manifest=manifest(config, None),
     )

@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader
 
 from helpers.audio.audio import Track
 from helpers.datasets.mixing import Mixer, MixingConfig
-from helpers.datasets.stem_bank import Recorded, StemBank, write_piece
+from helpers.datasets.stem_bank import RenderedStem, StemBank, write_piece
 from helpers.datasets.torch_datasets import MixtureDataset, TrackDataset
 
 RATE = 4000
@@ -22,11 +22,13 @@ def mixer(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bank")
     rng = np.random.default_rng(0)
     for piece in ("one", "two"):
-        takes = [
-            Recorded(name, "soundfont", voice, rng.normal(0.0, 0.1, (1, RATE)).astype(np.float32))
+        variants = [
+            RenderedStem(
+                name, "soundfont", voice, rng.normal(0.0, 0.1, (1, RATE)).astype(np.float32)
+            )
             for voice, name in enumerate(SOURCES)
         ]
-        write_piece(folder, piece, RATE, takes)
+        write_piece(folder, piece, RATE, variants)
     return Mixer(StemBank(folder), SOURCES, MixingConfig(rooms=2), 0.25)
 
 

@@ -126,7 +126,7 @@ def test_only_the_instruments_that_are_ticked_are_separated(panel, recording):
 
 def test_with_all_ticked_a_model_that_can_be_told_listens_who_plays(recording, ears, duo, tmp_path):
     panel = Panel({"ears": load_model(ears), "duo": duo}, tmp_path)
-    assert "listens first" in panel.listens.value
+    assert "listens first" in panel.can_detect.value
     upload(panel, recording())
     panel.button.click()
     assert panel.status.value == "Heard: violin, horn."
@@ -134,7 +134,7 @@ def test_with_all_ticked_a_model_that_can_be_told_listens_who_plays(recording, e
     panel.button.click()
     assert "piano" in pages(panel)[0] and "violin" not in pages(panel)[0]
     panel.model.value = "duo"
-    assert panel.listens.value == ""
+    assert panel.can_detect.value == ""
 
 
 def test_another_model_has_its_own_instruments(recording, duo, loud, tmp_path):

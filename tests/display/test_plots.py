@@ -13,7 +13,7 @@ from matplotlib.colors import to_hex
 from matplotlib.image import imread
 
 from helpers.audio.track import Track
-from helpers.display.charts import CEILING, FLOOR, plot_ladder
+from helpers.display.charts import CEILING, FLOOR, plot_ablation
 from helpers.display.palette import colour
 from helpers.display.plots import (
     plot_comparison,
@@ -194,7 +194,7 @@ def rungs() -> pd.DataFrame:
 
 
 def test_a_ladder_shows_a_dot_for_each_seed_of_each_rung_from_top_to_bottom(rungs):
-    ax = plot_ladder(rungs, config="10 steps").axes[0]
+    ax = plot_ablation(rungs, config="10 steps").axes[0]
     assert [tick.get_text() for tick in ax.get_yticklabels()] == ["01 one", "02 more"]
     assert ax.yaxis_inverted()
     strokes, *dots = [line for line in ax.lines if line.get_label() not in (FLOOR, CEILING)]
@@ -203,14 +203,14 @@ def test_a_ladder_shows_a_dot_for_each_seed_of_each_rung_from_top_to_bottom(rung
 
 
 def test_a_ladder_stands_between_floor_and_ceiling(rungs):
-    lines = {line.get_label(): line for line in plot_ladder(rungs).axes[0].lines}
+    lines = {line.get_label(): line for line in plot_ablation(rungs).axes[0].lines}
     assert set(lines[FLOOR].get_xdata()) == {-5.0}
     assert set(lines[CEILING].get_xdata()) == {9.0}
 
 
 def test_a_ladder_without_rungs_is_refused(rungs):
     with pytest.raises(ValueError, match="no system with a value of SI-SDR"):
-        plot_ladder(rungs, config="7 steps")
+        plot_ablation(rungs, config="7 steps")
 
 
 @pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])

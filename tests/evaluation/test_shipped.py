@@ -45,7 +45,7 @@ def trio():
 
 def test_a_rendered_trio_is_separated_and_better_when_it_is_told_who_plays(trio):
     model = load_model("chamber")
-    guessed, knowing = (model_separator(model, naming=said)(trio) for said in (False, True))
+    guessed, knowing = (model_separator(model, conditioned=said)(trio) for said in (False, True))
     assert set(guessed) == set(model.sources) and set(knowing) == set(TRIO)
     assert gains(trio, knowing).mean() > gains(trio, guessed).mean() > 4.0
     assert gains(trio, knowing).min() > 3.0
@@ -55,6 +55,6 @@ def test_a_rendered_trio_is_separated_and_better_when_it_is_told_who_plays(trio)
 @pytest.mark.real_audio
 @pytest.mark.parametrize(("name", "least"), [("bach-quartet", 10.5), ("chamber", 10.0)])
 def test_recordings_of_people_are_separated(name, least):
-    separator = model_separator(load_model(name), naming=True)
+    separator = model_separator(load_model(name), conditioned=True)
     tracks = [folder.load() for folder in find_tracks(data_root() / "bach10_excerpts")]
     assert np.mean([gains(track, separator(track)) for track in tracks]) > least

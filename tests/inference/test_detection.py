@@ -8,8 +8,8 @@ import pytest
 from helpers.audio.track import Track
 from helpers.evaluation.evaluate import evaluate, model_separator
 from helpers.evaluation.rows import Provenance
-from helpers.inference.detection import listens, who_plays
-from helpers.training.checkpoints import load_model, told
+from helpers.inference.detection import can_detect, detect_instruments
+from helpers.training.checkpoints import condition_on, load_model
 
 RATE = 8000
 
@@ -25,29 +25,32 @@ def sound():
 
 
 def test_what_is_far_below_the_recording_does_not_play(model, sound):
-    assert who_plays(model, [sound], RATE, 1) == ("violin", "horn")
+    assert detect_instruments(model, [sound], RATE, 1) == ("violin", "horn")
 
 
 def test_in_stereo_and_in_blocks_the_same_are_heard_and_progress_is_told(model, sound):
     stereo, steps = np.concatenate([sound, 0.5 * sound]), []
     blocks = np.array_split(stereo, 7, axis=1)
-    assert who_plays(model, blocks, RATE, 2, progress=steps.append) == ("violin", "horn")
+    assert detect_instruments(model, blocks, RATE, 2, progress=steps.append) == ("violin", "horn")
     assert sum(steps) == pytest.approx(2.0)
 
 
 def test_where_nobody_or_one_is_heard_all_may_play(model, sound):
-    assert who_plays(model, [0 * sound], RATE, 1) == model.sources
-    assert who_plays(told(model, ["horn", "piano"]), [sound], RATE, 1) == ("horn", "piano")
+    assert detect_instruments(model, [0 * sound], RATE, 1) == model.sources
+    assert detect_instruments(condition_on(model, ["horn", "piano"]), [sound], RATE, 1) == (
+        "horn",
+        "piano",
+    )
 
 
 def test_only_a_model_that_learned_from_names_listens(model):
-    assert listens(model) and not listens(load_model("bach-quartet"))
+    assert can_detect(model) and not can_detect(load_model("bach-quartet"))
 
 
 def test_one_who_was_not_heard_is_measured_as_silence(model, sound):
     half = 0.5 * sound
     track = Track("duo", RATE, {"violin": half, "piano": sound - half})
-    separator = model_separator(model, listening=True)
+    separator = model_separator(model, detecting=True)
     where = Provenance.here("test", "noise", train_data="noise", checkpoint_sha256="0123")
     rows = evaluate("ears", separator, [track], where, sources=model.sources)
     values = {(row.instrument, row.metric): row.value for row in rows}

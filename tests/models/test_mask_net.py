@@ -7,7 +7,13 @@ import pytest
 import torch
 
 from helpers.inference.separation import separate
-from helpers.models.mask_net import HINTS, NORMALISATIONS, MaskNet, MaskNetConfig, log_frequency
+from helpers.models.mask_net import (
+    HINT_CHANNELS,
+    NORMALISATIONS,
+    MaskNet,
+    MaskNetConfig,
+    log_frequency,
+)
 from helpers.training.checkpoints import available_models, load_model
 from helpers.training.losses import negative_snr, si_sdr
 
@@ -16,7 +22,7 @@ SOURCES = ("violin", "clarinet")
 
 def small(**settings) -> MaskNet:
     torch.manual_seed(0)
-    numbers = {"width": 8, "voices": 4, "hidden": 32, "layers": 1} | settings
+    numbers = {"width": 8, "pitch_channels": 4, "hidden": 32, "layers": 1} | settings
     return MaskNet(MaskNetConfig(numbers.pop("sources", SOURCES), **numbers)).eval()
 
 
@@ -37,26 +43,26 @@ def test_estimates_sum_to_a_mixture_of_any_length(samples):
 
 @torch.no_grad()
 def test_complex_masks_sum_to_one():
-    net = disturbed(small(refined=8))
+    net = disturbed(small(complex_mask_channels=8))
     mixture = 0.1 * torch.randn(2, 1, 30_001, generator=torch.Generator().manual_seed(1))
     torch.testing.assert_close(net(mixture).sum(1), mixture, atol=1e-5, rtol=0)
 
 
 @torch.no_grad()
 def test_a_network_that_looks_at_phases_begins_like_one_that_does_not():
-    plain, refined = small(), small(refined=8)
-    refined.load_state_dict(plain.state_dict(), strict=False)
+    plain, complex_mask_channels = small(), small(complex_mask_channels=8)
+    complex_mask_channels.load_state_dict(plain.state_dict(), strict=False)
     mixture = 0.1 * torch.randn(1, 1, 30_001, generator=torch.Generator().manual_seed(1))
-    assert si_sdr(refined(mixture), plain(mixture)).min() > 40
+    assert si_sdr(complex_mask_channels(mixture), plain(mixture)).min() > 40
 
 
 @torch.no_grad()
 def test_only_changes_of_phase_matter():
-    net = disturbed(small(refined=8))
+    net = disturbed(small(complex_mask_channels=8))
     torch.manual_seed(1)
     spectrum = torch.randn(1, 2049, 20, dtype=torch.complex64)
     masks = torch.rand(1, 2, 2049, 20).softmax(1)
-    hints = torch.randn(1, HINTS, 2049, 20)
+    hints = torch.randn(1, HINT_CHANNELS, 2049, 20)
     turned = spectrum * torch.polar(torch.tensor(1.0), torch.tensor(2.0))
     everyone = torch.ones(1, 2, dtype=torch.bool)
     one, other = (net.interference(each, masks, hints, everyone) for each in (spectrum, turned))
@@ -69,27 +75,29 @@ def test_phases_part_two_partials_that_share_a_bin():
     beat = [torch.sin(2 * torch.pi * 440.0 * time), 0.5 * torch.sin(2 * torch.pi * 442.0 * time)]
     stems = 0.1 * torch.stack(beat)[None, :, None]  # (1, 2, 1, T)
     scores = {}
-    for refined in (0, 8):
-        net = small(refined=refined).train()
+    for complex_mask_channels in (0, 8):
+        net = small(complex_mask_channels=complex_mask_channels).train()
         optimizer = torch.optim.Adam(net.parameters(), 1e-2)
         for _ in range(60):
             optimizer.zero_grad()
             negative_snr(net(stems.sum(1)), stems).backward()
             optimizer.step()
-        scores[refined] = si_sdr(net(stems.sum(1)), stems).mean().item()
+        scores[complex_mask_channels] = si_sdr(net(stems.sum(1)), stems).mean().item()
     assert scores[8] > scores[0] + 3
 
 
 TRIO = ("violin", "clarinet", "horn")
 
 
-@pytest.mark.parametrize("refined", [0, 8])
+@pytest.mark.parametrize("complex_mask_channels", [0, 8])
 @torch.no_grad()
-def test_a_model_that_is_told_who_plays_shares_the_mixture_among_these(refined):
-    config = {"sources": TRIO, "told": True, "refined": refined}
-    whole, duo = (small(**config, named=names) for names in ((), ("horn", "violin")))
-    torch.nn.init.normal_(whole.names.weight)
-    if refined:
+def test_a_model_that_is_told_who_plays_shares_the_mixture_among_these(complex_mask_channels):
+    config = {"sources": TRIO, "conditioned": True, "complex_mask_channels": complex_mask_channels}
+    whole, duo = (
+        small(**config, active_sources=conditioning) for conditioning in ((), ("horn", "violin"))
+    )
+    torch.nn.init.normal_(whole.conditioning.weight)
+    if complex_mask_channels:
         disturbed(whole)
     duo.load_state_dict(whole.state_dict())
     assert duo.sources == ("horn", "violin")
@@ -97,22 +105,22 @@ def test_a_model_that_is_told_who_plays_shares_the_mixture_among_these(refined):
     estimates = duo(mixture)
     torch.testing.assert_close(estimates.sum(1), mixture, atol=1e-5, rtol=0)
     everyone = torch.tensor([[True, False, True], [True, True, True]])
-    told = whole(mixture, everyone)
-    torch.testing.assert_close(told[0, [2, 0]], estimates[0], atol=1e-6, rtol=0)
-    assert not told[0, 1].any()
-    torch.testing.assert_close(told[1], whole(mixture)[1], atol=1e-6, rtol=0)
+    conditioned = whole(mixture, everyone)
+    torch.testing.assert_close(conditioned[0, [2, 0]], estimates[0], atol=1e-6, rtol=0)
+    assert not conditioned[0, 1].any()
+    torch.testing.assert_close(conditioned[1], whole(mixture)[1], atol=1e-6, rtol=0)
 
 
 @torch.no_grad()
 def test_one_that_plays_alone_is_the_mixture():
     mixture = 0.1 * torch.randn(1, 1, 9_000, generator=torch.Generator().manual_seed(1))
-    alone = small(named=("clarinet",))(mixture)
+    alone = small(active_sources=("clarinet",))(mixture)
     torch.testing.assert_close(alone[:, 0], mixture, atol=1e-5, rtol=0)
 
 
 def test_a_name_that_is_no_source_is_refused():
     with pytest.raises(ValueError, match="'piano' is no source of this model; choose violin, "):
-        small(named=("piano",))
+        small(active_sources=("piano",))
 
 
 @pytest.mark.parametrize("normalisation", NORMALISATIONS)
@@ -150,8 +158,8 @@ def test_an_octave_is_resolution_bins_on_the_log_axis():
     config = MaskNetConfig(SOURCES)
     analysis, _ = log_frequency(config)
     spacing = config.sample_rate / config.window
-    heard = [int(analysis[:, round(hertz / spacing)].argmax()) for hertz in (880.0, 1760.0)]
-    assert heard[1] - heard[0] == pytest.approx(config.resolution, abs=1)
+    visible = [int(analysis[:, round(hertz / spacing)].argmax()) for hertz in (880.0, 1760.0)]
+    assert visible[1] - visible[0] == pytest.approx(config.resolution, abs=1)
 
 
 def test_a_shift_by_two_brings_the_octave_onto_the_fundamental():

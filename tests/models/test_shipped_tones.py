@@ -11,13 +11,13 @@ from helpers.evaluation.metrics import si_sdr
 from helpers.inference.separation import separate
 from helpers.training.checkpoints import load_model
 
-UNHEARD = 4  # a seed that neither training, validation nor the chapter's test uses
+NEARLY_SILENT = 4  # a seed that neither training, validation nor the chapter's test uses
 
 
 def quality(name: str, voices: int) -> float:
     """Mean SI-SDR in dB over the voices of three melodies of four seconds."""
     model = load_model(name)
-    tracks = [Melodies(ENSEMBLES[voices], 4.0, UNHEARD).track(index) for index in range(3)]
+    tracks = [Melodies(ENSEMBLES[voices], 4.0, NEARLY_SILENT).track(index) for index in range(3)]
     estimates = [separate(model, track.mixture, track.sample_rate) for track in tracks]
     stems = [np.stack(list(track.stems.values())) for track in tracks]
     return float(np.nanmean(si_sdr(np.stack(estimates), np.stack(stems))))
@@ -34,7 +34,7 @@ def test_every_shipped_network_knows_its_singers(system, voices):
 
 
 def test_levels_of_the_stems_are_right_and_not_only_their_shapes():
-    melodies = Melodies(ENSEMBLES[2], 4.0, UNHEARD)
+    melodies = Melodies(ENSEMBLES[2], 4.0, NEARLY_SILENT)
     mixture, stems = melodies[0]
     with torch.no_grad():
         estimates = load_model("tones-2-voices-conv-tasnet")(mixture[None])[0]

@@ -61,15 +61,17 @@ def test_now_and_then_the_lower_instrument_plays_the_higher_line():
     above = []
     for seed in range(60):
         rng = np.random.default_rng(seed)
-        score = ensemble_score(rng, CHORALE, ("violin", "clarinet"), exchanged=0.4)
+        score = ensemble_score(rng, CHORALE, ("violin", "clarinet"), shuffled_registers=0.4)
         height = {p.instrument: np.mean([note.pitch for note in p.notes]) for p in score.parts}
         above.append(height["violin"] > height["clarinet"])
     assert 0.6 < np.mean(above) < 0.95
 
 
-def piano(pianism: float, seed: int) -> tuple:
+def piano(piano_texture: float, seed: int) -> tuple:
     rng = np.random.default_rng(seed)
-    (part,) = ensemble_score(rng, CHORALE, ("violin", "piano"), pianism=pianism).parts[1:]
+    (part,) = ensemble_score(rng, CHORALE, ("violin", "piano"), piano_texture=piano_texture).parts[
+        1:
+    ]
     return part.notes
 
 

@@ -48,7 +48,7 @@ def start(tmp_path, monkeypatch):
     monkeypatch.setenv("DIVISI_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("DIVISI_DATA", raising=False)
     config = MaskNetConfig(
-        DUO, RATE, window=1024, hop=256, highest=3500.0, resolution=12, width=8, voices=4,
+        DUO, RATE, window=1024, hop=256, highest=3500.0, resolution=12, width=8, pitch_channels=4,
         hidden=32, layers=1,
     )  # fmt: skip
     return str(save_model(MaskNet(config), tmp_path, "start", {})[0])
@@ -168,8 +168,15 @@ def test_a_model_without_instruments_cannot_be_fitted(stems, start, monkeypatch)
 
 
 def test_only_those_who_play_are_named(stems):
-    size = {"window": 1024, "hop": 256, "highest": 3500.0, "width": 8, "voices": 4, "hidden": 32}
-    model = MaskNet(MaskNetConfig((*DUO, "harp"), RATE, **size, told=True)).eval()
+    size = {
+        "window": 1024,
+        "hop": 256,
+        "highest": 3500.0,
+        "width": 8,
+        "pitch_channels": 4,
+        "hidden": 32,
+    }
+    model = MaskNet(MaskNetConfig((*DUO, "harp"), RATE, **size, conditioned=True)).eval()
     track = own_tracks(stems, DUO, RATE, 4.0)[0]
     assert set(model_separator(model)(track)) == {*DUO, "harp"}
-    assert set(model_separator(model, naming=True)(track)) == set(DUO)
+    assert set(model_separator(model, conditioned=True)(track)) == set(DUO)

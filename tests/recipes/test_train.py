@@ -27,29 +27,29 @@ TINY = """
 name = "tiny"
 architecture = "wave_unet.WaveUNet"
 segment_seconds = 2.0
-validation = 2
-pieces = 2
-notes = false
-solos = false
+validation_examples = 2
+max_pieces = 2
+use_note_samples = false
+use_solos = false
 
 [model]
 levels = 2
 width = 2
 segment_seconds = 1.0
 
-[shipped]
+[export]
 segment_seconds = 3.0
 
-[takes]
+[rendering]
 instruments = ["vn", "cl", "sax", "bn"]
 sample_rate = 4000
 soundfonts = []
 tones = 1
-foreign = 0
-longest = 3.0
+timbre_substitution = 0
+max_seconds = 3.0
 
 [mixing]
-kinds = { tones = 1.0, real = 1.0 }
+variant_weights = { tones = 1.0, real = 1.0 }
 reverb = 0.0
 
 [training]
@@ -93,9 +93,9 @@ def test_the_recipes_of_the_repository_are_read(path):
 
 def test_a_recipe_says_what_the_dataclasses_hold(recipe):
     read = read_recipe(recipe())
-    assert (read.name, read.pieces, read.solos) == ("tiny", 2, False)
-    assert read.takes.instruments == QUARTET
-    assert read.mixing.kinds == {"tones": 1.0, "real": 1.0}
+    assert (read.name, read.max_pieces, read.use_solos) == ("tiny", 2, False)
+    assert read.rendering.instruments == QUARTET
+    assert read.mixing.variant_weights == {"tones": 1.0, "real": 1.0}
     assert (read.training.steps, read.training.batch_size) == (4, 2)
     model = build_model(read)
     assert model.sources == QUARTET and model.sample_rate == 4000
@@ -105,20 +105,28 @@ def test_a_recipe_says_what_the_dataclasses_hold(recipe):
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ("pieces = 2", "pieces = 2\ncolour = 'red'", "the recipe has no entry 'colour'"),
-        ("[mixing]", "[mixing]\nabsence = 0.1", "mixing has no entry 'absence'.*absent"),
+        ("max_pieces = 2", "max_pieces = 2\ncolour = 'red'", "the recipe has no entry 'colour'"),
+        ("[mixing]", "[mixing]\nabsence = 0.1", "mixing has no entry 'absence'.*coherent"),
         ("width = 2", "breadth = 2", "model has no entry 'breadth'.*width"),
-        ("segment_seconds = 3.0", "sgment = 3.0", "shipped has no entry 'sgment'"),
+        ("segment_seconds = 3.0", "sgment = 3.0", "export has no entry 'sgment'"),
         ('name = "tiny"', "", "the recipe is incomplete; it needs 'name'"),
         ("steps = 4", "", "training is incomplete; it needs 'steps'"),
         ("steps = 4", 'steps = "four"', "'steps' of training is 'four'; .* a whole number"),
         ("steps = 4", "steps = 0", "training cannot be: steps is 0"),
-        ("notes = false", 'notes = "no"', "'notes' of the recipe is 'no'; .* true or false"),
+        (
+            "use_solos = false",
+            'use_solos = "no"',
+            "'use_solos' of the recipe is 'no'; .* true or false",
+        ),
         ("[mixing]", "[[mixing]]", r"mixing is no table; .* under \[mixing\]"),
-        ('"vn"', '"violine"', "takes cannot be: .* did you mean 'violin'"),
+        ('"vn"', '"violine"', "rendering cannot be: .* did you mean 'violin'"),
         ('"vn", ', "", "3 instruments"),
-        ("soundfonts = []", "soundfonts = 3", "'soundfonts' of takes is 3; it must be a list"),
-        ("foreign = 0", "foreign = 1", "takes cannot be: foreign takes need a soundfont"),
+        ("soundfonts = []", "soundfonts = 3", "'soundfonts' of rendering is 3; it must be a list"),
+        (
+            "timbre_substitution = 0",
+            "timbre_substitution = 1",
+            "rendering cannot be: timbre substitution needs a soundfont",
+        ),
         ("width = 2", 'normalisation = "brutal"', "no normalisation 'brutal'"),
         ("wave_unet.WaveUNet", "wave_unet.WaveNet", "no architecture 'wave_unet.WaveNet'"),
         ("wave_unet.WaveUNet", "wave_net.WaveUNet", "no architecture 'wave_net.WaveUNet'"),
@@ -162,7 +170,7 @@ def test_a_bank_that_would_be_made_otherwise_is_another_bank(recipe, monkeypatch
         stem_banks.stem_bank(read, "validation")
     kept = [json.loads(path.read_text()) for path in cache_root().glob("banks/*/*/manifest.json")]
     assert sorted(manifest["grand"] for manifest in kept) == ["1.0", "1.1"]
-    assert kept[0]["takes"]["instruments"] == list(QUARTET)
+    assert kept[0]["rendering"]["instruments"] == list(QUARTET)
 
 
 def test_the_seed_decides_the_first_weights(recipe):
@@ -176,14 +184,14 @@ def test_the_seed_decides_the_first_weights(recipe):
 
 def test_validation_hears_whole_mixtures_of_chorales_that_do_not_train(recipe):
     training, validation = train.mixtures(read_recipe(recipe(("reverb", "coherent = 0.0\nreverb"))))
-    trained = {take.piece for take in training.mixer.bank.takes}
-    validated = {take.piece for take in validation.mixer.bank.takes}
+    trained = {take.piece for take in training.mixer.bank.variants}
+    validated = {take.piece for take in validation.mixer.bank.variants}
     assert trained == set(splits.training_names()[:2])
     assert validated == set(splits.VALIDATION[:2])
     assert len(validation) == 2
     for number in range(8):
         drawn = validation.mixer.draw(np.random.default_rng(number))
-        assert [excerpt.take.voice for excerpt in drawn] == [0, 1, 2, 3]
+        assert [excerpt.variant.voice for excerpt in drawn] == [0, 1, 2, 3]
         assert len({excerpt.offset for excerpt in drawn}) == 1
 
 
@@ -198,7 +206,7 @@ def test_a_data_folder_without_solos_is_no_fault(recipe, tmp_path, monkeypatch):
     (tmp_path / "data").mkdir()
     monkeypatch.setenv("DIVISI_DATA", str(tmp_path / "data"))
     training, _ = train.mixtures(read_recipe(recipe(("solos = false", "solos = true"))))
-    assert {take.kind for take in training.mixer.bank.takes} == {"tones"}
+    assert {take.kind for take in training.mixer.bank.variants} == {"tones"}
 
 
 def test_recordings_train_and_never_validate(recipe):
@@ -207,7 +215,7 @@ def test_recordings_train_and_never_validate(recipe):
     training, validation = train.mixtures(read, [Track("piece", 4000, stems)])
     for dataset, kind in ((training, "real"), (validation, "tones")):
         drawn = dataset.mixer.draw(np.random.default_rng(0))
-        assert {excerpt.take.kind for excerpt in drawn if excerpt} <= {kind}
+        assert {excerpt.variant.kind for excerpt in drawn if excerpt} <= {kind}
 
 
 def test_a_training_ends_as_a_model_that_loads_and_is_not_repeated(recipe, tmp_path, monkeypatch):
@@ -224,7 +232,7 @@ def test_a_training_ends_as_a_model_that_loads_and_is_not_repeated(recipe, tmp_p
     assert card["sha256"] == digest and card["half"]
     provenance = card["provenance"]
     assert provenance["recipe"]["training"]["steps"] == 4
-    assert provenance["recipe"]["takes"]["instruments"] == list(QUARTET)
+    assert provenance["recipe"]["rendering"]["instruments"] == list(QUARTET)
     with (run / "log.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["val_si_sdr"]]
     best = max(rows, key=lambda row: float(row["val_si_sdr"]))
@@ -245,7 +253,7 @@ def test_a_training_ends_as_a_model_that_loads_and_is_not_repeated(recipe, tmp_p
 def test_a_training_starts_from_the_weights_of_another(recipe, tmp_path):
     main(["train", str(recipe()), "-o", str(tmp_path / "run")])
     start = tmp_path / "run" / "tiny.safetensors"
-    begun = build_model(read_recipe(recipe(("pieces", f'start = "{start}"\npieces'))))
+    begun = build_model(read_recipe(recipe(("max_pieces", f'start_from = "{start}"\nmax_pieces'))))
     trained = load_model(start)
     for one, other in zip(begun.parameters(), trained.parameters(), strict=True):
         assert torch.equal(one, other)
@@ -255,7 +263,7 @@ def test_weights_of_another_size_are_no_start(recipe, tmp_path):
     main(["train", str(recipe()), "-o", str(tmp_path / "run")])
     start = tmp_path / "run" / "tiny.safetensors"
     wider = read_recipe(
-        recipe(("pieces", f'start = "{start}"\npieces'), ("width = 2", "width = 3"))
+        recipe(("max_pieces", f'start_from = "{start}"\nmax_pieces'), ("width = 2", "width = 3"))
     )
     with pytest.raises(ValueError, match=r"tiny\.safetensors"):
         build_model(wider)
@@ -268,7 +276,7 @@ def test_what_is_shipped_may_be_blended_with_another(recipe, tmp_path):
     text = ("steps = 4", "steps = 4\nseed = 1"), ("[model]", f'[blend]\n"{one}" = 0.25\n\n[model]')
     assert main(["train", str(recipe(*text)), "-o", str(tmp_path / "two")]) == 0
     models = (load_model(one), trained := load_model(two))
-    assert trained.card["provenance"]["recipe"]["blend"] == {str(one): 0.25}
+    assert trained.card["provenance"]["recipe"]["interpolate"] == {str(one): 0.25}
     main(["train", str(recipe(text[0])), "-o", str(tmp_path / "two")])
     for a, mixed, b in zip(*(m.parameters() for m in (*models, load_model(two))), strict=True):
         torch.testing.assert_close(mixed, 0.25 * a + 0.75 * b, atol=2e-3, rtol=1e-2)
@@ -297,11 +305,11 @@ def lay_out_ensembleset(root):
 def test_published_corpora_train_and_never_validate(recipe, tmp_path, monkeypatch):
     monkeypatch.setenv("DIVISI_DATA", str(lay_out_ensembleset(tmp_path / "data")))
     training, validation = train.mixtures(read_recipe(recipe(*CORPUS)))
-    real = [take for take in training.mixer.bank.takes if take.kind == "real"]
+    real = [take for take in training.mixer.bank.variants if take.kind == "real"]
     assert len(real) == len(QUARTET) + 3
-    assert {take.kind for take in validation.mixer.bank.takes} == {"tones"}
+    assert {take.kind for take in validation.mixer.bank.variants} == {"tones"}
     drawn = training.mixer.draw(np.random.default_rng(0))
-    assert {excerpt.take.kind for excerpt in drawn if excerpt} == {"real"}
+    assert {excerpt.variant.kind for excerpt in drawn if excerpt} == {"real"}
 
 
 def test_a_piece_that_lacks_an_instrument_trains_with_it_absent(recipe, tmp_path, monkeypatch):
@@ -319,7 +327,7 @@ def test_the_microphone_is_the_recipes(recipe, tmp_path, monkeypatch):
     for microphone in ("Mix_1", "Tree"):
         named = (CORPUS[0][0], f'microphone = "{microphone}"\n{CORPUS[0][1]}')
         bank = train.mixtures(read_recipe(recipe(named, CORPUS[1])))[0].mixer.bank
-        take = next(take for take in bank.takes if take.kind == "real")
+        take = next(take for take in bank.variants if take.kind == "real")
         peaks.append(bank.read(take, 0, 16000).max())
     assert peaks == pytest.approx([0.1, 0.2], rel=1e-3)
 

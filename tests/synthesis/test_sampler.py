@@ -8,8 +8,8 @@ import soundfile
 
 from helpers.music.scores import Note, Part
 from helpers.runtime import data_root
-from helpers.synthesis.note_samples import RATE, load_takes, measure_pitch
-from helpers.synthesis.sampler import LEVEL, RecordedNotes
+from helpers.synthesis.note_samples import RATE, load_note_samples, measure_pitch
+from helpers.synthesis.sampler import LEVEL, Sampler
 
 PITCHES = {"C4": 60, "D#4": 63, "F#4": 66, "A4": 69}
 
@@ -39,7 +39,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def play(folder, *notes: Note, player: str = "flute", rate: int = RATE, seed: int = 0):
-    return RecordedNotes(folder, seed).render(Part(player, notes), rate)[0]
+    return Sampler(folder, seed).render(Part(player, notes), rate)[0]
 
 
 def level(sound: np.ndarray) -> float:
@@ -47,17 +47,17 @@ def level(sound: np.ndarray) -> float:
 
 
 def test_takes_know_their_true_pitch(folder):
-    assert [take.pitch for take in load_takes(folder, "flute")] == pytest.approx(
-        [pitch + 0.2 for pitch in PITCHES.values() for _ in range(2)], abs=0.02
-    )
+    assert [
+        note_sample.pitch for note_sample in load_note_samples(folder, "flute")
+    ] == pytest.approx([pitch + 0.2 for pitch in PITCHES.values() for _ in range(2)], abs=0.02)
 
 
 def test_takes_are_kept_decoded(folder):
-    first = load_takes(folder, "flute")
-    load_takes.cache_clear()
+    first = load_note_samples(folder, "flute")
+    load_note_samples.cache_clear()
     for file in folder.glob("flute/*.wav"):
         file.unlink()
-    kept = load_takes(folder, "flute")
+    kept = load_note_samples(folder, "flute")
     assert all(np.array_equal(a.sound, b.sound) for a, b in zip(first, kept, strict=True))
 
 

@@ -15,10 +15,10 @@ from helpers.models.wave_unet import WaveUNet, WaveUNetConfig
 from helpers.training.checkpoints import (
     CheckpointError,
     available_models,
-    changed,
+    condition_on,
     load_model,
     save_model,
-    told,
+    with_config,
 )
 from tests.training.tiny import separator
 
@@ -66,24 +66,26 @@ def test_another_configuration_keeps_the_weights(saved):
     mixture = torch.randn(1, 1, 500)
     with torch.no_grad():
         assert torch.equal(other(mixture), model(mixture))
-    assert changed(model) is model
+    assert with_config(model) is model
 
 
 def test_a_model_that_cannot_be_told_who_plays_stays_as_it_is(saved):
     model, _, _ = saved
-    assert told(model, SOURCES[:1]) is model
+    assert condition_on(model, SOURCES[:1]) is model
 
 
 def test_a_model_that_is_told_who_plays_keeps_its_card_and_has_only_these(tmp_path):
-    config = MaskNetConfig(("violin", "horn", "piano"), width=4, voices=2, hidden=8, layers=1)
+    config = MaskNetConfig(
+        ("violin", "horn", "piano"), width=4, pitch_channels=2, hidden=8, layers=1
+    )
     weights, _ = save_model(MaskNet(config), tmp_path, "trio", {})
     trio = load_model(weights)
-    duo = told(trio, ("piano", "violin"))
+    duo = condition_on(trio, ("piano", "violin"))
     assert duo.sources == ("piano", "violin")
     assert duo.card == trio.card
     assert not duo.training
     with pytest.raises(ValueError, match="'oboe' is no source"):
-        told(trio, ("oboe",))
+        condition_on(trio, ("oboe",))
 
 
 def test_half_weights_take_half_the_space_and_load_as_float32(tmp_path):

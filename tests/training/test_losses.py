@@ -78,8 +78,8 @@ def test_an_absent_instrument_counts_as_much_as_one_says():
     stems[:, 1] = 0.0
     quiet = torch.stack([stems[:, 0], noise(stems[:, 0], -20.0)], 1)
     whole, half = (
-        negative_snr(quiet, stems, silence=share)
-        - negative_snr(stems.clone(), stems, silence=share)
+        negative_snr(quiet, stems, inactive_source_weight=share)
+        - negative_snr(stems.clone(), stems, inactive_source_weight=share)
         for share in (1.0, 0.5)
     )
     assert half.item() == pytest.approx(whole.item() / 2, abs=1e-4)

@@ -17,7 +17,7 @@ from helpers.training.averaging import MovingAverage
 from helpers.training.history import History, Log
 from helpers.training.losses import l1, negative_snr
 from helpers.training.runs import TrainingError
-from helpers.training.trainer import TrainingConfig, fit, learning_rate, names
+from helpers.training.trainer import TrainingConfig, draw_active_sources, fit, learning_rate
 from tests.training.tiny import TwoTones, separator
 
 CONFIG = TrainingConfig(
@@ -118,13 +118,15 @@ def test_a_share_of_the_examples_is_told_who_plays_and_sometimes_one_more():
     torch.manual_seed(0)
     stems = torch.zeros(2000, 4, 1, 8)
     stems[:, 0] = stems[::2, 1] = 1.0
-    present = names(stems, 0.5)
+    present = draw_active_sources(stems, 0.5)
     everyone = present.all(1)
     assert everyone.float().mean() == pytest.approx(0.5, abs=0.05)
     assert present[:, 0].all() and present[::2, 1].all()
     assert present[~everyone][:, 2].float().mean() == pytest.approx(0.1, abs=0.03)
-    assert names(stems, 0.0).all()
-    assert names(torch.zeros(50, 4, 1, 8), 1.0).any(1).all()  # nobody plays: anybody might
+    assert draw_active_sources(stems, 0.0).all()
+    assert (
+        draw_active_sources(torch.zeros(50, 4, 1, 8), 1.0).any(1).all()
+    )  # nobody plays: anybody might
 
 
 def test_a_model_that_listens_to_names_hears_them_in_training(tmp_path):
@@ -139,7 +141,7 @@ def test_a_model_that_listens_to_names_hears_them_in_training(tmp_path):
             heard.append(present)
             return self.separate(mixture)
 
-    train(tmp_path, model=Listener(), steps=2, named=1.0)
+    train(tmp_path, model=Listener(), steps=2, conditioned_share=1.0)
     assert [present.shape for present in heard] == [(CONFIG.batch_size, 2)] * 2
     assert all(present.all() for present in heard)  # both tones always sound
 
