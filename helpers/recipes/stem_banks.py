@@ -30,6 +30,7 @@ from ..music.arrangements import excerpts
 from ..music.instruments import instrument
 from .schema import Recipe, RecipeError
 
+NOTES = "philharmonia_notes"  # the folder of recorded notes
 Shelf = tuple[list[str], Callable[[str], Iterable[Recorded]]]  # pieces, and how each is played
 
 
@@ -40,7 +41,7 @@ def stem_bank(recipe: Recipe, split: str, recordings: Sequence[Track] = ()) -> S
     sample rate. RecipeError where a soundfont or a corpus is missing.
     """
     takes, root = recipe.takes, runtime.data_root()
-    notes = root / "philharmonia_notes" if root and recipe.notes else None
+    notes = root / NOTES if root and recipe.notes else None
     try:
         made = manifest(takes, notes)
     except ValueError as error:
@@ -63,6 +64,19 @@ def stem_bank(recipe: Recipe, split: str, recordings: Sequence[Track] = ()) -> S
         build_bank(folder / shelf, names, perform, takes.sample_rate, manifest=made)
     wanted = [name for names, _ in shelves.values() for name in names]
     return StemBank(*(folder / shelf for shelf in shelves), pieces=wanted)
+
+
+def collections(recipe: Recipe) -> list[str]:
+    """The folders of recorded notes and solos under `DIVISI_DATA` that a training hears."""
+    root = runtime.data_root()
+    if root is None:
+        return []
+    names = {NOTES} if recipe.notes and recipe.takes.notes and recipe.scores else set()
+    if recipe.solos:
+        heard = solos(root)
+        files = [file for name in recipe.takes.instruments for file in heard.get(name, [])]
+        names |= {file.relative_to(root).parts[0] for file in files}
+    return sorted(names)
 
 
 def _scores(recipe: Recipe, split: str, notes: Path | None) -> dict[str, Shelf]:
