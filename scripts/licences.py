@@ -15,7 +15,7 @@ from pathlib import Path
 
 from helpers import runtime
 from helpers.recipes.schema import tomllib
-from helpers.training.checkpoints import Card, available_models, replaced_atomically
+from helpers.training.checkpoints import Card, replaced_atomically
 from helpers.training.licences import learned_from, licence, table
 
 ROOT = runtime.repository_root()
@@ -24,6 +24,12 @@ OPENING, CLOSING = "<!-- materials -->\n", "<!-- /materials -->"
 #: Weights whose card holds no recipe, by the beginning of their names: chapter three's networks
 #: heard the excerpts of Bach10, chapter one's synthetic tones.
 WITHOUT_RECIPE = {"nussl-": ["bach10"], "tones-": ["tones"]}
+
+
+def cards_on_disk() -> dict[str, Card]:
+    """Every card as its file says it, so that no entry is rewritten."""
+    files = sorted((ROOT / "Checkpoints").glob("*.json"))
+    return {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in files}
 
 
 def stated(name: str, card: Card) -> Card:
@@ -45,7 +51,7 @@ def stated(name: str, card: Card) -> Card:
 def card_of(start: str) -> Card:
     """The card of a shipped checkpoint or, of a stage that is not shipped, its recipe."""
     name = Path(start).stem
-    cards, recipe = available_models(), ROOT / "recipes" / f"{name}.toml"
+    cards, recipe = cards_on_disk(), ROOT / "recipes" / f"{name}.toml"
     if name in cards:
         return cards[name]
     if not recipe.is_file():
@@ -55,7 +61,7 @@ def card_of(start: str) -> Card:
 
 def fresh_texts() -> dict[Path, str]:
     """Each file that this script writes, with what it should hold."""
-    cards = {name: stated(name, card) for name, card in available_models().items()}
+    cards = {name: stated(name, card) for name, card in cards_on_disk().items()}
     texts = {
         ROOT / "Checkpoints" / f"{name}.json": json.dumps(card, indent=2, ensure_ascii=False) + "\n"
         for name, card in cards.items()

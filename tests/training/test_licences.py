@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 
@@ -12,7 +13,7 @@ from helpers import runtime
 from helpers.datasets.stem_bank import file_sha256
 from helpers.datasets.stem_folders import solos
 from helpers.models.wave_unet import WaveUNet, WaveUNetConfig
-from helpers.recipes.schema import tomllib
+from helpers.recipes.schema import read_recipe, tomllib
 from helpers.recipes.stem_banks import NOTES as NOTES_FOLDER
 from helpers.synthesis.soundfonts import DOWNLOADS, PACKAGES, SoundfontError, find_soundfont
 from helpers.training.checkpoints import available_models, save_model
@@ -110,6 +111,12 @@ def test_every_recipe_learns_from_rows_of_the_table(path):
 def test_cards_and_page_are_as_the_script_writes_them():
     stale = [path for path, text in script.fresh_texts().items() if path.read_text("utf-8") != text]
     assert not stale, "run `make licences`"
+
+
+def test_a_recipe_as_a_training_writes_it_says_the_same_as_its_file():
+    (path,) = (path for path in RECIPES if path.stem == "chamber")
+    written = json.loads(json.dumps(dataclasses.asdict(read_recipe(path))))
+    assert learned_from({"recipe": written}, script.card_of) == CARDS["chamber"]["learned_from"]
 
 
 def test_chamber_free_learns_only_from_what_fits():
