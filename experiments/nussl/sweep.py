@@ -137,6 +137,7 @@ def train(job: Job, sweep: Sweep) -> MaskInference:
     details = {
         "script": "experiments/nussl/sweep.py", **asdict(job),
         "seconds": sweep.seconds, "seed": sweep.seed, "commit": runtime.commit(),
+        "learned_from": sorted({folder.corpus.name for folder in find_tracks(sweep.root)}),
     }  # fmt: skip
     weights, _ = save_model(model, run, f"nussl-{job.instrument}", details, half=True)
     for state in ("last.ckpt", "best.ckpt"):

@@ -5,7 +5,11 @@ from __future__ import annotations
 from argparse import Namespace
 
 from .. import runtime
-from ..training.checkpoints import available_models
+from ..training.checkpoints import Card, available_models
+from ..training.licences import NONE, fits
+
+OPEN = "*"
+PAGE = "docs/licences.md"
 
 
 def run(arguments: Namespace) -> None:
@@ -15,7 +19,7 @@ def run(arguments: Namespace) -> None:
     if not cards:
         print(f"{folder} holds no models; train one with `divisi train CONFIG`.")
         return
-    rows = [("name", "instruments", "sample rate", "channels", "architecture")]
+    rows = [("name", "instruments", "sample rate", "channels", "architecture", "licence")]
     for name, card in sorted(cards.items()):
         rows.append(
             (
@@ -24,9 +28,18 @@ def run(arguments: Namespace) -> None:
                 f"{card['sample_rate']} Hz",
                 str(card["config"].get("channels", 1)),
                 card["architecture"],
+                _licence(card),
             )
         )
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         print("  ".join(cells).rstrip())
+    if any(row[-1].endswith(OPEN) for row in rows):
+        print(f"{OPEN} learned from sounds under other terms: see {PAGE}")
+
+
+def _licence(card: Card) -> str:
+    """The licence in a word, marked where what it learned from may ask for more."""
+    word = card.get("licence", NONE).partition(";")[0]
+    return word if word == NONE or fits(card["learned_from"]) else f"{word}{OPEN}"

@@ -30,6 +30,7 @@ from ..music.arrangements import excerpts
 from ..music.instruments import instrument
 from .schema import Recipe, RecipeError
 
+NOTES = "philharmonia_notes"  # the folder of recorded notes
 Shelf = tuple[list[str], Callable[[str], Iterable[RenderedStem]]]  # pieces, and how each is played
 
 
@@ -40,7 +41,7 @@ def stem_bank(recipe: Recipe, split: str, recordings: Sequence[Track] = ()) -> S
     sample rate. RecipeError where a soundfont or a corpus is missing.
     """
     rendering, root = recipe.rendering, runtime.data_root()
-    notes = root / "philharmonia_notes" if root and recipe.use_note_samples else None
+    notes = root / NOTES if root and recipe.use_note_samples else None
     try:
         made = manifest(rendering, notes)
     except ValueError as error:
@@ -66,6 +67,23 @@ def stem_bank(recipe: Recipe, split: str, recordings: Sequence[Track] = ()) -> S
         build_bank(folder / shelf, names, perform, rendering.sample_rate, manifest=made)
     wanted = [name for names, _ in shelves.values() for name in names]
     return StemBank(*(folder / shelf for shelf in shelves), pieces=wanted)
+
+
+def collections(recipe: Recipe) -> list[str]:
+    """The folders of recorded notes and solos under `DIVISI_DATA` that a training hears."""
+    root = runtime.data_root()
+    if root is None:
+        return []
+    names = (
+        {NOTES}
+        if recipe.use_note_samples and recipe.rendering.note_samples and recipe.scores
+        else set()
+    )
+    if recipe.use_solos:
+        found = solos(root)
+        files = [file for name in recipe.rendering.instruments for file in found.get(name, [])]
+        names |= {file.relative_to(root).parts[0] for file in files}
+    return sorted(names)
 
 
 def _scores(recipe: Recipe, split: str, notes: Path | None) -> dict[str, Shelf]:

@@ -24,7 +24,7 @@ from ..training.losses import Loss, joint_snr, negative_snr, weighted_sum
 from ..training.runs import start_from
 from ..training.trainer import fit
 from .schema import Recipe, architecture, read_recipe
-from .stem_banks import stem_bank
+from .stem_banks import collections, stem_bank
 
 
 def build_model(recipe: Recipe) -> nn.Module:
@@ -100,6 +100,7 @@ def train(
         "recordings": [track.name for track in recordings],
         "held_out": [track.name for track in held_out],
         "recipe": json.loads(json.dumps(dataclasses.asdict(recipe))),
+        "collections": collections(recipe),
         "commit": runtime.commit(),
         "device": runtime.describe_device(next(model.parameters()).device),
         "step": int(best["step"]),

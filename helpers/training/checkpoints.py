@@ -23,6 +23,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from .. import runtime
+from .licences import learned_from, licence
 from .renamed_fields import current_card, current_weights
 
 ROOM = f"{__package__.partition('.')[0]}.models"
@@ -39,12 +40,14 @@ def save_model(
     """Write NAME.safetensors and NAME.json into `folder` (made where missing) and return both.
 
     provenance: how the weights came to be (data, steps, seed, commit); anything that JSON can say.
+        What the weights learned from, and the licence, are read from its recipe.
     half: store the floating-point weights as float16, at half the size.
     Raises CheckpointError where the model is not one of `models/`, or where a weight is
     not finite (in float16, where that is asked for).
     """
     weights = {key: _stored(key, value, half) for key, value in model.state_dict().items()}
     content = safetensors.torch.save(weights)
+    materials = learned_from(provenance, _card_of)
     card = {
         "architecture": _architecture(model),
         "config": dataclasses.asdict(model.config),
@@ -53,6 +56,8 @@ def save_model(
         "sample_rate": model.sample_rate,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "half": half,
+        "learned_from": materials,
+        "licence": licence(materials),
         "provenance": provenance,
     }
     description = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
@@ -184,6 +189,14 @@ def _locate(name_or_path: str | Path) -> tuple[Path, Path]:
             remedy = "no model is saved there."
         raise CheckpointError(f"There is no model '{name}' in {folder}; {remedy}")
     return files
+
+
+def _card_of(name: str) -> Card:
+    """LookupError where there is no such model."""
+    try:
+        return read_card(_locate(name)[1])
+    except CheckpointError as error:
+        raise LookupError(name) from error
 
 
 def _architecture(model: nn.Module) -> str:

@@ -18,6 +18,16 @@ def test_the_default_model_is_marked(divisi, scaling_model):
     assert out[1].startswith(f"{DEFAULT_MODEL} (default)  violin")
 
 
+def test_the_licence_is_listed_and_marked_where_it_may_not_be_all(divisi, duo):
+    code, out, _ = divisi("models")
+    rows = {row.split()[0]: row for row in out}
+    assert code == 0 and out[0].endswith("licence")
+    assert rows["violin-piano"].endswith("  MIT")
+    assert rows["chamber"].endswith("  MIT*")
+    assert out[-1].startswith("*") and out[-1].endswith("docs/licences.md")
+    assert divisi("models", duo.parent)[1][1].endswith("not stated")
+
+
 def test_an_empty_folder_says_what_to_do(divisi, tmp_path):
     code, out, _ = divisi("models", tmp_path)
     assert code == 0 and "divisi train" in out[0]

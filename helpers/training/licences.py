@@ -1,0 +1,172 @@
+"""What weights learned from, and on which terms they are given.
+
+`materials.toml` beside this file holds one table for each soundfont, collection and set of scores.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from .renamed_fields import current_recipe
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+TABLE = Path(__file__).with_name("materials.toml")
+#: Of the weights in `Checkpoints/`, as far as it is ours to give.
+OURS = "MIT"
+UNKNOWN = "terms not known here"
+NONE = "not stated"
+#: What a recipe that counted its soundfonts meant: those of Debian, by name.
+COUNTED = ("FluidR3_GM", "MuseScore_General_Lite", "TimGM6mb")
+NOTES = "philharmonia_notes"
+SOLOS = {
+    "medley_solos": {"clarinet", "flute", "piano", "saxophone", "violin"},
+    "solo_violin": {"violin"},
+}
+
+
+@dataclass(frozen=True)
+class Material:
+    """Something to learn from. `fits`: by our judgement it plainly allows weights under MIT.
+
+    kind: `soundfont`, `notes`, `solos`, `recordings`, `scores` or `tones`. sha256: of `file`, both
+    empty where it is no single file.
+    """
+
+    name: str
+    kind: str
+    title: str
+    version: str
+    licence: str
+    fits: bool
+    source: str
+    derived_from: str
+    file: str = ""
+    sha256: str = ""
+    note: str = ""
+
+
+@cache
+def materials() -> dict[str, Material]:
+    """All rows of the table by name, in its order."""
+    rows = tomllib.loads(TABLE.read_text(encoding="utf-8"))
+    return {name: Material(name=name, **row) for name, row in rows.items()}
+
+
+def learned_from(
+    provenance: Mapping[str, Any], card_of: Callable[[str], Mapping[str, Any]]
+) -> list[str]:
+    """Names of all that weights of this provenance learned from, in the order of the table.
+
+    What a training says itself (`learned_from`, `collections`) goes before what its recipe asks
+    for. card_of: the card of the checkpoint that a recipe starts from or blends with; LookupError
+    where there is none, and then the checkpoint's own name is among the names.
+    """
+    names = set(provenance.get("learned_from", []))
+    if provenance.get("recordings"):
+        names.add("own recordings")
+    if provenance.get("recipe"):
+        recipe = current_recipe(provenance["recipe"])
+        names |= _sounds(recipe) | set(provenance.get("collections", _collections(recipe)))
+        names |= {Path(corpus).name for corpus in recipe.get("corpora", [])}
+        for start in [recipe.get("start_from"), *recipe.get("interpolate", {})]:
+            if start:
+                names |= _inherited(start, card_of)
+    order = list(materials())
+    return sorted(
+        names, key=lambda name: (order.index(name) if name in order else len(order), name)
+    )
+
+
+def licence(names: Iterable[str]) -> str:
+    """One line: `MIT`, with all that may ask for more; `not stated` where no names are known."""
+    names, known = list(names), materials()
+    if not names:
+        return NONE
+    others = [
+        f"{name} ({known[name].licence if name in known else UNKNOWN})"
+        for name in names
+        if not fits([name])
+    ]
+    return f"{OURS}; learned from sound under other terms: {', '.join(others)}" if others else OURS
+
+
+def fits(names: Iterable[str]) -> bool:
+    """Whether all of these are known and plainly allow weights under MIT."""
+    known = materials()
+    return all(name in known and known[name].fits for name in names)
+
+
+def table(checkpoints: Mapping[str, Mapping[str, Any]]) -> str:
+    """Three Markdown tables: the materials, their files, and the weights with these cards."""
+    rows = list(materials().values())
+    what = [("name", "what it is", "licence", "fits MIT", "derived from", "note")]
+    what += [
+        (f"[{row.name}]({row.source})" if "://" in row.source else row.name, row.title,
+         row.licence, "yes" if row.fits else "open", row.derived_from, row.note)
+        for row in rows
+    ]  # fmt: skip
+    files = [("name", "version", "file", "sha256")]
+    files += [(row.name, row.version, row.file, row.sha256) for row in rows if row.version]
+    weights = [("weights", "learned from", "all fit MIT")]
+    weights += [
+        (
+            f"`{name}`",
+            ", ".join(card["learned_from"]),
+            "yes" if fits(card["learned_from"]) else "open",
+        )
+        for name, card in sorted(checkpoints.items())
+    ]
+    parts = [
+        f"### {title}\n\n{_markdown(lines)}"
+        for title, lines in (("Weights", weights), ("Materials", what), ("Files", files))
+    ]
+    return "\n".join(parts)
+
+
+def _sounds(recipe: Mapping[str, Any]) -> set[str]:
+    """Soundfonts, tones and scores; the defaults are those of the recipe and its rendering."""
+    rendering, scores = recipe["rendering"], recipe.get("scores", ["chorales"])
+    if not scores and not recipe.get("chorale_instruments"):
+        return set()
+    fonts = rendering.get("soundfonts", COUNTED)
+    names = set(COUNTED[:fonts] if isinstance(fonts, int) else fonts)
+    if rendering.get("tones", 1):
+        names.add("tones")
+    if set(scores) - {"random"} or recipe.get("chorale_instruments"):
+        names.add("music21")
+    return names
+
+
+def _collections(recipe: Mapping[str, Any]) -> set[str]:
+    """Recorded notes and solos that a recipe takes where they are at hand."""
+    rendering = recipe["rendering"]
+    players = set(rendering["instruments"])
+    notes = recipe.get("use_note_samples", True) and rendering.get("note_samples", 1)
+    names = {NOTES} if notes else set()
+    if recipe.get("use_solos", True):
+        names |= {name for name, recorded in SOLOS.items() if recorded & players}
+    return names
+
+
+def _inherited(start: str, card_of: Callable[[str], Mapping[str, Any]]) -> set[str]:
+    """What the weights of another checkpoint learned from."""
+    try:
+        card = card_of(start)
+    except LookupError:
+        return {Path(start).stem}
+    known = card.get("learned_from") or learned_from(card.get("provenance", {}), card_of)
+    return set(known) or {Path(start).stem}
+
+
+def _markdown(rows: list[tuple[str, ...]]) -> str:
+    lines = [rows[0], ("---",) * len(rows[0]), *rows[1:]]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)

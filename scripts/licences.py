@@ -1,0 +1,92 @@
+"""Write what weights learned from, and their licence, into their cards and docs/licences.md.
+
+    python scripts/licences.py            # or `make licences`
+    python scripts/licences.py --check    # exits with 1 where something is stale
+
+All of it follows from `helpers/training/materials.toml` and the recipe in each card.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from helpers import runtime
+from helpers.recipes.schema import tomllib
+from helpers.training.checkpoints import Card, replaced_atomically
+from helpers.training.licences import learned_from, licence, table
+
+ROOT = runtime.repository_root()
+PAGE = ROOT / "docs" / "licences.md"
+OPENING, CLOSING = "<!-- materials -->\n", "<!-- /materials -->"
+#: Weights whose card holds no recipe, by the beginning of their names: chapter three's networks
+#: heard the excerpts of Bach10, chapter one's synthetic tones.
+WITHOUT_RECIPE = {"nussl-": ["bach10"], "tones-": ["tones"]}
+
+
+def cards_on_disk() -> dict[str, Card]:
+    """Every card as its file says it, so that no entry is rewritten."""
+    files = sorted((ROOT / "Checkpoints").glob("*.json"))
+    return {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in files}
+
+
+def stated(name: str, card: Card) -> Card:
+    """The card with `learned_from` and `licence` in front of its provenance."""
+    provenance = card["provenance"]
+    for beginning, names in WITHOUT_RECIPE.items():
+        if name.startswith(beginning):
+            provenance = {"learned_from": names, **provenance}
+    names = learned_from(provenance, card_of)
+    fresh = {key: card[key] for key in card if key not in ("learned_from", "licence", "provenance")}
+    return {
+        **fresh,
+        "learned_from": names,
+        "licence": licence(names),
+        "provenance": card["provenance"],
+    }
+
+
+def card_of(start: str) -> Card:
+    """The card of a shipped checkpoint or, of a stage that is not shipped, its recipe."""
+    name = Path(start).stem
+    cards, recipe = cards_on_disk(), ROOT / "recipes" / f"{name}.toml"
+    if name in cards:
+        return cards[name]
+    if not recipe.is_file():
+        raise LookupError(start)
+    return {"provenance": {"recipe": tomllib.loads(recipe.read_text(encoding="utf-8"))}}
+
+
+def fresh_texts() -> dict[Path, str]:
+    """Each file that this script writes, with what it should hold."""
+    cards = {name: stated(name, card) for name, card in cards_on_disk().items()}
+    texts = {
+        ROOT / "Checkpoints" / f"{name}.json": json.dumps(card, indent=2, ensure_ascii=False) + "\n"
+        for name, card in cards.items()
+    }
+    page = PAGE.read_text(encoding="utf-8")
+    before, _, rest = page.partition(OPENING)
+    texts[PAGE] = before + OPENING + table(cards) + CLOSING + rest.partition(CLOSING)[2]
+    return texts
+
+
+def main() -> int:
+    """Write what is stale, or with `--check` exit with 1 where something is."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--check", action="store_true")
+    check = parser.parse_args().check
+    stale = [path for path, text in fresh_texts().items() if path.read_text("utf-8") != text]
+    if not check:
+        for path, text in fresh_texts().items():
+            if path in stale:
+                with replaced_atomically(path) as draft:
+                    draft.write_text(text, encoding="utf-8")
+    for path in stale:
+        print(f"{path.relative_to(ROOT)}: {'stale; run `make licences`' if check else 'written'}")
+    return int(check and bool(stale))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

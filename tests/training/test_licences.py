@@ -1,0 +1,180 @@
+"""What the shipped weights learned from is in the table, and the table is complete."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+
+import licences as script
+import pytest
+
+from helpers import runtime
+from helpers.datasets.stem_bank import file_sha256
+from helpers.datasets.stem_folders import solos
+from helpers.models.wave_unet import WaveUNet, WaveUNetConfig
+from helpers.recipes.schema import read_recipe, tomllib
+from helpers.recipes.stem_banks import NOTES as NOTES_FOLDER
+from helpers.synthesis.soundfonts import DOWNLOADS, PACKAGES, SoundfontError, find_soundfont
+from helpers.training.checkpoints import available_models, save_model
+from helpers.training.licences import (
+    COUNTED,
+    NOTES,
+    SOLOS,
+    fits,
+    learned_from,
+    licence,
+    materials,
+)
+
+SMALL = WaveUNet(WaveUNetConfig(sources=("violin", "bassoon"), levels=2, width=4))
+CARDS = available_models()
+RECIPES = sorted((runtime.repository_root() / "recipes").glob("*.toml"))
+each_row = pytest.mark.parametrize("row", materials().values(), ids=lambda row: row.name)
+
+
+def nobody(start):
+    raise LookupError(start)
+
+
+def names(**recipe):
+    """What a recipe for a violin learns from that takes one soundfont and nothing else."""
+    takes = {"instruments": ["violin"], "soundfonts": ["FluidR3_GM"], "notes": 0, "tones": 0}
+    takes |= recipe.pop("takes", {})
+    silent = {"notes": False, "solos": False, "scores": ["random"], "takes": takes}
+    return learned_from({"recipe": {**silent, **recipe}}, nobody)
+
+
+@each_row
+def test_every_row_has_a_licence_and_a_source(row):
+    assert row.title and row.licence and row.source
+    assert row.note or row.fits
+    assert row.kind in {"soundfont", "notes", "solos", "recordings", "scores", "tones"}
+    assert bool(row.file) == bool(row.sha256)
+    assert not row.sha256 or re.fullmatch("[0-9a-f]{64}", row.sha256)
+    assert row.kind != "soundfont" or row.version and row.sha256
+
+
+@pytest.mark.parametrize(
+    "row", [row for row in materials().values() if row.file], ids=lambda row: row.name
+)
+def test_the_sha256_is_that_of_the_file_where_it_is_at_hand(row):
+    if row.kind == "soundfont":
+        try:
+            file = find_soundfont(row.name)
+        except SoundfontError:
+            pytest.skip(f"{row.name} is not installed")
+        if row.name in PACKAGES and "/usr/share/sounds" not in str(file):
+            pytest.skip(f"{row.name} is not Debian's")
+    else:
+        root = runtime.data_root()
+        if root is None or not (root / row.name / row.file).is_file():
+            pytest.skip(f"{row.name} is not at hand")
+        file = root / row.name / row.file
+    assert file_sha256(file) == row.sha256
+
+
+def test_all_soundfonts_that_divisi_names_are_in_the_table():
+    assert {*PACKAGES, *DOWNLOADS} <= set(materials())
+    assert set(COUNTED) == set(PACKAGES)
+
+
+def test_the_collections_are_those_that_recipes_read():
+    assert {NOTES, *SOLOS} <= set(materials())
+    assert NOTES == NOTES_FOLDER
+
+
+@pytest.mark.real_audio
+def test_the_solos_are_those_that_are_at_hand():
+    root = runtime.data_root()
+    if root is None:
+        pytest.skip("DIVISI_DATA names no folder")
+    found = {
+        (file.relative_to(root).parts[0], name) for name, files in solos(root).items()
+        for file in files
+    }  # fmt: skip
+    assert found == {(folder, name) for folder, heard in SOLOS.items() for name in heard}
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_every_card_says_what_it_learned_from_and_its_licence(name):
+    assert CARDS[name]["learned_from"] and set(CARDS[name]["learned_from"]) <= set(materials())
+    assert CARDS[name]["licence"] == licence(CARDS[name]["learned_from"])
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_every_recipe_learns_from_rows_of_the_table(path):
+    made = {"recipe": tomllib.loads(path.read_text(encoding="utf-8"))}
+    assert set(learned_from(made, script.card_of)) <= set(materials())
+
+
+def test_cards_and_page_are_as_the_script_writes_them():
+    stale = [path for path, text in script.fresh_texts().items() if path.read_text("utf-8") != text]
+    assert not stale, "run `make licences`"
+
+
+def test_a_recipe_as_a_training_writes_it_says_the_same_as_its_file():
+    (path,) = (path for path in RECIPES if path.stem == "chamber")
+    written = json.loads(json.dumps(dataclasses.asdict(read_recipe(path))))
+    assert learned_from({"recipe": written}, script.card_of) == CARDS["chamber"]["learned_from"]
+
+
+def test_chamber_free_learns_only_from_what_fits():
+    (path,) = (path for path in RECIPES if path.stem == "chamber-free")
+    recipe = tomllib.loads(path.read_text(encoding="utf-8"))
+    found = learned_from({"recipe": recipe}, nobody)
+    assert fits(found) and licence(found) == "MIT"
+    assert "GeneralUser" in found
+
+
+def test_a_recipe_learns_from_what_it_asks_for():
+    assert names() == ["FluidR3_GM"]
+    assert names(scores=["works"]) == ["FluidR3_GM", "music21"]
+    assert names(takes={"tones": 1}) == ["FluidR3_GM", "tones"]
+    assert names(notes=True) == ["FluidR3_GM"]
+    assert names(notes=True, takes={"notes": 1}) == ["FluidR3_GM", NOTES]
+    assert names(solos=True) == ["FluidR3_GM", "medley_solos", "solo_violin"]
+    assert names(corpora=["/data/synthsod"]) == ["FluidR3_GM", "synthsod"]
+    assert names(takes={"soundfonts": 3}) == list(COUNTED)
+    assert names(scores=[]) == []
+
+
+def test_what_was_not_at_hand_did_not_train():
+    recipe = {"takes": {"instruments": ["violin"], "tones": 0}, "scores": ["random"]}
+    assert learned_from({"recipe": recipe, "collections": []}, nobody) == list(COUNTED)
+    assert NOTES in learned_from({"recipe": recipe}, nobody)
+
+
+def test_weights_learned_from_what_their_beginnings_learned_from():
+    cards = {"old": {"learned_from": ["Merlin"]}, "tones": {"learned_from": ["tones"]}}
+    made = {"start": "old", "blend": {"tones": 0.1}, "scores": [], "takes": {"instruments": []}}
+    made |= {"notes": False, "solos": False}
+    assert learned_from({"recipe": made}, cards.__getitem__) == ["Merlin", "tones"]
+    assert learned_from({"recipe": made}, nobody) == ["tones", "old"]
+
+
+def test_the_licence_names_what_may_ask_for_more():
+    assert licence(["FluidR3_GM", "tones"]) == "MIT"
+    assert licence(["FluidR3_GM", "TimGM6mb"]).startswith("MIT; ")
+    assert licence(["FluidR3_GM", "TimGM6mb"]).endswith(": TimGM6mb (GPL-2.0-only)")
+    assert "elsewhere (terms not known here)" in licence(["elsewhere"])
+    assert licence([]) == "not stated"
+
+
+def test_a_saved_model_says_what_it_learned_from(tmp_path):
+    _, first = save_model(SMALL, tmp_path, "first", {"learned_from": ["TimGM6mb"]})
+    card = json.loads(first.read_text())
+    assert card["learned_from"] == ["TimGM6mb"] and "GPL-2.0-only" in card["licence"]
+    recipe = {"scores": [], "takes": {"instruments": ["violin"]}, "notes": False, "solos": False}
+    made = {"recipe": {**recipe, "start": str(first)}, "recordings": ["mine"]}
+    _, second = save_model(SMALL, tmp_path, "second", made)
+    assert json.loads(second.read_text())["learned_from"] == ["TimGM6mb", "own recordings"]
+    _, third = save_model(SMALL, tmp_path, "third", {"steps": 3})
+    assert json.loads(third.read_text())["licence"] == "not stated"
+
+
+def test_a_beginning_that_is_gone_does_not_stop_the_saving(tmp_path):
+    recipe = {"scores": [], "takes": {"instruments": ["violin"]}, "notes": False, "solos": False}
+    gone = {"recipe": {**recipe, "start": str(tmp_path / "gone.safetensors")}}
+    _, path = save_model(SMALL, tmp_path, "kept", gone)
+    assert json.loads(path.read_text())["learned_from"] == ["gone"]
