@@ -299,11 +299,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         # Imported now, so that --help needs no torch and Ctrl-C is caught while it loads.
         from .commands.errors import sentence
-
-        command = importlib.import_module(f".commands.{arguments.command}", __package__)
     except KeyboardInterrupt:
         return 130
+    command = None
     try:
+        command = importlib.import_module(f".commands.{arguments.command}", __package__)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # third parties' notes to developers
             warnings.filterwarnings("always", category=UserWarning, module=rf"{__package__}\.")

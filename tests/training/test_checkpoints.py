@@ -9,7 +9,6 @@ import os
 import pytest
 import torch
 
-from helpers import runtime
 from helpers.models.mask_net import MaskNet, MaskNetConfig
 from helpers.models.wave_unet import WaveUNet, WaveUNetConfig
 from helpers.training.checkpoints import (
@@ -99,7 +98,7 @@ def test_half_weights_take_half_the_space_and_load_as_float32(tmp_path):
 
 
 def test_a_name_means_a_model_of_the_repository(tmp_path, monkeypatch):
-    monkeypatch.setattr(runtime, "repository_root", lambda: tmp_path)
+    monkeypatch.setenv("DIVISI_CHECKPOINTS", str(tmp_path / "Checkpoints"))
     save_model(small_model(), tmp_path / "Checkpoints", "chorale-quartet", {})
     assert load_model("chorale-quartet").sources == SOURCES
     assert [*available_models()] == ["chorale-quartet"]
