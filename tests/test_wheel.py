@@ -26,6 +26,17 @@ from tests.test_dependencies import PROJECT, ROOT, canonical
 SOURCES = ("pyproject.toml", "README.md", "LICENSE", "helpers", "Checkpoints")
 SCRIPTS = "Scripts" if os.name == "nt" else "bin"
 RATE = 44100
+FINDER = """
+import sys
+from importlib.machinery import PathFinder
+
+class Finder(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        return None if name in {absent!r} else super().find_spec(name, path, target)
+
+sys.meta_path[sys.meta_path.index(PathFinder)] = Finder
+"""
 
 
 @dataclass(frozen=True)
@@ -107,7 +118,7 @@ def installed(tmp_path_factory) -> Installed:
         if not allowed & set(map(canonical, packages)) and module not in ("divisi", "helpers")
     ]
     site = result.package.parent
-    (site / "absent.py").write_text(f"import sys\nsys.modules |= dict.fromkeys({absent!r})\n")
+    (site / "absent.py").write_text(FINDER.format(absent=absent))
     (site / "beside.pth").write_text(f"{sysconfig.get_path('purelib')}\nimport absent\n")
     return result
 

@@ -109,6 +109,11 @@ def test_a_name_means_a_model_of_the_repository(tmp_path, monkeypatch):
         load_model("xyzzy")
 
 
+def test_only_what_is_open_for_writing_is_flushed(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda descriptor: os.write(descriptor, b""))
+    save_model(small_model(), tmp_path, "wave", {})
+
+
 def test_a_folder_without_models_lists_none(tmp_path):
     assert available_models(tmp_path / "nowhere") == {}
     with pytest.raises(CheckpointError, match="no model is saved there"):
