@@ -295,6 +295,8 @@ def warn(message: Warning | str, *_: object) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
+    for stream in (sys.stdout, sys.stderr):  # a name that the terminal cannot show stops nothing
+        stream.reconfigure(errors="replace")
     arguments = parser().parse_args(argv)
     try:
         # Imported now, so that --help needs no torch and Ctrl-C is caught while it loads.
