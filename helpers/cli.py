@@ -295,15 +295,17 @@ def warn(message: Warning | str, *_: object) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
+    for stream in (sys.stdout, sys.stderr):  # a name that the terminal cannot show stops nothing
+        stream.reconfigure(errors="replace")
     arguments = parser().parse_args(argv)
     try:
         # Imported now, so that --help needs no torch and Ctrl-C is caught while it loads.
         from .commands.errors import sentence
-
-        command = importlib.import_module(f".commands.{arguments.command}", __package__)
     except KeyboardInterrupt:
         return 130
+    command = None
     try:
+        command = importlib.import_module(f".commands.{arguments.command}", __package__)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # third parties' notes to developers
             warnings.filterwarnings("always", category=UserWarning, module=rf"{__package__}\.")

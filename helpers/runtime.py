@@ -11,6 +11,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+INSTALL_ALL = 'pip install "divisi[train]"'  # what all commands need, not only `separate`
+PACKAGE = Path(__file__).resolve().parent  # `helpers` in a checkout, `divisi` where it is installed
+
 
 def profile() -> str:
     """`smoke` (the same code at toy size, for tests) or `full`, from `DIVISI_PROFILE`."""
@@ -20,9 +23,26 @@ def profile() -> str:
     return name
 
 
+def checkout() -> Path | None:
+    """The repository that this code lies in; None for an installed package."""
+    root = PACKAGE.parent
+    return root if (root / "pyproject.toml").is_file() and (root / "Checkpoints").is_dir() else None
+
+
 def repository_root() -> Path:
-    """The folder that holds `helpers/`, `Checkpoints/` and `Results/`."""
-    return Path(__file__).resolve().parent.parent
+    """Where `Results/`, `Images/` and `runs/` are: the checkout, else the current directory.
+
+    An installed package writes nothing beside its own code.
+    """
+    return checkout() or Path.cwd()
+
+
+def checkpoints_root() -> Path:
+    """The trained models: `DIVISI_CHECKPOINTS`, else those of the checkout or of the package."""
+    if folder := os.environ.get("DIVISI_CHECKPOINTS"):
+        return Path(folder)
+    root = checkout()
+    return root / "Checkpoints" if root else PACKAGE / "checkpoints"
 
 
 def data_root() -> Path | None:
@@ -77,18 +97,20 @@ def commit() -> str:
     """The short hash of the checked-out commit, `+` behind it where the code differs from it.
 
     What the code itself writes (tables, figures, weights) does not count as a difference.
+    `unknown` where the code lies in no checkout, even if the current directory is in one.
     """
+    root = checkout()
+    if root is None or not (root / ".git").exists():
+        return "unknown"
     written = [f":!{folder}" for folder in ("Results", "Images", "Checkpoints")]
     try:
-        revision = _git("rev-parse", "--short", "HEAD")
-        changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", *written)
+        revision = _git(root, "rev-parse", "--short", "HEAD")
+        changed = _git(root, "status", "--porcelain", "--untracked-files=no", "--", ".", *written)
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return revision + ("+" if changed else "")
 
 
-def _git(*words: str) -> str:
-    answer = subprocess.run(
-        ["git", *words], cwd=repository_root(), capture_output=True, text=True, check=True
-    )
+def _git(folder: Path, *words: str) -> str:
+    answer = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True)
     return answer.stdout.strip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import subprocess
 import sys
 
@@ -48,6 +49,17 @@ def test_a_mistyped_line_is_told_in_one_sentence(capsys, words):
     error = capsys.readouterr().err
     assert len(error.splitlines()) == 1
     assert error.startswith("divisi") and error.endswith("--help`.\n")
+
+
+def test_a_name_that_the_terminal_cannot_show_is_told_all_the_same(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "helpers.cli", "separate", str(tmp_path / "Dvořák.wav")],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii:strict", "PYTHONUTF8": "0"},
+        check=False,
+    )
+    assert done.returncode == 2
+    assert b"Dvo?" in done.stderr and b"Traceback" not in done.stderr
 
 
 def test_help_needs_no_torch():

@@ -43,5 +43,21 @@ def test_the_same_seed_draws_the_same_numbers():
     assert draws[0] == draws[1]
 
 
+def test_models_come_from_the_named_folder_the_checkout_or_the_package(monkeypatch, tmp_path):
+    monkeypatch.delenv("DIVISI_CHECKPOINTS", raising=False)
+    assert runtime.checkpoints_root() == runtime.repository_root() / "Checkpoints"
+    monkeypatch.setattr(runtime, "PACKAGE", tmp_path / "divisi")
+    assert runtime.checkpoints_root() == tmp_path / "divisi" / "checkpoints"
+    monkeypatch.setenv("DIVISI_CHECKPOINTS", str(tmp_path))
+    assert runtime.checkpoints_root() == tmp_path
+
+
+def test_outside_a_checkout_results_go_into_the_current_directory(monkeypatch, tmp_path):
+    monkeypatch.setattr(runtime, "PACKAGE", tmp_path / "site-packages" / "divisi")
+    monkeypatch.chdir(tmp_path)
+    assert runtime.repository_root() == tmp_path
+    assert runtime.commit() == "unknown"
+
+
 def test_the_commit_is_a_hash_or_unknown():
     assert re.fullmatch(r"[0-9a-f]{7,}\+?|unknown", runtime.commit())

@@ -92,7 +92,8 @@ def _pipe(file: BinaryIO) -> Iterator[int]:
     reader, writer = os.pipe()
 
     def feed() -> None:
-        with suppress(BrokenPipeError), os.fdopen(writer, "wb") as pipe:
+        # Who stops reading breaks the pipe: BrokenPipeError, on Windows a plain OSError.
+        with suppress(OSError), os.fdopen(writer, "wb") as pipe:
             shutil.copyfileobj(file, pipe)
 
     feeder = threading.Thread(target=feed, daemon=True)

@@ -14,7 +14,7 @@ PAGE = "docs/licences.md"
 
 def run(arguments: Namespace) -> None:
     """Print one row a model."""
-    folder = arguments.folder or runtime.repository_root() / "Checkpoints"
+    folder = arguments.folder or runtime.checkpoints_root()
     cards = available_models(folder)
     if not cards:
         print(f"{folder} holds no models; train one with `divisi train CONFIG`.")

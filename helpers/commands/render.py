@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from argparse import Namespace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from ..audio.audio import Track, save
 from ..audio.levels import Level, safe_gain
 from ..music.instruments import instrument
 from ..music.scores import Score, corpus_score, read_midi, write_midi
-from ..synthesis.fluidsynth import FluidSynth
+from ..synthesis.fluidsynth import FluidSynth, FluidSynthError
 from ..synthesis.renderer import Renderer, render_score
 from ..synthesis.sampler import Sampler
 from ..synthesis.soundfonts import find_soundfonts
@@ -20,6 +21,7 @@ from .errors import CommandError, refusing
 from .folders import check_space, check_target, new_folder
 
 MARK = "render.json"
+UNNAMEABLE = re.compile(r'[<>:"/\\|?*]')  # what no file name on Windows may hold
 RATES = (8_000, 192_000)
 FAMILIES = {"strings": "string", "woodwind": "reed", "brass": "brass", "keyboard": "organ"}
 
@@ -31,11 +33,11 @@ def run(arguments: Namespace) -> None:
     if arguments.tempo is not None and not 1 <= arguments.tempo <= 1000:
         raise CommandError(f"--tempo {arguments.tempo:g}: choose between 1 and 1000 per minute.")
     score = read_score(arguments)
-    target = arguments.output / score.title.replace("/", "-")
+    target = arguments.output / UNNAMEABLE.sub("-", score.title)
     check_target(target, arguments.overwrite, MARK)
     signals = len(score.parts) + 1
     check_space(arguments.output, round(score.seconds * arguments.rate * 3 * signals))
-    with refusing(ValueError, KeyError):
+    with refusing(ValueError, KeyError, FluidSynthError):
         renderer = RENDERERS[arguments.renderer](arguments, score)
         track = render_score(score, renderer, arguments.rate)
     with new_folder(target, arguments.overwrite, MARK) as folder:

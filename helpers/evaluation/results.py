@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import argparse
 import csv
-import fcntl
 import math
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
+from filelock import SoftFileLock
 
 from .. import runtime
 from .rows import HEADER, Row
@@ -60,7 +59,8 @@ def append(path: str | Path, rows: Iterable[Row]) -> None:
     if path.resolve().parent == published and any(row.profile != "full" for row in rows):
         raise ValueError(f"{path}: only rows of the full profile belong here; use results_path().")
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(path.parent):
+    # A lock of any system that is gone afterwards; one that a killed process left is broken.
+    with SoftFileLock(path.with_name(f".{path.name}.lock"), poll_interval=0.02):
         known = read(path) if path.exists() else []
         merged = {row.key: row for row in (*known, *rows)}
         draft = path.with_name(f".{path.name}.draft")
@@ -69,17 +69,6 @@ def append(path: str | Path, rows: Iterable[Row]) -> None:
             writer.writerow(HEADER)
             writer.writerows(merged[key].cells() for key in sorted(merged))
         os.replace(draft, path)
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Wait until no other process holds the folder; leaves no lock file behind."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def summary(path: str | Path) -> pd.DataFrame:

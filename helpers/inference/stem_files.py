@@ -135,6 +135,7 @@ def write_integer(path: Path, gain: float) -> None:
     ):
         for block in audio.blocks(BLOCK):
             writer.write(block * np.float32(gain))
+        audio.close()  # before the writer takes its place: Windows replaces no file that is open
 
 
 def zip_stems(archive: Path, folder: Path, names: Sequence[str]) -> None:

@@ -15,13 +15,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
 
-import scipy.signal
 import torch
 from torch import Tensor, nn
 
 NOMINAL_RMS = 0.16  # of what the network hears: four stems of a tenth of full scale each
 SILENCE = 1e-5  # what is softer is not made louder
-INSTALL = "pip install -r requirements-nussl.txt && pip install --no-deps nussl==1.1.9"
+INSTALL = 'pip install "divisi[nussl]" && pip install --no-deps nussl==1.1.9'
 
 
 @dataclass(frozen=True)
@@ -117,11 +116,11 @@ def import_nussl() -> ModuleType:
     Raises ImportError with the remedy where it, or a package that it needs, is not installed.
     """
     if "nussl" not in sys.modules:
-        with _as_in_2021():
-            try:
+        try:
+            with _as_in_2021():
                 import nussl  # noqa: F401
-            except ModuleNotFoundError as error:
-                raise ImportError(f"{error.name} is not installed; run `{INSTALL}`.") from error
+        except ModuleNotFoundError as error:
+            raise ImportError(f"{error.name} is not installed; run `{INSTALL}`.") from error
     return sys.modules["nussl"]
 
 
@@ -133,6 +132,8 @@ def _as_in_2021() -> Iterator[None]:
     `soxbindings` keeps its audio effects, unused here, from starting the program `sox`, which
     complains on standard error where it is missing.
     """
+    import scipy.signal
+
     windows = ("hamming", "hann", "blackman")
     moved = [name for name in windows if not hasattr(scipy.signal, name)]
     no_sox = importlib.util.find_spec("soxbindings") is None

@@ -29,6 +29,10 @@ SILENCE = 1e-5  # peak, -100 dB full scale
 ALONE = threading.Lock()  # a soundfont counts its users without one of its own
 
 
+class FluidSynthError(ImportError):
+    """One sentence: what is not installed, and how to install it."""
+
+
 @dataclass(frozen=True)
 class FluidSynth:
     """A renderer that plays each part with its General MIDI program.
@@ -170,9 +174,9 @@ def _library():
     try:
         import fluidsynth
     except ImportError as error:
-        raise ImportError(
-            "FluidSynth is missing: `apt install fluidsynth` or `brew install fluid-synth`, "
-            "then `pip install pyfluidsynth`."
+        raise FluidSynthError(
+            "FluidSynth is missing: `apt install fluidsynth`, `brew install fluid-synth` or "
+            "`choco install fluidsynth`, then `pip install pyfluidsynth`."
         ) from error
     pointer, number = ctypes.c_void_p, ctypes.c_int
     log = (("level", number, 1), ("function", pointer, 1), ("data", pointer, 1))

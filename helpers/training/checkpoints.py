@@ -123,8 +123,8 @@ def condition_on(model: nn.Module, names: Sequence[str]) -> nn.Module:
 
 
 def available_models(folder: Path | None = None) -> dict[str, Card]:
-    """Name -> card of every saved model in `folder`, by default the repository's Checkpoints."""
-    folder = _default_folder() if folder is None else Path(folder)
+    """Name -> card of every saved model in `folder`, by default those that come with Divisi."""
+    folder = runtime.checkpoints_root() if folder is None else Path(folder)
     return {name: read_card(_pair(folder, name)[1]) for name in _names(folder)}
 
 
@@ -155,15 +155,11 @@ def replaced_atomically(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.part")
     try:
         yield temporary
-        with temporary.open("rb") as file:
+        with temporary.open("r+b") as file:  # Windows flushes only what is open for writing
             os.fsync(file.fileno())
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _default_folder() -> Path:
-    return runtime.repository_root() / "Checkpoints"
 
 
 def _pair(folder: Path, name: str) -> tuple[Path, Path]:
@@ -179,7 +175,7 @@ def _locate(name_or_path: str | Path) -> tuple[Path, Path]:
     path = Path(name_or_path)
     name = path.stem if path.suffix in (".safetensors", ".json") else path.name
     named = path.parent == Path() and name == path.name and not isinstance(name_or_path, Path)
-    folder = _default_folder() if named else path.parent
+    folder = runtime.checkpoints_root() if named else path.parent
     files = _pair(folder, name)
     if not any(file.exists() for file in files):
         here = _names(folder)
@@ -219,6 +215,11 @@ def _build(card: Card, path: Path) -> nn.Module:
     try:
         kind = getattr(importlib.import_module(f"{ROOM}.{module}"), name)
     except (ModuleNotFoundError, AttributeError) as error:
+        if isinstance(error, ModuleNotFoundError) and not _is_ours(error):
+            raise CheckpointError(
+                f"{path}: {architecture} needs '{error.name}', which is not installed; "
+                f"run: {runtime.INSTALL_ALL}"
+            ) from error
         raise CheckpointError(f"{wrong} is not in this version's helpers/models.") from error
     if not (isinstance(kind, type) and issubclass(kind, nn.Module) and hasattr(kind, "Config")):
         raise CheckpointError(f"{wrong} is not a model with a Config.")
@@ -231,6 +232,10 @@ def _build(card: Card, path: Path) -> nn.Module:
     if list(model.sources) != card["sources"]:
         raise CheckpointError(f"{path}: 'sources' differs from the sources in its own config.")
     return model
+
+
+def _is_ours(error: ModuleNotFoundError) -> bool:
+    return (error.name or "").startswith(ROOM)
 
 
 def _stored(key: str, value: Tensor, half: bool) -> Tensor:

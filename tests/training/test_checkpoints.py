@@ -9,7 +9,6 @@ import os
 import pytest
 import torch
 
-from helpers import runtime
 from helpers.models.mask_net import MaskNet, MaskNetConfig
 from helpers.models.wave_unet import WaveUNet, WaveUNetConfig
 from helpers.training.checkpoints import (
@@ -101,7 +100,7 @@ def test_half_weights_take_half_the_space_and_load_as_float32(tmp_path):
 
 
 def test_a_name_means_a_model_of_the_repository(tmp_path, monkeypatch):
-    monkeypatch.setattr(runtime, "repository_root", lambda: tmp_path)
+    monkeypatch.setenv("DIVISI_CHECKPOINTS", str(tmp_path / "Checkpoints"))
     save_model(small_model(), tmp_path / "Checkpoints", "chorale-quartet", {})
     assert load_model("chorale-quartet").sources == SOURCES
     assert [*available_models()] == ["chorale-quartet"]
@@ -110,6 +109,11 @@ def test_a_name_means_a_model_of_the_repository(tmp_path, monkeypatch):
         load_model("choral-quartett")
     with pytest.raises(CheckpointError, match="there are: chorale-quartet"):
         load_model("xyzzy")
+
+
+def test_only_what_is_open_for_writing_is_flushed(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda descriptor: os.write(descriptor, b""))
+    save_model(small_model(), tmp_path, "wave", {})
 
 
 def test_a_folder_without_models_lists_none(tmp_path):

@@ -1,0 +1,136 @@
+"""What `pip install divisi` brings is what `divisi separate` imports; read from the source."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+from helpers.cli import DEFAULT_MODEL
+from tests.test_cli import COMMANDS
+from tests.test_layers import HELPERS, MODULES, imports
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = HELPERS.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+STANDARD = sys.stdlib_module_names | {"tomllib"}  # which Python 3.10 does not have yet
+#: nussl is installed without its own list, IPython comes with ipykernel, google.colab with Colab.
+UNLISTED = {"nussl", "IPython", "google"}
+#: Modules and functions of the standard library that Windows does not have.
+POSIX = {
+    "fcntl", "grp", "nis", "posix", "pty", "pwd", "resource", "spwd", "syslog", "termios", "tty",
+    "os.chown", "os.fork", "os.forkpty", "os.getegid", "os.geteuid", "os.getgid", "os.getpgid",
+    "os.getuid", "os.killpg", "os.mkfifo", "os.nice", "os.O_DIRECTORY", "os.sched_getaffinity",
+    "os.setsid", "os.statvfs", "os.sysconf", "os.uname", "os.wait", "signal.alarm", "signal.pause",
+    "signal.setitimer", "signal.SIGALRM", "signal.SIGCONT", "signal.SIGHUP", "signal.SIGKILL",
+    "signal.SIGPIPE", "signal.SIGQUIT", "signal.SIGSTOP", "signal.SIGUSR1", "signal.SIGUSR2",
+}  # fmt: skip
+each_command = pytest.mark.parametrize("command", COMMANDS)
+
+
+def way(command: str) -> set[Path]:
+    """The modules that a command reaches, with the default model's, which its card names."""
+    card = json.loads((ROOT / "Checkpoints" / f"{DEFAULT_MODEL}.json").read_text(encoding="utf-8"))
+    model = card["architecture"].partition(".")[0]
+    ahead = [HELPERS / "cli.py", HELPERS / f"commands/{command}.py", HELPERS / f"models/{model}.py"]
+    reached: set[Path] = set()
+    while ahead:
+        module = ahead.pop()
+        if module not in reached:
+            reached.add(module)
+            ahead += imports(module)
+    return reached
+
+
+def outside(module: Path) -> set[str]:
+    """The modules of others that a module imports anywhere in its source, by first name."""
+    names = set()
+    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        if isinstance(node, ast.ImportFrom) and not node.level:
+            names.add(node.module.partition(".")[0])
+    return names - {"__future__"}
+
+
+def canonical(requirement: str) -> str:
+    """`Pretty_MIDI>=0.2` -> `pretty-midi`."""
+    return re.sub(r"[-_.]+", "-", re.match(r"[\w.-]+", requirement)[0]).lower()
+
+
+def packages(modules: set[Path]) -> set[str]:
+    """The packages of third parties that modules import, as an installer calls them."""
+    known = packages_distributions()
+    names = set().union(*map(outside, modules)) - STANDARD - UNLISTED
+    return {canonical(known.get(name, [name])[0]) for name in names}
+
+
+def listed(*extras: str) -> set[str]:
+    return set(map(canonical, [*PROJECT["dependencies"], *sum(map(EXTRAS.get, extras), [])]))
+
+
+def requirements(name: str) -> set[str]:
+    """The lines of a file of requirements, without comments; quotes as in pyproject.toml."""
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+    bare = {re.sub(r"(^|\s)#.*", "", line).strip().replace('"', "'") for line in lines}
+    return bare - {""}
+
+
+def test_the_dependencies_are_what_separate_imports():
+    assert packages(way("separate")) == listed()
+
+
+@each_command
+def test_the_extra_train_is_enough_for_every_command(command):
+    assert packages(way(command)) <= listed("train")
+
+
+@pytest.mark.parametrize("command", ["models", "corpora"])
+def test_listing_needs_no_extra(command):
+    assert packages(way(command)) <= listed()
+
+
+def test_every_package_that_is_imported_is_listed():
+    assert packages(set(MODULES)) <= listed("train", "course")
+
+
+def test_requirements_are_those_of_the_extras():
+    course = {"divisi[train]", *PROJECT["dependencies"], *EXTRAS["train"], *EXTRAS["course"]}
+    assert requirements("requirements.txt") == course - {"divisi[train]"}
+    assert requirements("requirements-dev.txt") == {*EXTRAS["dev"]} - {"divisi[course]"}
+    assert requirements("requirements-nussl.txt") == {*EXTRAS["nussl"]}
+
+
+def test_constraints_name_every_requirement():
+    fixed = {canonical(line) for line in requirements("constraints.txt")}
+    for name in ("requirements.txt", "requirements-nussl.txt", "requirements-dev.txt"):
+        assert set(map(canonical, requirements(name))) <= fixed
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(HELPERS)))
+def test_no_module_needs_what_windows_lacks(module):
+    tree = ast.parse(module.read_text(encoding="utf-8"))
+    used = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    assert not (used | outside(module)) & POSIX
+
+
+def test_separate_starts_no_program_but_git():
+    runs = {module for module in way("separate") if "subprocess" in outside(module)}
+    assert runs == {HELPERS / "runtime.py"}
+    tree = ast.parse((HELPERS / "runtime.py").read_text(encoding="utf-8"))
+    calls = [
+        ast.unparse(node.args[0])
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("subprocess.")
+    ]
+    assert calls and all(words.startswith("['git', ") for words in calls)
