@@ -38,7 +38,7 @@ notebooks: .venv/installed  ## write Notebooks/*.ipynb and the badges from Noteb
 results: .venv/installed  ## write the README's tables from Results/*.csv
 	@$(BIN)/python -m helpers.evaluation.results
 
-licences: .venv/installed  ## write cards and docs/licences.md from helpers/training/materials.toml
+licences: .venv/installed  ## write cards and docs/licences.md from helpers/training/materials.json
 	@$(BIN)/python scripts/licences.py
 
 colab-check: .venv/installed  ## what would installing on Colab change?

@@ -3,7 +3,7 @@
     python scripts/licences.py            # or `make licences`
     python scripts/licences.py --check    # exits with 1 where something is stale
 
-All of it follows from `helpers/training/materials.toml` and the recipe in each card.
+All of it follows from `helpers/training/materials.json` and the recipe in each card.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import sys
 from pathlib import Path
 
 from helpers import runtime
+from helpers.files import replaced_atomically
 from helpers.recipes.schema import tomllib
-from helpers.training.checkpoints import Card, replaced_atomically
+from helpers.training.checkpoints import Card
 from helpers.training.licences import learned_from, licence, table
 
 ROOT = runtime.repository_root()

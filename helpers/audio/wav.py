@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import secrets
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
+from ..files import hidden_sibling
 from .track import AudioError
 
 WAV_LIMIT = 2**32 - 2**16  # bytes that a RIFF header can count, less room for the header itself
@@ -38,7 +38,7 @@ class AtomicWav:
         self.peak = 0.0  # largest absolute value written so far
         self._bytes_a_frame = channels * BYTES[subtype]
         self._large = (frames or 0) * self._bytes_a_frame > WAV_LIMIT
-        self._hidden = self.path.with_name(f".{secrets.token_hex(8)}.part")
+        self._hidden = hidden_sibling(self.path)
 
     def __enter__(self) -> AtomicWav:
         try:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from ..audio.audio import AudioError
+from ..files import hidden_sibling
 from .errors import CommandError
 
 FULL = 1 << 20  # a disk with no more free bytes than these is why a file could not be written
@@ -134,11 +134,6 @@ def make_parents(folder: Path) -> list[Path]:
 def nearest_ancestor(folder: Path) -> Path:
     """The innermost folder on the way to `folder` that exists."""
     return next(path for path in (folder, *folder.absolute().parents) if path.is_dir())
-
-
-def hidden_sibling(target: Path) -> Path:
-    """A name beside `target` that nothing has yet."""
-    return target.parent / f".divisi-{secrets.token_hex(8)}"
 
 
 def readable_size(count: float) -> str:

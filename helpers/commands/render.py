@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from argparse import Namespace
 from pathlib import Path
 
 from .. import runtime
 from ..audio.audio import Track, save
 from ..audio.levels import Level, safe_gain
+from ..files import plain_name
 from ..music.instruments import instrument
 from ..music.scores import Score, corpus_score, read_midi, write_midi
 from ..synthesis.fluidsynth import FluidSynth, FluidSynthError
@@ -21,7 +21,6 @@ from .errors import CommandError, refusing
 from .folders import check_space, check_target, new_folder
 
 MARK = "render.json"
-UNNAMEABLE = re.compile(r'[<>:"/\\|?*]')  # what no file name on Windows may hold
 RATES = (8_000, 192_000)
 FAMILIES = {"strings": "string", "woodwind": "reed", "brass": "brass", "keyboard": "organ"}
 
@@ -33,7 +32,7 @@ def run(arguments: Namespace) -> None:
     if arguments.tempo is not None and not 1 <= arguments.tempo <= 1000:
         raise CommandError(f"--tempo {arguments.tempo:g}: choose between 1 and 1000 per minute.")
     score = read_score(arguments)
-    target = arguments.output / UNNAMEABLE.sub("-", score.title)
+    target = arguments.output / plain_name(score.title)
     check_target(target, arguments.overwrite, MARK)
     signals = len(score.parts) + 1
     check_space(arguments.output, round(score.seconds * arguments.rate * 3 * signals))

@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ from joblib import Parallel, delayed
 from tqdm import tqdm
 
 from ..audio.track import Track
+from ..files import replaced_atomically
 from ..music.scores import Score
 
 MANIFEST = "manifest.json"
@@ -146,13 +145,13 @@ def write_piece(
         score = variant.score or score
     if not stems:
         raise ValueError(f"{piece}: it has no takes, so there is nothing to store.")
-    with _draft(folder / f"{_file_name(piece)}.npy") as draft:
+    with replaced_atomically(folder / f"{_file_name(piece)}.npy") as draft:
         with open(draft, "wb") as file:
             np.save(file, np.concatenate(stems))
         card = {"sample_rate": sample_rate, "sha256": file_sha256(draft)}
     if score is not None:
         card["score"] = {"title": score.title, "sha256": score_sha256(score)}
-    with _draft(folder / f"{_file_name(piece)}.json") as draft:
+    with replaced_atomically(folder / f"{_file_name(piece)}.json") as draft:
         draft.write_text(json.dumps({**card, "variants": entries}), encoding="utf-8")
 
 
@@ -202,7 +201,7 @@ def _sign(folder: Path, manifest: dict[str, Any]) -> None:
     if not path.is_file():
         if any(_card_paths(folder)):
             raise ValueError(f"{folder}: it holds a bank without {MANIFEST}; {remedy}")
-        with _draft(path) as draft:
+        with replaced_atomically(path) as draft:
             draft.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
         return
     there, here = _flat(json.loads(path.read_text(encoding="utf-8"))), _flat(manifest)
@@ -237,14 +236,3 @@ def _card_paths(folder: Path) -> Iterator[Path]:
 
 def _is_stored(folder: Path, piece: str) -> bool:
     return all((folder / f"{_file_name(piece)}{kind}").is_file() for kind in (".json", ".npy"))
-
-
-@contextmanager
-def _draft(target: Path) -> Iterator[Path]:
-    """A path to write to, renamed to `target` at the end and removed at any error."""
-    draft = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        yield draft
-        os.replace(draft, target)
-    finally:
-        draft.unlink(missing_ok=True)

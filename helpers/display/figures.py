@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import base64
 import io
-import os
-import secrets
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import matplotlib.style
 from matplotlib.figure import Figure as MatplotlibFigure
+
+from ..files import replaced_atomically
 
 INK, MUTED, GRID, PAPER = "#22252B", "#6A707C", "#E3E5E9", "#FFFFFF"
 SHOWN_DPI = 100
@@ -87,11 +87,6 @@ def save_figure(figure: MatplotlibFigure, path: str | Path) -> Path:
     stamps = {"png": ["Software"], "svg": ["Date"], "pdf": ["CreationDate"]}
     if kind not in stamps:
         raise ValueError(f"{path.name}: a figure is saved as .png, .svg or .pdf.")
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with style():
-            figure.savefig(draft, format=kind, metadata=dict.fromkeys(stamps[kind]))
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
+    with replaced_atomically(path) as draft, style():
+        figure.savefig(draft, format=kind, metadata=dict.fromkeys(stamps[kind]))
     return path

@@ -6,9 +6,7 @@ import base64
 import html
 import io
 import json
-import os
 import re
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ import soundfile
 from IPython.display import HTML, Audio
 
 from ..audio.track import Track
+from ..files import replaced_atomically
 from .palette import blend, colour, contrast, label
 from .tracks import as_track
 
@@ -65,12 +64,8 @@ class StemPlayer:
         """Write the page, whole or not at all."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-        try:
+        with replaced_atomically(path) as draft:
             draft.write_text(self.html(), encoding="utf-8")
-            os.replace(draft, path)
-        finally:
-            draft.unlink(missing_ok=True)
         return path
 
     def _repr_html_(self) -> str:

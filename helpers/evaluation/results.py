@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import csv
 import math
-import os
 import re
 import sys
 from collections.abc import Iterable
@@ -20,6 +19,7 @@ import pandas as pd
 from filelock import SoftFileLock
 
 from .. import runtime
+from ..files import replaced_atomically
 from .rows import HEADER, Row
 
 GROUPS = ["test_data", "system", "train_data", "config", "instrument", "metric"]
@@ -63,12 +63,13 @@ def append(path: str | Path, rows: Iterable[Row]) -> None:
     with SoftFileLock(path.with_name(f".{path.name}.lock"), poll_interval=0.02):
         known = read(path) if path.exists() else []
         merged = {row.key: row for row in (*known, *rows)}
-        draft = path.with_name(f".{path.name}.draft")
-        with draft.open("w", newline="", encoding="utf-8") as file:
+        with (
+            replaced_atomically(path) as draft,
+            draft.open("w", newline="", encoding="utf-8") as file,
+        ):
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(HEADER)
             writer.writerows(merged[key].cells() for key in sorted(merged))
-        os.replace(draft, path)
 
 
 def summary(path: str | Path) -> pd.DataFrame:

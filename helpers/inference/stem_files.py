@@ -19,7 +19,7 @@ from torch import nn
 from ..audio.audio import AtomicWav, AudioError, open_audio
 from ..audio.levels import Level, safe_gain
 from ..audio.recordings import BLOCK, Recording
-from ..training.checkpoints import replaced_atomically
+from ..files import replaced_atomically
 from .separation import separate_stream
 
 RESIDUAL = "residual"  # what the stems leave of the recording

@@ -15,6 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from .. import runtime
+from ..files import replaced_atomically
 
 #: The ten pieces of Bach10 as its folders call them. They are kept for measuring: no chorale of
 #: `chorale_names` is a setting of one of these hymns.
@@ -157,9 +158,8 @@ def _cached(name: str, compute):
     if not file.is_file():
         parsed = compute()
         file.parent.mkdir(parents=True, exist_ok=True)
-        partial = file.with_name(f".{file.name}.{os.getpid()}")
-        partial.write_text(json.dumps(parsed, separators=(",", ":")), encoding="utf-8")
-        os.replace(partial, file)
+        with replaced_atomically(file) as draft:
+            draft.write_text(json.dumps(parsed, separators=(",", ":")), encoding="utf-8")
     return json.loads(file.read_text(encoding="utf-8"))
 
 

@@ -17,8 +17,9 @@ from ..datasets.renderings import RenderingConfig
 from ..datasets.stem_bank import track_sha256
 from ..evaluation.evaluate import model_separator
 from ..evaluation.metrics import si_sdr
+from ..files import replaced_atomically
 from ..music.instruments import instrument
-from ..training.checkpoints import Card, load_model, replaced_atomically
+from ..training.checkpoints import Card, load_model
 from ..training.runs import RunFolder
 from ..training.trainer import TrainingConfig
 from .schema import Recipe, RecipeError

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import os
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 
 from .. import runtime
 from ..audio import audio
+from ..files import replaced_atomically
 from ..music.instruments import instrument as find_instrument
 
 RATE = 44100  # Hz, of all takes
@@ -142,24 +142,23 @@ def _save(store: Path, note_samples: list[NoteSample]) -> None:
         for note_sample, peak in zip(note_samples, peaks, strict=True)
     ]
     store.parent.mkdir(parents=True, exist_ok=True)
-    partial = store.with_name(f".{os.getpid()}-{store.name}")
-    np.savez(
-        partial,
-        sounds=np.concatenate(sounds),
-        lengths=[len(sound) for sound in sounds],
-        peaks=peaks,
-        numbers=[
-            [
-                note_sample.pitch,
-                note_sample.dynamic,
-                note_sample.start,
-                note_sample.stop,
-                note_sample.level,
-            ]
-            for note_sample in note_samples
-        ],
-    )
-    os.replace(partial, store)
+    with replaced_atomically(store) as draft, draft.open("wb") as file:
+        np.savez(
+            file,
+            sounds=np.concatenate(sounds),
+            lengths=[len(sound) for sound in sounds],
+            peaks=peaks,
+            numbers=[
+                [
+                    note_sample.pitch,
+                    note_sample.dynamic,
+                    note_sample.start,
+                    note_sample.stop,
+                    note_sample.level,
+                ]
+                for note_sample in note_samples
+            ],
+        )
 
 
 def _load(store: Path) -> tuple[NoteSample, ...]:

@@ -10,10 +10,8 @@ import difflib
 import hashlib
 import importlib
 import json
-import os
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from .. import runtime
+from ..files import replaced_atomically
 from .licences import learned_from, licence
 from .renamed_fields import current_card, current_weights
 
@@ -147,19 +146,6 @@ def read_card(path: Path) -> Card:
                 f"{path}: it has no usable '{key}'; it must be a card that save_model wrote."
             )
     return current_card(card)
-
-
-@contextmanager
-def replaced_atomically(path: Path) -> Iterator[Path]:
-    """A temporary path in the same folder that takes the place of `path` once it is complete."""
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        yield temporary
-        with temporary.open("r+b") as file:  # Windows flushes only what is open for writing
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _pair(folder: Path, name: str) -> tuple[Path, Path]:

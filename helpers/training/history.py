@@ -10,7 +10,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from .checkpoints import replaced_atomically
+from ..files import replaced_atomically
 
 COLUMNS = (
     "step",

@@ -1,11 +1,11 @@
 """What weights learned from, and on which terms they are given.
 
-`materials.toml` beside this file holds one table for each soundfont, collection and set of scores.
+`materials.json` beside this file holds one entry for each soundfont, collection and set of scores.
 """
 
 from __future__ import annotations
 
-import sys
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -14,12 +14,7 @@ from typing import Any
 
 from .renamed_fields import current_recipe
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
-TABLE = Path(__file__).with_name("materials.toml")
+TABLE = Path(__file__).with_name("materials.json")
 #: Of the weights in `Checkpoints/`, as far as it is ours to give.
 OURS = "MIT"
 UNKNOWN = "terms not known here"
@@ -57,7 +52,7 @@ class Material:
 @cache
 def materials() -> dict[str, Material]:
     """All rows of the table by name, in its order."""
-    rows = tomllib.loads(TABLE.read_text(encoding="utf-8"))
+    rows = json.loads(TABLE.read_text(encoding="utf-8"))
     return {name: Material(name=name, **row) for name, row in rows.items()}
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from .checkpoints import replaced_atomically
+from ..files import replaced_atomically
 
 State = dict[str, Any]
 MAY_CHANGE = ("validate_every", "checkpoint_every", "log_every", "workers")

@@ -318,7 +318,7 @@ def chorales(tmp_path_factory):
     """A bank of three chorales, played by one soundfont and by tones; and how it is built."""
     fonts = [font.stem for font in find_soundfonts() if font.stem == "TimGM6mb"]
     config = RenderingConfig(
-        QUARTET, RATE, tuple(fonts), timbre_substitution=len(fonts), longest=3.0
+        QUARTET, RATE, tuple(fonts), timbre_substitution=len(fonts), max_seconds=3.0
     )
     build = partial(
         build_bank,
