@@ -1,9 +1,8 @@
-"""Archives on Zenodo: found by pooch, downloaded with resume, checked by size and md5."""
+"""Archives on Zenodo: found by pooch, downloaded with resume, checked by size and checksum."""
 
 from __future__ import annotations
 
 import os
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,80 +22,67 @@ class DownloadError(ValueError):
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file of a Zenodo record; size in bytes, md5 empty where Zenodo states none."""
+    """A file of a Zenodo record: size in bytes, checksum as `md5:DIGEST`."""
 
     name: str
     url: str
     size: int
-    md5: str
-
-    def part(self, folder: Path) -> Path:
-        """Where the beginning of the file is kept until it is complete."""
-        return folder / f"{self.name}.part"
+    checksum: str
 
     def downloaded(self, folder: Path) -> int:
-        """The bytes in `folder` so far."""
-        paths = folder / self.name, self.part(folder)
-        return max(path.stat().st_size if path.is_file() else 0 for path in paths)
+        """The bytes of it that are in `folder`, complete or as NAME.part."""
+        return max(_size(folder / self.name), _size(folder / f"{self.name}.part"))
 
 
 def zenodo_file(record: int, name: str) -> RemoteFile:
     """The file `name` of a Zenodo record.
 
-    DownloadError where Zenodo does not answer or the record has no such file.
+    DownloadError where Zenodo does not list its files, or not this one.
     """
     address = f"https://zenodo.org/records/{record}"
-    repository = ZenodoRepository(f"10.5281/zenodo.{record}", address, timeout=TIMEOUT)
+    zenodo = ZenodoRepository(f"10.5281/zenodo.{record}", address, timeout=TIMEOUT)
     try:
-        files = {entry["key"]: entry for entry in repository.api_response["files"]}
-        if name not in files:
-            raise DownloadError(
-                f"{address}: there is no file '{name}'; choose from {', '.join(sorted(files))}."
-            )
-        entry = files[name]
-        kind, _, digest = entry.get("checksum", "").partition(":")
-        url, size = repository.download_url(name), int(entry["size"])
-    except (requests.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
-        raise DownloadError(f"{address}: Zenodo lists no files there; try again later.") from error
-    except requests.RequestException as error:
+        files = {entry["key"]: entry for entry in zenodo.api_response["files"]}
+        if name in files:
+            size, checksum = files[name]["size"], files[name]["checksum"]
+            return RemoteFile(Path(name).name, zenodo.download_url(name), size, checksum)
+    except (requests.RequestException, KeyError, TypeError, AttributeError) as error:
         raise DownloadError(
-            f"{address}: Zenodo does not answer ({type(error).__name__}); try again later, or "
+            f"{address}: Zenodo lists no files ({type(error).__name__}); try again later, or "
             f"download {name} with a browser and unpack it."
         ) from error
-    return RemoteFile(Path(name).name, url, size, digest if kind == "md5" else "")
+    raise DownloadError(
+        f"{address}: there is no file '{name}'; choose from {', '.join(sorted(files))}."
+    )
 
 
 def fetch(file: RemoteFile, folder: Path) -> Path:
     """Download a file into `folder` and return its path; a broken download is resumed.
 
-    The file appears complete and with the right md5, or not at all; until then its beginning is
-    kept as NAME.part. Warns where Zenodo states no md5.
+    The file appears complete and with the right checksum, or not at all; until then its beginning
+    is kept as NAME.part.
     DownloadError where the connection breaks or the content is not what Zenodo states.
     """
-    if not file.md5:
-        warnings.warn(
-            f"{file.name}: Zenodo states no md5, so the download cannot be checked.", stacklevel=2
-        )
-    pooch.get_logger().setLevel("WARNING")  # the progress bar shows the rest
-    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / f"{file.name}.part"
 
     def complete(_url: str, output_file: str, _pooch: object) -> None:
-        _resume(file, file.part(folder))
-        os.replace(file.part(folder), output_file)
+        _resume(file, part)
+        os.replace(part, output_file)
 
-    known_hash = f"md5:{file.md5}" if file.md5 else None
+    pooch.get_logger().setLevel("WARNING")  # the progress bar shows the rest
+    folder.mkdir(parents=True, exist_ok=True)
     try:
-        return Path(pooch.retrieve(file.url, known_hash, file.name, folder, downloader=complete))
+        return Path(pooch.retrieve(file.url, file.checksum, file.name, folder, downloader=complete))
     except requests.RequestException as error:
         raise DownloadError(
-            f"{file.name}: the connection broke after {file.downloaded(folder) / GIGABYTE:.1f} of "
+            f"{file.name}: the connection broke after {_size(part) / GIGABYTE:.1f} of "
             f"{file.size / GIGABYTE:.1f} GB ({type(error).__name__}); run the command again to "
             "continue."
         ) from error
-    except ValueError as error:  # pooch: another hash
+    except ValueError as error:  # pooch: another checksum
         raise DownloadError(
-            f"{file.name}: the download does not have the md5 that Zenodo states; run the command "
-            "again to repeat it."
+            f"{file.name}: the download does not have the checksum that Zenodo states; run the "
+            "command again to repeat it."
         ) from error
 
 
@@ -105,7 +91,7 @@ def _resume(file: RemoteFile, part: Path) -> None:
 
     No more is written than the size that Zenodo states.
     """
-    size = part.stat().st_size if part.exists() else 0
+    size = _size(part)
     if size > file.size:
         part.unlink()
         size = 0
@@ -127,3 +113,7 @@ def _resume(file: RemoteFile, part: Path) -> None:
                 if output.tell() == file.size:
                     return
     raise requests.ConnectionError("it ended early")
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0

@@ -6,13 +6,11 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from ..audio.track import AudioError
 from ..music.corpus import names_bach10
 from .fingerprints import load_training_stem
 from .stem_bank import RenderedStem
-from .stem_folders import StemFolder, find_tracks
+from .stem_folders import StemFolder, equal_length, find_tracks
 
 #: SynthSOD's lists of songs that do not train; they lie beside the folder of the songs.
 HELD_OUT_LISTS = ("SynthSOD_metadata_evaluation.json", "SynthSOD_metadata_test.json")
@@ -60,15 +58,12 @@ def multitrack_stems(
     not fit in memory. AudioError for a recording that is kept for evaluation, under any name.
     """
     for voice, instrument in enumerate(instruments):
-        players = [
-            load_training_stem(path, sample_rate) for path in pieces[name].players(instrument)
-        ]
-        longest = max((player.shape[1] for player in players), default=0)
-        stem = np.zeros((1, longest), np.float32)
-        for player in players:
-            stem[:, : player.shape[1]] += player
-        if stem.any():
-            yield RenderedStem(instrument, "real", voice, stem)
+        players = {
+            path.name: load_training_stem(path, sample_rate)
+            for path in pieces[name].players(instrument)
+        }
+        if any(player.any() for player in players.values()):
+            yield RenderedStem(instrument, "real", voice, sum(equal_length(players).values()))
 
 
 def _held_out_songs(root: Path) -> set[str]:

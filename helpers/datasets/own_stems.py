@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from ..audio.track import AudioError, Track
 from .mixing import SILENCE, rms
 from .multitracks import multitrack_stems, refuse_held_out
-from .stem_folders import AUDIO_SUFFIXES, StemFolder, find_tracks, instrument_name
+from .stem_folders import AUDIO_SUFFIXES, StemFolder, equal_length, find_tracks, instrument_name
 
 UNREADABLE_SUFFIXES = {".aac", ".ac3", ".m4a", ".mp4", ".opus", ".wma"}
 
@@ -35,18 +32,15 @@ def own_tracks(
         refuse_held_out(folder)
         _check_names(folder, instruments)
     tracks = []
-    for folder in folders:
-        track = _own_track(folder, root, instruments, sample_rate)
-        if track is None:
-            continue
-        if track.seconds < min_seconds:
+    for track in (_own_track(folder, root, instruments, sample_rate) for folder in folders):
+        if track is not None and track.seconds >= min_seconds:
+            tracks.append(track)
+        elif track is not None:
             warnings.warn(
                 f"{track.name}: left out; it lasts {track.seconds:.1f} s and the minimum is "
                 f"{min_seconds:g} s.",
                 stacklevel=2,
             )
-            continue
-        tracks.append(track)
     left = sorted({name for track in tracks for name in track.instruments})
     if len(left) < 2:
         found = f"only the {left[0]} is left" if left else "no stem is left"
@@ -66,15 +60,13 @@ def _refuse_unreadable_formats(root: Path) -> None:
 
 def _warn_of_ignored_folders(root: Path, pieces: Sequence[StemFolder]) -> None:
     """A warning for each folder below `root` that holds audio but is no piece."""
-    known = {piece.folder for piece in pieces}
-    for folder, _, files in os.walk(root):
-        audio = any(Path(name).suffix.lower() in AUDIO_SUFFIXES for name in files)
-        if audio and Path(folder) not in known:
-            warnings.warn(
-                f"{Path(folder).relative_to(root)}: left out; a piece has two or more files named "
-                "after instruments, such as violin.wav.",
-                stacklevel=3,
-            )
+    audio = {path.parent for path in root.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES}
+    for folder in sorted(audio - {piece.folder for piece in pieces}):
+        warnings.warn(
+            f"{folder.relative_to(root)}: left out; a piece has two or more files named after "
+            "instruments, such as violin.wav.",
+            stacklevel=3,
+        )
 
 
 def _check_names(folder: StemFolder, instruments: Sequence[str]) -> None:
@@ -111,11 +103,4 @@ def _own_track(
     for instrument in instruments:
         if instrument not in stems and folder.players(instrument):
             warnings.warn(f"{name}: the {instrument} is silent and left out.", stacklevel=3)
-    if not stems:
-        return None
-    longest = max(stem.shape[1] for stem in stems.values())
-    padded = {
-        instrument: np.pad(stem, ((0, 0), (0, longest - stem.shape[1])))
-        for instrument, stem in stems.items()
-    }
-    return Track(name, sample_rate, padded)
+    return Track(name, sample_rate, equal_length(stems)) if stems else None

@@ -6,7 +6,7 @@ import os
 import re
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -60,15 +60,14 @@ class StemFolder:
                 "one."
             )
         most = max(len(part) for part in parts.values())
-        longest = max(part.shape[1] for part in parts.values())
         for name, part in parts.items():
             if len(part) not in (1, most):
                 raise AudioError(
                     f"{self.name}: {paths[name].name} has {len(part)} channels and others have "
                     f"{most}; load it with 1."
                 )
-            spread = np.repeat(part, most // len(part), axis=0)
-            parts[name] = np.pad(spread, ((0, 0), (0, longest - part.shape[1])))
+            parts[name] = np.repeat(part, most // len(part), axis=0)
+        parts = equal_length(parts)
         recording = parts.pop(MIXTURE, None)
         track = Track(self.name, rates.pop(), parts, recording)
         if track.residual_db > self.corpus.residual_db:
@@ -121,6 +120,14 @@ def solos(root: str | Path) -> dict[str, list[Path]]:
         if name is not None and (files := _audio_files(folder)):
             found[name] += files
     return dict(found)
+
+
+def equal_length(stems: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Stems (channels, samples), padded with silence to the longest."""
+    longest = max(stem.shape[1] for stem in stems.values())
+    return {
+        name: np.pad(stem, ((0, 0), (0, longest - stem.shape[1]))) for name, stem in stems.items()
+    }
 
 
 def instrument_name(stem: str) -> str | None:
