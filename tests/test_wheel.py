@@ -136,7 +136,8 @@ def test_the_wheel_holds_one_package_and_the_trained_models(installed):
     assert {name.partition("/")[0] for name in names if ".dist-info/" not in name} == {"divisi"}
     models = {name.removeprefix("divisi/checkpoints/") for name in names if "checkpoints/" in name}
     assert models == {path.name for path in (ROOT / "Checkpoints").iterdir()}
-    for page in ("display/player.html", "music/splits.csv"):
+    tables = ("music/instruments.csv", "music/splits.csv", "datasets/corpora.json")
+    for page in ("display/player.html", "datasets/fingerprints.csv", *tables):
         assert f"divisi/{page}" in names
 
 

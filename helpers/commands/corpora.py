@@ -1,4 +1,4 @@
-"""`divisi corpora`: the collections of recordings that are read, and their terms."""
+"""`divisi corpora`: list the published corpora that can be read, and their terms."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WIDTH = 96
 
 
 def run(arguments: Namespace) -> None:
-    """Print one row a corpus, or all that is known of the one that is named."""
+    """Print one row per corpus, or everything about the one that is given."""
     if arguments.name:
         with refusing(KeyError):
             print_card(corpus(arguments.name))
@@ -20,11 +20,11 @@ def run(arguments: Namespace) -> None:
     width = max(len(row.name) for row in CORPORA)
     for row in CORPORA:
         print(f"{row.name.ljust(width)}  {row.title}")
-    print("\n`divisi corpora NAME` tells its licence, whom to cite, and how to get it.")
+    print("\n`divisi corpora NAME` shows the licence, whom to cite, and how to get it.")
 
 
 def print_card(row: Corpus) -> None:
-    """One entry a line, longer ones wrapped under their beginning."""
+    """One entry per line, longer ones wrapped and indented."""
     card = {
         row.name: row.title,
         "url": row.url,
@@ -35,7 +35,7 @@ def print_card(row: Corpus) -> None:
         "use": row.use,
     }
     if row.microphones:
-        card["microphone"] = f"{row.microphones[0]}, unless another is asked for"
+        card["microphone"] = f"{row.microphones[0]} by default"
     width = max(map(len, card))
     for key, text in card.items():
         lines = textwrap.wrap(text, WIDTH - width - 2, break_on_hyphens=False)

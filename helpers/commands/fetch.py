@@ -1,4 +1,4 @@
-"""`divisi fetch`: a corpus from Zenodo or a soundfont, downloaded, checked and unpacked."""
+"""`divisi fetch`: download a corpus from Zenodo, or a soundfont, check it and unpack it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from ..datasets.registry import corpus
 from ..datasets.stem_folders import find_tracks
 from ..synthesis.soundfonts import DOWNLOADS, SoundfontError, fetch_soundfont
 from .errors import CommandError, refusing
+from .folders import check_space
 
-STOPPED = "what was downloaded is kept, and the same command goes on from there"
+STOPPED = "what was downloaded is kept; run the same command to continue"
 
 
 def run(arguments: Namespace) -> None:
-    """A soundfont goes where recipes find it; a corpus is unpacked as DIR/NAME/ARCHIVE."""
+    """A soundfont goes into the cache, where recipes find it; a corpus into DIR/NAME/ARCHIVE."""
     if arguments.name in DOWNLOADS:
         with refusing(SoundfontError):
             print(f"{fetch_soundfont(arguments.name)}: {DOWNLOADS[arguments.name].licence}.")
@@ -26,23 +27,24 @@ def run(arguments: Namespace) -> None:
 
 
 def _fetch_corpus(arguments: Namespace) -> None:
-    """Download what is missing of an archive, unpack it, and drop it."""
+    """Download an archive, unpack it and delete it; a broken download is resumed."""
     with refusing(KeyError):
         row = corpus(arguments.name)
     root = arguments.output or runtime.data_root()
-    if row.remote_file is None:
-        raise CommandError(f"{row.name}: it has to be fetched by hand: {row.obtain} ({row.url}).")
+    if row.zenodo_record is None:
+        raise CommandError(f"{row.name}: it must be downloaded by hand: {row.obtain} ({row.url}).")
     if root is None:
-        raise CommandError("DIVISI_DATA names no folder; set it, or name one with -o.")
-    name = arguments.file or row.remote_file.archive
+        raise CommandError("DIVISI_DATA names no folder; set it, or give a folder with -o.")
+    name = arguments.file or row.archive
     folder = root / row.name / Path(name).stem
     if folder.exists():
-        raise CommandError(f"{folder}: this is there already; remove it to fetch it again.")
+        raise CommandError(f"{folder}: already exists; remove it to download it again.")
     with refusing(download.DownloadError, ArchiveError):
-        file = download.zenodo_file(row.remote_file.record, name)
-        download.check_space(file, folder.parent)
+        file = download.zenodo_file(row.zenodo_record, name)
+        # What is unpacked is taken to be as large as the archive: audio hardly shrinks in a ZIP.
+        check_space(folder.parent, 2 * file.size - file.downloaded(folder.parent))
         size = file.size / download.GIGABYTE
-        print(f"{file.name}: {size:.1f} GB to download, twice that on disk until it is unpacked.")
+        print(f"{file.name}: downloading {size:.1f} GB; unpacking needs twice that on disk.")
         archive = download.fetch(file, folder.parent)
         unzip(archive, folder, most_bytes=4 * file.size + 2**30)
     archive.unlink()

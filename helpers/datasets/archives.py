@@ -1,4 +1,4 @@
-"""Unpacking what was downloaded without trusting it."""
+"""Unpack downloaded archives safely: inside one folder, within limits, completely or not at all."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ GIB = 2**30
 
 
 class ArchiveError(ValueError):
-    """An archive that cannot or should not be unpacked: one sentence that starts with its name."""
+    """An archive that cannot or must not be unpacked: one sentence that starts with its name."""
 
 
 def unzip(
@@ -22,32 +22,32 @@ def unzip(
     most_bytes: int = 50 * GIB,
     most_files: int = 100_000,
 ) -> Path:
-    """Unpack `archive` as the new folder `folder`, whole or not at all, and return the folder.
+    """Unpack a ZIP archive as the new folder `folder`, and return that. Chapter: 03.
 
-    Raises ArchiveError for what is no ZIP archive, is damaged, encrypted or larger than the
-    limits once unpacked, and for entries that are links or lead out of the folder; and
-    FileExistsError where `folder` exists.
+    ArchiveError where it is no ZIP archive, damaged, encrypted or larger than the limits once
+    unpacked, and for entries that are links or lead out of the folder. FileExistsError where
+    `folder` exists.
     """
     archive, folder = Path(archive), Path(folder)
     if folder.exists():
         raise FileExistsError(f"{folder} exists; remove it or unpack {archive.name} elsewhere.")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    workplace = Path(tempfile.mkdtemp(prefix=".unzip-", dir=folder.parent))
+    draft = Path(tempfile.mkdtemp(prefix=".unzip-", dir=folder.parent))
     try:
         with zipfile.ZipFile(archive) as opened:
             _check(archive.name, opened.infolist(), most_bytes, most_files)
-            opened.extractall(workplace / "content")
-        (workplace / "content").mkdir(exist_ok=True)
-        (workplace / "content").rename(folder)
+            opened.extractall(draft / "content")
+        (draft / "content").mkdir(exist_ok=True)
+        (draft / "content").rename(folder)
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as fault:
         raise ArchiveError(f"{archive.name}: it cannot be unpacked ({fault}).") from fault
     finally:
-        shutil.rmtree(workplace, ignore_errors=True)
+        shutil.rmtree(draft, ignore_errors=True)
     return folder
 
 
 def _check(name: str, entries: list[zipfile.ZipInfo], most_bytes: int, most_files: int) -> None:
-    """Declared sizes can be believed: `zipfile` stops reading there and then checks the CRC."""
+    """Declared sizes are reliable: `zipfile` reads no further and then checks the CRC."""
     if len(entries) > most_files:
         raise ArchiveError(f"{name}: {len(entries)} files are more than the {most_files} allowed.")
     size = sum(entry.file_size for entry in entries)

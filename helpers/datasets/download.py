@@ -1,156 +1,118 @@
-"""Archives of corpora on Zenodo: listed by their record, fetched in parts, checked by their md5.
-
-`GET /api/records/RECORD` answers `{"files": [{"key": NAME, "size": BYTES, "checksum": "md5:...",
-"links": {"self": URL}}, ...]}` (https://developers.zenodo.org).
-"""
+"""Archives on Zenodo: found by pooch, downloaded with resume, checked by size and checksum."""
 
 from __future__ import annotations
 
 import os
-import shutil
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pooch
 import requests
+from pooch.downloaders import ZenodoRepository
 from tqdm import tqdm
 
-API = "https://zenodo.org/api"
 TIMEOUT = 60  # seconds without an answer
 CHUNK = 1 << 20  # bytes
 GIGABYTE = 1e9
 
 
 class DownloadError(ValueError):
-    """A download that cannot be: one sentence."""
+    """A download that failed or cannot start: one sentence."""
 
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file of a record; size in bytes, md5 empty where Zenodo states none."""
+    """A file of a Zenodo record: size in bytes, checksum as `md5:DIGEST`."""
 
     name: str
     url: str
     size: int
-    md5: str
+    checksum: str
+
+    def downloaded(self, folder: Path) -> int:
+        """The bytes of it that are in `folder`, complete or as NAME.part."""
+        return max(_size(folder / self.name), _size(folder / f"{self.name}.part"))
 
 
-def zenodo_file(record: int, name: str, api: str = API) -> RemoteFile:
-    """The file `name` of a record of Zenodo; DownloadError where it cannot be asked or has none."""
-    address = f"{api}/records/{record}"
-    try:
-        answer = requests.get(address, timeout=TIMEOUT)
-        answer.raise_for_status()
-        files = {entry["key"]: _remote_file(entry) for entry in answer.json()["files"]}
-    except (requests.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
-        raise DownloadError(f"{address}: the answer is no list of files; try later.") from error
-    except requests.RequestException as error:
-        raise DownloadError(
-            f"{address}: Zenodo does not answer ({type(error).__name__}); try later, or download "
-            f"{name} with a browser and unpack it."
-        ) from error
-    if name not in files:
-        raise DownloadError(
-            f"{address}: there is no file '{name}'; choose from {', '.join(sorted(files))}."
-        )
-    return files[name]
+def zenodo_file(record: int, name: str) -> RemoteFile:
+    """The file `name` of a Zenodo record.
 
-
-def check_space(file: RemoteFile, folder: Path) -> None:
-    """DownloadError where the disk of `folder` has no room for the archive and its content.
-
-    Counted as twice the archive, sound being packed already, less what was downloaded before.
+    DownloadError where Zenodo does not list its files, or not this one.
     """
-    there = folder
-    while not there.exists():
-        there = there.parent
-    got = max(_size(folder / file.name), _size(_part(file, folder)))
-    needed, free = 2 * file.size - got, shutil.disk_usage(there).free
-    if needed > free:
+    address = f"https://zenodo.org/records/{record}"
+    zenodo = ZenodoRepository(f"10.5281/zenodo.{record}", address, timeout=TIMEOUT)
+    try:
+        files = {entry["key"]: entry for entry in zenodo.api_response["files"]}
+        if name in files:
+            size, checksum = files[name]["size"], files[name]["checksum"]
+            return RemoteFile(Path(name).name, zenodo.download_url(name), size, checksum)
+    except (requests.RequestException, KeyError, TypeError, AttributeError) as error:
         raise DownloadError(
-            f"{file.name}: unpacking it takes {needed / GIGABYTE:.1f} GB more and {there} has "
-            f"{free / GIGABYTE:.1f} GB; make room, or name another folder."
-        )
+            f"{address}: Zenodo lists no files ({type(error).__name__}); try again later, or "
+            f"download {name} with a browser and unpack it."
+        ) from error
+    raise DownloadError(
+        f"{address}: there is no file '{name}'; choose from {', '.join(sorted(files))}."
+    )
 
 
 def fetch(file: RemoteFile, folder: Path) -> Path:
-    """Download a file into `folder`, or what is missing of it, and return its path.
+    """Download a file into `folder` and return its path; a broken download is resumed.
 
-    It is there whole and with the md5 that Zenodo states, or not at all; until then its beginning
-    is kept as NAME.part, and the next call goes on from its end. Warns where there is no md5.
-    DownloadError where the connection breaks or something else arrives.
+    The file appears complete and with the right checksum, or not at all; until then its beginning
+    is kept as NAME.part.
+    DownloadError where the connection breaks or the content is not what Zenodo states.
     """
-    if not file.md5:
-        warnings.warn(
-            f"{file.name}: Zenodo states no md5, so what arrives cannot be checked.", stacklevel=2
-        )
-    pooch.get_logger().setLevel("WARNING")  # the progress bar says it
+    part = folder / f"{file.name}.part"
+
+    def complete(_url: str, output_file: str, _pooch: object) -> None:
+        _resume(file, part)
+        os.replace(part, output_file)
+
+    pooch.get_logger().setLevel("WARNING")  # the progress bar shows the rest
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        path = pooch.retrieve(
-            file.url,
-            known_hash=f"md5:{file.md5}" if file.md5 else None,
-            fname=file.name,
-            path=folder,
-            downloader=Continued(file.size, _part(file, folder)),
-        )
+        return Path(pooch.retrieve(file.url, file.checksum, file.name, folder, downloader=complete))
     except requests.RequestException as error:
-        got = _size(_part(file, folder))
         raise DownloadError(
-            f"{file.name}: the connection broke after {got / GIGABYTE:.1f} of "
-            f"{file.size / GIGABYTE:.1f} GB ({type(error).__name__}); the same again goes on."
+            f"{file.name}: the connection broke after {_size(part) / GIGABYTE:.1f} of "
+            f"{file.size / GIGABYTE:.1f} GB ({type(error).__name__}); run the command again to "
+            "continue."
         ) from error
-    except ValueError as error:  # pooch's, for another hash
+    except ValueError as error:  # pooch: another checksum
         raise DownloadError(
-            f"{file.name}: what arrived is not what Zenodo states, by its md5; fetch it again."
+            f"{file.name}: the download does not have the checksum that Zenodo states; run the "
+            "command again to repeat it."
         ) from error
-    return Path(path)
 
 
-@dataclass(frozen=True)
-class Continued:
-    """A downloader for pooch: goes on from the end of `part` up to `size` bytes."""
+def _resume(file: RemoteFile, part: Path) -> None:
+    """Append to `part` what it lacks; start anew where the server cannot send a range.
 
-    size: int
-    part: Path
-
-    def __call__(self, url: str, output_file: str, pooch: Any = None) -> None:
-        if _size(self.part) > self.size:
-            self.part.unlink()
-        if _size(self.part) < self.size:
-            self._go_on(url, _size(self.part))
-        os.replace(self.part, output_file)
-
-    def _go_on(self, url: str, got: int) -> None:
-        """Append what is missing; all of it where the server does not know how to go on."""
-        headers = {"Accept-Encoding": "identity", "Range": f"bytes={got}-"}
-        with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as answer:
-            answer.raise_for_status()
-            goes_on = answer.headers.get("Content-Range", "").startswith(f"bytes {got}-")
-            with (
-                open(self.part, "ab" if goes_on else "wb") as file,
-                tqdm(
-                    desc=self.part.stem, total=self.size, initial=file.tell(),
-                    unit="B", unit_scale=True, disable=None,
-                ) as bar,
-            ):  # fmt: skip
-                for chunk in answer.iter_content(CHUNK):
-                    file.write(chunk)
-                    bar.update(len(chunk))
-        if _size(self.part) < self.size:
-            raise requests.ConnectionError("it ended early")
-
-
-def _remote_file(entry: dict[str, Any]) -> RemoteFile:
-    kind, _, digest = entry.get("checksum", "").partition(":")
-    md5 = digest if kind == "md5" else ""
-    return RemoteFile(Path(entry["key"]).name, entry["links"]["self"], entry["size"], md5)
-
-
-def _part(file: RemoteFile, folder: Path) -> Path:
-    return folder / f"{file.name}.part"
+    No more is written than the size that Zenodo states.
+    """
+    size = _size(part)
+    if size > file.size:
+        part.unlink()
+        size = 0
+    if size == file.size:
+        return
+    headers = {"Accept-Encoding": "identity", "Range": f"bytes={size}-"}
+    with requests.get(file.url, headers=headers, stream=True, timeout=TIMEOUT) as answer:
+        answer.raise_for_status()
+        is_range = answer.headers.get("Content-Range", "").startswith(f"bytes {size}-")
+        with (
+            open(part, "ab" if is_range else "wb") as output,
+            tqdm(
+                desc=file.name, total=file.size, initial=output.tell(),
+                unit="B", unit_scale=True, disable=None,
+            ) as bar,
+        ):  # fmt: skip
+            for chunk in answer.iter_content(CHUNK):
+                bar.update(output.write(chunk[: file.size - output.tell()]))
+                if output.tell() == file.size:
+                    return
+    raise requests.ConnectionError("it ended early")
 
 
 def _size(path: Path) -> int:

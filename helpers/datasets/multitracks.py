@@ -1,4 +1,4 @@
-"""Published multitrack pieces as takes for a stem bank: which of them train, and who plays."""
+"""Multitrack pieces as training stems: which pieces may train, and one stem per instrument."""
 
 from __future__ import annotations
 
@@ -6,75 +6,75 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
-from ..audio.audio import load
+from ..audio.track import AudioError
 from ..music.corpus import names_bach10
+from .fingerprints import load_training_stem
 from .stem_bank import RenderedStem
-from .stem_folders import StemFolder, find_tracks
+from .stem_folders import StemFolder, equal_length, find_tracks
 
-# How SynthSOD names the lists of songs that do not train; they lie beside the folder of the songs.
-KEPT = ("SynthSOD_metadata_evaluation.json", "SynthSOD_metadata_test.json")
+#: SynthSOD's lists of songs that do not train; they lie beside the folder of the songs.
+HELD_OUT_LISTS = ("SynthSOD_metadata_evaluation.json", "SynthSOD_metadata_test.json")
 
 
 def training_pieces(
     root: str | Path, instruments: Sequence[str], microphone: str | None = None
 ) -> dict[str, StemFolder]:
-    """The pieces in or below `root` with any of the instruments, by names that no two share.
+    """The pieces in or below `root` with any of the instruments, by unique names.
 
-    Left out are songs that SynthSOD's metadata below `root` keep for evaluation or test, and
-    settings of the hymns that Bach10 recorded, as far as the names of their folders tell.
-    microphone: as `corpora.find_tracks` takes it, with its errors.
-    ValueError where a piece belongs to a corpus that is held out, or where none is left.
+    Left out are songs that SynthSOD's metadata below `root` list for evaluation or test, and
+    pieces named after a hymn of Bach10. microphone: see `stem_folders.find_tracks`.
+    AudioError for a piece of a held-out corpus, and where no piece is left.
     """
     root = Path(root)
-    kept = _kept_songs(root)
+    held_out = _held_out_songs(root)
     pieces = {}
     for piece in find_tracks(root, microphone):
-        if piece.corpus.held_out:
-            raise ValueError(
-                f"{piece.folder}: {piece.corpus.name} is kept for measuring; train on another."
-            )
-        if piece.name in kept or names_bach10(piece.name):
+        refuse_held_out(piece)
+        if piece.name in held_out or names_bach10(piece.name):
             continue
         if any(piece.players(instrument) for instrument in instruments):
             place = piece.folder.relative_to(root).parts
             pieces["/".join((*place, piece.name))] = piece
     if not pieces:
-        raise ValueError(f"{root}: no piece here may train one of {', '.join(instruments)}.")
+        raise AudioError(f"{root}: no piece here can train any of {', '.join(instruments)}.")
     return pieces
+
+
+def refuse_held_out(piece: StemFolder) -> None:
+    """AudioError for a piece in the layout of a corpus that is kept for evaluation."""
+    if piece.corpus.held_out:
+        raise AudioError(
+            f"{piece.folder}: has the file names of {piece.corpus.name}, which is kept for "
+            "evaluation; train on other recordings, or rename the folder if these are your own."
+        )
 
 
 def multitrack_stems(
     name: str, pieces: Mapping[str, StemFolder], instruments: Sequence[str], sample_rate: int
 ) -> Iterator[RenderedStem]:
-    """One take for each instrument that sounds in a piece: all its players together, in mono.
+    """One mono stem for each instrument of a piece that is not silent, all its players summed.
 
-    The voice is the instrument's place. One instrument at a time is read, because a symphony at
-    full length does not fit in memory at once.
+    The voice is the instrument's index. Instruments are read one at a time: a whole symphony does
+    not fit in memory. AudioError for a recording that is kept for evaluation, under any name.
     """
     for voice, instrument in enumerate(instruments):
-        players = [
-            load(path, sample_rate=sample_rate, channels=1)[0]
+        players = {
+            path.name: load_training_stem(path, sample_rate)
             for path in pieces[name].players(instrument)
-        ]
-        longest = max((player.shape[1] for player in players), default=0)
-        together = np.zeros((1, longest), np.float32)
-        for player in players:
-            together[:, : player.shape[1]] += player
-        if together.any():
-            yield RenderedStem(instrument, "real", voice, together)
+        }
+        if any(player.any() for player in players.values()):
+            yield RenderedStem(instrument, "real", voice, sum(equal_length(players).values()))
 
 
-def _kept_songs(root: Path) -> set[str]:
-    """The songs that the lists of KEPT name; ValueError for a list that cannot be read."""
+def _held_out_songs(root: Path) -> set[str]:
+    """The songs in HELD_OUT_LISTS; AudioError for a list that cannot be read."""
     songs = set()
-    for path in (path for name in KEPT for path in root.rglob(name)):
+    for path in (path for name in HELD_OUT_LISTS for path in root.rglob(name)):
         try:
             listed = json.loads(path.read_text(encoding="utf-8"))["songs"].values()
             songs |= {song["song_name"] for song in listed}
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ValueError(
+            raise AudioError(
                 f"{path}: it does not list songs as SynthSOD does; download it again."
             ) from error
     return songs

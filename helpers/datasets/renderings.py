@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from ..audio.audio import load
 from ..audio.track import Track
 from ..augmentation.effects import Brightness
 from ..music.ensembles import ensemble_score
@@ -27,6 +26,7 @@ from ..synthesis.renderer import Renderer
 from ..synthesis.sampler import WHOLE_TONE, Sampler
 from ..synthesis.soundfonts import find_soundfont
 from ..synthesis.tones import Tones, Voice
+from .fingerprints import load_training_stem
 from .stem_bank import RenderedStem, file_sha256
 from .stem_folders import solos
 
@@ -181,8 +181,7 @@ def manifest(config: RenderingConfig, notes_root: Path | None) -> dict[str, Any]
 def solo_stems(instrument: str, root: Path, sample_rate: int) -> Iterator[RenderedStem]:
     """Recorded solo passages of one instrument under `root`; see `corpora.solos`."""
     for path in solos(root).get(instrument, []):
-        stem, _ = load(path, sample_rate=sample_rate, channels=1)
-        yield RenderedStem(instrument, "solo", None, stem)
+        yield RenderedStem(instrument, "solo", None, load_training_stem(path, sample_rate))
 
 
 def real_stems(

@@ -1,15 +1,22 @@
-"""One table of instruments: their names and abbreviations, families, GM programs and ranges."""
+"""One table of instruments: their names and abbreviations, families, GM programs and ranges.
+
+The table is `instruments.csv` beside this file. Programs: General MIDI 1 sound set, counted from 0.
+low, high: the usual sounding range in MIDI pitch, as orchestration books give it for ensemble
+players. Aliases: English scores, URMP, Bach10, and headings of Italian, French and German parts.
+"""
 
 from __future__ import annotations
 
+import csv
 import difflib
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
 class Instrument:
-    """program: General MIDI, counted from 0. low, high: the usual sounding range in MIDI pitch."""
+    """A row of the table."""
 
     name: str
     aliases: tuple[str, ...]
@@ -19,66 +26,42 @@ class Instrument:
     high: int
 
 
-# Programs: General MIDI 1 sound set. Ranges: sounding pitch, as orchestration books give them for
-# players in an ensemble; names and abbreviations: English scores, URMP, Bach10, and what Italian,
-# French and German parts are headed with.
-INSTRUMENTS = (
-    Instrument("violin", ("vn", "vln", "vl", "violino", "violon"), "strings", 40, 55, 103),
-    Instrument("viola", ("va", "vla", "bratsche", "alto-viola"), "strings", 41, 48, 91),
-    Instrument("cello", ("vc", "vlc", "violoncello", "violoncelle"), "strings", 42, 36, 84),
-    Instrument(
-        "double-bass",
-        ("db", "cb", "contrabass", "string-bass", "upright-bass", "contrabbasso", "kontrabass"),
-        "strings", 43, 28, 67,
-    ),
-    Instrument("harp", ("hp", "arpa", "harfe", "harpe"), "plucked", 46, 24, 103),
-    Instrument(
-        "guitar", ("gtr", "acoustic-guitar", "classical-guitar", "chitarra"), "plucked", 24, 40, 84
-    ),
-    Instrument("piccolo", ("pic", "picc", "ottavino"), "woodwind", 72, 74, 108),
-    Instrument("flute", ("fl", "flauto", "flote"), "woodwind", 73, 60, 98),
-    Instrument("recorder", ("rec", "blockflote"), "woodwind", 74, 60, 91),
-    Instrument("oboe", ("ob", "hautbois"), "woodwind", 68, 58, 91),
-    Instrument("english-horn", ("eh", "cor-anglais", "corno-inglese"), "woodwind", 69, 52, 81),
-    Instrument("clarinet", ("cl", "clarinetto", "klarinette"), "woodwind", 71, 50, 94),
-    Instrument("bass-clarinet", ("bcl", "clarinetto-basso"), "woodwind", 71, 34, 77),
-    Instrument(
-        "saxophone", ("sax", "saxphone", "tenor-sax", "tenor-saxophone", "tsax"),
-        "woodwind", 66, 44, 76,
-    ),
-    Instrument("soprano-saxophone", ("soprano-sax", "ssax"), "woodwind", 64, 56, 88),
-    Instrument("alto-saxophone", ("alto-sax", "asax"), "woodwind", 65, 49, 81),
-    Instrument("baritone-saxophone", ("baritone-sax", "bari-sax", "bsax"), "woodwind", 67, 36, 69),
-    Instrument("bassoon", ("bn", "bsn", "fg", "fagotto", "fagott"), "woodwind", 70, 34, 75),
-    Instrument("contrabassoon", ("cbn", "contrafagotto"), "woodwind", 70, 22, 53),
-    Instrument("horn", ("hn", "french-horn", "corno", "cor"), "brass", 60, 34, 77),
-    Instrument("trumpet", ("tpt", "tromba", "trompete"), "brass", 56, 52, 84),
-    Instrument("trombone", ("tbn", "posaune"), "brass", 57, 40, 72),
-    Instrument("tuba", ("tba",), "brass", 58, 26, 65),
-    Instrument("piano", ("pno", "pf", "pianoforte", "klavier"), "keyboard", 0, 21, 108),
-    Instrument("harpsichord", ("hpsd", "cembalo", "clavecin"), "keyboard", 6, 29, 89),
-    Instrument("organ", ("org", "church-organ", "pipe-organ", "orgel"), "keyboard", 19, 36, 96),
-    Instrument("voice", ("vox", "vocals", "vocal", "singer", "choir"), "voice", 52, 40, 84),
-    Instrument("timpani", ("timp", "kettledrums", "pauken"), "percussion", 47, 36, 60),
-)  # fmt: skip
+def _read_table() -> tuple[Instrument, ...]:
+    with Path(__file__).with_name("instruments.csv").open(newline="", encoding="utf-8") as file:
+        return tuple(
+            Instrument(
+                row["name"],
+                tuple(row["aliases"].split()),
+                row["family"],
+                *(int(row[column]) for column in ("program", "low", "high")),
+            )
+            for row in csv.DictReader(file)
+        )
+
+
+INSTRUMENTS = _read_table()
+_BY_NAME = {alias: row for row in INSTRUMENTS for alias in (row.name, *row.aliases)}
+
+
+def find_instrument(name: str) -> Instrument | None:
+    """As `instrument`, but None for an unknown name."""
+    plain, unnumbered = _plain(name)
+    return _BY_NAME.get(plain) or _BY_NAME.get(unnumbered)
 
 
 def instrument(name: str) -> Instrument:
-    """The row called `name`: in any case, by alias, numbered (`Violin II`, `vn-1`, `french_horn`).
+    """The instrument with this name, in any case, by alias or numbered (`Violin II`, `vn-1`).
 
-    Raises KeyError with a sentence that tells the nearest name.
+    KeyError with the nearest name.
     """
-    rows = {alias: row for row in INSTRUMENTS for alias in (row.name, *row.aliases)}
-    plain = _plain(name)
-    unnumbered = re.sub(r"-?\d+$|-(i{1,3}|iv)$", "", plain)
-    for key in (plain, unnumbered):
-        if key in rows:
-            return rows[key]
-    near = difflib.get_close_matches(unnumbered, rows, n=1, cutoff=0.5)
-    hint = f"did you mean '{rows[near[0]].name}'?" if near else "see INSTRUMENTS for the names."
+    if found := find_instrument(name):
+        return found
+    near = difflib.get_close_matches(_plain(name)[1], _BY_NAME, n=1, cutoff=0.5)
+    hint = f"did you mean '{_BY_NAME[near[0]].name}'?" if near else "see INSTRUMENTS for the names."
     raise KeyError(f"There is no instrument '{name}'; {hint}")
 
 
-def _plain(name: str) -> str:
-    """Lower case, words joined by hyphens: `French Horn.` -> `french-horn`."""
-    return re.sub(r"[\s_.\-]+", "-", name.strip().lower()).strip("-")
+def _plain(name: str) -> tuple[str, str]:
+    """Lower case, joined by hyphens, with and without its number: `violin-ii` and `violin`."""
+    plain = re.sub(r"[\s_.\-]+", "-", name.strip().lower()).strip("-")
+    return plain, re.sub(r"-?\d+$|-(i{1,3}|iv)$", "", plain)

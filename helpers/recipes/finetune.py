@@ -12,7 +12,9 @@ from torch import nn
 
 from .. import runtime
 from ..audio.track import Track
-from ..datasets.own_stems import hold_out, own_mixing, own_tracks
+from ..datasets.folds import hold_out
+from ..datasets.mixing import MixingConfig
+from ..datasets.own_stems import own_tracks
 from ..datasets.renderings import RenderingConfig
 from ..datasets.stem_bank import track_sha256
 from ..evaluation.evaluate import model_separator
@@ -54,7 +56,7 @@ def finetune(
 ) -> Fitted:
     """Fit `model` (a name or a file) to the pieces in or below `stems`, or go on with that.
 
-    held_out: the pieces to measure on, by default see `own_stems.hold_out`; nothing is chosen by
+    held_out: the pieces to measure on, by default see `folds.hold_out`; nothing is chosen by
     them, the last averaged weights are the result. folder: of the run, `runs/NAME` by default, with
     the checkpoint NAME. restart: forget an earlier run there.
     Raises AudioError for stems that cannot be learned from, RecipeError for a model that cannot
@@ -116,7 +118,7 @@ def fitting_recipe(
             tones=0,
             timbre_substitution=0,
         ),
-        mixing=own_mixing(tracks),
+        mixing=_mixing(tracks),
         training=TrainingConfig(
             steps=steps,
             learning_rate=learning_rate,
@@ -128,6 +130,23 @@ def fitting_recipe(
             checkpoint_every=25,
             log_every=5,
         ),
+    )
+
+
+def _mixing(tracks: Iterable[Track]) -> MixingConfig:
+    """Mixtures of these tracks alone: in their own balance, with weak effects."""
+    sizes = [len(track.stems) for track in tracks if len(track.stems) > 1]
+    return MixingConfig(
+        coherent=0.6 if sizes else 0.0,
+        real_share=1.0,
+        inactive=0.02,
+        players=(min(sizes, default=2), max(sizes, default=2)),
+        normalise_stems=False,
+        tilt=(-1.0, 2.0),
+        equaliser=2.0,
+        detune=20.0,
+        reverb=0.2,
+        compression=0.2,
     )
 
 

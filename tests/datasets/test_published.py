@@ -1,4 +1,4 @@
-"""The large sampled corpora are read as their loaders describe them, one microphone a piece."""
+"""The large sampled corpora are read as public loaders describe them, one microphone per piece."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from helpers.audio.audio import AudioError
-from helpers.datasets.registry import CORPORA
+from helpers.datasets.registry import corpus
 from helpers.datasets.stem_folders import StemFolder, find_tracks
 
 RATE = 8000
@@ -20,7 +20,7 @@ WOODWINDS = ("Flute", "Oboe", "Clarinet", "Sax", "Bassoon")
 
 
 def level(name: str) -> float:
-    """The constant that a stem of this name holds, so that it is known again."""
+    """The constant that the samples of a stem of this name have."""
     return (sum(name.encode()) % 97 + 1) / 1024
 
 
@@ -57,10 +57,6 @@ def known(piece: StemFolder) -> set[str]:
     return {name.rsplit("-", 1)[0] if name[-1].isdigit() else name for name in piece.stems}
 
 
-def row(name: str):
-    return next(corpus for corpus in CORPORA if corpus.name == name)
-
-
 def test_a_piece_of_ensembleset_is_its_finished_mix(tmp_path):
     pieces = find_tracks(ensembleset(tmp_path))
     assert [piece.name for piece in pieces] == ["MiseroPargoletto", "anitrasdance"]
@@ -71,7 +67,7 @@ def test_a_piece_of_ensembleset_is_its_finished_mix(tmp_path):
     np.testing.assert_allclose(track.stems["double-bass"], 3 / 8 * level("Bass"), atol=2**-23)
 
 
-def test_any_other_microphone_can_be_asked_for(tmp_path):
+def test_another_microphone_can_be_chosen(tmp_path):
     for microphone, gain in (("Tree", 5 / 8), ("AtmosF", 1 / 8)):
         pieces = find_tracks(ensembleset(tmp_path / microphone), microphone)
         assert [piece.name for piece in pieces] == ["MiseroPargoletto", "anitrasdance"]
@@ -79,19 +75,19 @@ def test_any_other_microphone_can_be_asked_for(tmp_path):
         np.testing.assert_allclose(cello, gain * level("Cello"), atol=2**-23)
 
 
-def test_a_microphone_that_was_not_there_is_refused_by_the_piece(tmp_path):
+def test_an_unknown_microphone_is_refused_with_those_of_the_piece(tmp_path):
     with pytest.raises(AudioError, match=r"^MiseroPargoletto: .*'Leader'; choose from AtmosF, Clo"):
         find_tracks(ensembleset(tmp_path), "Leader")
 
 
-def test_ensembleset_without_its_mix_is_heard_at_the_next_best_place(tmp_path):
+def test_ensembleset_without_its_mix_is_read_at_the_next_best_microphone(tmp_path):
     for microphone in ("Close", "Balcony", "Tree"):
         lay_out(tmp_path / "ensembleset" / "anitrasdance" / microphone, STRINGS)
     (piece,) = find_tracks(tmp_path)
     assert (piece.name, piece.folder.name) == ("anitrasdance", "Tree")
 
 
-def test_the_mix_that_the_cadenza_challenge_hands_out_is_read(tmp_path):
+def test_the_mix_that_the_cadenza_challenge_distributes_is_read(tmp_path):
     piece = tmp_path / "EnsembleSet" / "anitrasdance"
     lay_out(piece / "Mix_1", STRINGS, mixture="mix_anitrasdance")
     (found,) = find_tracks(tmp_path)
@@ -102,14 +98,14 @@ def test_the_mix_that_the_cadenza_challenge_hands_out_is_read(tmp_path):
 def test_a_song_of_synthsod_names_all_sections_of_the_orchestra(tmp_path):
     orchestra, trio = find_tracks(synthsod(tmp_path))
     assert (orchestra.name, orchestra.folder.name) == ("symphony_7_2_orch", "Tree")
-    assert known(orchestra) == {*row("synthsod").instruments, "untunedpercussion"}
+    assert known(orchestra) == {*corpus("synthsod").instruments, "untunedpercussion"}
     assert {"violin-1", "violin-2"} <= set(orchestra.stems)
     assert trio.instruments == ("bassoon", "clarinet", "oboe")
     assert find_tracks(tmp_path, "Close Mic")[1].folder.name == "Close Mic"
 
 
 @pytest.mark.parametrize("mixtures", [(), ("mix_1", "mix_2"), ("mix",)])
-def test_the_clarinet_and_the_saxophone_of_cadenzawoodwind_take_turns(tmp_path, mixtures):
+def test_cadenzawoodwind_is_a_piece_with_clarinet_and_one_with_saxophone(tmp_path, mixtures):
     folder = lay_out(tmp_path / "CadenzaWoodwind" / "minuet", WOODWINDS)
     for mixture in mixtures:
         soundfile.write(folder / f"{mixture}.flac", np.zeros((800, 2)), RATE, "PCM_24")
@@ -129,7 +125,7 @@ def test_a_quartet_of_cadenzawoodwind_keeps_its_only_mixture(tmp_path):
     assert piece.load().residual_db < -100
 
 
-def test_elsewhere_folders_in_a_folder_are_pieces_and_a_bass_is_what_it_says(tmp_path):
+def test_elsewhere_folders_named_as_microphones_are_pieces_and_a_bass_stays_a_bass(tmp_path):
     for piece in ("Tree", "Close"):
         lay_out(tmp_path / "duos" / piece, ("Violin", "Cello", "Bass"))
     pieces = find_tracks(tmp_path)

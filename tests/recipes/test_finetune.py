@@ -12,7 +12,8 @@ import soundfile
 
 from helpers.audio.track import AudioError
 from helpers.cli import main
-from helpers.datasets.own_stems import hold_out, own_tracks
+from helpers.datasets.folds import hold_out
+from helpers.datasets.own_stems import own_tracks
 from helpers.evaluation.evaluate import model_separator
 from helpers.models.mask_net import MaskNet, MaskNetConfig
 from helpers.music.random_pieces import random_piece
@@ -140,7 +141,7 @@ def test_what_the_model_does_not_know_and_what_is_too_short_is_left_out(stems):
 
 def test_a_folder_that_is_no_piece_is_told_and_a_format_that_cannot_be_read_refused(stems):
     (stems / "piece-0" / "flute.wav").rename(stems / "piece-0" / "take 3.wav")
-    with pytest.warns(UserWarning, match="piece-0: is no piece and left out"):
+    with pytest.warns(UserWarning, match="piece-0: left out; a piece has"):
         assert len(own_tracks(stems, DUO, RATE, 4.0)) == 3
     (stems / "piece-1" / "violin.m4a").write_bytes(b"")
     with pytest.raises(AudioError, match=r"piece-1/violin\.m4a: .* export it as WAV"):
