@@ -1,19 +1,19 @@
-"""Charts of results tables: how systems compare, over groups, seeds and steps of an ablation."""
+"""Charts of results tables (comparisons, seeds, ablations), and panels of curves and images."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
-from torch import nn
 
 from helpers.display.figures import INK, MUTED, Figure, style
-from helpers.display.palette import SERIES, label
+from helpers.display.palette import COLOURS, SERIES, label
 from helpers.evaluation import results
 
 FLOOR, CEILING = "mixture", "oracle-irm"
@@ -105,22 +105,54 @@ def plot_ablation(table: Table, *, config: str | None = None) -> Figure:
     return figure
 
 
-def plot_validation(panels: Mapping[str, Mapping[str, nn.Module]]) -> Figure:
-    """Validation SI-SDR against the training step, from the cards of saved models.
+def plot_curves(
+    panels: Mapping[str, Mapping[str, tuple[Sequence[float], Sequence[float]]]],
+    *,
+    xlabel: str = "",
+    ylabel: str = "",
+    **axis: object,
+) -> Figure:
+    """Lines, (x, y) by name, in panels by title; instruments in their colours.
 
-    panels: models by name, by the title of their panel.
+    axis: properties of all axes, such as xlim, ylim and xscale.
     """
     figure = Figure(8, 2.8)
     with style():
         axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
-        for ax, (title, models) in zip(axes, panels.items(), strict=True):
-            for (name, model), shade in zip(models.items(), SERIES, strict=False):
-                curve = model.card["provenance"]["validation"]
-                ax.plot(*zip(*curve, strict=True), "o-", color=shade, label=name, markersize=2)
-            ax.set(title=title, xlabel="training step")
+        for ax, (title, curves) in zip(axes, panels.items(), strict=True):
+            for (name, (x, y)), shade in zip(curves.items(), cycle(SERIES), strict=False):
+                ax.plot(x, y, color=COLOURS.get(name, shade), label=name, linewidth=1.2)
+            ax.set(title=title, xlabel=xlabel, **axis)
             ax.grid(axis="y")
-        axes[0].set_ylabel("validation SI-SDR (dB)")
-        axes[0].legend(loc="lower right")
+        axes[0].set_ylabel(ylabel)
+        if max(map(len, panels.values())) > 1:
+            _legend(figure, axes[0])
+    return figure
+
+
+def plot_images(
+    panels: Mapping[str, np.ndarray],
+    extent: tuple[float, float, float, float],
+    *,
+    xlabel: str = "",
+    ylabel: str = "",
+    lowest: float | None = None,
+    **axis: object,
+) -> Figure:
+    """Matrices (rows from the bottom up, columns) as images, in panels by title.
+
+    extent: (left, right, bottom, top) in the units of the axes. lowest: the value drawn as black.
+    axis: properties of all axes, such as ylim.
+    """
+    figure = Figure(8, 2.8)
+    with style():
+        axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+        for ax, (title, image) in zip(axes, panels.items(), strict=True):
+            ax.imshow(
+                image, origin="lower", aspect="auto", extent=extent, cmap="magma", vmin=lowest
+            )
+            ax.set(title=title, xlabel=xlabel, **axis)
+        axes[0].set_ylabel(ylabel)
     return figure
 
 

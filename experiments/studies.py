@@ -74,7 +74,8 @@ def overview(path: Path, metric: str = "SI-SDR") -> pd.DataFrame:
     """The mean of a metric over all instruments and tracks: systems by test data."""
     summary = results.summary(path)
     summary = summary[(summary["metric"] == metric) & (summary["instrument"] == results.ALL)]
-    return summary.pivot_table("mean", "system", "test_data", sort=False).round(1)
+    means = summary.pivot_table("mean", "system", "test_data", sort=False).round(1)
+    return means.loc[sorted(means.index, key=results.floor_first)]
 
 
 def by_instrument(path: Path, test: str) -> pd.DataFrame:

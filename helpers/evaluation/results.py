@@ -114,16 +114,16 @@ def markdown(summary: pd.DataFrame, metric: str = "SI-SDR") -> str:
     several_sets = table["test_data"].nunique() > 1
     labels = ["test_data"] * several_sets + ["system", *variants.index[variants > 1]]
     cells = table.pivot(index=labels, columns="instrument", values="cell").fillna("").reset_index()
-    cells = cells.sort_values(labels, key=lambda column: column.map(_place), kind="stable")
+    cells = cells.sort_values(labels, key=lambda column: column.map(floor_first), kind="stable")
     columns = [*labels, *sorted(set(table["instrument"]) - {ALL}), ALL]
     lines = [columns, ["---"] * len(labels) + ["---:"] * (len(columns) - len(labels))]
     lines += cells[columns].to_numpy().tolist()
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def _place(label: str) -> tuple[int, str]:
+def floor_first(system: str) -> tuple[int, str]:
     """Sort key: the floor before all systems, the ceilings after them."""
-    return {"mixture": 0, "oracle-ibm": 2, "oracle-irm": 3}.get(label, 1), label
+    return {"mixture": 0, "oracle-ibm": 2, "oracle-irm": 3}.get(system, 1), system
 
 
 def _cell(mean: float, std: float, silent: int) -> str:
