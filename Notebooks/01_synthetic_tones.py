@@ -214,7 +214,7 @@ for test, filters in zip(TESTS, FILTERS.values(), strict=True):
 overview(STUDY.path)
 
 # %%
-from experiments.charts import plot_curves
+from experiments.curves import plot_curves
 
 
 def response(taps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -473,7 +473,7 @@ for name, signal in {"a cosine at 659 Hz": tone, "a bass note, E3": note}.items(
 # sorted by the frequency that each answers to most, and a few of the waveforms.
 
 # %%
-from experiments.charts import plot_images
+from experiments.curves import plot_images
 
 waveforms = NETWORKS[2, "conv-tasnet"].analysis_filters.detach().numpy()
 spectra = np.abs(np.fft.rfft(waveforms, 512))

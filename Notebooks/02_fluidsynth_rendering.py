@@ -391,7 +391,8 @@ for seed, plan in tqdm(list(product(SEEDS, PLANS)), desc="stages"):
 # A dot is one seed:
 
 # %%
-from experiments.charts import plot_comparison, plot_curves, plot_seeds
+from experiments.charts import plot_comparison, plot_seeds
+from experiments.curves import plot_curves
 
 publish(plot_seeds(STAGED.path, PLANS, TESTS), "02_stages")
 

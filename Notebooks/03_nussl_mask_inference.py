@@ -209,8 +209,9 @@ for count in (10, 1):
     HISTORIES[f"{count} mixture" + "s" * (count > 1)] = pd.DataFrame(history.rows)
 
 # %%
+from experiments.curves import plot_training
 from helpers.display.figures import publish
-from helpers.display.plots import plot_spectrograms, plot_training
+from helpers.display.plots import plot_spectrograms
 
 publish(plot_training(HISTORIES), "03_training")
 

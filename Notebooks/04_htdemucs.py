@@ -115,7 +115,8 @@ shares = {
 pd.DataFrame(shares).round(2)
 
 # %%
-from experiments.charts import plot_ablation, plot_comparison, plot_curves, plot_images
+from experiments.charts import plot_ablation, plot_comparison
+from experiments.curves import plot_curves, plot_images, plot_training
 from helpers.display.figures import publish
 
 levels = {
@@ -260,7 +261,7 @@ for name, effect in CHAIN.items():
 listen(stages, RATE)
 
 # %%
-from helpers.display.plots import plot_spectrograms, plot_stems, plot_training
+from helpers.display.plots import plot_spectrograms, plot_stems
 
 shown = {name: stages[name] for name in ("from the soundfont", "in a room", "through a codec")}
 publish(plot_spectrograms(shown, RATE, mixture=False, limit=12_000), "04_further")

@@ -1,10 +1,9 @@
-"""Charts of results tables (comparisons, seeds, ablations), and panels of curves and images."""
+"""Charts of results tables: comparisons of systems, seeds, ablations."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import cycle
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from helpers.display.figures import INK, MUTED, Figure, style
-from helpers.display.palette import COLOURS, SERIES, label
+from helpers.display.palette import SERIES, label
 from helpers.evaluation import results
 
 FLOOR, CEILING = "mixture", "oracle-irm"
@@ -51,7 +50,7 @@ def plot_comparison(table: Table, *, metric: str = "SI-SDR", by: str | None = No
         ax.set_ylabel(f"{metric} (dB)")
         ax.yaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 5, 10]))
         ax.grid(axis="y")
-        _legend(figure, ax)
+        add_legend(figure, ax)
     return figure
 
 
@@ -101,58 +100,7 @@ def plot_ablation(table: Table, *, config: str | None = None) -> Figure:
                 ax.axvline(mean, color=INK, linestyle=dashes, linewidth=1.2, label=name)
         ax.invert_yaxis()
         ax.set_xlabel("SI-SDR (dB)")
-        _legend(figure, ax)
-    return figure
-
-
-def plot_curves(
-    panels: Mapping[str, Mapping[str, tuple[Sequence[float], Sequence[float]]]],
-    *,
-    xlabel: str = "",
-    ylabel: str = "",
-    **axis: object,
-) -> Figure:
-    """Lines, (x, y) by name, in panels by title; instruments in their colours.
-
-    axis: properties of all axes, such as xlim, ylim and xscale.
-    """
-    figure = Figure(8, 2.8)
-    with style():
-        axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
-        for ax, (title, curves) in zip(axes, panels.items(), strict=True):
-            for (name, (x, y)), shade in zip(curves.items(), cycle(SERIES), strict=False):
-                ax.plot(x, y, color=COLOURS.get(name, shade), label=name, linewidth=1.2)
-            ax.set(title=title, xlabel=xlabel, **axis)
-            ax.grid(axis="y")
-        axes[0].set_ylabel(ylabel)
-        if max(map(len, panels.values())) > 1:
-            _legend(figure, axes[0])
-    return figure
-
-
-def plot_images(
-    panels: Mapping[str, np.ndarray],
-    extent: tuple[float, float, float, float],
-    *,
-    xlabel: str = "",
-    ylabel: str = "",
-    lowest: float | None = None,
-    **axis: object,
-) -> Figure:
-    """Matrices (rows from the bottom up, columns) as images, in panels by title.
-
-    extent: (left, right, bottom, top) in the units of the axes. lowest: the value drawn as black.
-    axis: properties of all axes, such as ylim.
-    """
-    figure = Figure(8, 2.8)
-    with style():
-        axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
-        for ax, (title, image) in zip(axes, panels.items(), strict=True):
-            ax.imshow(
-                image, origin="lower", aspect="auto", extent=extent, cmap="magma", vmin=lowest
-            )
-            ax.set(title=title, xlabel=xlabel, **axis)
-        axes[0].set_ylabel(ylabel)
+        add_legend(figure, ax)
     return figure
 
 
@@ -212,7 +160,7 @@ def _draw_limit(ax: Axes, rows: pd.DataFrame, system: str, place: int) -> None:
     )
 
 
-def _legend(figure: Figure, ax: Axes) -> None:
+def add_legend(figure: Figure, ax: Axes) -> None:
     """Each name once, beside the axes."""
     handles = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
     figure.legend(handles.values(), handles.keys(), loc="outside right upper")

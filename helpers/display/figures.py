@@ -43,7 +43,6 @@ STYLE = {
     "xtick.labelcolor": INK,
     "ytick.labelcolor": INK,
     "legend.frameon": False,
-    "svg.hashsalt": "divisi",
 }
 
 
@@ -78,18 +77,12 @@ class Figure(MatplotlibFigure):
 
 
 def save_figure(figure: MatplotlibFigure, path: str | Path) -> Path:
-    """Write a figure atomically; the suffix (.png, .svg, .pdf) is the format.
-
-    The same figure gives the same bytes: the file holds no date and no version.
-    """
+    """Write a figure as a PNG, atomically. The same figure gives the same bytes: the file holds no
+    version."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    kind = path.suffix.lstrip(".").lower()
-    stamps = {"png": ["Software"], "svg": ["Date"], "pdf": ["CreationDate"]}
-    if kind not in stamps:
-        raise ValueError(f"{path.name}: a figure is saved as .png, .svg or .pdf.")
     with replaced_atomically(path) as draft, style():
-        figure.savefig(draft, format=kind, metadata=dict.fromkeys(stamps[kind]))
+        figure.savefig(draft, format="png", metadata={"Software": None})
     return path
 
 

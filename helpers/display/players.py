@@ -18,7 +18,7 @@ from IPython.display import HTML, Audio
 from ..audio.track import Track
 from ..files import replaced_atomically
 from .palette import blend, colour, contrast, label
-from .tracks import as_track
+from .tracks import as_track, envelope
 
 FULL_SCALE = 32768
 LOUDEST = (FULL_SCALE - 1) / FULL_SCALE
@@ -148,9 +148,7 @@ def _peaks(audio: np.ndarray, loudest: float) -> list[tuple[int, int]]:
     """(lowest, highest) of up to 480 equal segments, in percent of `loudest`."""
     if not audio.shape[1] or not loudest:
         return [(0, 0)]
-    edges = np.unique(np.linspace(0, audio.shape[1], PEAKS, endpoint=False).astype(int))
-    low = np.minimum.reduceat(audio.min(axis=0), edges)
-    high = np.maximum.reduceat(audio.max(axis=0), edges)
+    _, low, high = envelope(audio, PEAKS)
     percent = np.round(100 * np.stack([low, high], axis=1) / loudest).astype(int)
     return [(int(lowest), int(highest)) for lowest, highest in percent]
 

@@ -1,4 +1,4 @@
-"""Figures of audio and of trainings.
+"""Figures of audio: waveforms and spectrograms.
 
 Every `plot_*` returns a Figure: a notebook shows it at the end of a cell, and `save_figure` or
 `publish` writes it to a file. `music` is a Track, or a dict of (channels, samples) arrays with
@@ -8,21 +8,18 @@ their sample rate in Hz; `span` is (start, end) in seconds.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from matplotlib.ticker import EngFormatter, FixedLocator, MaxNLocator, NullLocator
 
 from ..audio.track import Track
 from .figures import MUTED, Figure, style
-from .palette import SERIES, colour, label
+from .palette import colour, label
 from .spectra import log_bands, spectrogram
-from .tracks import as_track
+from .tracks import as_track, envelope
 
 Music = Track | Mapping[str, np.ndarray]
 Span = tuple[float, float] | None
-Log = str | Path | pd.DataFrame
 
 RANGE_DB = 80.0
 LOWEST_HZ, BANDS = 50.0, 240
@@ -79,36 +76,6 @@ def plot_spectrograms(
     return figure
 
 
-def plot_training(logs: Log | Mapping[str, Log]) -> Figure:
-    """Training loss and validation SI-SDR against the step, of one `log.csv` or of several by name.
-
-    The loss is drawn as logged, faint, and smoothed over a twentieth of the rows. Chapter: 03.
-    """
-    by_name = logs if isinstance(logs, Mapping) else {"": logs}
-    figure = Figure(8.0, 3.0)
-    with style():
-        loss, quality = figure.subplots(1, 2)
-        for (name, log), shade in zip(by_name.items(), SERIES, strict=False):
-            table = log if isinstance(log, pd.DataFrame) else pd.read_csv(log)
-            logged = table.dropna(subset="loss")
-            smooth = logged["loss"].ewm(span=max(1, len(logged) / 20)).mean()
-            loss.plot(logged["step"], logged["loss"], color=shade, alpha=0.25, linewidth=0.8)
-            loss.plot(logged["step"], smooth, color=shade, label=name)
-            validated = table.dropna(subset="val_si_sdr")
-            quality.plot(
-                validated["step"], validated["val_si_sdr"], "o-",
-                color=shade, label=name, markersize=3,
-            )  # fmt: skip
-        for ax, title in ((loss, "Training loss"), (quality, "Validation SI-SDR (dB)")):
-            ax.set(title=title, xlabel="step")
-            ax.yaxis.set_major_locator(MaxNLocator(7, **NICE))
-            ax.grid(axis="y")
-            ax.margins(x=0.02)
-        if len(by_name) > 1:
-            quality.legend(loc="lower right")
-    return figure
-
-
 def _signals(track: Track, mixture: bool, span: Span) -> tuple[dict[str, np.ndarray], int, float]:
     """What is drawn by name, (channels, samples) each, its sample rate and its start in seconds.
 
@@ -157,9 +124,7 @@ def _draw_waveforms(
             times = start + np.arange(samples) / sample_rate
             ax.plot(times, audio.T, color=shade, linewidth=1.0)
         else:
-            edges = np.linspace(0, samples, COLUMNS, endpoint=False).astype(int)
-            low = np.minimum.reduceat(audio.min(axis=0), edges)
-            high = np.maximum.reduceat(audio.max(axis=0), edges)
+            edges, low, high = envelope(audio, COLUMNS)
             ax.fill_between(start + edges / sample_rate, low, high, color=shade, linewidth=0.4)
         ax.axhline(0.0, color=MUTED, linewidth=0.4, zorder=0)
         ax.set_ylim(-1.05 * peak, 1.05 * peak)

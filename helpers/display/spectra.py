@@ -25,11 +25,10 @@ def spectrogram(audio: np.ndarray, sample_rate: int) -> tuple[np.ndarray, float]
 
 
 def log_bands(power: np.ndarray, highest_hz: float, edges: np.ndarray) -> np.ndarray:
-    """(bins, frames), the bins from 0 to `highest_hz` -> (bands, frames), the mean of each band.
+    """(bins, frames), the bins from 0 to `highest_hz` -> (bands, frames), each band's strongest bin.
 
-    edges: (bands + 1,) in Hz, rounded to bins. A band narrower than a bin gets the nearest bin.
+    edges: (bands + 1,) in Hz, rounded to bins. The maximum keeps the level of a tone at every
+    frequency. A band narrower than a bin gets the nearest bin.
     """
     *first, last = np.rint(edges / highest_hz * (len(power) - 1)).astype(int)
-    last = max(last, first[-1] + 1)
-    sums = np.add.reduceat(power[:last], first, axis=0)
-    return sums / np.maximum(np.diff(first, append=last), 1)[:, None]
+    return np.maximum.reduceat(power[: max(last, first[-1] + 1)], first, axis=0)

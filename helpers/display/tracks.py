@@ -24,3 +24,10 @@ def as_track(
     stems = {part: np.atleast_2d(np.asarray(stem, np.float32)) for part, stem in music.items()}
     recording = stems.pop("mixture", None) if len(stems) > 1 else None
     return Track(name, sample_rate, stems, recording)
+
+
+def envelope(audio: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """First sample, minimum and maximum of up to `count` segments of audio (channels, samples)."""
+    edges = np.unique(np.linspace(0, audio.shape[1], count, endpoint=False).astype(int))
+    low = np.minimum.reduceat(audio.min(axis=0), edges)
+    return edges, low, np.maximum.reduceat(audio.max(axis=0), edges)

@@ -8,6 +8,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from experiments.charts import CEILING, FLOOR, plot_ablation, plot_comparison, plot_seeds
+from experiments.curves import plot_curves, plot_training
 from experiments.nussl.charts import plot_masks
 from helpers.display.palette import colour
 
@@ -102,3 +103,32 @@ def test_seeds_of_a_system_are_dots_around_the_stroke_of_their_mean(ablation):
     assert [list(line.get_xdata()) for line in ax.lines] == [[3.0, 4.0], [1.0, 1.0]]
     assert [stroke.get_segments()[0][0, 0] for stroke in ax.collections] == [3.5, 1.0]
     assert ax.yaxis_inverted()
+
+
+@pytest.fixture
+def log(tmp_path):
+    path = tmp_path / "log.csv"
+    lines = ["step,loss,val_si_sdr", "10,3,", "20,2,", "30,1,4.5", "40,0,6.5"]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_a_training_is_drawn_against_its_steps(log):
+    loss, quality = plot_training(log).axes
+    assert loss.lines[0].get_xydata().tolist() == [[10, 3], [20, 2], [30, 1], [40, 0]]
+    assert quality.lines[0].get_xydata().tolist() == [[30, 4.5], [40, 6.5]]
+
+
+def test_several_trainings_are_named(log):
+    figure = plot_training({"wave-unet": log, "conv-tasnet": pd.read_csv(log)})
+    names = [text.get_text() for text in figure.axes[1].get_legend().get_texts()]
+    assert names == ["wave-unet", "conv-tasnet"]
+
+
+def test_instruments_keep_their_colours_in_panels_of_curves():
+    curves = {"wave-unet": ([0, 1], [2, 3]), "violin": ([0, 1], [4, 5])}
+    figure = plot_curves({"left": curves, "right": curves}, xlabel="step", xlim=(0, 9))
+    left, right = figure.axes
+    assert [line.get_ydata().tolist() for line in left.lines] == [[2, 3], [4, 5]]
+    assert to_hex(right.lines[1].get_color()).upper() == colour("violin")
+    assert right.get_title(loc="left") == "right" and right.get_xlim() == (0, 9)
