@@ -25,7 +25,7 @@ def spectrogram(audio: np.ndarray, sample_rate: int) -> tuple[np.ndarray, float]
 
 
 def log_bands(power: np.ndarray, highest_hz: float, edges: np.ndarray) -> np.ndarray:
-    """(bins, frames), the bins from 0 to `highest_hz` -> (bands, frames), each band's strongest bin.
+    """(bins, frames), the bins from 0 to `highest_hz` -> (bands, frames), the strongest bin each.
 
     edges: (bands + 1,) in Hz, rounded to bins. The maximum keeps the level of a tone at every
     frequency. A band narrower than a bin gets the nearest bin.
