@@ -44,17 +44,19 @@ def embedded(player: StemPlayer) -> dict[str, np.ndarray]:
 
 def test_stems_are_embedded_at_their_own_level_to_half_a_step_of_sixteen_bits():
     stems = {"violin": noise(1, 0.9), "cello": noise(2, 0.001)}
-    heard = embedded(StemPlayer(stems, RATE))
+    embedded_stems = embedded(StemPlayer(stems, RATE))
     for name, stem in stems.items():
-        assert np.abs(heard[name] - stem).max() <= 0.5 / 32768
+        assert np.abs(embedded_stems[name] - stem).max() <= 0.5 / 32768
 
 
 def test_one_gain_turns_all_stems_down_where_the_mixture_would_clip():
     stems = {"violin": noise(1, 0.9), "viola": noise(1, 0.6)}  # 1.5 together
     player = StemPlayer(stems, RATE)
-    heard = embedded(player)
-    assert np.abs(heard["violin"] + heard["viola"]).max() == pytest.approx(1, abs=1e-4)
-    assert np.allclose(heard["violin"], 1.5 * heard["viola"], atol=2 / 32768)
+    embedded_stems = embedded(player)
+    assert np.abs(embedded_stems["violin"] + embedded_stems["viola"]).max() == pytest.approx(
+        1, abs=1e-4
+    )
+    assert np.allclose(embedded_stems["violin"], 1.5 * embedded_stems["viola"], atol=2 / 32768)
     assert "all at −3.5 dB, so that nothing clips" in player.html()
 
 
@@ -68,11 +70,11 @@ def test_levels_that_fit_are_kept():
 @pytest.mark.parametrize("channels", [1, 2])
 def test_rate_and_channels_are_kept(rate, channels):
     stems = {"flute": noise(1, channels=channels), "oboe": noise(2, channels=channels)}
-    heard = embedded(StemPlayer(stems, rate))
-    assert {stem.shape for stem in heard.values()} == {(channels, 4410)}
+    embedded_stems = embedded(StemPlayer(stems, rate))
+    assert {stem.shape for stem in embedded_stems.values()} == {(channels, 4410)}
 
 
-def test_many_channels_are_heard_as_their_mean_and_the_page_says_so():
+def test_more_than_two_channels_are_played_as_their_mean():
     stem = noise(1, channels=4)
     player = StemPlayer({"flute": stem}, RATE)
     assert np.allclose(embedded(player)["flute"], stem.mean(axis=0), atol=1 / 32768)
