@@ -48,33 +48,13 @@ from functools import partial
 from itertools import product
 
 import numpy as np
-import pandas as pd
 import torch
 from IPython.display import Audio, display
 from scipy.linalg import solve_toeplitz
 from tqdm.auto import tqdm
 
-# %%
 from helpers import runtime
-from helpers.audio.track import Track
-from helpers.datasets.tone_melodies import ENSEMBLES, SINGERS, Melodies
-from helpers.display.figures import Figure, style
-from helpers.display.palette import colour
-from helpers.display.players import StemPlayer
-from helpers.display.plots import plot_stems, plot_waveforms, save_figure
-
-# %%
-from helpers.evaluation import results
-from helpers.evaluation.evaluate import evaluate, evaluate_baselines, model_separator
-from helpers.evaluation.metrics import si_sdr, snr
-from helpers.evaluation.rows import Provenance
-from helpers.models.conv_tasnet import ConvTasNet, ConvTasNetConfig
-from helpers.models.wave_unet import WaveUNet, WaveUNetConfig
-from helpers.music.scores import Note, Part
-from helpers.synthesis.tones import Tones
-from helpers.training.checkpoints import available_models, load_model, save_model
-from helpers.training.losses import negative_snr
-from helpers.training.trainer import TrainingConfig, fit
+from helpers.datasets.tone_melodies import ENSEMBLES, Melodies
 
 # %% [markdown]
 # The numbers you may play with. In the `smoke` profile, which tests this chapter, all of them are
@@ -82,8 +62,7 @@ from helpers.training.trainer import TrainingConfig, fit
 
 # %%
 SMOKE = runtime.profile() == "smoke"
-HOME = runtime.repository_root() / ("runs/smoke" if SMOKE else "")
-RATE = 8000  # samples a second
+RATE = 8000  # samples per second
 STEPS = dict.fromkeys(ENSEMBLES, 8) if SMOKE else {2: 6000, 3: 6000, 4: 2000}  # of training
 STUDY_STEPS = 2 if SMOKE else 100
 SEEDS = (0,) if SMOKE else (0, 1, 2)
@@ -98,6 +77,8 @@ TRAINING, VALIDATION, TEST = 1, 2, 3  # seeds of the melodies: no two sets share
 # major scale. The soprano has three harmonics and sings from D5 up, the bass five from E2 up.
 
 # %%
+from helpers.display.plots import plot_stems, plot_waveforms
+
 duet = Melodies(ENSEMBLES[2], SECONDS, TEST).track(0)
 plot_waveforms(duet, span=(0.5, 0.56))
 
@@ -106,12 +87,14 @@ plot_waveforms(duet, span=(0.5, 0.56))
 # riding on it. Listen to all of it, together and one by one, and look at its spectrogram:
 
 # %%
+from helpers.display.players import StemPlayer
+
 StemPlayer(duet)
 
 # %%
-figure = plot_stems(duet, limit=2500)
-save_figure(figure, HOME / "Images" / "01_duet.png")
-figure
+from helpers.display.figures import publish
+
+publish(plot_stems(duet, limit=2500), "01_duet")
 
 # %% [markdown]
 # The mixture is the sum of the two, sample by sample, and the spectrogram shows why it might be
@@ -142,13 +125,15 @@ StemPlayer(quartet)
 # ([Le Roux et al., 2019](https://arxiv.org/abs/1811.02508)).
 
 # %%
+from helpers.evaluation.metrics import si_sdr, snr
+
 rng = runtime.seed_everything(0)
 bass, mixture = duet.stems["bass"][0], duet.mixture[0]
 noise = rng.standard_normal(bass.size) * bass.std()
 estimates = {
-    "with 10 % noise": bass + 0.1 * noise,
-    "with 1 % noise": bass + 0.01 * noise,
-    "half as loud": 0.5 * bass,
+    "10 % noise": bass + 0.1 * noise,
+    "1 % noise": bass + 0.01 * noise,
+    "half the level": 0.5 * bass,
     "1 ms late": np.roll(bass, RATE // 1000),
     "the mixture": mixture,
 }
@@ -156,7 +141,7 @@ for name, estimate in estimates.items():
     print(f"{name:>15}: SNR {snr(estimate, bass):6.1f} dB, SI-SDR {si_sdr(estimate, bass):6.1f} dB")
 
 # %%
-for name in ("with 10 % noise", "with 1 % noise"):
+for name in ("10 % noise", "1 % noise"):
     print(name)
     display(Audio(estimates[name], rate=RATE))
 
@@ -175,40 +160,15 @@ for name in ("with 10 % noise", "with 1 % noise"):
 # masks spectrograms cannot do much better; a network that works on the waveform might.
 
 # %%
-TABLE = results.results_path("01_synthetic_tones")
-TRACKS_OF = {
-    count: [Melodies(singers, SECONDS, TEST).track(i) for i in range(TRACKS)]
+from experiments.studies import Study, overview
+
+TESTS = {
+    f"tones-{count}-voices": [Melodies(singers, SECONDS, TEST).track(i) for i in range(TRACKS)]
     for count, singers in ENSEMBLES.items()
 }
-
-
-# %%
-def known(system: str, count: int, sha256: str = "none") -> bool:
-    """Whether the table holds this system's rows already, for the same weights."""
-    wanted = (system, f"tones-{count}-voices", sha256)
-    rows = results.read(TABLE) if TABLE.exists() else []
-    return any((row.system, row.test_data, row.checkpoint_sha256) == wanted for row in rows)
-
-
-def here(count: int, **details: str | int) -> Provenance:
-    """Where the rows of a test with so many voices come from."""
-    name = f"tones-{count}-voices"
-    return Provenance.here("01_synthetic_tones", name, train_data=name, **details)
-
-
-# %%
-for count, tracks in TRACKS_OF.items():
-    if not known("oracle-irm", count):
-        results.append(TABLE, evaluate_baselines(tracks, here(count)))
-
-
-def overview() -> pd.DataFrame:
-    """Mean SI-SDR in dB of every system, over all voices and test melodies."""
-    table = results.summary(TABLE).query("metric == 'SI-SDR' and instrument == 'all'")
-    return table.pivot_table("mean", "system", "test_data").sort_values("tones-2-voices").round(1)
-
-
-overview()
+STUDY = Study("01_synthetic_tones", "01_synthetic_tones", TESTS)
+STUDY.baselines()
+overview(STUDY.path)
 
 # %% [markdown]
 # The floor is about 0 dB for two equally loud voices (the other voice *is* the error) and falls as
@@ -237,8 +197,8 @@ def wiener_filters(melodies: Melodies, examples: int, taps: int = 513) -> np.nda
 
 
 # %%
-def filtered(filters: np.ndarray, track: Track) -> dict[str, np.ndarray]:
-    """Each voice as its own filter hears it in the mixture."""
+def filtered(filters: np.ndarray, track) -> dict[str, np.ndarray]:
+    """The estimate of each voice: the mixture through its filter."""
     estimates = (np.convolve(track.mixture[0], taps, "same")[None] for taps in filters)
     return dict(zip(track.stems, estimates, strict=True))
 
@@ -248,26 +208,25 @@ FILTERS = {
     count: wiener_filters(Melodies(singers, SECONDS, TRAINING), 4 if SMOKE else 60)
     for count, singers in ENSEMBLES.items()
 }
-for count, tracks in TRACKS_OF.items():
-    if not known("fixed-filter", count):
-        separator = partial(filtered, FILTERS[count])
-        rows = evaluate("fixed-filter", separator, tracks, here(count, config="513 taps"))
-        results.append(TABLE, rows)
-overview()
+for test, filters in zip(TESTS, FILTERS.values(), strict=True):
+    make = partial(partial, filtered, filters)
+    STUDY.measure("fixed-filter", make, [test], train_data=test, config="513 taps")
+overview(STUDY.path)
 
 # %%
-figure = Figure(8, 2.6)
-with style():
-    axes = figure.subplots(1, 2, sharey=True)
-    for ax, count in zip(axes, (2, 4), strict=True):
-        for name, taps in zip(ENSEMBLES[count], FILTERS[count], strict=True):
-            gain = 20 * np.log10(abs(np.fft.rfft(taps, 4096)) + 1e-6)
-            ax.plot(np.fft.rfftfreq(4096, 1 / RATE), gain, color=colour(name), label=name, lw=1)
-        ax.set(xlim=(0, 1200), ylim=(-60, 5), xlabel="frequency (Hz)", title=f"{count} voices")
-    axes[0].set_ylabel("gain of the filter (dB)")
-    figure.legend(*axes[1].get_legend_handles_labels(), loc="outside right upper")
-save_figure(figure, HOME / "Images" / "01_fixed_filters.png")
-figure
+from experiments.curves import plot_curves
+
+
+def response(taps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Frequencies in Hz, and the gain of a filter in dB."""
+    return np.fft.rfftfreq(4096, 1 / RATE), 20 * np.log10(abs(np.fft.rfft(taps, 4096)) + 1e-6)
+
+
+gains = {
+    f"{n} voices": dict(zip(ENSEMBLES[n], map(response, FILTERS[n]), strict=True)) for n in (2, 4)
+}
+labels = {"xlabel": "frequency (Hz)", "ylabel": "gain of the filter (dB)"}
+publish(plot_curves(gains, **labels, xlim=(0, 1200), ylim=(-60, 5)), "01_fixed_filters")
 
 # %% [markdown]
 # With two voices a low-pass and a high-pass filter do most of it: remember that when the networks
@@ -284,18 +243,21 @@ figure
 # `mixture (B, C, T)` to `estimates (B, S, C, T)`.
 
 # %%
+from helpers.models.conv_tasnet import ConvTasNet, ConvTasNetConfig
+from helpers.models.wave_unet import WaveUNet, WaveUNetConfig
+
 SYSTEMS = {
     "wave-unet": partial(WaveUNetConfig, width=4 if SMOKE else 8),
     "conv-tasnet": partial(
         ConvTasNetConfig, filters=128, filter_length=64, bottleneck=32, hidden=64
     ),
 }
-MODELS = {"wave-unet": WaveUNet, "conv-tasnet": ConvTasNet}
 
 
 def untrained(system: str, singers: tuple[str, ...], **choices: str) -> torch.nn.Module:
     """A network with fresh weights."""
-    return MODELS[system](SYSTEMS[system](singers, **choices))
+    model = {"wave-unet": WaveUNet, "conv-tasnet": ConvTasNet}[system]
+    return model(SYSTEMS[system](singers, **choices))
 
 
 # %%
@@ -311,34 +273,46 @@ for system in SYSTEMS:
 # comes twice. What is validated and tested on are other melodies, of other seeds.
 
 # %%
+from helpers.evaluation.results import output_folder
+from helpers.training.losses import negative_snr
+from helpers.training.trainer import TrainingConfig, fit
+
 LOSS = partial(negative_snr, ceiling=60.0)
 RECIPE = TrainingConfig(
     steps=1, batch_size=4, learning_rate=3e-3, validate_every=500, checkpoint_every=250
 )
-SNIPPET = 0.512  # seconds of a training example
+EXAMPLE_SECONDS = 0.512  # of a training example
 
 
+def data(singers: tuple[str, ...]) -> tuple[Melodies, Melodies]:
+    """Training and validation melodies."""
+    return Melodies(singers, EXAMPLE_SECONDS, TRAINING), Melodies(singers, 4, VALIDATION, 8)
+
+
+# %%
 def provenance(config: TrainingConfig, history) -> dict:
-    """What a reader of the checkpoint needs to know of its training, with its learning curve."""
-    steps, decibels = history.column("val_si_sdr")
+    """What a card says about a training: commit, device, time, settings, learning curve."""
+    curve = list(zip(*history.column("val_si_sdr"), strict=True))
     seconds = round(history.rows[-1]["seconds"])
     device = runtime.describe_device(runtime.pick_device())
     made = {"commit": runtime.commit(), "device": device, "seconds": seconds}
-    curve = list(zip(steps, decibels, strict=True))
     return {**made, "training": asdict(config), "validation": curve}
 
 
 # %%
+from helpers.training.checkpoints import available_models, load_model, save_model
+
+
 def trained(system: str, singers: tuple[str, ...], steps: int) -> torch.nn.Module:
-    """The saved network; where there is none it is trained, or trained on, and saved."""
-    name, folder = f"tones-{len(singers)}-voices-{system}", HOME / "Checkpoints"
+    """The saved network; if there is none, it is trained (or its training resumed) and saved."""
+    name, folder = f"tones-{len(singers)}-voices-{system}", output_folder("Checkpoints")
     if name not in available_models(folder):
         runtime.seed_everything(0)
         model, config = untrained(system, singers), replace(RECIPE, steps=steps)
-        data, held_out = Melodies(singers, SNIPPET, TRAINING), Melodies(singers, 4, VALIDATION, 8)
-        history = fit(model, LOSS, data, held_out, config=config, folder=HOME / "runs" / name)
+        run = output_folder("runs") / name
+        history = fit(model, LOSS, *data(singers), config=config, folder=run)
         if not history.finished:
-            raise KeyboardInterrupt("The training is saved; run this cell again to go on.")
+            raise KeyboardInterrupt("The training is saved; run this cell again to resume.")
         save_model(model, folder, name, provenance(config, history))
     return load_model(folder / name)
 
@@ -351,19 +325,12 @@ NETWORKS = {
 }
 
 # %%
-figure = Figure(8, 2.8)
-SHADES = {"wave-unet": "#BC4012", "conv-tasnet": "#2B4CB4"}
-with style():
-    axes = figure.subplots(1, 3, sharey=True)
-    for (count, system), model in NETWORKS.items():
-        ax, curve = axes[count - 2], model.card["provenance"]["validation"]
-        ax.plot(*zip(*curve, strict=True), color=SHADES[system], label=system)
-        ax.set(title=f"{count} voices", xlabel="training step")
-        ax.grid(axis="y")
-    axes[0].set_ylabel("validation SI-SDR (dB)")
-    axes[0].legend(loc="lower right")
-save_figure(figure, HOME / "Images" / "01_training.png")
-figure
+curves = {f"{count} voices": {} for count in ENSEMBLES}
+for (count, system), model in NETWORKS.items():
+    steps_and_decibels = zip(*model.card["provenance"]["validation"], strict=True)
+    curves[f"{count} voices"][system] = tuple(steps_and_decibels)
+labels = {"xlabel": "training step", "ylabel": "validation SI-SDR (dB)"}
+publish(plot_curves(curves, **labels), "01_training")
 
 # %% [markdown]
 # The Wave-U-Net for two voices stumbled around step 1500, at the highest learning rate, and took
@@ -375,29 +342,21 @@ figure
 # Both take the test now: melodies that neither has heard, the same for all systems.
 
 # %%
+from helpers.evaluation.evaluate import model_separator
+
 for (count, system), model in NETWORKS.items():
-    sha256, training = model.card["sha256"], model.card["provenance"]["training"]
-    if not known(system, count, sha256):
-        source = here(count, config=f"{training['steps']} steps", checkpoint_sha256=sha256)
-        rows = evaluate(system, model_separator(model), TRACKS_OF[count], source)
-        results.append(TABLE, rows)
-overview()
+    test, steps = f"tones-{count}-voices", model.card["provenance"]["training"]["steps"]
+    columns = {"config": f"{steps} steps", "checkpoint_sha256": model.card["sha256"]}
+    make = partial(model_separator, model)
+    STUDY.measure(system, make, [test], train_data=test, **columns)
+overview(STUDY.path)
 
 # %%
-ABLATION = {"mixture": "#C9CDD4", "fixed-filter": "#8C8F96", **SHADES, "oracle-irm": "#22252B"}
-figure, means = Figure(8, 3.2), overview()
-with style():
-    ax = figure.subplots()
-    for place, (system, shade) in enumerate(ABLATION.items()):
-        heights = means.loc[system].to_numpy()
-        bars = ax.bar(np.arange(3) + 0.17 * (place - 2), heights, 0.16, color=shade, label=system)
-        ax.bar_label(bars, fmt="%.0f", padding=2, fontsize=8)
-    ax.axhline(0, color="#6A707C", lw=0.7)
-    ax.set_xticks(range(3), ["2 voices", "3 voices", "4 voices"])
-    ax.set_ylabel("mean SI-SDR (dB)")
-    figure.legend(loc="outside right upper")
-save_figure(figure, HOME / "Images" / "01_voices.png")
-figure
+from experiments.charts import plot_comparison
+from helpers.evaluation.results import read_table, summary
+
+rows = read_table(STUDY.path).query("system != 'oracle-ibm'")
+publish(plot_comparison(rows, by="test_data"), "01_voices")
 
 # %% [markdown]
 # Two voices come apart by **41 dB** (Conv-TasNet) and 37 dB (Wave-U-Net), where a fixed filter gets
@@ -414,27 +373,21 @@ figure
 # The table again, voice by voice:
 
 # %%
-table = results.summary(TABLE).query("metric == 'SI-SDR' and instrument != 'all'")
+table = summary(STUDY.path).query("metric == 'SI-SDR' and instrument != 'all'")
 table.pivot_table("mean", ["test_data", "system"], "instrument").round(1)
 
 # %% [markdown]
 # ### Listen
 
+# %%
+StemPlayer(model_separator(NETWORKS[2, "conv-tasnet"])(duet), RATE)
 
 # %%
-def separated(model: torch.nn.Module, track) -> dict[str, np.ndarray]:
-    """The mixture's voices as the network hears them."""
-    return model_separator(model)(track)
-
-
-StemPlayer(separated(NETWORKS[2, "conv-tasnet"], duet), RATE)
+separated = model_separator(NETWORKS[4, "wave-unet"])(quartet)
+StemPlayer(separated, RATE)
 
 # %%
-parted = separated(NETWORKS[4, "wave-unet"], quartet)
-StemPlayer(parted, RATE)
-
-# %%
-plot_stems(parted, RATE, limit=2500)
+plot_stems(separated, RATE, limit=2500)
 
 # %% [markdown]
 # Seen side by side, what is left of the others shows as faint lines where there should be nothing.
@@ -448,7 +401,7 @@ plot_stems(parted, RATE, limit=2500)
 
 # %%
 def glide(low: float, high: float, seconds: float) -> tuple[np.ndarray, np.ndarray]:
-    """A cosine rising evenly in pitch, (1, T), and its frequency in Hz at each sample, (T,)."""
+    """A cosine with linearly rising pitch, (1, T), and its frequency in Hz, (T,)."""
     time = np.arange(round(seconds * RATE)) / RATE
     frequency = low * (high / low) ** (time / seconds)
     phase = 2 * np.pi * np.cumsum(frequency) / RATE
@@ -465,29 +418,24 @@ def level(signal: np.ndarray, window: int = 400) -> np.ndarray:
 cosine, frequency = glide(70, 1800, 2.0 if SMOKE else 8.0)
 Audio(cosine, rate=RATE, normalize=False)
 
+# %%
+from helpers.audio.track import Track
+
+
+def probe(signal: np.ndarray) -> dict[str, dict[str, np.ndarray]]:
+    """The estimates of filters and networks for two voices, for a signal (1, T)."""
+    track = Track("probe", RATE, {"soprano": signal, "bass": 0 * signal})
+    estimates = {"fixed-filter": filtered(FILTERS[2], track)}
+    return estimates | {name: model_separator(NETWORKS[2, name])(track) for name in SYSTEMS}
+
 
 # %%
-def ask(signal: np.ndarray) -> dict[str, dict[str, np.ndarray]]:
-    """What the filters and the networks for two voices make of a signal, (1, T) in all."""
-    probe = Track("probe", RATE, {"soprano": signal, "bass": 0 * signal})
-    answers = {"fixed-filter": filtered(FILTERS[2], probe)}
-    return answers | {system: separated(NETWORKS[2, system], probe) for system in SYSTEMS}
-
-
-# %%
-figure = Figure(8, 2.9)
-with style():
-    axes = figure.subplots(1, 3, sharex=True, sharey=True)
-    for ax, (system, answer) in zip(axes, ask(cosine).items(), strict=True):
-        for singer, estimate in answer.items():
-            ax.semilogx(frequency, level(estimate[0]), color=colour(singer), label=singer)
-        ax.set(title=system, xlabel="frequency (Hz)", ylim=(-62, 5), xticks=[82, 165, 494, 1175])
-        ax.set_xticklabels(["82", "165", "494", "1175"])
-        ax.minorticks_off()
-    axes[0].set_ylabel("level of the answer (dB)")
-    figure.legend(*ax.get_legend_handles_labels(), loc="outside right upper")
-save_figure(figure, HOME / "Images" / "01_glide.png")
-figure
+levels = {
+    system: {voice: (frequency, level(estimate[0])) for voice, estimate in estimates.items()}
+    for system, estimates in probe(cosine).items()
+}
+labels = {"xlabel": "frequency (Hz)", "ylabel": "level of the estimate (dB)"}
+publish(plot_curves(levels, **labels, xscale="log", ylim=(-62, 5)), "01_glide")
 
 # %% [markdown]
 # All three change hands at about 500 Hz, between the strong harmonics of the bass and the lowest
@@ -501,12 +449,16 @@ figure
 # it should stay in the bass. What does the soprano's output say in either case?
 
 # %%
+from helpers.datasets.tone_melodies import SINGERS
+from helpers.music.scores import Note, Part
+from helpers.synthesis.tones import Tones
+
 time = np.arange(RATE) / RATE
 tone = 0.1 * np.cos(2 * np.pi * 659.26 * time)[None].astype(np.float32)
 note = Tones(SINGERS["bass"].voice).render(Part("bass", (Note(0.0, 1.0, 52),)), RATE)
 for name, signal in {"a cosine at 659 Hz": tone, "a bass note, E3": note}.items():
-    for system, answer in ask(signal).items():
-        share = np.mean(answer["soprano"] ** 2) / np.mean(signal**2)
+    for system, estimates in probe(signal).items():
+        share = np.mean(estimates["soprano"] ** 2) / np.mean(signal**2)
         print(f"{name:>18}, {system:>12}: soprano at {10 * np.log10(share):6.1f} dB")
 
 # %% [markdown]
@@ -521,21 +473,20 @@ for name, signal in {"a cosine at 659 Hz": tone, "a bass note, E3": note}.items(
 # sorted by the frequency that each answers to most, and a few of the waveforms.
 
 # %%
+from experiments.curves import plot_images
+
 waveforms = NETWORKS[2, "conv-tasnet"].analysis_filters.detach().numpy()
-strength = np.abs(np.fft.rfft(waveforms, 512))
-order = np.argsort(strength.argmax(axis=1), kind="stable")
-strength = strength[order] / strength[order].max(axis=1, keepdims=True)
-figure = Figure(8, 3.2)
-with style():
-    left, right = figure.subplots(1, 2, width_ratios=[1.2, 1])
-    extent = (0, len(order), 0, RATE / 2)
-    left.imshow(strength.T, origin="lower", aspect="auto", cmap="magma", extent=extent)
-    left.set(xlabel="filter", ylabel="frequency (Hz)", ylim=(0, 2500), title="Spectra")
-    for row, chosen in enumerate(order[10:80:10]):
-        right.plot(waveforms[chosen] / abs(waveforms[chosen]).max() - 2.2 * row, color="#2B4CB4")
-    right.set(xlabel="sample", yticks=[], title="Waveforms of filters 10, 20, ... 70")
-save_figure(figure, HOME / "Images" / "01_learned_filters.png")
-figure
+spectra = np.abs(np.fft.rfft(waveforms, 512))
+order = np.argsort(spectra.argmax(axis=1), kind="stable")
+spectra = spectra[order] / spectra[order].max(axis=1, keepdims=True)
+extent, labels = (0, len(order), 0, RATE / 2), {"xlabel": "filter", "ylabel": "frequency (Hz)"}
+figure = plot_images({"Spectra of the filters": spectra.T}, extent, **labels, ylim=(0, 2500))
+publish(figure, "01_learned_filters")
+
+# %%
+chosen = {f"filter {row}": waveforms[order[row]] for row in range(10, 80, 20)}
+shapes = {name: {"": (range(len(shape)), shape)} for name, shape in chosen.items()}
+plot_curves(shapes, xlabel="sample")
 
 # %% [markdown]
 # Three in five of the filters answer to frequencies under 500 Hz, where the harmonics of the bass
@@ -558,69 +509,44 @@ CHOICES = {
     "initialisation": ("default", "xavier", "he", "orthogonal"),
     "normalisation": ("none", "batch", "group", "layer"),
 }
-TRIO = TRACKS_OF[3][:4]
+TRIO = {"tones-3-voices": TESTS["tones-3-voices"][:4]}
+STUDIES = {kind: Study(f"01_{kind}", "01_synthetic_tones", TRIO) for kind in CHOICES}
 
 
 # %%
-def short_training(system: str, choice: dict[str, str], seed: int) -> torch.nn.Module:
-    """A network for three voices after STUDY_STEPS steps."""
+def short_training(system: str, choice: dict[str, str], seed: int):
+    """The separator of a network for three voices after STUDY_STEPS steps."""
     runtime.seed_everything(seed)
     model = untrained(system, ENSEMBLES[3], **choice)
     chosen = (model.config.initialisation, model.config.normalisation, str(seed))
-    folder = HOME / "runs" / "-".join(["study", system, *chosen])
-    melodies = Melodies(ENSEMBLES[3], SNIPPET, 100 + seed)
+    folder = output_folder("runs") / "-".join(["study", system, *chosen])
+    melodies = Melodies(ENSEMBLES[3], EXAMPLE_SECONDS, 100 + seed)
     config = replace(RECIPE, steps=STUDY_STEPS, warmup_steps=STUDY_STEPS // 10, seed=seed)
     fit(model, LOSS, melodies, config=config, folder=folder, progress=False)
-    return model
-
-
-# %%
-def study(system: str, kind: str, choice: str, seed: int) -> None:
-    """Train and measure; what the table holds already is not done again."""
-    path, config = results.results_path(f"01_{kind}"), f"{choice}, {STUDY_STEPS} steps"
-    rows = results.read(path) if path.exists() else []
-    if not any((row.system, row.config, row.seed) == (system, config, seed) for row in rows):
-        separator = model_separator(short_training(system, {kind: choice}, seed))
-        rows = evaluate(system, separator, TRIO, here(3, config=config, seed=seed))
-        results.append(path, [row for row in rows if row.metric == "SI-SDR"])
+    return model_separator(model)
 
 
 # %%
 for kind, choices in CHOICES.items():
     for system, choice, seed in tqdm(list(product(SYSTEMS, choices, SEEDS)), desc=kind):
-        study(system, kind, choice, seed)
-
+        columns = {"train_data": "tones-3-voices", "config": f"{choice}, {STUDY_STEPS} steps"}
+        make = partial(short_training, system, {kind: choice}, seed)
+        STUDIES[kind].measure(system, make, seed=seed, **columns)
 
 # %%
-def scores(kind: str) -> pd.Series:
-    """Mean SI-SDR over melodies and voices, by system, choice and seed."""
-    rows = pd.DataFrame(asdict(row) for row in results.read(results.results_path(f"01_{kind}")))
+from experiments.charts import plot_seeds
+
+
+def seeds(kind: str):
+    """The rows of a study with the column `choice`, in a panel for each system."""
+    rows = read_table(STUDIES[kind].path)
     rows = rows[rows["config"].str.endswith(f" {STUDY_STEPS} steps")]
-    choice = rows["config"].str.split(",").str[0].rename("choice")
-    return rows.groupby(["system", choice, "seed"])["value"].mean()
+    rows["choice"] = rows["config"].str.split(",").str[0]
+    return plot_seeds(rows, CHOICES[kind], SYSTEMS, by="choice", panel="system")
 
 
 # %%
-def plot_study(kind: str) -> Figure:
-    """A dot for each seed, a line for their mean."""
-    figure, means = Figure(8, 2.6), scores(kind)
-    with style():
-        for ax, system in zip(figure.subplots(1, 2, sharey=True), SYSTEMS, strict=True):
-            for place, choice in enumerate(CHOICES[kind]):
-                dots = means[system, choice]
-                ax.plot([place] * len(dots), dots, "o", color=SHADES[system], alpha=0.7)
-                ax.hlines(dots.mean(), place - 0.25, place + 0.25, color="#22252B")
-            ax.set_xticks(range(len(CHOICES[kind])), CHOICES[kind])
-            ax.set(title=system, ylabel="SI-SDR (dB)")
-            ax.label_outer()
-            ax.grid(axis="y")
-    return figure
-
-
-# %%
-figure = plot_study("initialisation")
-save_figure(figure, HOME / "Images" / "01_initialisation.png")
-figure
+publish(seeds("initialisation"), "01_initialisation")
 
 # %% [markdown]
 # Initial weights matter, and the two networks disagree about which. For the Wave-U-Net all nine
@@ -637,9 +563,7 @@ figure
 # recipe is the best).
 
 # %%
-figure = plot_study("normalisation")
-save_figure(figure, HOME / "Images" / "01_normalisation.png")
-figure
+publish(seeds("normalisation"), "01_normalisation")
 
 # %% [markdown]
 # Conv-TasNet gains from every normalisation with every seed, 1.0 dB (layer) to 1.8 dB (batch) on

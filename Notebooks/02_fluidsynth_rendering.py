@@ -50,7 +50,7 @@ if "google.colab" in sys.modules:
 import json
 import shutil
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from itertools import product
 
@@ -59,38 +59,7 @@ import pandas as pd
 from IPython.display import display
 from tqdm.auto import tqdm
 
-# %%
 from helpers import runtime
-from helpers.audio.track import Track
-from helpers.datasets.mixing import MixingConfig
-from helpers.datasets.renderings import RenderingConfig, manifest, piece_variants
-from helpers.datasets.stem_bank import build_bank
-from helpers.datasets.stem_folders import find_tracks
-
-# %%
-from helpers.display.figures import Figure, style
-from helpers.display.palette import colour
-from helpers.display.players import StemPlayer
-from helpers.display.plots import plot_comparison, plot_spectrograms, plot_stems, save_figure
-from helpers.evaluation import results
-from helpers.evaluation.evaluate import evaluate, evaluate_baselines, model_separator
-from helpers.evaluation.rows import Provenance
-from helpers.music.arrangements import excerpts
-from helpers.music.performances import Performance
-from helpers.music.random_pieces import piece_score, random_piece
-from helpers.music.scores import Note, Part, Score
-from helpers.music.splits import KINDS, SPLITS, names, random_names
-
-# %%
-from helpers.recipes.schema import Recipe, read_recipe
-from helpers.recipes.train import train
-
-# %%
-from helpers.synthesis.fluidsynth import FluidSynth
-from helpers.synthesis.renderer import render_score
-from helpers.synthesis.sampler import Sampler
-from helpers.synthesis.soundfonts import find_soundfont
-from helpers.training.checkpoints import available_models, load_model
 
 # %% [markdown]
 # The numbers you may play with. In the `smoke` profile, which tests this chapter, all of them are
@@ -99,14 +68,13 @@ from helpers.training.checkpoints import available_models, load_model
 # %%
 SMOKE = runtime.profile() == "smoke"
 ROOT, DATA = runtime.repository_root(), runtime.data_root()
-HOME = ROOT / ("runs/smoke" if SMOKE else "")
-RATE = 44100  # samples a second, of what is heard and measured
+RATE = 44100  # samples per second of the tests
 SEEN, ALSO_SEEN, UNSEEN = "FluidR3_GM", "MuseScore_General_Lite", "TimGM6mb"  # soundfonts
 SEEDS = (0,) if SMOKE else (0, 1, 2)
 STUDY_STEPS = 3 if SMOKE else 240  # of the small trainings that are compared
-LADDER_STEPS = 2 if SMOKE else 240  # of those that meet the real duo
-LADDER_SEEDS = (0,) if SMOKE else (0, 1)
-TRACKS = 1 if SMOKE else 10  # random pieces to measure on, and as many excerpts of real music
+ABLATION_STEPS = 2 if SMOKE else 240  # of the trainings that are measured on the real duo
+ABLATION_SEEDS = (0,) if SMOKE else (0, 1)
+TRACKS = 1 if SMOKE else 10  # random test pieces, and as many excerpts of real music
 
 # %% [markdown]
 # ## What is a soundfont?
@@ -116,16 +84,15 @@ TRACKS = 1 if SMOKE else 10  # random pieces to measure on, and as many excerpts
 # follows the rules. One tune, three soundfonts:
 
 # %%
+from helpers.music.scores import Note, Part
+from helpers.synthesis.fluidsynth import FluidSynth
+from helpers.synthesis.soundfonts import find_soundfont
+
 PITCHES = (76, 76, 77, 79, 79, 77, 76, 74, 72, 72, 74, 76, 76, 74, 74)  # of Beethoven's ninth
 BEATS = (1.0,) * 12 + (1.5, 0.5, 2.0)
 onsets = 0.45 * np.cumsum((0.0, *BEATS[:-1]))
-tune = Part(
-    "flute",
-    tuple(
-        Note(onset, 0.45 * beats, pitch)
-        for onset, beats, pitch in zip(onsets, BEATS, PITCHES, strict=True)
-    ),
-)
+notes = zip(onsets, BEATS, PITCHES, strict=True)
+tune = Part("flute", tuple(Note(onset, 0.45 * beats, pitch) for onset, beats, pitch in notes))
 PLAYERS = {font: FluidSynth(find_soundfont(font)) for font in (SEEN, ALSO_SEEN, UNSEEN)}
 
 # %% [markdown]
@@ -133,24 +100,29 @@ PLAYERS = {font: FluidSynth(find_soundfont(font)) for font in (SEEN, ALSO_SEEN, 
 # Orchestra: single notes too, but several takes of each, joined in the order of the tune.
 
 # %%
+from helpers.synthesis.sampler import Sampler
+
 if DATA:
     PLAYERS["recorded notes"] = Sampler(DATA / "philharmonia_notes")
 else:
     print("DIVISI_DATA is not set: the recorded flute is left out.")
 played = {name: player.render(tune, RATE) for name, player in PLAYERS.items()}
-max_seconds = max(sound.shape[1] for sound in played.values())
+max_samples = max(stem.shape[1] for stem in played.values())
 played = {
-    name: np.pad(0.05 * sound / sound.std(), ((0, 0), (0, max_seconds - sound.shape[1])))
-    for name, sound in played.items()
+    name: np.pad(0.05 * stem / stem.std(), ((0, 0), (0, max_samples - stem.shape[1])))
+    for name, stem in played.items()
 }
 
 # %%
+from helpers.display.players import StemPlayer
+
 StemPlayer(played, RATE)
 
 # %%
-figure = plot_spectrograms(played, RATE, mixture=False, limit=12_000)
-save_figure(figure, HOME / "Images" / "02_soundfonts.png")
-figure
+from helpers.display.figures import publish
+from helpers.display.plots import plot_spectrograms, plot_stems
+
+publish(plot_spectrograms(played, RATE, mixture=False, limit=12_000), "02_soundfonts")
 
 # %% [markdown]
 # The partials of a soundfont are drawn with a ruler: a note holds its level to the end, and when it
@@ -164,16 +136,16 @@ figure
 
 
 # %%
-def octaves(sound: np.ndarray, lowest: float = 500.0, count: int = 5) -> list[float]:
+def octaves(stem: np.ndarray, lowest: float = 500.0, count: int = 5) -> list[float]:
     """The level of each octave from `lowest` Hz on, dB relative to the whole."""
-    power = np.abs(np.fft.rfft(sound[0])) ** 2
-    hertz = np.fft.rfftfreq(sound.shape[1], 1 / RATE)
+    power = np.abs(np.fft.rfft(stem[0])) ** 2
+    hertz = np.fft.rfftfreq(stem.shape[1], 1 / RATE)
     starts = lowest * 2.0 ** np.arange(count)
     shares = [power[(start <= hertz) & (hertz < 2 * start)].sum() for start in starts]
     return [float(10 * np.log10(share / power.sum())) for share in shares]
 
 
-spectra = {name: octaves(sound) for name, sound in played.items()}
+spectra = {name: octaves(stem) for name, stem in played.items()}
 pd.DataFrame(spectra, ["0.5-1 kHz", "1-2 kHz", "2-4 kHz", "4-8 kHz", "8-16 kHz"]).round(1)
 
 # %% [markdown]
@@ -188,6 +160,9 @@ pd.DataFrame(spectra, ["0.5-1 kHz", "1-2 kHz", "2-4 kHz", "4-8 kHz", "8-16 kHz"]
 # and fifths as they do in music.
 
 # %%
+from helpers.music.random_pieces import piece_score, random_piece
+from helpers.synthesis.renderer import render_score
+
 piece = random_piece(0, ("violin", "cello", "flute", "piano"))
 quartet = render_score(piece, FluidSynth(find_soundfont(SEEN)), RATE)
 StemPlayer(quartet)
@@ -211,6 +186,8 @@ StemPlayer(duo)
 # movements of a quartet stand on one side, and so do all settings of a hymn.
 
 # %%
+from helpers.music.splits import KINDS, SPLITS, names, random_names
+
 counts = {kind: [len(names(kind, split)) for split in SPLITS] for kind in KINDS}
 counts["random piece"] = [len(random_names(split)) for split in SPLITS]
 pd.DataFrame(counts, SPLITS).T
@@ -223,6 +200,8 @@ pd.DataFrame(counts, SPLITS).T
 # and each note is, and by how many cents an instrument is out of tune.
 
 # %%
+from helpers.music.performances import Performance
+
 performance = Performance.draw(np.random.default_rng(1), len(excerpt.parts))
 print(f"tempo {performance.tempo:.2f}, tuning in cents {np.round(performance.tuning, 1)}")
 StemPlayer(render_score(performance.apply(excerpt), FluidSynth(find_soundfont(SEEN)), RATE))
@@ -238,18 +217,23 @@ StemPlayer(render_score(performance.apply(excerpt), FluidSynth(find_soundfont(SE
 # cores; what is there is not played again.
 
 # %%
+from helpers.datasets.renderings import RenderingConfig, manifest, piece_variants
+from helpers.datasets.stem_bank import build_bank
+from helpers.evaluation.results import output_folder
+
 CONFIG = RenderingConfig(
     ("violin", "piano"), soundfonts=(SEEN,), note_samples=0, tones=0, timbre_substitution=0
 )
 MANIFEST = manifest(CONFIG, None)
-FOLDER = HOME / "runs" / "02-bank"
+FOLDER = output_folder("runs") / "02-bank"
 
 
+# %%
 def build(pieces: list[str]) -> float:
-    """Seconds that it takes to play what the bank lacks."""
+    """Seconds to render what the bank lacks."""
     start = time.perf_counter()
-    perform = partial(piece_variants, config=CONFIG, notes_root=None)
-    build_bank(FOLDER, pieces, perform, CONFIG.sample_rate, workers=1, manifest=MANIFEST)
+    render = partial(piece_variants, config=CONFIG, notes_root=None)
+    build_bank(FOLDER, pieces, render, CONFIG.sample_rate, workers=1, manifest=MANIFEST)
     return time.perf_counter() - start
 
 
@@ -283,10 +267,13 @@ print("the same bits:", first.read_bytes() == before)
 # Everything below is measured on pieces that train nothing, in three ways: played by the soundfont
 # that trains, by one that never does, and by two people.
 
-
 # %%
-def played_by(font: str, ensemble: tuple[str, ...], count: int = TRACKS) -> list[Track]:
-    """Random pieces, and as many excerpts of quartets and chorales, none of which trains."""
+from helpers.audio.track import Track
+from helpers.music.arrangements import excerpts
+
+
+def play(font: str, ensemble: tuple[str, ...], count: int = TRACKS) -> list[Track]:
+    """Random pieces, and as many excerpts of quartets and chorales, of the test split."""
     works = [*names("quartet", "test"), *names("chorale", "test")[:2]][:count]
     real = [] if SMOKE else [excerpts(work, 10.0)[0] for work in works]
     tracks = []
@@ -298,8 +285,10 @@ def played_by(font: str, ensemble: tuple[str, ...], count: int = TRACKS) -> list
 
 
 # %%
+from helpers.datasets.stem_folders import find_tracks
+
 DUO = ("violin", "piano")
-TESTS = {"piano-violin-seen": played_by(SEEN, DUO), "piano-violin-unseen": played_by(UNSEEN, DUO)}
+TESTS = {"piano-violin-seen": play(SEEN, DUO), "piano-violin-unseen": play(UNSEEN, DUO)}
 if DATA:  # the folder of TRIOS, as published, may lie there too
     trio = next(t for t in find_tracks(DATA / "trios") if "brahms" in t.name.lower()).load()
     stems = {name: trio.stems[name] for name in DUO}
@@ -309,15 +298,13 @@ else:
 
 
 # %%
-def rows_of(table: str) -> list:
-    """What a table in `Results/` holds so far."""
-    path = results.results_path(table)
-    return results.read(path) if path.exists() else []
+from experiments.studies import Study
 
 
-def here(test: str, **details: str | int) -> Provenance:
-    """Where the rows of a test come from."""
-    return Provenance.here("02_fluidsynth_rendering", test, **details)
+def study(table: str, without: str = "") -> Study:
+    """A table of systems that are measured on half of the tracks of each test."""
+    halves = {test: tracks[::2] for test, tracks in TESTS.items() if test != without}
+    return Study(table, "02_fluidsynth_rendering", halves)
 
 
 # %% [markdown]
@@ -330,33 +317,38 @@ def here(test: str, **details: str | int) -> Provenance:
 # one's, so that we see what is due to the data and what to the schedule. Three seeds each.
 
 # %%
+from helpers.datasets.mixing import MixingConfig
+from helpers.recipes.schema import read_recipe
+
 REAL = read_recipe(ROOT / "recipes" / "violin-piano-real.toml")
 SMALL = {"width": 16, "pitch_channels": 8, "hidden": 192, "resolution": 24}
 DRY = MixingConfig(
     coherent=0.6, inactive=0.02, gain=5.0, tilt=(0.0, 0.0), equaliser=0.0, detune=0.0, reverb=0.0,
     compression=0.0,
 )  # fmt: skip
-STUDY = replace(
+
+# %%
+TRAINING = replace(
+    REAL.training, steps=STUDY_STEPS, batch_size=6, warmup_steps=20, ema_decay=0.98,
+    validate_every=STUDY_STEPS, checkpoint_every=STUDY_STEPS, workers=0,
+)  # fmt: skip
+RECIPE = replace(
     REAL,
     name="02-study", scores=("random",), use_solos=False, model=SMALL, export={},
-    segment_seconds=3.0, validation_examples=8, max_pieces=4 if SMOKE else 0,
-    training=replace(
-        REAL.training, steps=STUDY_STEPS, batch_size=6, warmup_steps=20, ema_decay=0.98,
-        validate_every=STUDY_STEPS, checkpoint_every=STUDY_STEPS, workers=0,
-    ),
+    segment_seconds=3.0, validation_examples=8, max_pieces=4 if SMOKE else 0, training=TRAINING,
 )  # fmt: skip
 
 
 # %%
-def play_with(soundfonts: tuple[str, ...], tones: int = 0) -> RenderingConfig:
-    """Who plays the voices of a training."""
+def rendering(soundfonts: tuple[str, ...], tones: int = 0) -> RenderingConfig:
+    """The training data with these renderers."""
     return replace(REAL.rendering, soundfonts=soundfonts, tones=tones)
 
 
 STAGES = {
-    "tones": {"takes": play_with((), tones=1), "mixing": DRY},
-    "one soundfont": {"takes": play_with((SEEN,)), "mixing": DRY},
-    "effects": {"takes": play_with((SEEN, ALSO_SEEN)), "mixing": REAL.mixing},
+    "tones": {"rendering": rendering((), tones=1), "mixing": DRY},
+    "one soundfont": {"rendering": rendering((SEEN,)), "mixing": DRY},
+    "effects": {"rendering": rendering((SEEN, ALSO_SEEN)), "mixing": REAL.mixing},
 }
 PLANS = {
     "in stages": ("tones", "one soundfont", "effects"),
@@ -364,81 +356,45 @@ PLANS = {
     "last stage alone": ("effects",),
 }
 
+# %%
+from helpers.evaluation.evaluate import model_separator
+from helpers.recipes.train import train
+from helpers.training.checkpoints import available_models, load_model
+
+
+def trained(recipe, run: str):
+    """The separator of a recipe trained in runs/RUN, and its weights."""
+    weights = train(recipe, output_folder("runs") / run.replace(" ", "-"), progress=False)
+    return model_separator(load_model(weights)), str(weights)
+
 
 # %%
-def follow(plan: str, seed: int):
+def staged(plan: str, seed: int):
     """The small network after all stages of a plan; all plans have STUDY_STEPS steps in all."""
     stages, start = PLANS[plan], ""
     for place, stage in enumerate(stages):
-        run = HOME / "runs" / "02-stages" / f"{plan}-{seed}-{place}".replace(" ", "-")
         steps = STUDY_STEPS // len(stages)
-        numbers = replace(STUDY.training, steps=steps, seed=10 * seed + place)
-        recipe = replace(STUDY, training=numbers, start_from=start, **STAGES[stage])
-        start = str(train(recipe, run, progress=False))
-    return load_model(start)
+        training = replace(TRAINING, steps=steps, seed=10 * seed + place)
+        recipe = replace(RECIPE, training=training, start_from=start, **STAGES[stage])
+        separator, start = trained(recipe, f"02-stages/{plan}-{seed}-{place}")
+    return separator
 
 
 # %%
-def study(table: str, system: str, seed: int, train, tests=TESTS, **details: str) -> None:
-    """Train a network and measure it on half of the tests, unless the table holds it all."""
-    done = {row.test_data for row in rows_of(table) if (row.system, row.seed) == (system, seed)}
-    if set(tests) <= done:
-        return
-    separator = model_separator(train())
-    for test in tests:
-        rows = evaluate(system, separator, TESTS[test][::2], here(test, seed=seed, **details))
-        results.append(results.results_path(table), rows)
-
-
-# %%
-def floor_and_ceiling(table: str, tests=TESTS) -> None:
-    """The same tracks untouched, and shared out by those who know the stems."""
-    if not {"mixture", "oracle-irm"} & {row.system for row in rows_of(table)}:
-        for test in tests:
-            rows = evaluate_baselines(TESTS[test][::2], here(test))
-            results.append(results.results_path(table), rows)
-
-
-# %%
+STAGED = study("02_stages")
+STAGED.baselines()
 for seed, plan in tqdm(list(product(SEEDS, PLANS)), desc="stages"):
-    details = {"train_data": " > ".join(PLANS[plan]), "config": f"{STUDY_STEPS} steps"}
-    study("02_stages", plan, seed, partial(follow, plan, seed), **details)
-floor_and_ceiling("02_stages")
+    columns = {"train_data": " > ".join(PLANS[plan]), "config": f"{STUDY_STEPS} steps"}
+    STAGED.measure(plan, partial(staged, plan, seed), seed=seed, **columns)
 
 # %% [markdown]
 # A dot is one seed:
 
-
 # %%
-def scores(table: str) -> pd.Series:
-    """Mean SI-SDR over tracks and instruments, by system, test and seed."""
-    rows = pd.DataFrame(asdict(row) for row in rows_of(table))
-    rows = rows[rows["metric"] == "SI-SDR"]
-    return rows.groupby(["system", "test_data", "seed"])["value"].mean()
+from experiments.charts import plot_comparison, plot_seeds
+from experiments.curves import plot_curves
 
-
-# %%
-def plot_study(table: str, systems, tests=TESTS) -> Figure:
-    """A row for each system: a dot for each seed, a line for their mean; a panel for each test."""
-    figure, means = Figure(8, 0.9 + 0.24 * len(systems)), scores(table)
-    with style():
-        axes = figure.subplots(1, len(tests), sharey=True, squeeze=False)[0]
-        for ax, test in zip(axes, tests, strict=True):
-            for place, system in enumerate(systems):
-                dots = means[system, test]
-                ax.plot(dots, [place] * len(dots), "o", color="#BC4012", alpha=0.6, markersize=5)
-                ax.vlines(dots.mean(), place - 0.35, place + 0.35, color="#22252B")
-            ax.set(title=test, xlabel="SI-SDR (dB)")
-            ax.grid(axis="x")
-        axes[0].set_yticks(range(len(systems)), systems)
-        axes[0].invert_yaxis()
-    return figure
-
-
-# %%
-figure = plot_study("02_stages", PLANS)
-save_figure(figure, HOME / "Images" / "02_stages.png")
-figure
+publish(plot_seeds(STAGED.path, PLANS, TESTS), "02_stages")
 
 # %% [markdown]
 # Stages do not pay here. On the soundfont that all plans end with, the seeds of one plan differ by
@@ -477,27 +433,21 @@ CHOICES = dict(list(CHOICES.items())[: 2 if SMOKE else None])
 def regularised(choice: str, seed: int):
     """The small network after STUDY_STEPS steps on one minute of music."""
     change = dict(CHOICES[choice])
-    numbers = replace(STUDY.training, seed=seed, **change.pop("training", {}))
-    plain = replace(
-        STUDY, max_pieces=2 if SMOKE else 12, rendering=play_with((SEEN,)), mixing=PLAIN
-    )
-    run = HOME / "runs" / "02-regularisation" / f"{choice}-{seed}".replace(" ", "-")
-    recipe = replace(plain, training=numbers, **change)
-    return load_model(train(recipe, run, progress=False))
+    training = replace(TRAINING, seed=seed, **change.pop("training", {}))
+    data = {"max_pieces": 2 if SMOKE else 12, "rendering": rendering((SEEN,)), "mixing": PLAIN}
+    recipe = replace(RECIPE, training=training, **{**data, **change})
+    return trained(recipe, f"02-regularisation/{choice}-{seed}")[0]
 
 
 # %%
+REGULARISED = study("02_regularisation")
+REGULARISED.baselines()
 for seed, choice in tqdm(list(product(SEEDS, CHOICES)), desc="regularisation"):
-    details = {"train_data": "twelve random pieces", "config": f"{STUDY_STEPS} steps"}
-    study("02_regularisation", choice, seed, partial(regularised, choice, seed), **details)
-floor_and_ceiling("02_regularisation")
-
-# %% [markdown]
+    columns = {"train_data": "twelve random pieces", "config": f"{STUDY_STEPS} steps"}
+    REGULARISED.measure(choice, partial(regularised, choice, seed), seed=seed, **columns)
 
 # %%
-figure = plot_study("02_regularisation", CHOICES)
-save_figure(figure, HOME / "Images" / "02_regularisation.png")
-figure
+publish(plot_seeds(REGULARISED.path, CHOICES, TESTS), "02_regularisation")
 
 # %% [markdown]
 # On a piece that it does not know, the network gains two and a half decibels from *remix* and two
@@ -525,11 +475,11 @@ figure
 
 
 # %%
-def trained(name: str):
-    """The saved network; where there is none it is trained, or trained on, and saved."""
-    folder, path = HOME / "Checkpoints", ROOT / "recipes" / f"{name}.toml"
+def shipped(name: str):
+    """The saved network; if there is none, it is trained (or its training resumed) and saved."""
+    folder, recipe = output_folder("Checkpoints"), read_recipe(ROOT / "recipes" / f"{name}.toml")
     if name not in available_models(folder):
-        weights = train(tiny(path) if SMOKE else path, HOME / "runs" / name)
+        weights = train(tiny(recipe) if SMOKE else recipe, output_folder("runs") / name)
         folder.mkdir(parents=True, exist_ok=True)
         for file in (weights, weights.with_suffix(".json")):
             shutil.copy(file, folder)
@@ -537,53 +487,39 @@ def trained(name: str):
 
 
 # %%
-def tiny(path) -> Recipe:
-    """A recipe at the size of a test."""
-    numbers = replace(STUDY.training, batch_size=1, steps=2, validate_every=2)
-    small = {"scores": ("random",), "pieces": 2, "validation": 1, "training": numbers}
-    return replace(read_recipe(path), **small)
+def tiny(recipe):
+    """The recipe at the size of a test."""
+    training = replace(TRAINING, batch_size=1, steps=2, validate_every=2)
+    data = {"scores": ("random",), "max_pieces": 2, "validation_examples": 1}
+    return replace(recipe, training=training, **data)
 
 
 # %%
-NETWORKS = {name: trained(name) for name in ("violin-piano", "violin-cello-flute-piano")}
-figure = Figure(8, 2.6)
-with style():
-    ax = figure.subplots()
-    for name, shade in zip(NETWORKS, ("#BC4012", "#2B4CB4"), strict=True):
-        curve = NETWORKS[name].card["provenance"]["validation"]
-        ax.plot(*zip(*curve, strict=True), "o-", color=shade, label=name, markersize=3)
-    ax.set(xlabel="training step", ylabel="validation SI-SDR (dB)")
-    ax.grid(axis="y")
-    ax.legend(loc="lower right")
-save_figure(figure, HOME / "Images" / "02_training.png")
-figure
+NETWORKS = {name: shipped(name) for name in ("violin-piano", "violin-cello-flute-piano")}
+cards = {name: model.card["provenance"] for name, model in NETWORKS.items()}
+curves = {name: tuple(zip(*card["validation"], strict=True)) for name, card in cards.items()}
+labels = {"xlabel": "training step", "ylabel": "validation SI-SDR (dB)"}
+publish(plot_curves({"": curves}, **labels), "02_training")
 
 # %%
 ENSEMBLES = {"piano-violin": DUO, "trio": ("violin", "cello", "piano")}
 ENSEMBLES["quartet"] = ("violin", "cello", "flute", "piano")
 FONTS = {"seen": SEEN, "unseen": UNSEEN}
-for (ensemble, players), (heard, font) in product(ENSEMBLES.items(), FONTS.items()):
-    test, known = f"{ensemble}-{heard}", rows_of("02_fluidsynth")
-    todo = {n: m for n, m in NETWORKS.items() if set(players) <= set(m.sources)}
-    done = {row.checkpoint_sha256 for row in known if row.test_data == test}
-    if not {model.card["sha256"] for model in todo.values()} <= done:
-        tracks = played_by(font, players)
-        rows = evaluate_baselines(tracks, here(test))
-        for name, model in todo.items():
-            source = here(test, train_data=name, checkpoint_sha256=model.card["sha256"])
-            rows += evaluate(name, model_separator(model), tracks, source, sources=model.sources)
-        results.append(results.results_path("02_fluidsynth"), rows)
-
+pieces = {
+    f"{ensemble}-{seen}": play(font, players)
+    for (ensemble, players), (seen, font) in product(ENSEMBLES.items(), FONTS.items())
+}
+STUDY = Study("02_fluidsynth", "02_fluidsynth_rendering", pieces)
+STUDY.baselines()
 
 # %%
-def overview(table: str, metric: str = "SI-SDR") -> pd.DataFrame:
-    """The mean of a metric over all instruments and tracks: a row a system, a column a test."""
-    summary = results.summary(results.results_path(table))
-    summary = summary[(summary["metric"] == metric) & (summary["instrument"] == "all")]
-    return summary.pivot_table("mean", "system", "test_data", sort=False).round(1)
+from experiments.studies import by_instrument, overview
 
-
-overview("02_fluidsynth")
+for name, model in NETWORKS.items():
+    tests = [test for test, tracks in pieces.items() if set(tracks[0].stems) <= set(model.sources)]
+    columns = {"train_data": name, "checkpoint_sha256": model.card["sha256"]}
+    STUDY.measure(name, partial(model_separator, model), tests, model.sources, **columns)
+overview(STUDY.path)
 
 # %% [markdown]
 # With a soundfont it knows, the network for two parts unknown pieces at 16.7 dB on average, 17.2 on
@@ -599,13 +535,13 @@ overview("02_fluidsynth")
 # duo, and nothing on trio and quartet. What the networks have learnt so well is one soundfont.
 
 # %%
-rows = pd.DataFrame(asdict(row) for row in rows_of("02_fluidsynth"))
-figure = plot_comparison(rows[rows["system"] != "oracle-ibm"], by="test_data")
-save_figure(figure, HOME / "Images" / "02_fluidsynth.png")
-figure
+from helpers.evaluation.results import read_table
+
+rows = read_table(STUDY.path).query("system != 'oracle-ibm'")
+publish(plot_comparison(rows, by="test_data"), "02_fluidsynth")
 
 # %%
-test_piece = played_by(SEEN, DUO, 1)[0]
+test_piece = pieces["piano-violin-seen"][0]
 StemPlayer(model_separator(NETWORKS["violin-piano"])(test_piece), RATE)
 
 # %% [markdown]
@@ -615,31 +551,29 @@ StemPlayer(model_separator(NETWORKS["violin-piano"])(test_piece), RATE)
 # the same A. Every partial of the one lies on a partial of the other. What does the network say?
 
 # %%
+from helpers.music.scores import Score
+
 PITCH = 69
-solo = {name: Part(name, (Note(onset, 3.0 - onset, PITCH),)) for name, onset in
-        (("violin", 1.0), ("piano", 0.0))}  # fmt: skip
-unison = render_score(Score("unison", tuple(solo.values())), FluidSynth(find_soundfont(SEEN)), RATE)
-answer = model_separator(NETWORKS["violin-piano"])(unison)
+parts = {"violin": (Note(1.0, 2.0, PITCH),), "piano": (Note(0.0, 3.0, PITCH),)}
+score = Score("unison", tuple(Part(name, notes) for name, notes in parts.items()))
+unison = render_score(score, FluidSynth(find_soundfont(SEEN)), RATE)
+estimates = model_separator(NETWORKS["violin-piano"])(unison)
 
 
 # %%
-def level(sound: np.ndarray, window: int = RATE // 20) -> np.ndarray:
-    """dB full scale of each 50 ms."""
-    frames = sound[0, : sound.shape[1] // window * window].reshape(-1, window)
-    return 10 * np.log10((frames**2).mean(1) + 1e-10)
+def level(stem: np.ndarray, window: int = RATE // 20) -> tuple[np.ndarray, np.ndarray]:
+    """Seconds, and the level of each 50 ms in dBFS."""
+    frames = stem[0, : stem.shape[1] // window * window].reshape(-1, window)
+    return np.arange(len(frames)) / 20, 10 * np.log10((frames**2).mean(1) + 1e-10)
 
 
 # %%
-figure = Figure(8, 2.6)
-with style():
-    for ax, name in zip(figure.subplots(1, 2, sharey=True), DUO, strict=True):
-        for sounds, dashes, what in ((unison.stems, ":", "played"), (answer, "-", "found")):
-            times = np.arange(len(level(sounds[name]))) / 20
-            ax.plot(times, level(sounds[name]), dashes, color=colour(name), label=what)
-        ax.set(title=name, xlabel="time (s)", ylabel="level (dBFS)", ylim=(-85, -15))
-        ax.legend(loc="upper right")
-save_figure(figure, HOME / "Images" / "02_unison.png")
-figure
+levels = {
+    name: {"reference": level(unison.stems[name]), "estimate": level(estimates[name])}
+    for name in DUO
+}
+labels = {"xlabel": "time (s)", "ylabel": "level (dBFS)"}
+publish(plot_curves(levels, **labels, ylim=(-85, -15)), "02_unison")
 
 # %% [markdown]
 # The network says: a violin, and nothing else. The piano is 20 dB below the violin by the time the
@@ -658,48 +592,36 @@ figure
 
 # %%
 ABLATION = {
-    "one soundfont": {"takes": play_with((SEEN,)), "mixing": DRY, "solos": False},
-    "several soundfonts": {"mixing": DRY, "solos": False},
-    "effects": {"solos": False},
+    "one soundfont": {"rendering": rendering((SEEN,)), "mixing": DRY, "use_solos": False},
+    "several soundfonts": {"mixing": DRY, "use_solos": False},
+    "effects": {"use_solos": False},
     "recorded solos": {},
 }
 ABLATION = dict(list(ABLATION.items())[: 2 if SMOKE else None])
-HARD = [test for test in TESTS if test != "piano-violin-unseen"]  # seen from step two on
+DUO_STUDY = study("02_real_duo", without="piano-violin-unseen")  # seen from step two on
 
 
 # %%
-def ablation_recipes(step: str, seed: int):
-    """The network of full size after LADDER_STEPS steps with the data of one step."""
-    run = HOME / "runs" / "02-ladder" / f"{step}-{seed}".replace(" ", "-")
-    numbers = replace(
-        REAL.training, steps=LADDER_STEPS, validate_every=LADDER_STEPS, ema_decay=0.99, seed=seed
-    )
-    smoke = {"model": SMALL, "pieces": 4, "scores": ("random",)} if SMOKE else {}
-    recipe = replace(REAL, name="02-ladder", training=numbers, **ABLATION[step], **smoke)
-    return load_model(train(recipe, run, progress=False))
+def ablation_step(step: str, seed: int):
+    """The network of full size after ABLATION_STEPS steps with the data of one step."""
+    budget = {"steps": ABLATION_STEPS, "validate_every": ABLATION_STEPS, "ema_decay": 0.99}
+    training = replace(REAL.training, **budget, seed=seed)
+    smoke = {"model": SMALL, "max_pieces": 4, "scores": ("random",)} if SMOKE else {}
+    recipe = replace(REAL, name="02-ablation", training=training, **ABLATION[step], **smoke)
+    return trained(recipe, f"02-ablation/{step}-{seed}")[0]
 
 
 # %%
-for seed, step in tqdm(list(product(LADDER_SEEDS, ABLATION)), desc="ladder"):
-    details = {"train_data": step, "config": f"{LADDER_STEPS} steps"}
-    study("02_real_duo", step, seed, partial(ablation_recipes, step, seed), HARD, **details)
-floor_and_ceiling("02_real_duo", HARD)
+DUO_STUDY.baselines()
+for seed, step in tqdm(list(product(ABLATION_SEEDS, ABLATION)), desc="ablation"):
+    columns = {"train_data": step, "config": f"{ABLATION_STEPS} steps"}
+    DUO_STUDY.measure(step, partial(ablation_step, step, seed), seed=seed, **columns)
 
 # %%
-figure = plot_study("02_real_duo", ABLATION, HARD)
-save_figure(figure, HOME / "Images" / "02_real_duo.png")
-figure
-
+publish(plot_seeds(DUO_STUDY.path, ABLATION, DUO_STUDY.tests), "02_real_duo")
 
 # %%
-def by_instrument(table: str, test: str) -> pd.DataFrame:
-    """Means of every metric of one test, by system and instrument."""
-    summary = results.summary(results.results_path(table))
-    summary = summary[summary["test_data"] == test]
-    return summary.pivot_table("mean", ["system", "instrument"], "metric", sort=False).round(1)
-
-
-by_instrument("02_real_duo", HARD[-1])
+by_instrument(DUO_STUDY.path, list(DUO_STUDY.tests)[-1])
 
 # %% [markdown]
 # The second step is the whole climb. Trained on one soundfont, the network parts its own soundfont
@@ -709,7 +631,6 @@ by_instrument("02_real_duo", HARD[-1])
 # solos give nothing that two seeds could tell: they still cost on rendered sound, where the task is
 # harder with them, and 240 steps may be too few to collect.
 
-
 # %% [markdown]
 # ## Where does it fail?
 #
@@ -718,34 +639,29 @@ by_instrument("02_real_duo", HARD[-1])
 # and the difference.
 
 # %%
-model = trained("violin-piano-real")
-details = {"train_data": model.card["provenance"]["recipe"]["name"], "config": "600 steps"}
-study("02_real_duo", "violin-piano-real", 0, lambda: model, HARD, **details)
+model = shipped("violin-piano-real")
+columns = {"train_data": model.card["provenance"]["recipe"]["name"], "config": "600 steps"}
+DUO_STUDY.measure("violin-piano-real", partial(model_separator, model), **columns)
 
 # %%
 if DATA:
     real = TESTS["trios-brahms-duo"][0]
-    found = model_separator(model)(real)
-    display(StemPlayer(found, real.sample_rate))
+    estimates = model_separator(model)(real)
+    display(StemPlayer(estimates, real.sample_rate))
 
 # %%
 if DATA:
-    violin, estimate = real.stems["violin"], found["violin"]
-    pictures = {
-        "the violin": violin,
-        "the violin as found": estimate,
-        "what is wrong": estimate - violin,
-    }
-    figure = plot_spectrograms(pictures, real.sample_rate, mixture=False, span=(10, 22))
-    save_figure(figure, HOME / "Images" / "02_error.png")
-    display(figure)
+    violin, estimate = real.stems["violin"], estimates["violin"]
+    signals = {"violin": violin, "violin, estimate": estimate, "error": estimate - violin}
+    figure = plot_spectrograms(signals, real.sample_rate, mixture=False, span=(10, 22))
+    display(publish(figure, "02_error"))
 
 # %%
 if DATA:
     bands = ["125-250 Hz", "250-500 Hz", "0.5-1 kHz", "1-2 kHz", "2-4 kHz", "4-8 kHz"]
-    sounds = {"piano": real.stems["piano"], **pictures}
-    where = {name: octaves(sound, 125.0, len(bands)) for name, sound in sounds.items()}
-    display(pd.DataFrame(where, bands).round(1))
+    stems = {"piano": real.stems["piano"], **signals}
+    levels = {name: octaves(stem, 125.0, len(bands)) for name, stem in stems.items()}
+    display(pd.DataFrame(levels, bands).round(1))
 
 # %% [markdown]
 # The violin rises from -6.6 to 7.2 dB and the piano from 6.5 to 14.3: 10.8 dB better than the

@@ -54,35 +54,7 @@ import pandas as pd
 import torch
 from IPython.display import display
 
-from experiments.nussl.musicsourcesep import CONFIGURATIONS, PUBLISHED
-
-# %%
 from helpers import runtime
-from helpers.audio.track import Track
-from helpers.datasets.archives import unzip
-from helpers.datasets.coherent import CoherentMixes
-from helpers.datasets.folds import leave_one_out
-from helpers.datasets.stem_folders import find_tracks
-from helpers.datasets.torch_datasets import TrackDataset
-from helpers.display.figures import Figure, style
-from helpers.display.own_recording import OwnRecording
-from helpers.display.palette import colour
-from helpers.display.players import StemPlayer
-from helpers.display.plots import plot_masks, plot_spectrograms, plot_training, save_figure
-
-# %%
-from helpers.evaluation import results
-from helpers.evaluation.evaluate import against_the_rest, model_separator
-from helpers.evaluation.metrics import si_sdr
-from helpers.models.mask_inference import MaskInference, MaskInferenceConfig
-from helpers.music.scores import corpus_score
-from helpers.music.splits import TEST
-from helpers.synthesis.fluidsynth import FluidSynth
-from helpers.synthesis.renderer import render_score
-from helpers.synthesis.soundfonts import find_soundfont
-from helpers.training.checkpoints import load_model
-from helpers.training.losses import magnitude_l1
-from helpers.training.trainer import TrainingConfig, fit
 
 # %% [markdown]
 # The numbers you may play with. In the `smoke` profile, which tests this chapter, they are tiny and
@@ -91,9 +63,8 @@ from helpers.training.trainer import TrainingConfig, fit
 # %%
 SMOKE = runtime.profile() == "smoke"
 ROOT, DATA = runtime.repository_root(), runtime.data_root()
-HOME = ROOT / ("runs/smoke" if SMOKE else "")
-RATE = 44100  # samples a second
-SECONDS = 1.0 if SMOKE else 4.0  # of a mixture that trains
+RATE = 44100  # samples per second
+SECONDS = 1.0 if SMOKE else 4.0  # of a training mixture
 STEPS = 2 if SMOKE else 75  # of the networks trained here
 QUARTET = ("violin", "clarinet", "saxophone", "bassoon")
 
@@ -108,6 +79,8 @@ QUARTET = ("violin", "clarinet", "saxophone", "bassoon")
 # of zeros; `unzip` looks first and unpacks whole or not at all.
 
 # %%
+from helpers.datasets.archives import unzip
+
 ARCHIVE = ""  # such as "Bach10_v1.1.zip"
 if ARCHIVE:
     BACH10 = unzip(ARCHIVE, ROOT / "runs" / "Bach10")
@@ -115,30 +88,29 @@ elif DATA:
     BACH10 = DATA / "bach10_excerpts"
 else:
     BACH10 = None
-    print("Bach10 is not here: rendered chorales take its place.")
-
-
-# %%
-def rendered(name: str) -> Track:
-    """Ten seconds of a chorale for the same four instruments, all equally loud."""
-    score = corpus_score(name, QUARTET)
-    track = render_score(score, FluidSynth(find_soundfont("FluidR3_GM")), RATE)
-    stems = {part: stem[:, : 10 * RATE] for part, stem in track.stems.items()}
-    return Track(name, RATE, {part: 0.05 * stem / stem.std() for part, stem in stems.items()})
-
+    print("Bach10 was not found: rendered chorales replace it.")
 
 # %% [markdown]
 # The loader knows the folders of the published corpus (`01-AchGottundHerr`, with a file for each
 # player) and any other folder of stems. One piece is set aside and trains nothing:
 
 # %%
+from experiments.pieces import chorale
+from helpers.datasets.folds import leave_one_out
+from helpers.datasets.stem_folders import find_tracks
+from helpers.music.splits import TEST
+
 if BACH10:
     piece, others, own = next(leave_one_out(find_tracks(BACH10)))
-    INPUT_SHIFTS = [folder.load(RATE, channels=1) for folder in others]
+    RECORDINGS = [folder.load(RATE, channels=1) for folder in others]
     HELD_OUT = own[0].load(RATE, channels=1)
 else:
-    INPUT_SHIFTS, HELD_OUT = [rendered(name) for name in TEST[1:5]], rendered(TEST[0])
-print(f"{HELD_OUT.name} is left out; {len(INPUT_SHIFTS)} recordings train.")
+    HELD_OUT, *RECORDINGS = [chorale(work, QUARTET, seconds=10) for work in TEST[:5]]
+print(f"{HELD_OUT.name} is held out; {len(RECORDINGS)} recordings are the training data.")
+
+# %%
+from helpers.display.players import StemPlayer
+
 StemPlayer(HELD_OUT)
 
 # %% [markdown]
@@ -152,11 +124,13 @@ StemPlayer(HELD_OUT)
 # *coherent*. A network that listens for the violin gets two stems: the violin, and the rest.
 
 # %%
-mixes = CoherentMixes(INPUT_SHIFTS, "violin", SECONDS, mixes=10, seed=0)
+from helpers.datasets.coherent import CoherentMixes
+
+mixes = CoherentMixes(RECORDINGS, "violin", SECONDS, mixes=10, seed=0)
 drawn = [mixes.draw(np.random.default_rng([0, index])) for index in range(10)]
 pd.DataFrame(
     {
-        "recording": [INPUT_SHIFTS[mix.track].name for mix in drawn],
+        "recording": [RECORDINGS[mix.track].name for mix in drawn],
         "time": [round(mix.stretch.time, 2) for mix in drawn],
         "semitones": [round(mix.stretch.semitones, 1) for mix in drawn],
         "levels (dB)": [", ".join(f"{gain.decibels:.0f}" for gain in mix.gains) for mix in drawn],
@@ -176,6 +150,8 @@ StemPlayer({"violin": stems[0].numpy(), "rest": stems[1].numpy()}, RATE)
 # is the estimate; what is left over is the rest. Six configurations were published, A to F:
 
 # %%
+from experiments.nussl.musicsourcesep import CONFIGURATIONS, PUBLISHED, target_and_rest
+
 table = pd.DataFrame(asdict(configuration) for configuration in CONFIGURATIONS)
 table["steps"] = [configuration.steps for configuration in CONFIGURATIONS]
 table.set_index("letter")
@@ -184,16 +160,19 @@ table.set_index("letter")
 # Before it has learnt anything, a network is undecided. Its mask lies about one half everywhere:
 # what is half of everything sounds exactly like everything.
 
-
 # %%
+from helpers.models.mask_inference import MaskInference, MaskInferenceConfig
+
+
 def network(hidden: int = 100, layers: int = 2, dropout: float = 0.2) -> MaskInference:
-    """An untrained one, always the same, that listens for the violin."""
+    """An untrained network for the violin, always with the same weights."""
     torch.manual_seed(0)
     small = {"hidden": 8, "layers": 1, "dropout": 0.0}
     size = small if SMOKE else {"hidden": hidden, "layers": layers, "dropout": dropout}
     return MaskInference(MaskInferenceConfig("violin", **size, sample_rate=RATE)).eval()
 
 
+# %%
 untrained = network()
 with torch.no_grad():
     mask = untrained.mask(untrained.stft(mixture).abs())
@@ -209,23 +188,32 @@ print(f"mask: {mask.mean():.2f} ± {mask.std():.2f}")
 # which only looks on: nothing is chosen by it.
 
 # %%
+from helpers.datasets.torch_datasets import TrackDataset
+from helpers.evaluation.results import output_folder
+from helpers.training.losses import magnitude_l1
+from helpers.training.trainer import TrainingConfig, fit
+
 TRAINING = TrainingConfig(
     STEPS, batch_size=1 if SMOKE else 5, learning_rate=1e-3, warmup_steps=0, final_rate=1.0,
     gradient_clip=0.0, ema_decay=0.0, validate_every=15, checkpoint_every=STEPS, log_every=1,
 )  # fmt: skip
-NEARLY_SILENT = TrackDataset([against_the_rest(HELD_OUT, "violin")], ("violin", "rest"), 5.0)
-HISTORIES = {}
-for count in (10, 1):
-    data = CoherentMixes(INPUT_SHIFTS, "violin", SECONDS, mixes=count, seed=0)
-    run = HOME / "runs" / "03-learning" / f"{BACH10 is not None}-{count}"
-    HISTORIES[f"{count} mixture" + "s" * (count > 1)] = fit(
-        network(), partial(magnitude_l1, source=0), data, NEARLY_SILENT, config=TRAINING, folder=run
-    )
+VALIDATION = TrackDataset([target_and_rest(HELD_OUT, "violin")], ("violin", "rest"), 5.0)
 
 # %%
-figure = plot_training({name: pd.DataFrame(it.rows) for name, it in HISTORIES.items()})
-save_figure(figure, HOME / "Images" / "03_training.png")
-figure
+HISTORIES = {}
+for count in (10, 1):
+    mixes = CoherentMixes(RECORDINGS, "violin", SECONDS, mixes=count, seed=0)
+    run = output_folder("runs") / "03-learning" / f"{BACH10 is not None}-{count}"
+    loss = partial(magnitude_l1, source=0)
+    history = fit(network(), loss, mixes, VALIDATION, config=TRAINING, folder=run)
+    HISTORIES[f"{count} mixture" + "s" * (count > 1)] = pd.DataFrame(history.rows)
+
+# %%
+from experiments.curves import plot_training
+from helpers.display.figures import publish
+from helpers.display.plots import plot_spectrograms
+
+publish(plot_training(HISTORIES), "03_training")
 
 # %% [markdown]
 # On what they train on, the two end alike. On the piece that neither has heard (violin and rest
@@ -239,29 +227,30 @@ figure
 # them anywhere: `divisi separate my.wav --model nussl-violin`.)
 
 # %%
+from helpers.evaluation.evaluate import model_separator
+from helpers.training.checkpoints import load_model
+
 NUSSL = {name: load_model(f"nussl-{name}") for name in QUARTET}
 estimates = {name: model_separator(model)(HELD_OUT)[name] for name, model in NUSSL.items()}
 StemPlayer(estimates, RATE)
 
-
 # %%
+from experiments.nussl.charts import plot_masks, plot_models
+
+
 def mask_of(model: MaskInference) -> np.ndarray:
-    """(bins, frames), the share of the piece left out that a network gives its instrument."""
+    """(bins, frames), the mask of a network for the held-out piece."""
     with torch.no_grad():
         return model.mask(model.stft(torch.from_numpy(HELD_OUT.mixture)).abs())[0].numpy()
 
 
 masks = {name: mask_of(model) for name, model in NUSSL.items()}
-figure = plot_masks(masks, RATE, NUSSL["violin"].config.hop, limit=6_000)
-save_figure(figure, HOME / "Images" / "03_masks.png")
-figure
+publish(plot_masks(masks, RATE, NUSSL["violin"].config.hop, limit=6_000), "03_masks")
 
 # %%
-pictures = {"all four": HELD_OUT.mixture, "violin, as found": estimates["violin"]}
-pictures["violin, as played"] = HELD_OUT.stems["violin"]
-figure = plot_spectrograms(pictures, RATE, mixture=False, limit=6_000)
-save_figure(figure, HOME / "Images" / "03_estimate.png")
-figure
+signals = {"quartet": HELD_OUT.mixture, "violin, estimate": estimates["violin"]}
+signals["violin, reference"] = HELD_OUT.stems["violin"]
+publish(plot_spectrograms(signals, RATE, mixture=False, limit=6_000), "03_estimate")
 
 # %% [markdown]
 # Everything above 4 kHz is the violin's, everything below 200 Hz the bassoon's, and in between lie
@@ -275,11 +264,13 @@ figure
 # of a violin alone?
 
 # %%
+from helpers.audio.track import Track
+
 for name in ("violin", "bassoon"):
-    alone = Track(f"{name} alone", RATE, {name: HELD_OUT.stems[name]})
-    found = model_separator(NUSSL["violin"])(alone)["violin"]
-    level = 10 * np.log10((found**2).sum() / (alone.mixture**2).sum())
-    print(f"of a {name} alone, the violin's network keeps {level:.1f} dB")
+    solo = Track(f"{name} solo", RATE, {name: HELD_OUT.stems[name]})
+    estimate = model_separator(NUSSL["violin"])(solo)["violin"]
+    level = 10 * np.log10((estimate**2).sum() / (solo.mixture**2).sum())
+    print(f"{name} solo: the estimate of the violin has {level:.1f} dB of the input")
 
 # %% [markdown]
 # ## Six configurations, every piece left out in turn
@@ -292,30 +283,16 @@ for name in ("violin", "bassoon"):
 # table:
 
 # %%
-TABLE = ROOT / "Results" / "03_nussl_bach10.csv"
-rows = pd.DataFrame(asdict(row) for row in results.read(TABLE))
-rows = rows[rows["system"] != "oracle-ibm"]
+from helpers.evaluation.results import read_table
+
+rows = read_table(ROOT / "Results" / "03_nussl_bach10.csv").query("system != 'oracle-ibm'")
 means = rows[rows["metric"] == "SI-SDR"].pivot_table("value", "system", "instrument")
 means = means[list(QUARTET)].assign(mean=lambda frame: frame.mean(axis=1))
 published = pd.Series(PUBLISHED).unstack().reindex(columns=QUARTET)
 display(means.round(1), published.round(1))
 
 # %%
-figure, letters = Figure(8, 3.6), [f"Model {letter}" for letter in "ABCDEFG"]
-with style():
-    ax = figure.subplots()
-    for place, name in enumerate(QUARTET):
-        across = np.arange(len(letters)) + 0.12 * (place - 1.5)
-        ax.plot(across, means.loc[letters, name], "o", color=colour(name), label=name)
-        told = published[name].reindex(letters)
-        ax.plot(across, told, "x", color=colour(name), label="as published" if not place else None)
-    for limit in ("mixture", "oracle-irm"):
-        ax.axhline(means.loc[limit, "mean"], color="#6B7280", linestyle=":")
-        ax.text(len(letters) - 0.5, means.loc[limit, "mean"], limit, va="bottom", ha="right")
-    ax.set(ylabel="SI-SDR (dB)", xticks=range(len(letters)), xticklabels=letters)
-    ax.legend(loc="center left", bbox_to_anchor=(0.0, 0.7))
-save_figure(figure, HOME / "Images" / "03_models.png")
-figure
+publish(plot_models(means, published), "03_models")
 
 # %% [markdown]
 # A dot is the mean of seven excerpts, a cross what was published. **Steps count**: C and D differ
@@ -338,22 +315,19 @@ figure
 # checks this is the cheapest: hand a network's estimate to every possible stem, and see which one
 # it resembles. Here is what the estimate of `nussl-bassoon`, and the rest that it leaves, resemble:
 
-
 # %%
-def resemblance(estimate: np.ndarray) -> dict[str, float]:
+from helpers.evaluation.metrics import si_sdr
+
+
+def similarity(estimate: np.ndarray) -> dict[str, float]:
     """SI-SDR in dB of an estimate against each stem, and against all but the bassoon."""
     targets = HELD_OUT.stems | {"all but the bassoon": HELD_OUT.mixture - HELD_OUT.stems["bassoon"]}
     return {name: float(si_sdr(estimate[0], stem[0])) for name, stem in targets.items()}
 
 
-bassoon = estimates["bassoon"]
-pd.DataFrame(
-    {
-        "the estimate": resemblance(bassoon),
-        "the rest": resemblance(HELD_OUT.mixture - bassoon),
-        "the mixture": resemblance(HELD_OUT.mixture),
-    }
-).round(1)
+signals = {"estimate": estimates["bassoon"], "rest": HELD_OUT.mixture - estimates["bassoon"]}
+signals["mixture"] = HELD_OUT.mixture
+pd.DataFrame({name: similarity(signal) for name, signal in signals.items()}).round(1)
 
 # %% [markdown]
 # Taken for a bassoon, the rest scores three decibels less than the untouched mixture. That is how a
@@ -368,8 +342,7 @@ pd.DataFrame(
 
 # %%
 carried = means.reindex(["mixture", "Model E", "Model E carried"])
-told = pd.DataFrame({"as published": published.loc["Model E"]}).T
-pd.concat([carried, told]).round(1)
+pd.concat([carried, pd.DataFrame({"as published": published.loc["Model E"]}).T]).round(1)
 
 # %%
 both = rows[rows["system"].str.startswith("Model E") & (rows["metric"] == "SI-SDR")]
@@ -395,25 +368,22 @@ both.pivot_table("value", "piece", "system").round(1)
 
 # %%
 QUARTET_MODEL = load_model("bach-quartet")
-found = model_separator(QUARTET_MODEL)(HELD_OUT)
-StemPlayer(found, RATE)
+quartet = model_separator(QUARTET_MODEL)(HELD_OUT)
+StemPlayer(quartet, RATE)
 
 # %%
-pairs = {name: (estimates[name], found[name]) for name in QUARTET}
-pd.DataFrame(
-    {
-        "mixture": {n: si_sdr(HELD_OUT.mixture[0], HELD_OUT.stems[n][0]) for n in QUARTET},
-        "nussl, Model D": {n: si_sdr(pairs[n][0][0], HELD_OUT.stems[n][0]) for n in QUARTET},
-        "bach-quartet": {n: si_sdr(pairs[n][1][0], HELD_OUT.stems[n][0]) for n in QUARTET},
-    }
-).astype(float).round(1)
+mixtures = dict.fromkeys(QUARTET, HELD_OUT.mixture)
+systems = {"mixture": mixtures, "nussl, Model D": estimates, "bach-quartet": quartet}
+values = {
+    system: {name: float(si_sdr(stems[name][0], HELD_OUT.stems[name][0])) for name in QUARTET}
+    for system, stems in systems.items()
+}
+pd.DataFrame(values).round(1)
 
 # %%
-pictures = {"violin, nussl": estimates["violin"], "violin, bach-quartet": found["violin"]}
-pictures["violin, as played"] = HELD_OUT.stems["violin"]
-figure = plot_spectrograms(pictures, RATE, mixture=False, limit=6_000)
-save_figure(figure, HOME / "Images" / "03_pretrained.png")
-figure
+signals = {"violin, nussl": estimates["violin"], "violin, bach-quartet": quartet["violin"]}
+signals["violin, reference"] = HELD_OUT.stems["violin"]
+publish(plot_spectrograms(signals, RATE, mixture=False, limit=6_000), "03_pretrained")
 
 # %% [markdown]
 # Over all seven excerpts, Model G stands at 6.6 dB: violin 7.6, clarinet 7.9, saxophone 6.5,
@@ -428,6 +398,8 @@ figure
 # others knows one.
 
 # %%
+from helpers.display.own_recording import OwnRecording
+
 OwnRecording({"quartet": QUARTET_MODEL} | {f"nussl-{name}": NUSSL[name] for name in QUARTET})
 
 # %% [markdown]

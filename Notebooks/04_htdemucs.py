@@ -50,7 +50,7 @@ if "google.colab" in sys.modules:
 # %%
 import copy
 import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -58,40 +58,7 @@ import pandas as pd
 import torch
 import torch.nn.functional as F
 
-# %%
 from helpers import runtime
-from helpers.audio.audio import load
-from helpers.audio.track import Track
-from helpers.augmentation.effects import Tilt
-from helpers.augmentation.recording_chain import Codec, Microphone, Noise
-from helpers.augmentation.rooms import Reverb
-from helpers.datasets.stem_folders import find_tracks
-from helpers.display.charts import plot_ablation, plot_comparison, plot_training
-from helpers.display.figures import Figure, style
-from helpers.display.own_recording import OwnRecording
-from helpers.display.players import StemPlayer, listen
-from helpers.display.plots import plot_spectrograms, plot_stems, save_figure
-from helpers.evaluation import results
-
-# %%
-from helpers.evaluation.evaluate import model_separator
-from helpers.evaluation.metrics import si_sdr
-from helpers.inference.detection import DETECTION_THRESHOLD, detect_instruments
-from helpers.models.ht_demucs import HTDemucs, HTDemucsConfig
-from helpers.music import splits
-from helpers.music.arrangements import excerpts
-from helpers.music.random_pieces import piece_score
-from helpers.music.scores import corpus_score
-from helpers.music.splits import TEST
-
-# %%
-from helpers.recipes.schema import read_recipe
-from helpers.recipes.train import train
-from helpers.synthesis.fluidsynth import FluidSynth
-from helpers.synthesis.renderer import render_score
-from helpers.synthesis.soundfonts import find_soundfont
-from helpers.training.averaging import interpolate
-from helpers.training.checkpoints import condition_on, load_model
 
 # %% [markdown]
 # The numbers you may play with. In the `smoke` profile, which tests this chapter, they are tiny and
@@ -100,9 +67,8 @@ from helpers.training.checkpoints import condition_on, load_model
 # %%
 SMOKE, GPU = runtime.profile() == "smoke", torch.cuda.is_available()
 ROOT, DATA = runtime.repository_root(), runtime.data_root()
-HOME = ROOT / ("runs/smoke" if SMOKE else "")
-RATE = 44100  # samples a second
-SECONDS = 3 if SMOKE else 12  # of the pieces that are played here
+RATE = 44100  # samples per second
+SECONDS = 3 if SMOKE else 12  # of the rendered pieces
 STEPS = 2 if SMOKE else 4_000 if GPU else 150  # of the network trained here
 QUARTET = ("violin", "clarinet", "saxophone", "bassoon")
 RNG = np.random.default_rng(0)
@@ -115,48 +81,51 @@ RNG = np.random.default_rng(0)
 # much of their energy lies in the hundredth part of the numbers that is the loudest?
 
 # %%
-time = np.arange(RATE) / RATE
+from helpers.display.players import StemPlayer, listen
+
 click = np.zeros(RATE)
 click[RATE // 2] = 1.0
-tone = 0.1 * np.sin(2 * np.pi * 440.0 * time)
+tone = 0.1 * np.sin(2 * np.pi * 440.0 * np.arange(RATE) / RATE)
 noise = 0.1 * RNG.normal(size=RATE)
-SOUNDS = {"a click": click, "a tone": tone, "noise": noise}
+SIGNALS = {"a click": click, "a tone": tone, "noise": noise}
+listen(SIGNALS, RATE)
 
 
-def spectrogram(sound: np.ndarray, window: int) -> np.ndarray:
+# %%
+def spectrogram(signal: np.ndarray, window: int) -> np.ndarray:
     """Magnitudes (bins, frames)."""
-    wave, hann = torch.from_numpy(sound), torch.hann_window(window).double()
+    wave, hann = torch.from_numpy(signal), torch.hann_window(window).double()
     return torch.stft(wave, window, window // 4, window=hann, return_complex=True).abs().numpy()
 
 
 # %%
-def concentration(numbers: np.ndarray) -> float:
-    """The share of the energy in the loudest hundredth of some numbers."""
-    energy = np.sort(np.abs(numbers).ravel() ** 2)[::-1]
+def concentration(values: np.ndarray) -> float:
+    """The share of the energy in the largest hundredth of some values."""
+    energy = np.sort(np.abs(values).ravel() ** 2)[::-1]
     return energy[: len(energy) // 100].sum() / energy.sum()
 
 
-pictures = {"wave": lambda sound: sound, "spectrum": np.fft.rfft}
-pictures["spectrogram, window 256"] = lambda sound: spectrogram(sound, 256)
-pictures["spectrogram, window 4096"] = lambda sound: spectrogram(sound, 4096)
-pd.DataFrame(
-    {
-        name: {s: concentration(draw(x)) for s, x in SOUNDS.items()}
-        for name, draw in pictures.items()
-    }
-).round(2)
+representations = {"waveform": lambda signal: signal, "spectrum": np.fft.rfft}
+representations["spectrogram, window 256"] = lambda signal: spectrogram(signal, 256)
+representations["spectrogram, window 4096"] = lambda signal: spectrogram(signal, 4096)
+shares = {
+    name: {key: concentration(transform(signal)) for key, signal in SIGNALS.items()}
+    for name, transform in representations.items()
+}
+pd.DataFrame(shares).round(2)
 
 # %%
-figure = Figure(8, 2.8)
-with style():
-    for ax, window in zip(figure.subplots(1, 2, sharey=True), (256, 4096), strict=True):
-        levels = 20 * np.log10(spectrogram(click + tone, window) + 1e-6)
-        extent = (0, 1, 0, RATE / 2000)
-        ax.imshow(levels, origin="lower", aspect="auto", extent=extent, cmap="magma", vmin=-60)
-        ax.set(title=f"a click and a tone, window {window}", xlabel="time (s)", ylim=(0, 4))
-    figure.axes[0].set_ylabel("kHz")
-save_figure(figure, HOME / "Images" / "04_duality.png")
-figure
+from experiments.charts import plot_ablation, plot_comparison
+from experiments.curves import plot_curves, plot_images, plot_training
+from helpers.display.figures import publish
+
+levels = {
+    f"a click and a tone, window {window}": 20 * np.log10(spectrogram(click + tone, window) + 1e-6)
+    for window in (256, 4096)
+}
+labels = {"xlabel": "time (s)", "ylabel": "kHz"}
+figure = plot_images(levels, (0, 1, 0, RATE / 2000), **labels, lowest=-60, ylim=(0, 4))
+publish(figure, "04_duality")
 
 # %% [markdown]
 # What is one number in one picture is everywhere in the other. A network that sees only the wave
@@ -173,16 +142,18 @@ figure
 # sum of what they say is the estimate. The published network, and where its parameters are:
 
 # %%
+from helpers.models.ht_demucs import HTDemucs, HTDemucsConfig
+
 published = HTDemucs(HTDemucsConfig(("drums", "bass", "other", "vocals"), RATE, channels=2))
 PARTS = {
-    "listens to the spectrogram": ("encoder", "decoder", "freq_emb"),
-    "listens to the wave": ("tencoder", "tdecoder"),
-    "lets them meet": ("channel", "crosstransformer"),
+    "spectrogram branch": ("encoder", "decoder", "freq_emb"),
+    "waveform branch": ("tencoder", "tdecoder"),
+    "cross-domain transformer": ("channel", "crosstransformer"),
 }
-named = list(published.network.named_parameters())
-for words, beginnings in PARTS.items():
-    count = sum(p.numel() for name, p in named if name.startswith(beginnings))
-    print(f"{words:28} {count / 1e6:5.1f} million parameters")
+parameters = list(published.network.named_parameters())
+for part, prefixes in PARTS.items():
+    count = sum(p.numel() for name, p in parameters if name.startswith(prefixes))
+    print(f"{part:28} {count / 1e6:5.1f} million parameters")
 
 # %% [markdown]
 # Ours is a twelfth of that. What goes down on both sides, layer by layer:
@@ -192,13 +163,14 @@ SMALL = {"width": 24, "bottleneck": 128, "layers": 3, "heads": 4, "segment_secon
 TINY = {"width": 8, "bottleneck": 32, "layers": 2, "heads": 2, "segment_seconds": 1.0}
 torch.manual_seed(0)
 network = HTDemucs(HTDemucsConfig(QUARTET, 22050, **(TINY if SMOKE else SMALL))).eval()
-shapes = {"spectrogram (channels, bins, frames)": [], "wave (channels, samples)": []}
-for branch, seen in zip(("encoder", "tencoder"), shapes.values(), strict=True):
+shapes = {"spectrogram (channels, bins, frames)": [], "waveform (channels, samples)": []}
+for branch, outputs in zip(("encoder", "tencoder"), shapes.values(), strict=True):
     for layer in getattr(network.network, branch):
-        layer.register_forward_hook(lambda _, __, out, seen=seen: seen.append(tuple(out.shape[1:])))
+        layer.register_forward_hook(lambda _, __, y, outputs=outputs: outputs.append(y.shape[1:]))
 with torch.no_grad():
     estimates = network(torch.zeros(1, 1, 4 * 22050))
 print(f"{sum(p.numel() for p in network.parameters()):,} parameters -> {tuple(estimates.shape)}")
+shapes = {branch: [tuple(shape) for shape in outputs] for branch, outputs in shapes.items()}
 pd.DataFrame(shapes, index=[f"after layer {number}" for number in (1, 2, 3, 4)])
 
 # %% [markdown]
@@ -217,7 +189,7 @@ pd.DataFrame(shapes, index=[f"after layer {number}" for number in (1, 2, 3, 4)])
 
 # %%
 def attention(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    """q (N, d), k (M, d), v (M, e) -> what arrives (N, e), and the weights (N, M)."""
+    """q (N, d), k (M, d), v (M, e) -> output (N, e), and the weights (N, M)."""
     weights = (q @ k.T / q.shape[1] ** 0.5).softmax(dim=1)
     return weights @ v, weights
 
@@ -233,35 +205,29 @@ torch.allclose(attention(q, k, v)[0], F.scaled_dot_product_attention(q, k, v))
 # also the band; that four steps of the one make one of the other, its matrices have to learn.) Let
 # the spectrogram offer the pitch of a melody, frame by frame, and let the wave ask for it:
 
+
 # %%
-HZ = 22050
-
-
-def clocks(times: np.ndarray, width: int = 64) -> torch.Tensor:
+def encoding(times: np.ndarray, width: int = 64) -> torch.Tensor:
     """(N, width): sines and cosines of each time, with periods from 0.1 to 10 seconds."""
     turns = 2 * np.pi * times[:, None] / np.geomspace(0.1, 10.0, width // 2)
     return torch.from_numpy(np.concatenate([np.sin(turns), np.cos(turns)], axis=1))
 
 
+# %%
 melody = np.array([60, 64, 67, 72, 71, 67, 62, 60])  # half a second each
-asking = np.arange(0, 4, 256 / HZ)  # moments of the wave
-offering = np.arange(0, 4, 1024 / HZ)  # frames of the spectrogram
-pitch = torch.from_numpy(melody[(2 * offering).astype(int)]).double()[:, None]
-sharp = 2.0  # a trained network makes its clocks as loud as it needs them
-arrived, weights = attention(sharp * clocks(asking), sharp * clocks(offering), pitch)
+queries = np.arange(0, 4, 256 / 22050)  # times of the waveform branch
+keys = np.arange(0, 4, 1024 / 22050)  # times of the spectrogram frames
+pitch = torch.from_numpy(melody[(2 * keys).astype(int)]).double()[:, None]
+scale = 2.0  # a trained network scales its encodings as it needs
+output, weights = attention(scale * encoding(queries), scale * encoding(keys), pitch)
 
 # %%
-figure = Figure(8, 3.2)
-with style():
-    left, right = figure.subplots(1, 2)
-    left.imshow(weights, origin="lower", aspect="auto", extent=(0, 4, 0, 4), cmap="magma")
-    left.set(title="who listens to whom", xlabel="spectrogram (s)", ylabel="wave (s)")
-    right.step(offering, pitch[:, 0], where="post", label="offered", color="#6A707C")
-    right.plot(asking, arrived[:, 0], label="arrived", color="#2E6FB7")
-    right.set(title="the message", xlabel="time (s)", ylabel="pitch (MIDI)")
-    right.legend()
-save_figure(figure, HOME / "Images" / "04_attention.png")
-figure
+labels = {"xlabel": "key: spectrogram (s)", "ylabel": "query: waveform (s)"}
+publish(plot_images({"attention weights": weights}, (0, 4, 0, 4), **labels), "04_attention")
+
+# %%
+curves = {"values": (keys, pitch[:, 0]), "output": (queries, output[:, 0])}
+plot_curves({"the message": curves}, xlabel="time (s)", ylabel="pitch (MIDI)")
 
 # %% [markdown]
 # Each moment of the wave finds the frame of its own time, and brings its message home, though the
@@ -276,24 +242,29 @@ figure
 # One violin, as it comes from the soundfont, and a little further each time:
 
 # %%
-score = corpus_score(TEST[0], QUARTET)
-rendered = render_score(score, FluidSynth(find_soundfont("FluidR3_GM")), RATE)
-violin = rendered.stems["violin"][:, : SECONDS * RATE]
-violin = 0.05 * violin / violin.std()
-further = {"from the soundfont": violin}
-further["darker"] = Tilt(-6.0).apply(violin, RATE)
-further["in a room"] = Reverb.draw(np.random.default_rng(4)).apply(further["darker"], RATE)
-STEPS_TO_THE_FILE = {"at a microphone": Microphone, "with its noise": Noise, "as a file": Codec}
-for words, effect in STEPS_TO_THE_FILE.items():
-    last = list(further.values())[-1]
-    further[words] = effect.draw(np.random.default_rng(1)).apply(last[None], RATE)[0]
-listen(further, RATE)
+from experiments.pieces import chorale, haydn_trio
+from helpers.augmentation.effects import Tilt
+from helpers.augmentation.recording_chain import Codec, Microphone, Noise
+from helpers.augmentation.rooms import Reverb
+from helpers.music.splits import TEST
+
+RENDERED = chorale(TEST[0], QUARTET, SECONDS)
+stages = {"from the soundfont": RENDERED.stems["violin"]}
+stages["darker"] = Tilt(-6.0).apply(stages["from the soundfont"], RATE)
+stages["in a room"] = Reverb.draw(np.random.default_rng(4)).apply(stages["darker"], RATE)
+stem = stages["in a room"]
+CHAIN = {"through a microphone": Microphone, "with noise": Noise, "through a codec": Codec}
+for name, effect in CHAIN.items():
+    stages[name] = stem = effect.draw(np.random.default_rng(1)).apply(stem[None], RATE)[0]
 
 # %%
-shown = {name: further[name] for name in ("from the soundfont", "in a room", "as a file")}
-figure = plot_spectrograms(shown, RATE, mixture=False, limit=12_000)
-save_figure(figure, HOME / "Images" / "04_further.png")
-figure
+listen(stages, RATE)
+
+# %%
+from helpers.display.plots import plot_spectrograms, plot_stems
+
+shown = {name: stages[name] for name in ("from the soundfont", "in a room", "through a codec")}
+publish(plot_spectrograms(shown, RATE, mixture=False, limit=12_000), "04_further")
 
 # %% [markdown]
 # All of that sounds more like a recording. Does it help? One network of fixed size, 300 steps, one
@@ -305,8 +276,9 @@ ABLATION = ROOT / "Results" / "04_realism.csv"
 plot_ablation(ABLATION)
 
 # %%
-rows = pd.DataFrame(asdict(row) for row in results.read(ABLATION))
-rows = rows[rows["metric"] == "SI-SDR"]
+from helpers.evaluation.results import output_folder, read_table
+
+rows = read_table(ABLATION).query("metric == 'SI-SDR'")
 rows.pivot_table("value", "system", "instrument", margins=True, margins_name="all").round(1)
 
 # %% [markdown]
@@ -329,6 +301,9 @@ rows.pivot_table("value", "system", "instrument", margins=True, margins_name="al
 # an evening of a GPU. Here it has `STEPS` of them, on fewer pieces; without a GPU that is a taste.
 
 # %%
+from helpers.recipes.schema import read_recipe
+from helpers.recipes.train import train
+
 recipe = read_recipe(ROOT / "recipes" / "quartet-htdemucs.toml")
 max_pieces, batch, max_seconds = (2, 2, 3.0) if SMOKE else (0, 16, 30.0) if GPU else (48, 6, 10.0)
 rendering = replace(recipe.rendering, max_seconds=max_seconds, note_samples=0 if SMOKE else 1)
@@ -337,6 +312,8 @@ training = replace(
     validate_every=max(2, STEPS // 5), learning_rate=5e-4 if GPU else 1e-3,
     ema_decay=0.999 if GPU else 0.98, precision="32-true" if GPU else "bf16-mixed",
 )  # fmt: skip
+
+# %%
 recipe = replace(
     recipe, model=TINY if SMOKE else SMALL, segment_seconds=1.0 if SMOKE else 4.0,
     max_pieces=max_pieces, validation_examples=4 * batch, rendering=rendering, training=training,
@@ -353,23 +330,22 @@ if "google.colab" in sys.modules:
 
     drive.mount("/content/drive")
 DRIVE = Path("/content/drive/MyDrive")
-RUN = (DRIVE / "divisi" if DRIVE.is_dir() else HOME) / "runs" / f"04-htdemucs-{STEPS}"
+RUN = (
+    DRIVE / "divisi" / "runs" if DRIVE.is_dir() else output_folder("runs")
+) / f"04-htdemucs-{STEPS}"
 weights = train(recipe, RUN)
 
 # %%
-figure = plot_training(RUN / "log.csv")
-save_figure(figure, HOME / "Images" / "04_training.png")
-figure
+publish(plot_training(RUN / "log.csv"), "04_training")
 
 # %%
-if DATA:
-    PIECE = find_tracks(DATA / "bach10_excerpts")[0].load(channels=1)
-else:
-    stems = {name: stem[:, : SECONDS * RATE] for name, stem in rendered.stems.items()}
-    PIECE = Track(TEST[0], RATE, {name: 0.05 * stem / stem.std() for name, stem in stems.items()})
+from helpers.datasets.stem_folders import find_tracks
+from helpers.evaluation.evaluate import model_separator
+from helpers.training.checkpoints import condition_on, load_model
+
+PIECE = find_tracks(DATA / "bach10_excerpts")[0].load(channels=1) if DATA else RENDERED
 HT_DEMUCS = load_model(weights)
-found = model_separator(HT_DEMUCS)(PIECE)
-StemPlayer(found, RATE)
+StemPlayer(model_separator(HT_DEMUCS)(PIECE), RATE)
 
 # %% [markdown]
 # That is what the network finds that you have just trained. After the 150 steps that a processor
@@ -385,15 +361,12 @@ StemPlayer(found, RATE)
 # hears pitch as position, and shares the mixture out with masks.
 
 # %%
-CONTEST = ROOT / "Results" / "04_architectures.csv"
-rows = pd.DataFrame(asdict(row) for row in results.read(CONTEST))
-figure = plot_comparison(rows[rows["system"] != "oracle-ibm"], by="instrument")
-save_figure(figure, HOME / "Images" / "04_architectures.png")
-figure
+rows = read_table(ROOT / "Results" / "04_architectures.csv").query("system != 'oracle-ibm'")
+publish(plot_comparison(rows, by="instrument"), "04_architectures")
 
 # %%
-rows = rows[(rows["metric"] == "SI-SDR") & (rows["system"] != "oracle-ibm")]
-rows.groupby(["system", "config"])["value"].agg(["mean", "std", "count"]).round(1)
+values = rows.query("metric == 'SI-SDR'").groupby(["system", "config"])["value"]
+values.agg(["mean", "std", "count"]).round(1)
 
 # %% [markdown]
 # After eight minutes of one core the mask network stands at 3.5 dB and HT-Demucs at -3.2, one and a
@@ -414,6 +387,8 @@ rows.groupby(["system", "config"])["value"].agg(["mean", "std", "count"]).round(
 # loud, are the stems? If it begins a second later, do they? Is their sum the recording?
 
 # %%
+from helpers.audio.track import Track
+
 MODELS = {"HT-Demucs": HT_DEMUCS, "bach-quartet": load_model("bach-quartet")}
 CHAMBER = load_model("chamber")
 MODELS["chamber"] = condition_on(CHAMBER, QUARTET)
@@ -424,26 +399,26 @@ def stems_of(model: torch.nn.Module, mixture: np.ndarray) -> np.ndarray:
     return np.stack(list(model_separator(model)(Track("", RATE, {"all": mixture})).values()))
 
 
-def error(found: np.ndarray, right: np.ndarray) -> float:
-    """Level in dB of what is wrong, relative to what is right."""
-    return 10 * np.log10(((found - right) ** 2).sum() / (right**2).sum() + 1e-12)
+def error(estimate: np.ndarray, reference: np.ndarray) -> float:
+    """Level of the difference in dB, relative to the reference."""
+    return 10 * np.log10(((estimate - reference) ** 2).sum() / (reference**2).sum() + 1e-12)
 
 
 # %%
-def answers(model: torch.nn.Module) -> dict[str, float]:
-    """In dB: how loud silence becomes, and how far the others are from what is right."""
+def properties(model: torch.nn.Module) -> dict[str, float]:
+    """In dB: the peak of the stems of silence, and three errors relative to the stems."""
     mix, gap = PIECE.mixture, np.zeros((1, RATE), np.float32)
     stems = stems_of(model, mix)
     later = stems_of(model, np.concatenate([gap, mix], axis=1))[..., RATE:]
     return {
         "silence": 20 * np.log10(np.abs(stems_of(model, 0 * mix)).max() + 1e-6),
-        "half as loud": error(2 * stems_of(model, 0.5 * mix), stems),
+        "half the level": error(2 * stems_of(model, 0.5 * mix), stems),
         "a second later": error(later, stems),
         "the sum": error(stems.sum(axis=0), mix),
     }
 
 
-pd.DataFrame({name: answers(model) for name, model in MODELS.items()}).round(0)
+pd.DataFrame({name: properties(model) for name, model in MODELS.items()}).round(0)
 
 # %% [markdown]
 # Silence stays silence (-120 dB is what we call nothing). Half as loud is half as loud for all
@@ -455,13 +430,12 @@ pd.DataFrame({name: answers(model) for name, model in MODELS.items()}).round(0)
 # And who is heard, when one plays alone?
 
 # %%
-alone = {}
+shares = {}
 for player in QUARTET:
     solo = Track(player, RATE, {player: PIECE.stems[player]})
-    heard = model_separator(CHAMBER)(solo)
-    energy = {name: float((stem**2).sum()) for name, stem in heard.items()}
-    alone[player] = {name: value / sum(energy.values()) for name, value in energy.items()}
-pd.DataFrame(alone).T.round(2)
+    energy = {k: float((stem**2).sum()) for k, stem in model_separator(CHAMBER)(solo).items()}
+    shares[player] = {name: value / sum(energy.values()) for name, value in energy.items()}
+pd.DataFrame(shares).T.round(2)
 
 # %% [markdown]
 # A row is a player, a column what was heard. Eight tenths of each and more go to the right stem,
@@ -475,31 +449,30 @@ pd.DataFrame(alone).T.round(2)
 # question, and real recordings follow:
 
 # %%
-work = excerpts(splits.names("quartet", "test")[0], 12.0)[1]
-score = piece_score(work, ("violin", "horn", "piano"))
-trio = render_score(score, FluidSynth(find_soundfont("FluidR3_GM")), RATE)
-stems = {name: stem[:, : SECONDS * RATE] for name, stem in trio.stems.items()}
-TRIO = Track("Haydn", RATE, {name: 0.05 * stem / stem.std() for name, stem in stems.items()})
+TRIO = haydn_trio(("violin", "horn", "piano"), SECONDS)
 StemPlayer(TRIO)
 
 # %%
-guessed = model_separator(CHAMBER)(TRIO)
-knowing = model_separator(condition_on(CHAMBER, list(TRIO.stems)))(TRIO)
-StemPlayer(knowing, RATE)
-
+unconditioned = model_separator(CHAMBER)(TRIO)
+conditioned = model_separator(condition_on(CHAMBER, list(TRIO.stems)))(TRIO)
+StemPlayer(conditioned, RATE)
 
 # %%
+from helpers.evaluation.metrics import si_sdr
+
+
 def quality(estimates: dict[str, np.ndarray]) -> dict[str, float]:
     """SI-SDR in dB of each stem of the trio."""
     return {name: float(si_sdr(estimates[name][0], TRIO.stems[name][0])) for name in TRIO.stems}
 
 
-floor = {name: float(si_sdr(TRIO.mixture[0], TRIO.stems[name][0])) for name in TRIO.stems}
-pd.DataFrame({"mixture": floor, "not told": quality(guessed), "told": quality(knowing)}).round(1)
+systems = {"mixture": dict.fromkeys(TRIO.stems, TRIO.mixture)}
+systems |= {"not conditioned": unconditioned, "conditioned": conditioned}
+pd.DataFrame({name: quality(estimates) for name, estimates in systems.items()}).round(1)
 
 # %%
-whole = (TRIO.mixture**2).sum()
-levels = {name: 10 * np.log10((stem**2).sum() / whole + 1e-9) for name, stem in guessed.items()}
+total = (TRIO.mixture**2).sum()
+levels = {name: 10 * np.log10((s**2).sum() / total + 1e-9) for name, s in unconditioned.items()}
 pd.Series(levels, name="level (dB)").sort_values(ascending=False).round(1)
 
 # %% [markdown]
@@ -511,11 +484,13 @@ pd.Series(levels, name="level (dB)").sort_values(ascending=False).round(1)
 # the whole, and separate once more among the others. That is what `divisi separate` does by itself:
 
 # %%
-players = detect_instruments(CHAMBER, [TRIO.mixture], RATE, 1)
-print(f"above {DETECTION_THRESHOLD:.0f} dB: {', '.join(players)}")
-among = model_separator(condition_on(CHAMBER, players))(TRIO)
-silence = np.zeros_like(TRIO.mixture)
-pd.DataFrame({"heard": quality({name: among.get(name, silence) for name in TRIO.stems})}).round(1)
+from helpers.inference.detection import DETECTION_THRESHOLD, detect_instruments
+
+instruments = detect_instruments(CHAMBER, [TRIO.mixture], RATE, 1)
+print(f"above {DETECTION_THRESHOLD:.0f} dB: {', '.join(instruments)}")
+silence = dict.fromkeys(TRIO.stems, np.zeros_like(TRIO.mixture))
+detected = silence | model_separator(condition_on(CHAMBER, instruments))(TRIO)
+pd.DataFrame({"detected": quality(detected)}).round(1)
 
 # %% [markdown]
 # It hears the three, and still two who are not there; of what telling is worth, a quarter comes
@@ -528,17 +503,10 @@ pd.DataFrame({"heard": quality({name: among.get(name, silence) for name in TRIO.
 # who plays.
 
 # %%
-learned = CHAMBER.card["provenance"]
-curve = pd.DataFrame(learned["validation"], columns=["step", "SI-SDR (dB)"])
-figure = Figure(6, 2.6)
-with style():
-    ax = figure.subplots()
-    ax.plot(curve["step"], curve["SI-SDR (dB)"], "o-", color="#2E6FB7")
-    ax.set(xlabel="step", ylabel="validation SI-SDR (dB)")
-    ax.grid(axis="y")
-save_figure(figure, HOME / "Images" / "04_chamber.png")
-print(f"{learned['seconds'] / 60:.0f} minutes on {learned['device']}")
-figure
+card = CHAMBER.card["provenance"]
+print(f"{card['seconds'] / 60:.0f} minutes on {card['device']}")
+curve = {"chamber": tuple(zip(*card["validation"], strict=True))}
+publish(plot_curves({"": curve}, xlabel="step", ylabel="validation SI-SDR (dB)"), "04_chamber")
 
 # %% [markdown]
 # ## Learnt and forgotten
@@ -550,16 +518,18 @@ figure
 # the way back. What if one goes on from there?
 
 # %%
+from helpers.training.averaging import interpolate
+
 PIECES = {"this quartet": PIECE, "the trio": TRIO}
-blends = {}
+values = {name: {} for name in PIECES}
 for share in (0.0, 0.2, 0.4, 0.8):
-    mixed = copy.deepcopy(CHAMBER)
-    interpolate(mixed, MODELS["bach-quartet"], share)
-    for words, track in PIECES.items():
-        stems = model_separator(condition_on(mixed, list(track.stems)))(track)
-        values = [si_sdr(stems[name][0], stem[0]) for name, stem in track.stems.items()]
-        blends.setdefault(words, {})[share] = float(np.mean(values))
-pd.DataFrame(blends).rename_axis("share").round(1)
+    interpolated = copy.deepcopy(CHAMBER)
+    interpolate(interpolated, MODELS["bach-quartet"], share)
+    for name, track in PIECES.items():
+        stems = model_separator(interpolated, conditioned=True)(track)
+        scores = [si_sdr(stems[key][0], stem[0]) for key, stem in track.stems.items()]
+        values[name][share] = float(np.mean(scores))
+pd.DataFrame(values).rename_axis("share").round(1)
 
 # %% [markdown]
 # This quartet gains nothing more on that way, and the trio, whose horn and piano `bach-quartet`
@@ -572,15 +542,13 @@ pd.DataFrame(blends).rename_axis("share").round(1)
 # players:
 
 # %%
-summary = results.summary(ROOT / "Results" / "real_recordings.csv")
-summary = summary[(summary["metric"] == "SI-SDR") & (summary["instrument"] == "all")]
-summary.pivot_table("mean", "system", "test_data").round(1)
+from experiments.studies import overview
+
+overview(ROOT / "Results" / "real_recordings.csv")
 
 # %%
-best = model_separator(MODELS["bach-quartet"])(PIECE)
-figure = plot_stems(Track(PIECE.name, RATE, best, PIECE.mixture), limit=4_000)
-save_figure(figure, HOME / "Images" / "04_quartet.png")
-figure
+estimates = model_separator(MODELS["bach-quartet"])(PIECE)
+publish(plot_stems(Track(PIECE.name, RATE, estimates, PIECE.mixture), limit=4_000), "04_quartet")
 
 # %% [markdown]
 # Two players, the violin and the cello of URMP, are parted by nine decibels, and 1.4 of them come
@@ -593,7 +561,7 @@ figure
 # and pianos to learn from would be the first thing to try.
 
 # %%
-StemPlayer(best, RATE)
+StemPlayer(estimates, RATE)
 
 # %% [markdown]
 # With the recordings at hand there is a live quintet, too: two violins, flute, clarinet and cello
@@ -601,10 +569,12 @@ StemPlayer(best, RATE)
 # Without them the trio plays once more.
 
 # %%
+from helpers.audio.audio import load
+
 if DATA:
     sides = [DATA / "live_quintet" / f"{side}.flac" for side in ("left", "right")]
-    pair = np.concatenate([load(side, sample_rate=RATE, channels=1)[0] for side in sides])
-    QUINTET = Track("quintet", RATE, {"all": pair[:, : SECONDS * RATE]})
+    stereo = np.concatenate([load(side, sample_rate=RATE, channels=1)[0] for side in sides])
+    QUINTET = Track("quintet", RATE, {"all": stereo[:, : SECONDS * RATE]})
 else:
     QUINTET = Track("trio", RATE, {"all": TRIO.mixture})
 PLAYING = ("violin", "flute", "clarinet", "cello") if DATA else tuple(TRIO.stems)
@@ -634,6 +604,8 @@ StemPlayer(model_separator(condition_on(CHAMBER, PLAYING))(QUINTET), RATE)
 # them, take them away as a zip. The instruments that you choose are what `chamber` is told.
 
 # %%
+from helpers.display.own_recording import OwnRecording
+
 OwnRecording({"chamber": CHAMBER, "bach-quartet": MODELS["bach-quartet"], "yours": HT_DEMUCS})
 
 # %% [markdown]

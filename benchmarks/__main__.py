@@ -7,7 +7,7 @@ import importlib
 
 from benchmarks.tables import circumstances, replace_section
 
-# Memory first: Linux charges a child process with what its parent held when it was started.
+# Memory first: Linux counts the parent's peak memory for a child process.
 NAMES = ("memory", "rendering", "mixing", "separation")
 
 

@@ -1,4 +1,4 @@
-"""Markdown tables that stand between two markers of benchmarks/README.md."""
+"""Markdown tables between the markers of benchmarks/README.md."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ README = Path(__file__).with_name("README.md")
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """A Markdown table; the first column to the left, all others to the right."""
+    """A Markdown table; the first column is aligned left, all others right."""
     lines = [header, [":--", *["--:"] * (len(header) - 1)], *rows]
     return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
 
@@ -28,22 +28,22 @@ def circumstances(device: str = "cpu") -> str:
 
 
 def replace_section(name: str, content: str, path: Path = README) -> None:
-    """Put `content` between the markers of section `name`; ValueError where they are missing."""
+    """Replace the content between the markers of section `name`; ValueError without markers."""
     text = path.read_text(encoding="utf-8")
     start, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
     before, opened, rest = text.partition(start)
     _, closed, after = rest.partition(end)
     if not (opened and closed):
-        raise ValueError(f"{path}: the markers of '{name}' are missing; put them back.")
+        raise ValueError(f"{path}: the markers of '{name}' are missing; restore them.")
     path.write_text(before + start + "\n" + content + "\n\n" + end + after, encoding="utf-8")
 
 
 def seconds_of(
     work: Callable[[], object], repeats: int = 3, clock: Callable[[], float] = time.perf_counter
 ) -> float:
-    """Median time of `work` in seconds, after one call that warms it up.
+    """Median time of `work` in seconds, after one warm-up call.
 
-    clock: wall time, or `time.process_time`, which other work on the machine does not lengthen.
+    clock: wall time, or `time.process_time`, which does not count other processes.
     """
     work()
     times = []

@@ -1,11 +1,11 @@
-"""HT-Demucs and the mask network at equal budget, on the same mixtures.
+"""HT-Demucs and the mask network with the same budget, on the same mixtures.
 
     python -m experiments.architectures
     python -m experiments.architectures --minutes 60 --seeds 0 1
 
-Each is trained for so many minutes of one processor core (its seconds a step are measured first)
-on step 06 of the ablation of `experiments/realism.py`, and measured on the real excerpts of Bach10,
-which train nothing. A system whose rows are in the table is not trained again.
+Each is trained for some minutes of one processor core (its seconds per step are measured first) on
+step 06 of the ablation of `experiments/realism.py`, and measured on the real excerpts of Bach10,
+which are not in the training data. A system in the table is not trained again.
 """
 
 from __future__ import annotations
@@ -13,28 +13,25 @@ from __future__ import annotations
 import argparse
 import time
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import torch
 from torch.utils.data import DataLoader
 
-from experiments.realism import (
-    CORPUS,
-    Job,
-    ablation_recipes,
-    baselines,
-    budget,
-    known_rows,
-    measure,
-)
+from experiments import realism
+from experiments.jobs import Job, baseline_job, corpus_folder, report, run
 from helpers import runtime
+from helpers.datasets.stem_folders import find_tracks
 from helpers.evaluation import results
+from helpers.evaluation.rows import Provenance, Row
 from helpers.recipes.schema import Recipe, read_recipe
 from helpers.recipes.train import build_model, mixtures
 from helpers.training.losses import negative_snr
 
 TABLE = "04_architectures"
 STEP = "06 spectral tilt"
-#: What is trained: architecture, the entries of its configuration, and its learning rate.
+#: Architecture, the entries of its configuration (None: as in the recipe), and learning rate.
 SYSTEMS = {
     "mask network": ("mask_net.MaskNet", None, 2e-3),
     "HT-Demucs": (
@@ -46,9 +43,9 @@ SYSTEMS = {
 
 
 def recipe_of(system: str, seed: int) -> Recipe:
-    """The rung's recipe with the system in the place of the ladder's network."""
+    """The recipe of the ablation step, with another network."""
     root = runtime.repository_root()
-    step = ablation_recipes(read_recipe(root / "recipes" / "realism.toml"))[STEP]
+    step = realism.ablation_recipes(read_recipe(root / "recipes" / "realism.toml"))[STEP]
     architecture, model, rate = SYSTEMS[system]
     return replace(
         step,
@@ -60,7 +57,7 @@ def recipe_of(system: str, seed: int) -> Recipe:
 
 
 def seconds_a_step(recipe: Recipe, steps: int = 4) -> float:
-    """Processor time of one core for a step of training, mixing included; the first is left out."""
+    """Processor time of one core per training step, with mixing; the first step is left out."""
     torch.set_num_threads(1)
     model, (training, _) = build_model(recipe), mixtures(recipe)
     batches = iter(DataLoader(training, recipe.training.batch_size))
@@ -78,29 +75,31 @@ def seconds_a_step(recipe: Recipe, steps: int = 4) -> float:
     return sum(times[1:]) / (steps - 1)
 
 
+def measure(system: str, seed: int, minutes: float, corpus: Path) -> list[Row]:
+    """Train a system for its minutes and measure it."""
+    recipe = recipe_of(system, seed)
+    seconds = seconds_a_step(recipe)
+    steps = max(1, round(60 * minutes / seconds))
+    print(f"{system}, seed {seed}: {steps} steps of {seconds:.2f} s", flush=True)
+    recipe = replace(recipe, training=realism.budget(recipe.training, steps, seed))
+    return realism.measure(system, recipe, corpus, progress=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=5.0, help="of each training (5)")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
-    chosen = parser.parse_args()
-    root = runtime.data_root()
-    if root is None:
-        raise SystemExit("DIVISI_DATA names no folder; set it to the folder of real recordings.")
-    corpus, table = root / CORPUS, results.results_path(TABLE)
-    results.append(table, baselines(table, corpus))
-    for seed in chosen.seeds:
+    arguments = parser.parse_args()
+    corpus, table = corpus_folder(realism.CORPUS), results.results_path(TABLE)
+    folders = find_tracks(corpus)
+    jobs = [baseline_job(Provenance(realism.NOTEBOOK, corpus.name), folders)]
+    for seed in arguments.seeds:
         for system in SYSTEMS:
-            done = {(row.system, row.seed) for row in known_rows(table, corpus)}
-            if (system, seed) in done:
-                continue
-            recipe = recipe_of(system, seed)
-            seconds = seconds_a_step(recipe)
-            steps = max(1, round(60 * chosen.minutes / seconds))
-            print(f"{system}, seed {seed}: {steps} steps of {seconds:.2f} s", flush=True)
-            recipe = replace(recipe, training=budget(recipe.training, steps, seed))
-            results.append(table, measure(Job(system, recipe), corpus, progress=True))
-    print(results.markdown(results.summary(table)))
-    print(f"SI-SDR in dB; the rows are in {table}.")
+            columns = {"system": system, "seed": seed, "test_data": corpus.name}
+            work = partial(measure, system, seed, arguments.minutes, corpus)
+            jobs.append(Job(columns, [folder.name for folder in folders], work))
+    run(jobs, table)
+    report(table)
 
 
 if __name__ == "__main__":

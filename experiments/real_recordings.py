@@ -1,13 +1,13 @@
-"""Every real recording under DIVISI_DATA, separated and measured into Results/.
+"""Separate and measure every real recording in the folder `DIVISI_DATA`, into Results/.
 
     python -m experiments.real_recordings
     python -m experiments.real_recordings --fit recipes/bach-quartet-real.toml
 
-The first call measures floor, ceilings and the models for chamber music on all corpora. One that
-can be told who plays is measured twice: told, and `listening`, when it finds out for itself and
-`leak` says how loud those are that it heard and that do not play. The second call trains one model
-for every Bach10 piece on the excerpts of the others and measures it on that piece. Both can be
-stopped: trainings go on, and the table is written once, at the end.
+The first call measures floor, ceilings and the shipped models on all corpora, and draws the picture
+of the README. `chamber` is conditioned on the instruments of each track; `chamber detected` is
+conditioned on those that it detected itself, and `leak` is the level of the wrongly detected. The
+second call trains one model for every piece of Bach10 on the excerpts of the other pieces and
+measures it on that piece. Stopped trainings continue; the table is written at the end.
 """
 
 from __future__ import annotations
@@ -20,12 +20,14 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from experiments.jobs import corpus_folder, report
 from helpers import runtime
 from helpers.audio.track import Track
 from helpers.cli import DEFAULT_MODEL
 from helpers.datasets.folds import leave_one_out
 from helpers.datasets.stem_folders import find_tracks
-from helpers.display.plots import plot_stems, save_figure
+from helpers.display.figures import publish
+from helpers.display.plots import plot_stems
 from helpers.evaluation import results
 from helpers.evaluation.evaluate import evaluate, evaluate_baselines, model_separator
 from helpers.evaluation.rows import Provenance, Row
@@ -40,28 +42,13 @@ PICTURED = "01-excerpt05"
 CORPORA = ("bach10_excerpts", "trios", "urmp_excerpts")
 
 
-def provenance(corpus: str, model: nn.Module, device: torch.device) -> Provenance:
-    """Where the rows of one model on one corpus come from."""
-    recipe = model.card["provenance"]["recipe"]
-    return Provenance.here(
-        notebook="none",
-        test_data=corpus,
-        train_data=recipe["name"],
-        seed=recipe["training"]["seed"],
-        config=model.card["architecture"],
-        checkpoint_sha256=model.card["sha256"],
-        device=runtime.describe_device(device),
-    )
-
-
 def shipped_rows(root: Path, device: torch.device) -> Iterable[Row]:
     """Floor, ceilings and the shipped models."""
     models = {name: load_model(name, device) for name in SYSTEMS}
     for corpus in CORPORA:
         for folder in tqdm(find_tracks(root / corpus), desc=corpus):
             track = folder.load()
-            nothing = Provenance.here(notebook="none", test_data=corpus)
-            yield from evaluate_baselines([track], nothing, museval=True)
+            yield from evaluate_baselines([track], Provenance("none", corpus), museval=True)
             for system, model in models.items():
                 yield from measured(system, model, track, corpus, device)
 
@@ -69,13 +56,11 @@ def shipped_rows(root: Path, device: torch.device) -> Iterable[Row]:
 def measured(
     system: str, model: nn.Module, track: Track, corpus: str, device: torch.device
 ) -> Iterable[Row]:
-    """A model on a track; one that can be told who plays, told and listening."""
-    known = [name for name in track.instruments if name in model.sources]
-    separator_model = condition_on(model, known) if len(known) > 1 else model
-    where = provenance(corpus, model, device)
-    variants = {system: model_separator(separator_model, device)}
+    """A model on a track; where it can detect instruments, with these as well."""
+    where = Provenance.of_model(model.card, corpus, device)
+    variants = {system: model_separator(model, device, conditioned=True)}
     if can_detect(model):
-        variants[f"{system} listening"] = model_separator(model, device, detecting=True)
+        variants[f"{system} detected"] = model_separator(model, device, detecting=True)
     for name, separator in variants.items():
         yield from evaluate(name, separator, [track], where, sources=model.sources, museval=True)
 
@@ -83,9 +68,9 @@ def measured(
 def fitted(
     corpus: Path, path: Path, device: torch.device
 ) -> Iterable[tuple[nn.Module, list[Track]]]:
-    """For every piece, a model fitted to the recordings of the others by a recipe, and the piece.
+    """For every piece, a model fine-tuned on the other pieces by a recipe, and the piece's tracks.
 
-    A piece whose weights are in `runs/` is not trained again.
+    Weights in `runs/` are not trained again.
     """
     recipe = read_recipe(path)
     for piece, others, held_out in leave_one_out(find_tracks(corpus)):
@@ -99,45 +84,42 @@ def fitted(
 
 
 def fitted_rows(root: Path, path: Path, device: torch.device) -> Iterable[Row]:
-    """The fitted models on Bach10, each on the piece that it has not heard."""
+    """The fine-tuned models on Bach10, each on the piece that was not in its training data."""
     corpus = root / "bach10_excerpts"
     for model, tracks in fitted(corpus, path, device):
-        where = provenance(corpus.name, model, device)
+        where = Provenance.of_model(model.card, corpus.name, device)
         separator = model_separator(model, device)
         yield from evaluate(
             where.train_data, separator, tracks, where, sources=model.sources, museval=True
         )
 
 
-def picture(root: Path, device: torch.device) -> Path:
-    """The README's picture: one real quartet and what the default model finds in it."""
+def picture(root: Path, device: torch.device) -> None:
+    """The README's picture: one real quartet, separated by the default model."""
     folder = next(f for f in find_tracks(root / "bach10_excerpts") if f.name == PICTURED)
     track = folder.load()
     model = condition_on(load_model(DEFAULT_MODEL, device), track.instruments)
     stems = model_separator(model)(track)
-    found = Track(track.name, track.sample_rate, stems, track.mixture)
-    path = runtime.repository_root() / "Images" / "readme_quartet.png"
-    return save_figure(plot_stems(found, limit=4000.0), path)
+    separated = Track(track.name, track.sample_rate, stems, track.mixture)
+    publish(plot_stems(separated, limit=4000.0), "readme_quartet")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--fit", type=Path, metavar="RECIPE", help="leave one piece out instead")
+    parser.add_argument(
+        "--fit", type=Path, metavar="RECIPE", help="fine-tune and leave one piece out"
+    )
     parser.add_argument("--device", default="auto")
     arguments = parser.parse_args()
-    root = runtime.data_root()
-    if root is None:
-        raise SystemExit("DIVISI_DATA names no folder; set it to the folder of real recordings.")
-    device = runtime.pick_device(arguments.device)
+    root, device = corpus_folder(), runtime.pick_device(arguments.device)
     if arguments.fit:
         rows = list(fitted_rows(root, arguments.fit, device))
     else:
         rows = list(shipped_rows(root, device))
-        print(picture(root, device))
+        picture(root, device)
     table = results.results_path(TABLE)
     results.append(table, rows)
-    print(results.markdown(results.summary(table)))
-    print(f"SI-SDR in dB; {len(rows)} rows are in {table}.")
+    report(table)
 
 
 if __name__ == "__main__":

@@ -1,32 +1,32 @@
-"""What makes rendered training data realistic: one ingredient after another, at the same budget.
+"""Ablation of realistic training data: one ingredient after another, with the same budget.
 
     python -m experiments.realism
-    python -m experiments.realism --rungs 01 06 --seeds 0 1 2 --steps 1000 --workers 2
+    python -m experiments.realism --only 01 06 --seeds 0 1 2 --steps 1000 --workers 2
 
-A small network is trained on every rung of a ladder, whose first is `recipes/realism.toml` and
-whose every other adds one ingredient to the one before, and is measured on the real excerpts of
-Bach10, which train nothing. A rung whose rows are in the table is not trained again and a training
-that was stopped goes on, so the same command resumes.
+The first step is `recipes/realism.toml`; every other step adds one ingredient to the one before. A
+small network is trained for each and measured on the real excerpts of Bach10, which are not in the
+training data. Steps in the table are skipped and stopped trainings continue, so the same command
+resumes.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from joblib import Parallel, delayed
-from tqdm import tqdm
 
+from experiments.charts import plot_ablation
+from experiments.jobs import Job, baseline_job, corpus_folder, missing, report, run
 from helpers import runtime
 from helpers.datasets.stem_folders import find_tracks
-from helpers.display.charts import plot_ablation
-from helpers.display.plots import save_figure
+from helpers.display.figures import publish
 from helpers.evaluation import results
-from helpers.evaluation.evaluate import evaluate, evaluate_baselines, model_separator
+from helpers.evaluation.evaluate import evaluate, model_separator
 from helpers.evaluation.rows import Provenance, Row
 from helpers.recipes.schema import Recipe, read_recipe
 from helpers.recipes.stem_banks import stem_bank
@@ -41,7 +41,7 @@ CORPUS = "bach10_excerpts"
 
 @dataclass(frozen=True)
 class AblationStep:
-    """An ingredient: the entries of takes and mixing that it changes. `kinds` join those before."""
+    """The entries of rendering and mixing that a step changes; `variant_weights` are added."""
 
     name: str
     rendering: Mapping[str, Any] = field(default_factory=dict)
@@ -49,17 +49,17 @@ class AblationStep:
     variant_weights: Mapping[str, float] = field(default_factory=dict)
 
 
-ALL_TAKES = {
+ALL_VARIANTS = {
     "soundfonts": ("FluidR3_GM", "MuseScore_General_Lite", "TimGM6mb"),
     "note_samples": 1, "tones": 1, "timbre_substitution": 1,
 }  # fmt: skip
 ABLATION = (
     AblationStep("01 one soundfont"),
-    AblationStep("02 several soundfonts", rendering=ALL_TAKES),
+    AblationStep("02 several soundfonts", rendering=ALL_VARIANTS),
     AblationStep("03 recorded notes", variant_weights={"notes": 1.0}),
     AblationStep("04 recorded solos", variant_weights={"solo": 1.0}, mixing={"coherent": 0.8}),
     AblationStep(
-        "05 foreign and synthetic timbres",
+        "05 substituted and synthetic timbres",
         variant_weights={"timbre_substitution": 0.6, "tones": 0.4},
     ),
     AblationStep("06 spectral tilt", mixing={"tilt": (-9.0, 3.0)}),
@@ -85,7 +85,7 @@ ABLATION = (
 def ablation_recipes(
     base: Recipe, ablation: Iterable[AblationStep] = ABLATION
 ) -> dict[str, Recipe]:
-    """The recipe of every rung, with the ingredients of all rungs up to it."""
+    """The recipe of every step, with the ingredients of all steps up to it."""
     recipes, recipe = {}, base
     for step in ablation:
         variant_weights = {**recipe.mixing.variant_weights, **step.variant_weights}
@@ -99,120 +99,79 @@ def ablation_recipes(
 
 
 def budget(training: TrainingConfig, steps: int, seed: int) -> TrainingConfig:
-    """The same for all; nothing is chosen on the way, the last averaged weights are the result."""
+    """The same for all; the result is the last averaged weights, without a choice by validation."""
     return replace(training, steps=steps, seed=seed, validate_every=steps)
 
 
-@dataclass(frozen=True)
-class Job:
-    """A rung and a seed."""
-
-    step: str
-    recipe: Recipe
-
-    @property
-    def seed(self) -> int:
-        return self.recipe.training.seed
-
-    @property
-    def config(self) -> str:
-        """The column `config`: the budget."""
-        it = self.recipe.training
-        seconds = self.recipe.segment_seconds
-        return f"{self.recipe.architecture} {it.steps} steps of {it.batch_size}x{seconds:g}s"
-
-    @property
-    def folder(self) -> Path:
-        """Of its training."""
-        run = f"{self.step.replace(' ', '-')}-{self.recipe.training.steps}-seed{self.seed}"
-        return runtime.repository_root() / "runs" / self.recipe.name / run
+def config_of(recipe: Recipe) -> str:
+    """The column `config`: the architecture and the budget."""
+    training = recipe.training
+    seconds = recipe.segment_seconds
+    return f"{recipe.architecture} {training.steps} steps of {training.batch_size}x{seconds:g}s"
 
 
-def measure(job: Job, corpus: Path, progress: bool) -> list[Row]:
-    """Train a job's network, or bring its training to the end, and measure it."""
-    torch.set_num_threads(1)  # so that all are trained alike, however many at a time
-    model = load_model(train(job.recipe, job.folder, progress=progress))
-    where = Provenance.here(
+def measure(system: str, recipe: Recipe, corpus: Path, progress: bool = False) -> list[Row]:
+    """Train a network, or finish its training, and measure it."""
+    torch.set_num_threads(1)  # the same for all, whatever the number of workers
+    run_name = f"{system.replace(' ', '-')}-{recipe.training.steps}-seed{recipe.training.seed}"
+    folder = runtime.repository_root() / "runs" / recipe.name / run_name
+    model = load_model(train(recipe, folder, progress=progress))
+    where = Provenance(
         NOTEBOOK, corpus.name,
-        train_data=job.recipe.name, seed=job.seed, config=job.config,
+        train_data=recipe.name, seed=recipe.training.seed, config=config_of(recipe),
         checkpoint_sha256=model.card["sha256"],
         device=runtime.describe_device(runtime.pick_device()),
     )  # fmt: skip
     tracks = [folder.load() for folder in find_tracks(corpus)]
-    return evaluate(job.step, model_separator(model), tracks, where, sources=model.sources)
+    return evaluate(system, model_separator(model), tracks, where, sources=model.sources)
 
 
-def known_rows(table: Path, corpus: Path) -> list[Row]:
-    """What the table already holds of a corpus, in this profile."""
-    rows = results.read(table) if table.exists() else []
-    here = (corpus.name, runtime.profile())
-    return [row for row in rows if (row.test_data, row.profile) == here]
+def ablation_job(step: str, recipe: Recipe, corpus: Path) -> Job:
+    """One step with one seed."""
+    columns = {
+        "system": step, "seed": recipe.training.seed, "config": config_of(recipe),
+        "test_data": corpus.name,
+    }  # fmt: skip
+    tracks = [folder.name for folder in find_tracks(corpus)]
+    return Job(columns, tracks, partial(measure, step, recipe, corpus))
 
 
-def remaining(jobs: Iterable[Job], table: Path, corpus: Path) -> list[Job]:
-    """The jobs that the table does not hold every excerpt of."""
-    tracks = {folder.name for folder in find_tracks(corpus)}
-    rows = known_rows(table, corpus)
-
-    def wanted(job: Job) -> set[tuple]:
-        return {(job.step, job.seed, job.config, track) for track in tracks}
-
-    done = {(row.system, row.seed, row.config, row.track) for row in rows}
-    return [job for job in jobs if not wanted(job) <= done]
-
-
-def baselines(table: Path, corpus: Path) -> list[Row]:
-    """Floor and ceilings, where the table has none."""
-    if any(row.system == "mixture" for row in known_rows(table, corpus)):
-        return []
-    tracks = [folder.load() for folder in find_tracks(corpus)]
-    return evaluate_baselines(tracks, Provenance.here(NOTEBOOK, corpus.name))
-
-
-def run(jobs: Sequence[Job], table: Path, corpus: Path, workers: int = 1) -> Iterator[Job]:
-    """Every job that the table lacks, as its rows are written; stem banks come first."""
-    results.append(table, baselines(table, corpus))
-    missing = remaining(jobs, table, corpus)
-    for recipe in {job.recipe.rendering: job.recipe for job in missing}.values():
+def run_ablation(
+    recipes: Sequence[tuple[str, Recipe]], table: Path, corpus: Path, workers: int = 1
+) -> None:
+    """Baselines, stem banks, and then every (step, recipe) that the table lacks."""
+    run([baseline_job(Provenance(NOTEBOOK, corpus.name), find_tracks(corpus))], table)
+    steps = [(ablation_job(step, recipe, corpus), recipe) for step, recipe in recipes]
+    jobs = missing([job for job, _ in steps], table)
+    for recipe in {recipe.rendering: recipe for job, recipe in steps if job in jobs}.values():
         for split in ("training", "validation"):
             stem_bank(recipe, split)
-    measured = Parallel(workers, return_as="generator")(
-        delayed(measure)(job, corpus, progress=workers == 1) for job in missing
-    )
-    for job, rows in zip(missing, tqdm(measured, total=len(missing), desc="ladder"), strict=True):
-        results.append(table, rows)
-        yield job
+    run(jobs, table, workers, "ablation")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     numbers = [step.name[:2] for step in ABLATION]
-    parser.add_argument("--rungs", nargs="+", choices=numbers, default=numbers)
+    parser.add_argument("--only", nargs="+", choices=numbers, default=numbers, help="these steps")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
     parser.add_argument("--steps", type=int, help="of each training; 300 as the recipe says")
     parser.add_argument("--workers", type=int, default=1, help="trainings at a time (1)")
-    chosen = parser.parse_args()
-    root = runtime.data_root()
-    if root is None:
-        raise SystemExit("DIVISI_DATA names no folder; set it to the folder of real recordings.")
+    arguments = parser.parse_args()
     base = read_recipe(runtime.repository_root() / "recipes" / "realism.toml")
-    steps = chosen.steps or base.training.steps
-    jobs = [
-        Job(step, replace(recipe, training=budget(recipe.training, steps, seed)))
-        for seed in chosen.seeds
+    steps = arguments.steps or base.training.steps
+    recipes = [
+        (step, replace(recipe, training=budget(recipe.training, steps, seed)))
+        for seed in arguments.seeds
         for step, recipe in ablation_recipes(base).items()
-        if step[:2] in chosen.steps_of_ablation
+        if step[:2] in arguments.only
     ]
     table = results.results_path(TABLE)
     try:
-        for job in run(jobs, table, root / CORPUS, chosen.workers):
-            tqdm.write(f"{job.step}, seed {job.seed}: measured")
+        run_ablation(recipes, table, corpus_folder(CORPUS), arguments.workers)
     except KeyboardInterrupt:
-        raise SystemExit("Stopped; the same command goes on from here.") from None
-    images = table.parent.parent / "Images"
-    print(save_figure(plot_ablation(table, config=jobs[0].config), images / f"{TABLE}.png"))
-    print(results.markdown(results.summary(table)))
-    print(f"SI-SDR in dB; the rows are in {table}.")
+        raise SystemExit("Stopped; the same command resumes.") from None
+    publish(plot_ablation(table, config=config_of(recipes[0][1])), TABLE)
+    report(table)
 
 
 if __name__ == "__main__":

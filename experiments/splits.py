@@ -1,12 +1,12 @@
-"""Write helpers/music/splits.csv: which works of music21's corpus train, validate and test.
+"""Write helpers/music/splits.csv: the split of music21's corpus into training, validation and test.
 
     python -m experiments.splits
 
-The works that are held out were chosen once and stand below; all others train. Chorales are held
-out whose title and melody (the first eight intervals of the soprano, repeated notes counted once)
-occur nowhere else in the corpus, 30 to 90 seconds long at 72 quarter notes a minute. Quartets and
-piano music are held out by opus, so that no theme stands on two sides. The chorales of Bach10 are
-in no split.
+The held-out works were chosen once and are listed below; all others are training data. Held-out
+chorales have a title and a melody (the first eight intervals of the soprano, repeated notes counted
+once) that occur nowhere else in the corpus, and last 30 to 90 seconds at 72 quarter notes a minute.
+Quartets and piano music are split by opus, so that no theme occurs on two sides. The chorales of
+Bach10 are in no split.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from helpers.music.corpus import chorale_names, works
 
 TABLE = Path(__file__).resolve().parent.parent / "helpers" / "music" / "splits.csv"
 
-#: Opera by kind, as the names of the corpus begin: files of theirs are movements or whole works.
+#: Opera by kind: the names in the corpus begin like this; a file is a movement or a whole work.
 OPERA = {
     "quartet": (
         "beethoven/opus132", "beethoven/opus133", "beethoven/opus18no1", "beethoven/opus18no3",
@@ -48,7 +48,7 @@ TEST = (
 
 
 def rows() -> list[tuple[str, str, str]]:
-    """(work, kind, split) of every work, by kind and name; KeyError where an opus has none."""
+    """(work, kind, split) of every work, sorted by kind and name; KeyError for an unknown opus."""
     held_out = {opus: "validation" for opus in VALIDATION} | {opus: "test" for opus in TEST}
     opera = [(kind, opus) for kind, listed in OPERA.items() for opus in listed]
     opera += [("chorale", name) for name in chorale_names()]
@@ -56,13 +56,13 @@ def rows() -> list[tuple[str, str, str]]:
     for kind, opus in opera:
         names = [name for name in known if name == opus or name.startswith(f"{opus}/")]
         if not names:
-            raise KeyError(f"music21's corpus has no '{opus}'; is this the version that we need?")
+            raise KeyError(f"music21's corpus has no '{opus}'; install the pinned version.")
         found += [(name, kind, held_out.get(opus, "training")) for name in names]
     return sorted(found, key=lambda row: (row[1], row[0]))
 
 
 def write(table: Path = TABLE) -> None:
-    """The table, with a line of headings."""
+    """Write the table with a header."""
     with open(table, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("work", "kind", "split"))

@@ -1,9 +1,9 @@
-"""Does a model know the instruments, or the order of the voices? Into Results/voice_order.csv.
+"""Does a model recognise instruments, or only the order of the voices? Results/voice_order.csv.
 
     python -m experiments.voice_order
 
-The chorales that test, rendered: once in the order that the quartet trains in,
-and with neighbouring voices exchanged. Models that can be told who plays are.
+The rendered test chorales, with the quartet in the order of its training data and with neighbouring
+voices exchanged. Models that can be conditioned are conditioned on the quartet.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from itertools import cycle
 
 from tqdm import tqdm
 
-from experiments.real_recordings import SYSTEMS, provenance
+from experiments.jobs import report
+from experiments.pieces import rendered
+from experiments.real_recordings import SYSTEMS
 from helpers import runtime
 from helpers.audio.track import Track
 from helpers.evaluation import results
@@ -21,13 +23,10 @@ from helpers.evaluation.evaluate import evaluate, evaluate_baselines, model_sepa
 from helpers.evaluation.rows import Provenance
 from helpers.music.scores import corpus_score
 from helpers.music.splits import TEST
-from helpers.synthesis.fluidsynth import FluidSynth
-from helpers.synthesis.renderer import render_score
 from helpers.synthesis.soundfonts import find_soundfonts
 from helpers.training.checkpoints import condition_on, load_model
 
 TABLE = "voice_order"
-SAMPLE_RATE = 44_100
 SECONDS = 20
 ORDERS = {
     "chorales-in-order": ("violin", "clarinet", "saxophone", "bassoon"),
@@ -39,10 +38,7 @@ ORDERS = {
 def tracks(order: tuple[str, ...]) -> Iterator[Track]:
     """Every test chorale, the soundfonts in turn: its first seconds, all stems equally loud."""
     for name, soundfont in zip(TEST, cycle(find_soundfonts()), strict=False):
-        track = render_score(corpus_score(name, order), FluidSynth(soundfont), SAMPLE_RATE)
-        stems = {part: stem[:, : SECONDS * SAMPLE_RATE] for part, stem in track.stems.items()}
-        stems = {part: 0.05 * stem / stem.std() for part, stem in stems.items()}
-        yield Track(f"{name} {soundfont.stem}", SAMPLE_RATE, stems)
+        yield rendered(corpus_score(name, order), SECONDS, f"{name} {soundfont.stem}", soundfont)
 
 
 def main() -> None:
@@ -52,13 +48,13 @@ def main() -> None:
     rows = []
     for test_data, order in ORDERS.items():
         for track in tqdm(tracks(order), total=len(TEST), desc=test_data):
-            rows += evaluate_baselines([track], Provenance.here("none", test_data))
+            rows += evaluate_baselines([track], Provenance("none", test_data))
             for name, model in models.items():
-                where = provenance(test_data, model, device)
+                where = Provenance.of_model(model.card, test_data, device)
                 rows += evaluate(name, model_separator(model, device), [track], where)
     table = results.results_path(TABLE)
     results.append(table, rows)
-    print(results.markdown(results.summary(table)))
+    report(table)
 
 
 if __name__ == "__main__":

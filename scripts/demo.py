@@ -11,8 +11,9 @@ import numpy as np
 from helpers import runtime
 from helpers.audio.audio import Track, save
 from helpers.cli import DEFAULT_MODEL
+from helpers.display.figures import save_figure
 from helpers.display.players import StemPlayer
-from helpers.display.plots import plot_spectrograms, save_figure
+from helpers.display.plots import plot_spectrograms
 from helpers.evaluation.baselines import mixture_baseline, oracle_ratio_mask
 from helpers.evaluation.evaluate import model_separator
 from helpers.evaluation.metrics import si_sdr

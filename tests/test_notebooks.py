@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shutil
@@ -86,6 +87,18 @@ def test_notebook_holds_no_outputs(source):
 def test_code_cells_have_fifteen_lines_at_most(source):
     for code in cells(read(source), "code"):
         assert len(code.splitlines()) <= 15, code
+
+
+@each_chapter
+def test_at_most_eight_names_of_helpers_are_imported_before_the_first_sound(source):
+    imported = []
+    for code in cells(read(source), "code"):
+        for node in ast.walk(ast.parse(code)):
+            if isinstance(node, ast.ImportFrom) and node.module.startswith(("helpers", "experim")):
+                imported += [alias.name for alias in node.names]
+        if re.search(r"\b(StemPlayer|listen|Audio)\(", code):
+            break
+    assert len(imported) <= 8, imported
 
 
 @each_chapter

@@ -27,15 +27,15 @@ from helpers.training.checkpoints import load_model
 RATE = 44100
 DUO = ("violin", "piano")
 COUNT = 1 if runtime.profile() == "smoke" else 10
-PLAYER = FluidSynth(find_soundfont("FluidR3_GM"))
+RENDERER = FluidSynth(find_soundfont("FluidR3_GM"))
 NETWORK = model_separator(load_model("violin-piano"))
 SCORES = [piece_score(name, DUO) for name in random_names("test")[:COUNT]]
 
 
 def mean_si_sdr(tracks: list[Track], separator=NETWORK) -> float:
     """Over tracks and stems, dB."""
-    found = [(track, separator(track)) for track in tracks]
-    return np.mean([si_sdr(e[n], t.stems[n]) for t, e in found for n in t.stems])
+    separated = [(track, separator(track)) for track in tracks]
+    return np.mean([si_sdr(e[n], t.stems[n]) for t, e in separated for n in t.stems])
 
 
 def performed(score: Score, number: int) -> Score:
@@ -47,8 +47,8 @@ def performed(score: Score, number: int) -> Score:
 # **1. The metronome.** The same pieces as written and as performed.
 
 # %%
-written = [render_score(score, PLAYER, RATE) for score in SCORES]
-played = [render_score(performed(s, n), PLAYER, RATE) for n, s in enumerate(SCORES)]
+written = [render_score(score, RENDERER, RATE) for score in SCORES]
+played = [render_score(performed(s, n), RENDERER, RATE) for n, s in enumerate(SCORES)]
 for name, tracks in {"as written": written, "performed": played}.items():
     oracle = mean_si_sdr(tracks, oracle_ratio_mask)
     print(f"{name:>12}: network {mean_si_sdr(tracks):5.1f} dB, oracle {oracle:5.1f} dB")
@@ -66,7 +66,7 @@ def doubled(score: Score) -> Score:
     return Score(score.title, (Part("violin", tuple(top.values())), piano))
 
 
-unison = [render_score(doubled(s), PLAYER, RATE) for s in SCORES]
+unison = [render_score(doubled(s), RENDERER, RATE) for s in SCORES]
 oracle = mean_si_sdr(unison, oracle_ratio_mask)
 print(f"{'in unison':>12}: network {mean_si_sdr(unison):5.1f} dB, oracle {oracle:5.1f} dB")
 
@@ -90,5 +90,5 @@ for cents in (0, 15, 50):
 # from dask.distributed import Client, LocalCluster
 #
 # with Client(LocalCluster(n_workers=2)), joblib.parallel_config(backend="dask"):
-#     build_bank(folder, pieces, perform, RATE, workers=None, manifest=MANIFEST)
+#     build_bank(folder, pieces, render, RATE, workers=None, manifest=MANIFEST)
 # ```

@@ -7,17 +7,14 @@
 # %%
 import numpy as np
 
+from experiments.pieces import chorale
 from helpers import runtime
 from helpers.audio.track import Track
 from helpers.datasets.stem_folders import find_tracks
 from helpers.evaluation.baselines import oracle_ratio_mask
 from helpers.evaluation.evaluate import model_separator
 from helpers.evaluation.metrics import si_sdr, snr
-from helpers.music.scores import corpus_score
 from helpers.music.splits import TEST
-from helpers.synthesis.fluidsynth import FluidSynth
-from helpers.synthesis.renderer import render_score
-from helpers.synthesis.soundfonts import find_soundfont
 from helpers.training.checkpoints import load_model
 
 # %%
@@ -25,14 +22,12 @@ QUARTET = ("violin", "clarinet", "saxophone", "bassoon")
 SECONDS = 2 if runtime.profile() == "smoke" else 10
 DATA = runtime.data_root()
 if DATA:
-    whole = find_tracks(DATA / "bach10_excerpts")[0].load(channels=1)
+    recording = find_tracks(DATA / "bach10_excerpts")[0].load(channels=1)
 else:
-    player = FluidSynth(find_soundfont("FluidR3_GM"))
-    whole = render_score(corpus_score(TEST[0], QUARTET), player, 44100)
-length = SECONDS * whole.sample_rate
-TRACK = Track(
-    whole.name, whole.sample_rate, {name: whole.stems[name][:, :length] for name in QUARTET}
-)
+    recording = chorale(TEST[0], QUARTET, SECONDS)
+RATE = recording.sample_rate
+stems = {name: recording.stems[name][:, : SECONDS * RATE] for name in QUARTET}
+TRACK = Track(recording.name, RATE, stems)
 
 
 def mean_si_sdr(estimates: dict[str, np.ndarray]) -> float:
@@ -59,18 +54,18 @@ for share in (1.0, 0.5, 0.25):
 
 # %%
 models = {name: load_model(f"nussl-{name}") for name in QUARTET}
-apart = {name: model_separator(models[name])(TRACK)[name] for name in QUARTET}
-total = np.sum(list(apart.values()), axis=0)
-missing = 10 * np.log10(((TRACK.mixture - total) ** 2).sum() / (TRACK.mixture**2).sum())
-print(f"what the four leave over or take twice: {missing:.1f} dB of the mixture")
-together = oracle_ratio_mask(Track(TRACK.name, TRACK.sample_rate, apart, TRACK.mixture))
-print(f"SI-SDR apart {mean_si_sdr(apart):.1f} dB, sharing {mean_si_sdr(together):.1f} dB")
+single = {name: model_separator(models[name])(TRACK)[name] for name in QUARTET}
+total = np.sum(list(single.values()), axis=0)
+residual = 10 * np.log10(((TRACK.mixture - total) ** 2).sum() / (TRACK.mixture**2).sum())
+print(f"the mixture minus the sum of the four estimates: {residual:.1f} dB of the mixture")
+shared = oracle_ratio_mask(Track(TRACK.name, TRACK.sample_rate, single, TRACK.mixture))
+print(f"SI-SDR: single masks {mean_si_sdr(single):.1f} dB, shared {mean_si_sdr(shared):.1f} dB")
 
 # %% [markdown]
 # **3. The oracle's window.** A window of 512 samples sees 86 Hz as one; the oracle's has 4096. It
 # chooses by the sample rate, so a track that claims an eighth of its rate gets an eighth of it.
 
 # %%
-for window, claimed in ((4096, TRACK.sample_rate), (512, TRACK.sample_rate // 8)):
-    estimates = oracle_ratio_mask(Track(TRACK.name, claimed, TRACK.stems))
+for window, rate in ((4096, RATE), (512, RATE // 8)):
+    estimates = oracle_ratio_mask(Track(TRACK.name, rate, TRACK.stems))
     print(f"oracle with a window of {window}: {mean_si_sdr(estimates):.1f} dB")

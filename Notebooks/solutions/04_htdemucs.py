@@ -7,28 +7,17 @@
 import numpy as np
 import torch
 
+from experiments.pieces import SAMPLE_RATE as RATE
+from experiments.pieces import haydn_trio
 from helpers import runtime
-from helpers.audio.track import Track
 from helpers.evaluation.baselines import oracle_ratio_mask
 from helpers.evaluation.evaluate import model_separator
 from helpers.evaluation.metrics import si_sdr
-from helpers.music import splits
-from helpers.music.arrangements import excerpts
-from helpers.music.random_pieces import piece_score
-from helpers.synthesis.fluidsynth import FluidSynth
-from helpers.synthesis.renderer import render_score
-from helpers.synthesis.soundfonts import find_soundfont
 from helpers.training.checkpoints import condition_on, load_model
 
 # %%
-RATE = 44100
-SECONDS = 3 if runtime.profile() == "smoke" else 12
-PLAYERS = ("violin", "horn", "piano")
-work = excerpts(splits.names("quartet", "test")[0], 12.0)[1]
-score = piece_score(work, PLAYERS)
-trio = render_score(score, FluidSynth(find_soundfont("FluidR3_GM")), RATE)
-stems = {name: stem[:, : SECONDS * RATE] for name, stem in trio.stems.items()}
-TRIO = Track("Haydn", RATE, {name: 0.05 * stem / stem.std() for name, stem in stems.items()})
+INSTRUMENTS = ("violin", "horn", "piano")
+TRIO = haydn_trio(INSTRUMENTS, seconds=3 if runtime.profile() == "smoke" else 12)
 
 
 def spectrum(wave: np.ndarray, window: int = 4096) -> torch.Tensor:
@@ -58,9 +47,9 @@ for window in (64, 256, 1024, 4096, 16384):
 
 # %%
 melody = torch.tensor([60.0, 64.0, 67.0, 72.0, 71.0, 67.0, 62.0, 60.0], dtype=torch.float64)
-asked, keys = torch.ones(5, 8).double(), torch.ones(8, 8).double()
-arrived = (asked @ keys.T / 8**0.5).softmax(dim=1) @ melody
-print(f"arrived: {arrived.numpy().round(2)}, the mean of the melody: {melody.mean():.2f}")
+queries, keys = torch.ones(5, 8).double(), torch.ones(8, 8).double()
+output = (queries @ keys.T / 8**0.5).softmax(dim=1) @ melody
+print(f"output: {output.numpy().round(2)}, the mean of the melody: {melody.mean():.2f}")
 
 # %% [markdown]
 # **3. Told afterwards.** Whoever knows who plays can take what the untold network gave to the
@@ -70,24 +59,25 @@ print(f"arrived: {arrived.numpy().round(2)}, the mean of the melody: {melody.mea
 
 # %%
 CHAMBER = load_model("chamber")
-guessed = model_separator(CHAMBER)(TRIO)
-knowing = model_separator(condition_on(CHAMBER, PLAYERS))(TRIO)
-found = {name: spectrum(guessed[name][0]).abs() for name in PLAYERS}
-whole = sum(found.values()) + 1e-9
+unconditioned = model_separator(CHAMBER)(TRIO)
+conditioned = model_separator(condition_on(CHAMBER, INSTRUMENTS))(TRIO)
+magnitudes = {name: spectrum(unconditioned[name][0]).abs() for name in INSTRUMENTS}
+total = sum(magnitudes.values()) + 1e-9
 mixture = spectrum(TRIO.mixture[0])
 hann, length = torch.hann_window(4096), TRIO.mixture.shape[1]
 shared = {
-    name: torch.istft(share / whole * mixture, 4096, 1024, window=hann, length=length)[None].numpy()
-    for name, share in found.items()
+    name: torch.istft(share / total * mixture, 4096, 1024, window=hann, length=length)[None].numpy()
+    for name, share in magnitudes.items()
 }
 
 
 def mean_si_sdr(estimates: dict[str, np.ndarray]) -> float:
     """Over the three instruments, dB."""
-    return np.mean([si_sdr(estimates[name], TRIO.stems[name]) for name in PLAYERS])
+    return np.mean([si_sdr(estimates[name], TRIO.stems[name]) for name in INSTRUMENTS])
 
 
-print(f"mixture {mean_si_sdr(dict.fromkeys(PLAYERS, TRIO.mixture)):.1f} dB")
-for words, estimates in (("not told", guessed), ("shared out", shared), ("told", knowing)):
-    print(f"{words:10} {mean_si_sdr(estimates):.1f} dB")
+print(f"mixture {mean_si_sdr(dict.fromkeys(INSTRUMENTS, TRIO.mixture)):.1f} dB")
+systems = {"not conditioned": unconditioned, "shared out": shared, "conditioned": conditioned}
+for name, estimates in systems.items():
+    print(f"{name:15} {mean_si_sdr(estimates):.1f} dB")
 print(f"oracle {mean_si_sdr(oracle_ratio_mask(TRIO)):.1f} dB")

@@ -1,23 +1,24 @@
 """The six configurations of MusicSourceSep, and its tables in the layout that it published.
 
 https://github.com/andrezg98/MusicSourceSep: one file for each configuration with a row for every
-instrument, one for each instrument with a row for every model, so that two runs can be compared
-with `diff`. Here they are computed from tidy rows.
+instrument, and one for each instrument with a row for every model. Here they are computed from
+results rows, so that two runs can be compared with `diff`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from helpers.audio.track import Track
 from helpers.evaluation.rows import Row
 
 INSTRUMENTS = ("violin", "bassoon", "clarinet", "saxophone")  # in the order of its tables
 METRICS = ("SI-SAR", "SI-SDR", "SI-SIR", "SNR")
-SPELT = {"saxophone": "saxphone"}  # in its tables and file names
+SPELLING = {"saxophone": "saxphone"}  # in its tables and file names
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,8 @@ CONFIGURATIONS = (
     Configuration("F", mixes=1, hidden=200, layers=2, dropout=0.2, epoch_length=25, epochs=3),
 )
 
-#: Mean SI-SDR in dB over Bach10's ten pieces, as published: of all its models for the violin, and
-#: of Model E for the others. Its pieces are whole, and its networks went on from piece to piece.
+#: Published mean SI-SDR in dB over the ten complete pieces of Bach10: all models for the violin,
+#: Model E for the others. Each network was trained further from piece to piece.
 PUBLISHED = {
     ("Model A", "violin"): -3.9426,
     ("Model B", "violin"): -4.1932,
@@ -73,12 +74,19 @@ PUBLISHED = {
 }
 
 
+def target_and_rest(track: Track, target: str) -> Track:
+    """The track as two stems, `target` and `rest`, the sum of all others."""
+    others = [stem for name, stem in track.stems.items() if name != target]
+    rest = np.sum(others, axis=0, dtype=np.float32)
+    return replace(track, stems={target: track.stems[target], "rest": rest})
+
+
 def write_tables(rows: Iterable[Row], folder: Path) -> list[Path]:
     """Write both kinds of files into `folder`; returns them.
 
     rows: of one experiment; a system has one value for each recording, instrument and metric.
-    The tables of instruments have the models first, in the order of their names, and below them
-    whatever else the rows hold, such as `mixture` and `oracle-irm`.
+    The tables of instruments list the models first, sorted by name, and then all other systems,
+    such as `mixture` and `oracle-irm`.
     """
     rows = [row for row in rows if row.metric in METRICS]
     systems = sorted({row.system for row in rows}, key=lambda name: (name[:5] != "Model", name))
@@ -86,7 +94,7 @@ def write_tables(rows: Iterable[Row], folder: Path) -> list[Path]:
     files = {}
     for configuration in CONFIGURATIONS:
         lines = [
-            (_spelt(name), cells)
+            (_spelling(name), cells)
             for name in instruments
             if (cells := _cells(rows, configuration.system, name))
         ]
@@ -94,7 +102,7 @@ def write_tables(rows: Iterable[Row], folder: Path) -> list[Path]:
             files[configuration.file_name] = _table("Target_instrument", lines)
     for name in instruments:
         lines = [(system, cells) for system in systems if (cells := _cells(rows, system, name))]
-        files[f"SepModel_{_spelt(name)}_FULL_EVAL_RESULTS.csv"] = _table("Models", lines)
+        files[f"SepModel_{_spelling(name)}_FULL_EVAL_RESULTS.csv"] = _table("Models", lines)
     folder.mkdir(parents=True, exist_ok=True)
     for file, text in files.items():
         (folder / file).write_text(text, encoding="utf-8")
@@ -127,5 +135,5 @@ def _mean_and_deviation(values: np.ndarray) -> str:
     return f"{round(float(values.mean()), 4)} ± {round(float(deviation), 4)}"
 
 
-def _spelt(instrument: str) -> str:
-    return SPELT.get(instrument, instrument)
+def _spelling(instrument: str) -> str:
+    return SPELLING.get(instrument, instrument)

@@ -1,6 +1,6 @@
-"""The one style of all figures, and how they are written to files.
+"""The style of all figures, and how they are written to files.
 
-pyplot stays out, and with it global state, windows and figures that nobody closes.
+Figures are made without pyplot, so there is no global state and nothing to close.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 import matplotlib.style
 from matplotlib.figure import Figure as MatplotlibFigure
 
+from ..evaluation.results import output_folder
 from ..files import replaced_atomically
 
 INK, MUTED, GRID, PAPER = "#22252B", "#6A707C", "#E3E5E9", "#FFFFFF"
@@ -42,12 +43,11 @@ STYLE = {
     "xtick.labelcolor": INK,
     "ytick.labelcolor": INK,
     "legend.frameon": False,
-    "svg.hashsalt": "divisi",
 }
 
 
 def style() -> AbstractContextManager[None]:
-    """matplotlib's own defaults and `STYLE` on top, whatever the reader has set."""
+    """matplotlib's defaults with `STYLE` on top, whatever the user has set."""
     return matplotlib.style.context(["default", STYLE])
 
 
@@ -60,7 +60,7 @@ class Figure(MatplotlibFigure):
             super().__init__(figsize=(width, height), layout="constrained")
 
     def savefig(self, *args: object, **kwargs: object) -> None:
-        """As matplotlib's; the layout is settled the first time, so that it cannot drift after."""
+        """As matplotlib's; the first call fixes the layout, so that all give the same bytes."""
         with style():
             if self.get_layout_engine() is not None:
                 self.draw_without_rendering()
@@ -68,7 +68,7 @@ class Figure(MatplotlibFigure):
             super().savefig(*args, **kwargs)
 
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, str], dict[str, dict[str, int]]]:
-        """A PNG for notebooks, drawn finer than it is shown."""
+        """A PNG for notebooks, of a finer resolution than it is shown at."""
         buffer = io.BytesIO()
         self.savefig(buffer, format="png")
         width, height = (round(inches * SHOWN_DPI) for inches in self.get_size_inches())
@@ -77,16 +77,16 @@ class Figure(MatplotlibFigure):
 
 
 def save_figure(figure: MatplotlibFigure, path: str | Path) -> Path:
-    """Write a figure, whole or not at all; the suffix (.png, .svg, .pdf) is the format.
-
-    The same figure gives the same bytes: no date and no version is written into the file.
-    """
+    """Write a figure as a PNG, atomically. The same figure gives the same bytes: the file holds no
+    version."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    kind = path.suffix.lstrip(".").lower()
-    stamps = {"png": ["Software"], "svg": ["Date"], "pdf": ["CreationDate"]}
-    if kind not in stamps:
-        raise ValueError(f"{path.name}: a figure is saved as .png, .svg or .pdf.")
     with replaced_atomically(path) as draft, style():
-        figure.savefig(draft, format=kind, metadata=dict.fromkeys(stamps[kind]))
+        figure.savefig(draft, format="png", metadata={"Software": None})
     return path
+
+
+def publish(figure: MatplotlibFigure, name: str) -> MatplotlibFigure:
+    """Write a figure to Images/NAME.png (runs/smoke/Images in the smoke profile); returns it."""
+    save_figure(figure, output_folder("Images") / f"{name}.png")
+    return figure

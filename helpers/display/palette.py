@@ -1,4 +1,4 @@
-"""One fixed colour for each instrument, told apart by colour-blind readers as well."""
+"""One fixed colour for each instrument, distinct for colour-blind readers too."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ SERIES = ("#BC4012", "#2B4CB4", "#CB8606", "#481A5C", "#1E8573", "#EA5F9E", "#2A
 
 
 def colour(name: str) -> str:
-    """`#RRGGBB` of an instrument, or of anything else by its name; always the same one.
+    """`#RRGGBB` of an instrument or of any other name; the same name has always the same colour.
 
-    `french-horn` is a horn; `violin-2` is a violin in another shade; other numbered names, such as
-    `voice-1` to `voice-8`, walk through `SERIES`.
+    `french-horn` is a horn; `violin-2` is another shade of the violin; other numbered names, such
+    as `voice-1` to `voice-8`, take the colours of `SERIES` in turn.
     """
     words, number = _parse(name)
     base = COLOURS.get("-".join(words)) or COLOURS.get(words[-1])
@@ -70,7 +70,7 @@ def contrast(one: str, other: str) -> float:
 
 
 def blend(one: str, other: str, share: float) -> str:
-    """`one` with a share (0 to 1) of `other` mixed in."""
+    """Mix a share (0 to 1) of `other` into `one`."""
     pairs = zip(_channels(one), _channels(other), strict=True)
     return "#" + "".join(f"{round(a + share * (b - a)):02X}" for a, b in pairs)
 
@@ -83,7 +83,7 @@ def _parse(name: str) -> tuple[list[str], int]:
 
 
 def _shade(base: str, steps: int) -> str:
-    """Dark colours grow lighter, light ones darker, so that each shade stays legible."""
+    """Dark colours become lighter and light ones darker, so that each shade stays legible."""
     towards = "#FFFFFF" if contrast(base, "#FFFFFF") > 4.5 else "#000000"
     return blend(base, towards, min(0.3 * steps, 0.75))
 

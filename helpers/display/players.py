@@ -1,4 +1,4 @@
-"""Listening: a mixer for all stems of a piece, and plain players of one level."""
+"""Players for notebooks: a mixer of stems, and plain players at comparable levels."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from IPython.display import HTML, Audio
 from ..audio.track import Track
 from ..files import replaced_atomically
 from .palette import blend, colour, contrast, label
-from .tracks import as_track
+from .tracks import as_track, envelope
 
 FULL_SCALE = 32768
 LOUDEST = (FULL_SCALE - 1) / FULL_SCALE
-NIGHT = "#1B1D23"  # the background of the player where it is dark
+DARK = "#1B1D23"  # the background of the player in dark mode
 PEAKS = 480  # of each drawn waveform
 
 
 class StemPlayer:
     """A mixer of all stems and the mixture: play, seek, mute, solo, volume; all in sync.
 
-    stems: a Track, or a dict of (channels, samples) arrays with their sample rate in Hz, in which
-    `mixture` is what was recorded. Shows itself at the end of a notebook cell; `save` writes it as
-    one file that needs no network. The audio is 16-bit FLAC at its own rate: nothing is resampled
-    and no stem normalised. Where something would clip, all are turned down alike, and the player
-    says by how much. More than two channels are heard as their mean.
+    stems: a Track, or a dict of (channels, samples) arrays with their sample rate in Hz, where
+    `mixture` is the recording. Shows itself at the end of a notebook cell; `save` writes one file
+    that needs no network. The audio is 16-bit FLAC at its own rate, neither resampled nor
+    normalised. Where something would clip, one gain lowers all alike, and the player shows it. More
+    than two channels are played as their mean. Chapter: 01.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class StemPlayer:
         self.gain = shared_gain({**self.track.stems, "mixture": self.track.mixture, **sums})
 
     def html(self) -> str:
-        """The whole page."""
+        """The page, a complete HTML document."""
         folder = Path(__file__).parent
         parts = {
             "title": html.escape(self.title),
@@ -61,7 +61,7 @@ class StemPlayer:
         return re.sub(r"\{\{(\w+)\}\}", lambda mark: parts[mark[1]], page)
 
     def save(self, path: str | Path) -> Path:
-        """Write the page, whole or not at all."""
+        """Write the page atomically."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         with replaced_atomically(path) as draft:
@@ -69,17 +69,17 @@ class StemPlayer:
         return path
 
     def _repr_html_(self) -> str:
-        """The page in a frame of its own, so that several in one notebook leave each other be."""
-        height = 200 + 57 * (len(self.track.stems) + 1)  # until the page inside has measured itself
+        """The page in a frame, so that several in one notebook do not interfere."""
+        height = 200 + 57 * (len(self.track.stems) + 1)  # until the page has measured itself
         return (
             f'<iframe srcdoc="{html.escape(self.html())}" title="{html.escape(self.title)}" '
             f'allow="autoplay" style="width:100%;height:{height}px;border:0"></iframe>'
         )
 
     def _piece(self) -> dict[str, Any]:
-        """What the script in the page reads.
+        """The JSON that the page's script reads.
 
-        A mixture that is the sum of the stems is not stored: the page adds the stems up.
+        A mixture that is the sum of the stems is not stored: the page sums them.
         """
         track = self.track
         parts = dict(track.stems)
@@ -92,7 +92,7 @@ class StemPlayer:
                 "label": label(name),
                 "mixture": name == "mixture" and name not in track.stems,
                 "onLight": colour(name),
-                "onDark": _by_night(colour(name)),
+                "onDark": _on_dark(colour(name)),
                 "peaks": _peaks(part, loudest),
                 "audio": self._flac(part),
             }
@@ -104,15 +104,15 @@ class StemPlayer:
 
     def _flac(self, audio: np.ndarray) -> str:
         """Base64 of 16-bit FLAC; samples are rounded to whole steps of 1 / 32768."""
-        audible = audio if len(audio) <= 2 else audio.mean(axis=0, keepdims=True)
-        steps = np.round(audible.astype(np.float64) * self.gain * FULL_SCALE)
+        channels = audio if len(audio) <= 2 else audio.mean(axis=0, keepdims=True)
+        steps = np.round(channels.astype(np.float64) * self.gain * FULL_SCALE)
         file = io.BytesIO()
         samples = np.clip(steps, -FULL_SCALE, FULL_SCALE - 1).astype(np.int16).T
         soundfile.write(file, samples, self.track.sample_rate, format="FLAC", subtype="PCM_16")
         return base64.b64encode(file.getvalue()).decode("ascii")
 
     def _note(self) -> str:
-        """What happened to the audio on its way into the page."""
+        """Format and gain of the audio in the page."""
         channels = self.track.channels
         level = f"{20 * np.log10(self.gain):.1f} dB".replace("-", "−")
         parts = [
@@ -123,62 +123,37 @@ class StemPlayer:
         return " · ".join(filter(None, parts))
 
 
-def play(
-    music: Track | Mapping[str, np.ndarray],
-    sample_rate: int | None = None,
-    title: str | None = None,
-) -> StemPlayer:
-    """The mixer of a track, to end a notebook cell with."""
-    return StemPlayer(music, sample_rate, title)
+def listen(sounds: Mapping[str, np.ndarray], sample_rate: int) -> HTML:
+    """A plain player for each sound, (channels, samples) or (samples,).
 
-
-def listen(
-    audio: np.ndarray | Track | Mapping[str, np.ndarray], sample_rate: int | None = None
-) -> Audio | HTML:
-    """A plain player of (channels, samples) or (samples,); for a Track or a dict, one for each.
-
-    Levels are as they are: nothing is normalised, and where something would clip, one gain turns
-    all of them down alike.
+    Levels are not normalised; where a sound would clip, one gain lowers all alike. Chapter: 04.
     """
-    if isinstance(audio, np.ndarray):
-        return _audio(audio, sample_rate, shared_gain({"audio": audio}))
-    track = as_track(audio, sample_rate)
-    first = {"mixture": track.mixture} if len(track.stems) > 1 else {}
-    parts = first | track.stems
-    gain = shared_gain(parts)
+    gain = shared_gain(sounds)
     return HTML(
         "".join(
             f"<p><b>{html.escape(label(name))}</b><br>"
-            f"{_audio(part, track.sample_rate, gain)._repr_html_()}</p>"
-            for name, part in parts.items()
+            f"{Audio(sound * gain, rate=sample_rate, normalize=False)._repr_html_()}</p>"
+            for name, sound in sounds.items()
         )
     )
 
 
 def shared_gain(parts: Mapping[str, np.ndarray]) -> float:
-    """The gain that brings the loudest of several signals just under full scale, 1 at most."""
+    """The gain that keeps the loudest of several signals below full scale, 1 at most."""
     loudest = max(float(np.abs(part).max(initial=0.0)) for part in parts.values())
     return min(1.0, LOUDEST / loudest) if loudest else 1.0
 
 
-def _audio(audio: np.ndarray, sample_rate: int | None, gain: float) -> Audio:
-    if sample_rate is None:
-        raise ValueError("An array needs its sample rate: pass sample_rate=44100, or so.")
-    return Audio(audio * gain, rate=sample_rate, normalize=False)
-
-
 def _peaks(audio: np.ndarray, loudest: float) -> list[tuple[int, int]]:
-    """(lowest, highest) of up to 480 equal stretches, in percent of the loudest sample of all."""
+    """(lowest, highest) of up to 480 equal segments, in percent of `loudest`."""
     if not audio.shape[1] or not loudest:
         return [(0, 0)]
-    edges = np.unique(np.linspace(0, audio.shape[1], PEAKS, endpoint=False).astype(int))
-    low = np.minimum.reduceat(audio.min(axis=0), edges)
-    high = np.maximum.reduceat(audio.max(axis=0), edges)
+    _, low, high = envelope(audio, PEAKS)
     percent = np.round(100 * np.stack([low, high], axis=1) / loudest).astype(int)
     return [(int(lowest), int(highest)) for lowest, highest in percent]
 
 
-def _by_night(shade: str) -> str:
-    """The colour, as much lighter as it takes to be legible on the dark player."""
+def _on_dark(shade: str) -> str:
+    """The colour, lightened until it is legible on the dark player."""
     steps = (blend(shade, "#FFFFFF", tenths / 10) for tenths in range(11))
-    return next(lighter for lighter in steps if contrast(lighter, NIGHT) >= 4.5)
+    return next(lighter for lighter in steps if contrast(lighter, DARK) >= 4.5)

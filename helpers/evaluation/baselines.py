@@ -1,6 +1,6 @@
-"""What a number means: the floor (do nothing) and the ceiling (know the answer).
+"""Baselines: the floor (the unprocessed mixture) and the ceilings (oracle masks).
 
-Each baseline takes a Track and returns an estimate per stem, float32 (channels, samples).
+Each takes a Track and returns an estimate per stem, float32 (channels, samples).
 """
 
 from __future__ import annotations
@@ -10,21 +10,22 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from ..audio.track import Track
 
 
 def mixture_baseline(track: Track) -> dict[str, np.ndarray]:
-    """The floor: the unprocessed mixture as the estimate of every stem."""
+    """The floor: the unprocessed mixture as the estimate of every stem. Chapter: 01."""
     return dict.fromkeys(track.stems, track.mixture)
 
 
 def oracle_ratio_mask(track: Track) -> dict[str, np.ndarray]:
-    """The ceiling: each bin shared out by the true magnitudes, |s| / sum |s|.
+    """The ceiling: the mask |s| / sum |s|, computed from the true stems. Chapter: 01.
 
-    What a network that masks magnitudes and keeps the mixture's phase would reach with perfect
-    masks: a yardstick, not a strict bound. STFT of 93 ms (4096 samples at 44.1 kHz) with a hop of a
-    quarter, Hann window.
+    It is what a network that masks magnitudes and keeps the mixture's phase reaches with perfect
+    masks: a reference, not a strict bound. STFT window of 93 ms (4096 samples at 44.1 kHz), Hann,
+    hop of a quarter.
 
     Liutkus and Badeau, "Generalized Wiener filtering with fractional power spectrograms", ICASSP
     2015, with exponent 1.
@@ -33,11 +34,15 @@ def oracle_ratio_mask(track: Track) -> dict[str, np.ndarray]:
 
 
 def oracle_binary_mask(track: Track) -> dict[str, np.ndarray]:
-    """Each bin given whole to the stem that is loudest there; STFT as for the ratio mask.
+    """Each bin goes entirely to the loudest stem; STFT as for the ratio mask.
 
     Wang, "On ideal binary mask as the computational goal of auditory scene analysis", 2005.
     """
-    return _masked(track, lambda magnitudes: _one_hot(magnitudes.argmax(0), len(magnitudes)))
+
+    def loudest(magnitudes: Tensor) -> Tensor:
+        return one_hot(magnitudes.argmax(0), len(magnitudes)).movedim(-1, 0).float()
+
+    return _masked(track, loudest)
 
 
 BASELINES = {
@@ -47,13 +52,8 @@ BASELINES = {
 }
 
 
-def _one_hot(winner: Tensor, count: int) -> Tensor:
-    """winner (F, N) -> (count, F, N), one where the index is the winner's."""
-    return torch.stack([winner == index for index in range(count)]).float()
-
-
 def _masked(track: Track, masks_of: Callable[[Tensor], Tensor]) -> dict[str, np.ndarray]:
-    """The mixture under the masks that `masks_of` makes of the stems' magnitudes (S, F, N)."""
+    """The mixture times the masks (S, F, N) that `masks_of` makes of the stems' magnitudes."""
     hop = max(round(track.sample_rate * 1024 / 44100), 1)
     window = torch.hann_window(4 * hop)
     mixture = torch.from_numpy(track.mixture)

@@ -30,25 +30,24 @@ def model_separator(
     conditioned: bool = False,
     detecting: bool = False,
 ) -> Separator:
-    """A model in the shape that the baselines have: Track -> an estimate per source.
+    """A model as a function from a track to estimates by source, float32 (channels, samples).
 
-    naming: a model that can be told who plays is told which of its sources the track holds, and
-    estimates these alone. listening: it finds out for itself, and estimates whom it hears.
+    conditioned: a model that supports it is conditioned on those of its sources that the track
+    holds, and estimates these alone. detecting: it is conditioned on the sources that it detects in
+    the mixture. Chapters: 01, 04.
     """
 
     def separator(track: Track) -> dict[str, np.ndarray]:
-        playing = [name for name in track.instruments if name in model.sources]
-        # One that is said to play alone would be the whole recording.
-        separator_model = (
-            condition_on(model, playing) if conditioned and len(playing) > 1 else model
-        )
+        active, system = [name for name in track.instruments if name in model.sources], model
+        if conditioned and len(active) > 1:  # the stem of a single source is the whole recording
+            system = condition_on(model, active)
         if detecting:
             if device is not None:
                 model.to(device)
             rate, channels = track.sample_rate, len(track.mixture)
-            separator_model = detect_and_condition(model, [track.mixture], rate, channels)
-        estimates = separate(separator_model, track.mixture, track.sample_rate, device=device)
-        return dict(zip(separator_model.sources, estimates, strict=True))
+            system = detect_and_condition(model, [track.mixture], rate, channels)
+        estimates = separate(system, track.mixture, track.sample_rate, device=device)
+        return dict(zip(system.sources, estimates, strict=True))
 
     return separator
 
@@ -64,20 +63,20 @@ def evaluate(
 ) -> list[Row]:
     """Rows of SI-SDR, SI-SDRi, SI-SIR, SI-SAR and SNR for every stem of every track.
 
-    museval: SDR (BSSEval v4) too. sources: the names that a model separates; stems are matched to
-    them by `matched`. Of one of these that the system does not return, its estimate is silence; any
-    other stem that it has no estimate of is skipped with a warning. An estimate of an instrument
-    that the track does not hold, or that is silent in it, gets one row `leak`: its level relative
-    to the mixture.
+    museval: SDR (BSSEval v4) too. sources: the names that a model separates; `match_stems` renames
+    the stems accordingly. A source without an estimate counts as a silent estimate; any other stem
+    without one is skipped with a warning. An estimate of an instrument that the track does not
+    contain, or that is silent in it, gets one row `leak`: its level relative to the mixture.
+    Chapter: 01.
     """
     rows = []
     for track in tracks:
-        track = matched(track, sources)
+        track = match_stems(track, sources)
         estimates = separator(track)
-        missed = [name for name in track.stems if name in sources and name not in estimates]
-        estimates = estimates | {name: np.zeros_like(track.mixture) for name in missed}
-        skipped = [name for name in track.stems if name not in estimates]
-        if skipped:
+        missing = [name for name in track.stems if name not in estimates]
+        silence = {name: np.zeros_like(track.mixture) for name in missing if name in sources}
+        estimates = estimates | silence
+        if skipped := [name for name in missing if name not in sources]:
             warnings.warn(
                 f"{track.name}: {system} has no estimate of {', '.join(skipped)}; not measured.",
                 stacklevel=2,
@@ -104,13 +103,14 @@ def evaluate_baselines(
     sources: Sequence[str] = (),
     museval: bool = False,
 ) -> list[Row]:
-    """The rows of floor and ceilings for the same tracks, matched to the same sources."""
-    nothing = replace(provenance, train_data="none", config="none", checkpoint_sha256="none")
-    rows = []
-    for track in tracks:
-        for system, separator in BASELINES.items():
-            rows += evaluate(system, separator, [track], nothing, sources=sources, museval=museval)
-    return rows
+    """The rows of floor and ceilings for the same tracks and sources. Chapter: 01."""
+    untrained = replace(provenance, train_data="none", config="none", checkpoint_sha256="none")
+    return [
+        row
+        for track in tracks
+        for system, separator in BASELINES.items()
+        for row in evaluate(system, separator, [track], untrained, sources=sources, museval=museval)
+    ]
 
 
 def measure(
@@ -123,7 +123,7 @@ def measure(
     for name, estimate in estimates.items():
         if estimate.shape != track.mixture.shape:
             raise ValueError(
-                f"{track.name}: the estimate of {name} is of shape {estimate.shape}, the track of "
+                f"{track.name}: the estimate of {name} has the shape {estimate.shape}, the track "
                 f"{track.mixture.shape}; a separator keeps channels and samples."
             )
         if name not in names or not track.stems[name].any():
@@ -141,31 +141,24 @@ def measure(
             yield name, "SDR", museval_sdr(estimate, track.stems[name], track.sample_rate)
 
 
-def against_the_rest(track: Track, target: str) -> Track:
-    """The track as two stems, `target` and `rest`, the sum of all others."""
-    others = [stem for name, stem in track.stems.items() if name != target]
-    rest = np.sum(others, axis=0, dtype=np.float32)
-    return replace(track, stems={target: track.stems[target], "rest": rest})
+def match_stems(track: Track, sources: Sequence[str]) -> Track:
+    """The track with its stems renamed to the sources, by exact name or by instrument.
 
-
-def matched(track: Track, sources: Sequence[str]) -> Track:
-    """The track with its stems called as the sources are, by exact name or as instruments.
-
-    Stems of one instrument (`violin-1`, `violin-2` for the only source `violin`) are summed, since
-    a model has one estimate for them. Other stems stay as they are.
+    Stems of one instrument (`violin-1`, `violin-2` for the single source `violin`) are summed,
+    because a model has one estimate for them. Other stems keep their names.
     """
     canonical = {source: _canonical(source) for source in sources}
-    shared = Counter(canonical.values())
-    alone = {key: source for source, key in canonical.items() if shared[key] == 1}
+    count = Counter(canonical.values())
+    unique = {key: source for source, key in canonical.items() if count[key] == 1}
     stems: dict[str, np.ndarray] = {}
     for name, stem in track.stems.items():
-        target = name if name in sources else alone.get(_canonical(name), name)
-        stems[target] = stems[target] + stem if target in stems else stem
+        source = name if name in sources else unique.get(_canonical(name), name)
+        stems[source] = stems[source] + stem if source in stems else stem
     return replace(track, stems=stems)
 
 
 def _canonical(name: str) -> str:
-    """The instrument's name in the table, or the name itself where it is none, as in `voice 2`."""
+    """The instrument's name in the table, or an unknown name, such as `voice 2`, as it is."""
     try:
         return instrument(name).name
     except KeyError:

@@ -1,12 +1,11 @@
-"""How good an estimated stem is, in dB: SI-SDR, SI-SIR, SI-SAR, SNR, BSSEval v4's SDR, leakage.
+"""Metrics of an estimated stem in dB: SI-SDR, SI-SIR, SI-SAR, SNR, SDR of BSSEval v4, leakage.
 
-Signals are arrays (..., samples), or (channels, samples) where it says so. Stereo stems are scored
-as one long signal (`stem.reshape(-1)`), so that one scale holds for all channels.
+Signals are arrays (..., samples), or (channels, samples) where stated. Stereo stems are scored as
+one long signal (`stem.reshape(-1)`), so that one scale holds for all channels.
 
-The same rules everywhere: a silent reference has no meaning and gives NaN, which tables count
-apart; a silent estimate of a sounding stem has lost everything and gives -inf for SI-SDR, 0 dB for
-SNR and SDR; more than 200 dB either way is rounding and becomes inf or -inf. Silent is what stays
-below -120 dB re full scale after its mean is taken away.
+Common rules: a silent reference gives NaN, which tables count separately; a silent estimate of a
+sounding stem gives -inf for SI-SDR and 0 dB for SNR and SDR; ratios beyond 200 dB are rounding
+errors and become inf or -inf. A signal is silent below -120 dBFS, after subtracting its mean.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ ROUNDING = 1e-20  # ratio of energies
 def si_sdr(estimate: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """Scale-invariant signal-to-distortion ratio.
 
-    estimate, reference: (..., samples), zero-meaned here. Returns (...,).
+    estimate, reference: (..., samples), zero-meaned here. Returns (...,). Chapter: 01.
 
     Le Roux et al., "SDR - half-baked or well done?", ICASSP 2019, eq. 3.
     """
@@ -29,20 +28,20 @@ def si_sdr(estimate: np.ndarray, reference: np.ndarray) -> np.ndarray:
 
 
 def si_sir(estimate: np.ndarray, references: np.ndarray, source: int) -> float:
-    """Scale-invariant signal-to-interference ratio: how much of the other stems is left in.
+    """Scale-invariant signal-to-interference ratio; interference comes from the other stems.
 
-    estimate (samples,); references (S, samples), all stems of the mixture; source: which of them
-    is meant. inf where nothing of the others is heard.
+    estimate (samples,); references (S, samples), all stems of the mixture; source: the index of the
+    target. inf without any interference.
 
-    Le Roux et al. 2019, section 3: what is not the target is projected on all references at once;
-    the projection is the interference, the rest are artifacts.
+    Le Roux et al. 2019, section 3: the residual is projected on all references jointly; the
+    projection is the interference, the remainder are artifacts.
     """
     target, interference, _ = _decompose(estimate, references, source)
     return float(_where_sounding(references[source], _decibels(target, interference)))
 
 
 def si_sar(estimate: np.ndarray, references: np.ndarray, source: int) -> float:
-    """Scale-invariant signal-to-artifacts ratio: how much is in no stem at all; see `si_sir`."""
+    """Scale-invariant signal-to-artifacts ratio; artifacts come from no stem. See `si_sir`."""
     target, _, artifacts = _decompose(estimate, references, source)
     return float(_where_sounding(references[source], _decibels(target, artifacts)))
 
@@ -50,7 +49,7 @@ def si_sar(estimate: np.ndarray, references: np.ndarray, source: int) -> float:
 def snr(estimate: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """Signal-to-noise ratio; the noise is estimate - reference, so a wrong level counts as noise.
 
-    estimate, reference: (..., samples). Returns (...,).
+    estimate, reference: (..., samples). Returns (...,). Chapter: 01.
     """
     reference = np.asarray(reference, dtype=np.float64)
     ratio = _decibels(_energy(reference), _energy(estimate - reference))
@@ -58,18 +57,18 @@ def snr(estimate: np.ndarray, reference: np.ndarray) -> np.ndarray:
 
 
 def museval_sdr(estimate: np.ndarray, reference: np.ndarray, sample_rate: int) -> float:
-    """BSSEval v4's SDR as published tables have it: the median over frames of one second.
+    """SDR of BSSEval v4 as in published tables: the median over frames of one second.
 
     estimate, reference: (channels, samples). An incomplete last frame is left out; a file shorter
     than a second is one frame.
 
-    museval raises on an all-silent reference and gives NaN to every source of a frame in which one
-    is silent. This SDR does not depend on the other sources, so each stem is scored by itself: a
-    frame where the reference is silent is left out, and one where only the estimate is silent has
-    lost everything and counts as 0 dB, where museval leaves it out.
+    museval raises on an all-silent reference, and gives NaN to all sources of a frame in which one
+    is silent. This SDR does not depend on the other sources, so each stem is scored by itself.
+    Frames with a silent reference are left out. Frames in which only the estimate is silent count
+    as 0 dB, where museval leaves them out.
 
-    Stoeter et al., "The 2018 Signal Separation Evaluation Campaign", LVA/ICA 2018. The first call
-    takes a second or two: museval is imported here.
+    Stoeter et al., "The 2018 Signal Separation Evaluation Campaign", LVA/ICA 2018. museval is
+    imported at the first call, which takes a second or two.
     """
     from museval.metrics import Framing, bss_eval
 
@@ -80,17 +79,17 @@ def museval_sdr(estimate: np.ndarray, reference: np.ndarray, sample_rate: int) -
     signals = [np.asarray(audio, dtype=np.float64).T[None] for audio in (reference, estimate)]
     frames = bss_eval(*signals, window=sample_rate, hop=sample_rate, filters_len=1)[0][0]
     windows = Framing(sample_rate, sample_rate, reference.shape[-1])
-    heard = []
+    values = []
     for value, window in zip(frames, windows, strict=True):
         if _sounds(reference[:, window].reshape(-1)):
-            heard.append(value if estimate[:, window].any() else 0.0)
-    return float(np.median(heard)) if heard else float("nan")
+            values.append(value if estimate[:, window].any() else 0.0)
+    return float(np.median(values)) if values else float("nan")
 
 
 def leak(estimate: np.ndarray, mixture: np.ndarray) -> float:
-    """Level of an estimate of an instrument that does not play, relative to the mixture.
+    """Level of an estimate of an inactive source, relative to the mixture.
 
-    Any shapes. -inf where nothing leaks.
+    Any shapes. -inf for a silent estimate.
     """
     return float(_decibels(_energy(np.ravel(estimate)), _energy(np.ravel(mixture))))
 
@@ -98,7 +97,7 @@ def leak(estimate: np.ndarray, mixture: np.ndarray) -> float:
 def _decompose(
     estimate: np.ndarray, references: np.ndarray, source: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Energies of target, interference and artifacts; the three parts sum to the estimate."""
+    """Energies of target, interference and artifacts; the three signals sum to the estimate."""
     references = _centre(references)
     target, residual = _project(_centre(estimate), references[source])
     sounding = references[_energy(references) > SILENCE * references.shape[-1]]
@@ -108,7 +107,7 @@ def _decompose(
 
 
 def _project(estimate: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The part of the estimate that is a scaled reference, and the rest; (..., samples) each."""
+    """The projection of the estimate on the reference, and the residual; (..., samples) each."""
     energy = _energy(reference)[..., None]
     product = np.sum(estimate * reference, axis=-1, keepdims=True)
     scale = np.divide(product, energy, out=np.zeros_like(product), where=energy > 0)
@@ -126,7 +125,7 @@ def _energy(signal: np.ndarray) -> np.ndarray:
 
 
 def _sounds(signal: np.ndarray) -> np.ndarray:
-    """(..., samples) -> whether it is more than silence, (...,)."""
+    """(..., samples) -> whether each signal is not silent, (...,)."""
     return _energy(_centre(signal)) > SILENCE * signal.shape[-1]
 
 
@@ -135,7 +134,7 @@ def _where_sounding(reference: np.ndarray, value: np.ndarray) -> np.ndarray:
 
 
 def _decibels(signal: np.ndarray, noise: np.ndarray) -> np.ndarray:
-    """10 log10(signal / noise); inf and -inf where one of them is only rounding."""
+    """10 log10(signal / noise); inf or -inf where one of them is only a rounding error."""
     with np.errstate(divide="ignore", invalid="ignore"):
         value = 10 * np.log10(np.divide(signal, noise))
     value = np.where(noise <= ROUNDING * signal, np.inf, value)

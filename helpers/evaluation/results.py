@@ -1,6 +1,6 @@
-"""Tables written once, by code: rows with provenance, their means, and the README's copy of them.
+"""Results tables: CSV files of rows, their means, and the copies of these in the README.
 
-`python -m helpers.evaluation.results` writes the README's tables, with `--check` it only tells
+`python -m helpers.evaluation.results` writes the README's tables; with `--check` it only reports
 whether they are stale.
 """
 
@@ -29,18 +29,22 @@ MARKED = re.compile(
 )
 
 
+def output_folder(name: str = "") -> Path:
+    """A folder such as `Results`; in the `smoke` profile it lies in `runs/smoke`. Chapter: 01."""
+    return runtime.repository_root() / ("runs/smoke" * (runtime.profile() == "smoke")) / name
+
+
 def results_path(name: str) -> Path:
-    """Results/NAME.csv in the `full` profile; a place that git ignores in the `smoke` profile."""
-    places = {"full": "Results", "smoke": "runs/smoke/Results"}
-    return runtime.repository_root() / places[runtime.profile()] / f"{name}.csv"
+    """Results/NAME.csv of the profile; see `output_folder`. Chapter: 01."""
+    return output_folder("Results") / f"{name}.csv"
 
 
 def read(path: str | Path) -> list[Row]:
-    """The rows of a CSV. Raises ValueError for a table with other columns."""
+    """The rows of a CSV; ValueError for other columns."""
     with Path(path).open(newline="", encoding="utf-8") as file:
         lines = csv.DictReader(file)
         if lines.fieldnames != HEADER:
-            raise ValueError(f"{path}: is no table of results; its columns should be {HEADER}.")
+            raise ValueError(f"{path}: not a results table; its columns should be {HEADER}.")
         return [
             Row(**{**line, "value": float(line["value"]), "n_seconds": float(line["n_seconds"]),
                    "seed": int(line["seed"])})
@@ -49,17 +53,17 @@ def read(path: str | Path) -> list[Row]:
 
 
 def append(path: str | Path, rows: Iterable[Row]) -> None:
-    """Add rows to a CSV, replacing those with the same `key`; sorted, atomic, safe to do at once
-    from several processes.
+    """Add rows to a CSV; a row replaces one with the same `key`. Chapter: 01.
 
-    Raises ValueError for rows of the `smoke` profile that are meant for Results/.
+    The file is sorted and written atomically; several processes may append at the same time.
+    Raises ValueError for rows of the `smoke` profile in Results/.
     """
     path, rows = Path(path), list(rows)
     published = runtime.repository_root() / "Results"
     if path.resolve().parent == published and any(row.profile != "full" for row in rows):
         raise ValueError(f"{path}: only rows of the full profile belong here; use results_path().")
     path.parent.mkdir(parents=True, exist_ok=True)
-    # A lock of any system that is gone afterwards; one that a killed process left is broken.
+    # Works on every system and breaks the lock that a killed process left.
     with SoftFileLock(path.with_name(f".{path.name}.lock"), poll_interval=0.02):
         known = read(path) if path.exists() else []
         merged = {row.key: row for row in (*known, *rows)}
@@ -72,16 +76,20 @@ def append(path: str | Path, rows: Iterable[Row]) -> None:
             writer.writerows(merged[key].cells() for key in sorted(merged))
 
 
+def read_table(path: str | Path) -> pd.DataFrame:
+    """The rows of a CSV as a DataFrame. Chapter: 02."""
+    return pd.DataFrame([asdict(row) for row in read(path)], columns=HEADER)
+
+
 def summary(path: str | Path) -> pd.DataFrame:
-    """Mean and standard deviation over tracks and seeds, in the order of the file.
+    """Mean and standard deviation over tracks and seeds, in the order of the file. Chapter: 01.
 
     One row per test_data, system, train_data, config, instrument and metric, and one over all
-    instruments (`all`) where the system has a value of every stem that any other has, so that no
-    mean stands beside one of other stems; with the columns mean, std (of the sample; NaN for one
-    value), n (values that count) and silent (NaN values, left out). An infinite value makes its
-    mean infinite.
+    instruments (`all`) if the system has values for all stems, so that only means over the same
+    stems are compared. Columns: mean, std (of the sample; NaN for a single value), n (number of
+    values) and silent (number of NaN values, left out). An infinite value makes the mean infinite.
     """
-    table = pd.DataFrame([asdict(row) for row in read(path)], columns=HEADER)
+    table = read_table(path)
     place = ["test_data", "metric"]
     stems = table["track"] + " " + table["instrument"]
     most = stems.groupby([table[name] for name in place]).transform("nunique")
@@ -96,30 +104,30 @@ def summary(path: str | Path) -> pd.DataFrame:
 def markdown(summary: pd.DataFrame, metric: str = "SI-SDR") -> str:
     """A Markdown table of one metric: a row per system, floor first, a column per instrument.
 
-    Of test_data, train_data and config only those columns are shown that tell rows apart.
+    test_data, train_data and config are columns only where rows differ in them.
     """
     table = summary[summary["metric"] == metric]
     if table.empty:
-        raise ValueError(f"There is no {metric}; there are: {sorted(set(summary['metric']))}.")
+        raise ValueError(f"There is no {metric}; choose from {sorted(set(summary['metric']))}.")
     table = table.assign(cell=[_cell(*row) for row in table[["mean", "std", "silent"]].to_numpy()])
     variants = table.groupby(["test_data", "system"])[["train_data", "config"]].nunique().max()
     several_sets = table["test_data"].nunique() > 1
     labels = ["test_data"] * several_sets + ["system", *variants.index[variants > 1]]
     cells = table.pivot(index=labels, columns="instrument", values="cell").fillna("").reset_index()
-    cells = cells.sort_values(labels, key=lambda column: column.map(_place), kind="stable")
+    cells = cells.sort_values(labels, key=lambda column: column.map(floor_first), kind="stable")
     columns = [*labels, *sorted(set(table["instrument"]) - {ALL}), ALL]
     lines = [columns, ["---"] * len(labels) + ["---:"] * (len(columns) - len(labels))]
     lines += cells[columns].to_numpy().tolist()
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def _place(label: str) -> tuple[int, str]:
-    """Sorts the floor before all systems and the ceilings behind them."""
-    return {"mixture": 0, "oracle-ibm": 2, "oracle-irm": 3}.get(label, 1), label
+def floor_first(system: str) -> tuple[int, str]:
+    """Sort key: the floor before all systems, the ceilings after them."""
+    return {"mixture": 0, "oracle-ibm": 2, "oracle-irm": 3}.get(system, 1), system
 
 
 def _cell(mean: float, std: float, silent: int) -> str:
-    """`5.1 ± 2.3`, with the number of silent references where there are any."""
+    """`5.1 ± 2.3`, with the number of silent references if there are any."""
     if math.isnan(mean):
         return "silent"
     spread = "" if math.isnan(std) else f" ± {std:.1f}"
@@ -130,13 +138,12 @@ def update_readme(path: str | Path, folder: str | Path, check: bool = False) -> 
     """Write folder/NAME.csv as a table between `<!-- results:NAME -->` and `<!-- /results -->`.
 
     `<!-- results:NAME METRIC -->` shows another metric than SI-SDR. Returns whether the file was
-    stale; with `check` it is left as it is. Raises ValueError for a marker without its end and for
-    a table that does not exist.
+    stale; with `check` it is not written. Raises ValueError for a missing end marker or table.
     """
     path, folder = Path(path), Path(folder)
     text = path.read_text(encoding="utf-8")
     if len(MARKED.findall(text)) != text.count("<!-- results:"):
-        raise ValueError(f"{path}: a table is marked without '<!-- /results -->' behind it.")
+        raise ValueError(f"{path}: a table has no end marker '<!-- /results -->'; add it.")
 
     def table(marked: re.Match) -> str:
         opening, name, metric, _, closing = marked.groups()

@@ -1,51 +1,49 @@
-"""One measured number and all that is needed to trust it."""
+"""One measured number with its provenance: a row of a results table."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
 
 from .. import runtime
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """What every row of one evaluation has in common. `none` where there is nothing to name."""
+    """What all rows of one evaluation share; `none` where nothing applies."""
 
     notebook: str
-    train_data: str
     test_data: str
-    seed: int
-    config: str
-    checkpoint_sha256: str
-    commit: str
-    device: str
-    profile: str
+    train_data: str = "none"
+    seed: int = 0
+    config: str = "none"
+    checkpoint_sha256: str = "none"
+    device: str = "cpu"
+    commit: str = field(default_factory=lambda: runtime.commit())
+    profile: str = field(default_factory=lambda: runtime.profile())
 
     @classmethod
-    def here(
-        cls,
-        notebook: str,
-        test_data: str,
-        *,
-        train_data: str = "none",
-        seed: int = 0,
-        config: str = "none",
-        checkpoint_sha256: str = "none",
-        device: str = "cpu",
+    def of_model(
+        cls, card: dict[str, Any], test_data: str, device: Any = "cpu", notebook: str = "none"
     ) -> Provenance:
-        """With the commit and the profile of this process."""
+        """Of a saved model, from its card. device: a torch device."""
+        recipe = card["provenance"].get("recipe", {})
         return cls(
-            notebook, train_data, test_data, seed, config, checkpoint_sha256,
-            runtime.commit(), device, runtime.profile(),
+            notebook, test_data,
+            train_data=recipe.get("name", "unknown"),
+            seed=recipe.get("training", {}).get("seed", 0),
+            config=card["architecture"],
+            checkpoint_sha256=card["sha256"],
+            device=runtime.describe_device(device),
         )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Row:
-    """One measured number and where it comes from. The fields are the columns of the CSV.
+    """The fields are the columns of the CSV.
 
-    value in the unit of the metric (dB), NaN for a silent reference. Raises ValueError where the
-    provenance has a blank.
+    value: in the unit of the metric (dB), NaN for a silent reference. Raises ValueError for an
+    empty field.
     """
 
     notebook: str
@@ -65,24 +63,24 @@ class Row:
     profile: str
 
     def __post_init__(self) -> None:
-        blank = [name for name, value in asdict(self).items() if not str(value).strip()]
-        if blank:
+        empty = [name for name, value in asdict(self).items() if not str(value).strip()]
+        if empty:
             raise ValueError(
-                f"A row of {self.system or 'a system'} lacks its {', '.join(blank)}; every row "
-                "says where it comes from, with 'none' where there is nothing to name."
+                f"A row of {self.system or 'a system'} lacks its {', '.join(empty)}; fill every "
+                "field, with 'none' where nothing applies."
             )
 
     @property
     def key(self) -> tuple:
-        """What the row answers. A new answer to the same question replaces the old one, whatever
-        commit, checkpoint or device it comes from."""
+        """What the row measures. A new row with the same key replaces the old one, whatever its
+        commit, checkpoint or device."""
         return (
             self.notebook, self.test_data, self.system, self.train_data, self.config, self.track,
             self.instrument, self.metric, self.seed, self.profile,
         )  # fmt: skip
 
     def cells(self) -> list[str]:
-        """The CSV's cells; numbers to four decimals, so that a diff shows changes that matter."""
+        """The cells of the CSV; numbers with four decimals, so that a diff shows real changes."""
         return [
             f"{value:.4f}".replace("-0.0000", "0.0000") if name in NUMBERS else str(value)
             for name, value in asdict(self).items()

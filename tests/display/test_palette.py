@@ -65,7 +65,7 @@ def seen(shade: str, sight: str) -> np.ndarray:
 
 @pytest.mark.parametrize("sight", SIGHT)
 @pytest.mark.parametrize("ensemble", ENSEMBLES, ids=" ".join)
-def test_instruments_of_an_ensemble_stay_apart_for_every_kind_of_sight(ensemble, sight):
+def test_instruments_of_an_ensemble_differ_for_every_colour_vision(ensemble, sight):
     for one, other in combinations(ensemble, 2):
         apart = np.linalg.norm(seen(colour(one), sight) - seen(colour(other), sight))
         assert apart >= 10, f"{one} and {other} are {apart:.1f} apart"

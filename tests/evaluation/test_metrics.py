@@ -27,7 +27,7 @@ def test_si_sdr_of_ten_percent_noise_is_twenty_db():
     assert si_sdr(stem + 0.1 * noise, stem) == pytest.approx(20)
 
 
-def test_si_sdr_knows_neither_scale_nor_sign_nor_offset():
+def test_si_sdr_ignores_scale_sign_and_offset():
     stem, noise = orthonormal(2)
     assert si_sdr(-3 * (stem + 0.1 * noise) + 5, stem) == pytest.approx(20)
 
@@ -51,7 +51,7 @@ def test_perfect_estimate_is_infinitely_good():
     assert si_sdr(stem, stem) == snr(stem, stem) == np.inf
 
 
-def test_silent_estimate_has_lost_everything():
+def test_silent_estimate_is_minus_infinity_in_si_sdr_and_zero_in_snr():
     stems = orthonormal(2)
     silence = np.zeros_like(stems[0])
     assert si_sdr(silence, stems[0]) == -np.inf
@@ -60,7 +60,7 @@ def test_silent_estimate_has_lost_everything():
     assert museval_sdr(silence[None], stems[:1], RATE) == 0
 
 
-def test_silent_reference_has_no_meaning_and_leaves_the_others_alone():
+def test_silent_reference_is_nan_and_does_not_affect_the_others():
     stem, noise = orthonormal(2)
     references = np.stack([stem, np.zeros_like(stem)])
     estimates = references + 0.1 * noise
@@ -76,7 +76,7 @@ def test_constant_offset_counts_as_silence():
     assert math.isnan(si_sdr(np.ones(100), np.full(100, 0.3)))
 
 
-def test_interference_and_artifacts_are_told_apart():
+def test_interference_and_artifacts_are_separated():
     first, second, noise = orthonormal(3)
     estimate = 2 * (first + 0.1 * second + 0.01 * noise)
     stems = np.stack([first, second])

@@ -79,14 +79,14 @@ def test_smoke_rows_never_reach_the_published_tables(monkeypatch, row):
     assert results_path("never").parent != table.parent
 
 
-def test_foreign_table_is_refused_by_name(tmp_path, row):
+def test_a_csv_with_other_columns_is_refused_by_name(tmp_path, row):
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(ValueError, match=r"other.csv: is no table of results"):
+    with pytest.raises(ValueError, match=r"other.csv: not a results table"):
         append(tmp_path / "other.csv", [row])
     assert (tmp_path / "other.csv").read_text() == "a,b\n1,2\n"
 
 
-def test_summary_is_mean_and_deviation_and_counts_silence_apart(tmp_path, rows):
+def test_summary_is_mean_and_deviation_and_counts_silent_references_separately(tmp_path, rows):
     append(tmp_path / "table.csv", rows("m", {"violin": [1.0, 3.0, math.nan], "cello": [5.0]}))
     table = summary(tmp_path / "table.csv").set_index("instrument")
     assert table.loc["violin", ["mean", "n", "silent"]].tolist() == [2.0, 2, 1]
@@ -100,7 +100,7 @@ def test_a_system_that_lacks_stems_has_no_mean_beside_those_that_have_all(tmp_pa
     assert "| partial |  | 1.5 ± 0.7 |  |" in markdown(summary(tmp_path / "t.csv"))
 
 
-def test_systems_trained_apart_are_never_averaged(tmp_path, rows):
+def test_systems_with_other_configs_are_never_averaged(tmp_path, rows):
     append(tmp_path / "t.csv", rows("m", {"violin": [1.0]}, config="he"))
     append(tmp_path / "t.csv", rows("m", {"violin": [9.0]}, config="xavier"))
     assert "| m | he | 1.0 | 1.0 |" in markdown(summary(tmp_path / "t.csv"))
@@ -134,8 +134,11 @@ def test_readme_is_stale_until_it_is_written_and_then_not(tmp_path, rows):
     ("text", "sentence"),
     [
         ("<!-- results:none -->\n<!-- /results -->", "there is no .*none.csv"),
-        ("<!-- results:t -->\n", "without '<!-- /results -->'"),
-        ("<!-- results:t -->\n<!-- results:t -->\n<!-- /results -->", "without '<!-- /results"),
+        ("<!-- results:t -->\n", "no end marker '<!-- /results -->'"),
+        (
+            "<!-- results:t -->\n<!-- results:t -->\n<!-- /results -->",
+            "no end marker '<!-- /results",
+        ),
     ],
 )
 def test_broken_marker_is_refused(tmp_path, text, sentence, row):

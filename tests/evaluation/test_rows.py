@@ -39,6 +39,6 @@ def test_new_commit_answers_the_same_question_and_another_seed_a_new_one(row):
 
 def test_provenance_of_this_process_knows_profile_and_commit(monkeypatch):
     monkeypatch.setenv("DIVISI_PROFILE", "smoke")
-    provenance = Provenance.here("01", "tones-2")
+    provenance = Provenance("01", "tones-2")
     assert provenance.profile == "smoke"
     assert provenance.commit

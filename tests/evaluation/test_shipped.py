@@ -43,18 +43,20 @@ def trio():
     return Track(work, RATE, {name: 0.05 * stem / stem.std() for name, stem in stems.items()})
 
 
-def test_a_rendered_trio_is_separated_and_better_when_it_is_told_who_plays(trio):
+def test_a_rendered_trio_is_separated_and_better_with_conditioning(trio):
     model = load_model("chamber")
-    guessed, knowing = (model_separator(model, conditioned=said)(trio) for said in (False, True))
-    assert set(guessed) == set(model.sources) and set(knowing) == set(TRIO)
-    assert gains(trio, knowing).mean() > gains(trio, guessed).mean() > 4.0
-    assert gains(trio, knowing).min() > 3.0
-    np.testing.assert_allclose(sum(knowing.values()), trio.mixture, atol=1e-4)
+    unconditioned, conditioned = (
+        model_separator(model, conditioned=known)(trio) for known in (False, True)
+    )
+    assert set(unconditioned) == set(model.sources) and set(conditioned) == set(TRIO)
+    assert gains(trio, conditioned).mean() > gains(trio, unconditioned).mean() > 4.0
+    assert gains(trio, conditioned).min() > 3.0
+    np.testing.assert_allclose(sum(conditioned.values()), trio.mixture, atol=1e-4)
 
 
 @pytest.mark.real_audio
-@pytest.mark.parametrize(("name", "least"), [("bach-quartet", 10.5), ("chamber", 10.0)])
-def test_recordings_of_people_are_separated(name, least):
+@pytest.mark.parametrize(("name", "minimum"), [("bach-quartet", 10.5), ("chamber", 10.0)])
+def test_real_recordings_are_separated(name, minimum):
     separator = model_separator(load_model(name), conditioned=True)
     tracks = [folder.load() for folder in find_tracks(data_root() / "bach10_excerpts")]
-    assert np.mean([gains(track, separator(track)) for track in tracks]) > least
+    assert np.mean([gains(track, separator(track)) for track in tracks]) > minimum

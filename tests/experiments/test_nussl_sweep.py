@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from experiments.jobs import missing
 from experiments.nussl import sweep as nussl_sweep
-from experiments.nussl.musicsourcesep import METRICS, Configuration
-from experiments.nussl.sweep import Job, Sweep, finished, remaining, run
+from experiments.nussl.musicsourcesep import METRICS, Configuration, target_and_rest
+from experiments.nussl.sweep import Network, Sweep, run_sweep
 from helpers.audio.audio import save
+from helpers.audio.track import Track
 from helpers.evaluation import results
 from helpers.training.checkpoints import load_model
 
@@ -40,20 +42,20 @@ def sweep(root, tmp_path) -> Sweep:
 
 @pytest.fixture
 def sweep_once(sweep, tmp_path, monkeypatch):
-    """Runs the sweep of one tiny model for two instruments; returns the table and its jobs."""
+    """Runs the sweep of one tiny model for two instruments; returns table and networks."""
     monkeypatch.setattr(nussl_sweep, "CONFIGURATIONS", (TINY,))
     measured = []
 
-    def measure(job, sweep, real=nussl_sweep.measure):
-        measured.append((job.instrument, job.piece))
-        return real(job, sweep)
+    def measure(network, sweep, real=nussl_sweep.measure):
+        measured.append((network.instrument, network.piece))
+        return real(network, sweep)
 
     monkeypatch.setattr(nussl_sweep, "measure", measure)
     table = tmp_path / "Results" / "table.csv"
 
     def once():
         measured.clear()
-        run(sweep, table, (TINY,), ("violin", "bassoon"), workers=1)
+        run_sweep(sweep, table, (TINY,), ("violin", "bassoon"), workers=1)
         return table, list(measured)
 
     return once
@@ -95,25 +97,28 @@ def test_a_sweep_goes_on_where_rows_are_missing_and_nowhere_else(sweep_once, swe
 
 def test_mixtures_of_another_length_are_another_experiment(sweep_once, sweep):
     table, _ = sweep_once()
-    jobs = [Job(TINY, "violin", "01")]
-    assert remaining(jobs, sweep, table) == []
-    assert remaining(jobs, replace(sweep, seconds=0.5), table) == jobs
+    network, longer = Network(TINY, "violin", "01"), replace(sweep, seconds=0.5)
+    assert missing([network.job(sweep)], table) == []
+    assert len(missing([network.job(longer)], table)) == 1
 
 
-def test_two_processes_measure_what_one_does(sweep):
-    jobs = [Job(TINY, "violin", "01"), Job(TINY, "violin", "02")]
-    again = replace(sweep, runs=sweep.runs / "again")
-    alone = {job.piece: rows for job, rows in finished(jobs, sweep, workers=1)}
-    together = {job.piece: rows for job, rows in finished(jobs, again, workers=2)}
-    assert together == alone
+def test_target_and_rest_are_two_stems_of_the_same_mixture():
+    stems = {name: np.full((1, 10), level, "f4") for name, level in (("a", 0.1), ("b", 0.2))}
+    track = Track("t", RATE, {**stems, "c": np.full((1, 10), 0.3, "f4")})
+    pair = target_and_rest(track, "b")
+    assert pair.instruments == ("b", "rest")
+    np.testing.assert_array_equal(pair.stems["b"], track.stems["b"])
+    np.testing.assert_allclose(pair.mixture, track.mixture, atol=1e-6)
+    recorded = replace(track, recording=track.mixture + np.float32(0.01))
+    np.testing.assert_array_equal(target_and_rest(recorded, "b").mixture, recorded.recording)
 
 
 def test_the_trained_network_is_kept_and_is_the_one_that_was_measured(sweep):
-    job = Job(TINY, "saxophone", "01")
-    rows = nussl_sweep.measure(job, sweep)
-    model = load_model(job.folder(sweep) / "nussl-saxophone")
+    network = Network(TINY, "saxophone", "01")
+    rows = nussl_sweep.measure(network, sweep)
+    model = load_model(network.folder(sweep) / "nussl-saxophone")
     assert model.sources == ("saxophone", "rest")
     assert {row.checkpoint_sha256 for row in rows} == {model.card["sha256"]}
-    assert {path.name for path in job.folder(sweep).iterdir()} == {
+    assert {path.name for path in network.folder(sweep).iterdir()} == {
         "log.csv", "nussl-saxophone.json", "nussl-saxophone.safetensors",
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""The ladder of realism at toy size: one ingredient a rung, one budget, and what resumes."""
+"""The ablation at toy size: one ingredient a step, one budget, and what is resumed."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from experiments import realism
-from experiments.realism import ABLATION, Job, ablation_recipes, budget, remaining, run
+from experiments.realism import ABLATION, ablation_recipes, budget, config_of, run_ablation
 from helpers.audio.audio import save
 from helpers.evaluation import results
-from helpers.evaluation.evaluate import evaluate
+from helpers.evaluation.evaluate import evaluate, model_separator
 from helpers.evaluation.rows import Provenance
 from helpers.recipes.schema import read_recipe
 from helpers.recipes.train import build_model
@@ -42,7 +42,7 @@ def corpus(tmp_path) -> Path:
 
 
 def flat(recipe) -> dict:
-    """The entries of takes and mixing, each with its name."""
+    """The entries of rendering and mixing by name."""
     return {
         f"{table}.{name}": value
         for table in ("rendering", "mixing")
@@ -50,7 +50,7 @@ def flat(recipe) -> dict:
     }
 
 
-def test_every_rung_adds_its_own_ingredient_and_nothing_else(base):
+def test_every_step_adds_its_own_ingredient_and_nothing_else(base):
     below = flat(base)
     for step, recipe in zip(ABLATION, ablation_recipes(base).values(), strict=True):
         changed = {name for name, value in flat(recipe).items() if value != below[name]}
@@ -62,7 +62,7 @@ def test_every_rung_adds_its_own_ingredient_and_nothing_else(base):
         below = flat(recipe)
 
 
-def test_the_first_rung_is_one_soundfont_as_written_and_dry(base):
+def test_the_first_step_is_one_soundfont_as_written_and_dry(base):
     assert base.rendering.soundfonts == ("FluidR3_GM",) and base.mixing.variant_weights == {
         "soundfont": 1.5
     }
@@ -71,7 +71,7 @@ def test_the_first_rung_is_one_soundfont_as_written_and_dry(base):
     assert not any(shares) and base.mixing.coherent == 1.0
 
 
-def test_the_last_rung_plays_from_every_soundfont_and_kind(base):
+def test_the_last_step_uses_every_soundfont_and_variant(base):
     (*_, last) = ablation_recipes(base).values()
     assert set(last.rendering.soundfonts) == set(PACKAGES)
     assert set(last.mixing.variant_weights) == {
@@ -83,7 +83,7 @@ def test_the_last_rung_plays_from_every_soundfont_and_kind(base):
     }
 
 
-def test_all_rungs_have_one_budget_and_few_banks(base):
+def test_all_steps_have_one_budget_and_few_banks(base):
     recipes = list(ablation_recipes(base).values())
     trainings = {budget(recipe.training, 7, seed=1) for recipe in recipes}
     assert len(trainings) == 1
@@ -94,54 +94,65 @@ def test_all_rungs_have_one_budget_and_few_banks(base):
 
 
 @pytest.fixture
-def recipes(base, corpus, tmp_path, monkeypatch):
-    """Runs two rungs of untrained networks, without banks; returns the table and who was run."""
+def run_steps(base, corpus, tmp_path, monkeypatch):
+    """Runs two steps of untrained networks without banks; returns the table and what it ran."""
     measured = []
 
-    def measure(job, corpus, progress):
-        measured.append((job.step, job.seed))
-        model = build_model(job.recipe).eval()
-        where = Provenance.here(
-            realism.NOTEBOOK, corpus.name,
-            train_data="realism", seed=job.seed, config=job.config, checkpoint_sha256="sha",
+    def measure(step, recipe, corpus):
+        measured.append((step, recipe.training.seed))
+        model = build_model(recipe).eval()
+        where = Provenance(
+            realism.NOTEBOOK, corpus.name, train_data="realism", seed=recipe.training.seed,
+            config=config_of(recipe), checkpoint_sha256="sha",
         )  # fmt: skip
         tracks = [folder.load() for folder in realism.find_tracks(corpus)]
-        separator = realism.model_separator(model)
-        return evaluate(job.step, separator, tracks, where, sources=model.sources)
+        return evaluate(step, model_separator(model), tracks, where, sources=model.sources)
 
     monkeypatch.setattr(realism, "measure", measure)
     monkeypatch.setattr(realism, "stem_bank", lambda recipe, split: None)
     table = tmp_path / "Results" / "table.csv"
 
-    def recipes(seeds, steps=3):
+    def steps_run(seeds, steps=3):
         measured.clear()
-        jobs = [
-            Job(step, replace(recipe, training=budget(recipe.training, steps, seed)))
+        recipes = [
+            (step, replace(recipe, training=budget(recipe.training, steps, seed)))
             for seed in seeds
             for step, recipe in ablation_recipes(base, ABLATION[:2]).items()
         ]
-        assert [job.step for job in run(jobs, table, corpus)] == [step for step, _ in measured]
-        assert remaining(jobs, table, corpus) == []
+        run_ablation(recipes, table, corpus)
         return table, list(measured)
 
-    return recipes
+    return steps_run
 
 
-def test_every_rung_and_seed_is_measured_on_every_excerpt_with_floor_and_ceiling(recipes):
-    table, _ = recipes((0, 1))
+def test_every_step_and_seed_is_measured_on_every_excerpt_with_floor_and_ceiling(run_steps):
+    table, _ = run_steps((0, 1))
     rows = [row for row in results.read(table) if row.metric == "SI-SDR"]
-    steps_of_ablation = {row.system for row in rows} - {"mixture", "oracle-ibm", "oracle-irm"}
-    assert steps_of_ablation == {"01 one soundfont", "02 several soundfonts"}
-    for step in steps_of_ablation:
+    systems = {row.system for row in rows} - {"mixture", "oracle-ibm", "oracle-irm"}
+    assert systems == {"01 one soundfont", "02 several soundfonts"}
+    for step in systems:
         measured = [(row.seed, row.track, row.instrument) for row in rows if row.system == step]
         assert len(measured) == len(set(measured)) == 2 * 2 * len(TONES)
     assert {row.system for row in rows} > {"mixture", "oracle-irm"}
 
 
-def test_what_the_table_holds_is_not_trained_again(recipes):
-    _, first = recipes((0,))
+def test_what_the_table_holds_is_not_trained_again(run_steps):
+    _, first = run_steps((0,))
     assert [seed for _, seed in first] == [0, 0]
-    _, more = recipes((0, 1))
+    _, more = run_steps((0, 1))
     assert [seed for _, seed in more] == [1, 1]
-    _, longer = recipes((0,), steps=4)
+    _, longer = run_steps((0,), steps=4)
     assert len(longer) == 2
+
+
+def test_the_command_line_selects_steps(monkeypatch, corpus, tmp_path):
+    chosen = []
+    monkeypatch.setattr("sys.argv", ["realism", "--only", "02", "--seeds", "7", "--steps", "3"])
+    monkeypatch.setattr(realism, "corpus_folder", lambda name: corpus)
+    monkeypatch.setattr(realism, "run_ablation", lambda recipes, *_: chosen.extend(recipes))
+    for name in ("publish", "plot_ablation", "report"):
+        monkeypatch.setattr(realism, name, lambda *_, **__: None)
+    realism.main()
+    assert [(step, recipe.training.seed) for step, recipe in chosen] == [
+        ("02 several soundfonts", 7)
+    ]

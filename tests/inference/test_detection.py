@@ -51,7 +51,7 @@ def test_one_who_was_not_heard_is_measured_as_silence(model, sound):
     half = 0.5 * sound
     track = Track("duo", RATE, {"violin": half, "piano": sound - half})
     separator = model_separator(model, detecting=True)
-    where = Provenance.here("test", "noise", train_data="noise", checkpoint_sha256="0123")
+    where = Provenance("test", "noise", train_data="noise", checkpoint_sha256="0123")
     rows = evaluate("ears", separator, [track], where, sources=model.sources)
     values = {(row.instrument, row.metric): row.value for row in rows}
     assert values["violin", "SNR"] > 0 and values["piano", "SNR"] == 0

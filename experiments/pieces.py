@@ -1,0 +1,41 @@
+"""Rendered pieces of equally loud stems, for chapters and experiments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from helpers.audio.track import Track
+from helpers.music.arrangements import excerpts
+from helpers.music.random_pieces import piece_score
+from helpers.music.scores import Score, corpus_score
+from helpers.music.splits import names
+from helpers.synthesis.fluidsynth import FluidSynth
+from helpers.synthesis.renderer import render_score
+from helpers.synthesis.soundfonts import find_soundfont
+
+SAMPLE_RATE = 44_100
+RMS = 0.05
+
+
+def rendered(
+    score: Score, seconds: float, name: str = "", soundfont: str | Path = "FluidR3_GM"
+) -> Track:
+    """The first seconds of a score played by a soundfont, all stems with the same RMS."""
+    path = soundfont if isinstance(soundfont, Path) else find_soundfont(soundfont)
+    track = render_score(score, FluidSynth(path), SAMPLE_RATE)
+    stems = {part: stem[:, : round(seconds * SAMPLE_RATE)] for part, stem in track.stems.items()}
+    stems = {part: RMS * stem / np.std(stem) for part, stem in stems.items()}
+    return Track(name or track.name, SAMPLE_RATE, stems)
+
+
+def chorale(work: str, instruments: tuple[str, ...], seconds: float) -> Track:
+    """A chorale of music21's corpus, such as `bwv269`, for these instruments from the top down."""
+    return rendered(corpus_score(work, instruments), seconds, work)
+
+
+def haydn_trio(instruments: tuple[str, ...], seconds: float) -> Track:
+    """An excerpt of a quartet by Haydn that no model was trained on, arranged for others."""
+    excerpt = excerpts(names("quartet", "test")[0], 12.0)[1]
+    return rendered(piece_score(excerpt, instruments), seconds, "Haydn")
