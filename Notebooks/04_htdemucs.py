@@ -91,7 +91,8 @@ from helpers.synthesis.fluidsynth import FluidSynth
 from helpers.synthesis.renderer import render_score
 from helpers.synthesis.soundfonts import find_soundfont
 from helpers.training.averaging import interpolate
-from helpers.training.checkpoints import condition_on, load_model
+from helpers.training.checkpoints import load_model
+from helpers.training.conditioning import condition_on
 
 # %% [markdown]
 # The numbers you may play with. In the `smoke` profile, which tests this chapter, they are tiny and

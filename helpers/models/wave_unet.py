@@ -14,6 +14,11 @@ from torch.nn import functional as F
 
 NORMALISATIONS = ("none", "batch", "group", "layer")
 INITIALISATIONS = ("default", "xavier", "he", "orthogonal")
+LIMITS = {
+    "sample_rate": (1000, 384_000), "channels": (1, 64), "segment_seconds": (0.01, 3600.0),
+    "levels": (1, 16), "width": (1, 1024), "down_kernel": (1, 255), "up_kernel": (1, 255),
+    "groups": (1, 1024),
+}  # fmt: skip
 SLOPE = 0.2  # of the leaky rectifier below zero, as in the paper
 
 
@@ -47,6 +52,11 @@ class WaveUNetConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sources", tuple(self.sources))
+        for name, (least, most) in LIMITS.items():
+            value = getattr(self, name)
+            if type(value) not in (int, type(least)) or not least <= value <= most:
+                kind = "a whole number" if type(least) is int else "a number"
+                raise ValueError(f"{name} is {value!r}; it must be {kind} from {least} to {most}.")
         for name, choices in (
             ("normalisation", NORMALISATIONS),
             ("initialisation", INITIALISATIONS),
@@ -56,7 +66,7 @@ class WaveUNetConfig:
                     f"There is no {name} '{getattr(self, name)}'; choose {', '.join(choices)}."
                 )
         if self.down_kernel % 2 == 0 or self.up_kernel % 2 == 0:
-            raise ValueError("The kernels of a Wave-U-Net are odd, so that no sample is shifted.")
+            raise ValueError("down_kernel and up_kernel must be odd, so that no sample is shifted.")
 
 
 class WaveUNet(nn.Module):
@@ -89,6 +99,13 @@ class WaveUNet(nn.Module):
         predicted = len(config.sources) - config.difference_output
         self.output = nn.Conv1d(widths[0] + config.channels, predicted * config.channels, 1)
         _initialise(self, config.initialisation)
+
+    @property
+    def source_channels(self) -> dict[str, tuple[int, list[str | None]]]:
+        """Parameters with an axis of sources: the axis, and the source of each index on it."""
+        predicted = self.sources[: len(self.sources) - self.config.difference_output]
+        channels = [name for name in predicted for _ in range(self.channels)]
+        return {f"output.{name}": (0, channels) for name in ("weight", "bias")}
 
     @property
     def sources(self) -> tuple[str, ...]:

@@ -14,11 +14,10 @@ from helpers.models.wave_unet import WaveUNet, WaveUNetConfig
 from helpers.training.checkpoints import (
     CheckpointError,
     available_models,
-    condition_on,
     load_model,
     save_model,
-    with_config,
 )
+from helpers.training.conditioning import condition_on, with_config
 from tests.training.tiny import separator
 
 SOURCES = ("violin", "bassoon")

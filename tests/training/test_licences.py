@@ -13,7 +13,7 @@ from helpers import runtime
 from helpers.datasets.stem_bank import file_sha256
 from helpers.datasets.stem_folders import solos
 from helpers.models.wave_unet import WaveUNet, WaveUNetConfig
-from helpers.recipes.schema import read_recipe, tomllib
+from helpers.recipes.schema import read_recipe
 from helpers.recipes.stem_banks import NOTES as NOTES_FOLDER
 from helpers.synthesis.soundfonts import DOWNLOADS, PACKAGES, SoundfontError, find_soundfont
 from helpers.training.checkpoints import available_models, save_model
