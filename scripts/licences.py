@@ -16,7 +16,7 @@ from pathlib import Path
 from helpers import runtime
 from helpers.files import replaced_atomically
 from helpers.training.checkpoints import Card
-from helpers.training.licences import learned_from, licence, table
+from helpers.training.licences import fits, learned_from, licence, materials
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -61,6 +61,38 @@ def card_of(start: str) -> Card:
     if not recipe.is_file():
         raise LookupError(start)
     return {"provenance": {"recipe": tomllib.loads(recipe.read_text(encoding="utf-8"))}}
+
+
+def table(checkpoints: dict[str, Card]) -> str:
+    """Three Markdown tables: the weights with these cards, the materials, and their files."""
+    rows = list(materials().values())
+    described = [("name", "what it is", "licence", "fits MIT", "derived from", "note")]
+    described += [
+        (f"[{row.name}]({row.source})" if "://" in row.source else row.name, row.title,
+         row.licence, "yes" if row.fits else "open", row.derived_from, row.note)
+        for row in rows
+    ]  # fmt: skip
+    files = [("name", "version", "file", "sha256")]
+    files += [(row.name, row.version, row.file, row.sha256) for row in rows if row.version]
+    weights = [("weights", "learned from", "all fit MIT")]
+    weights += [
+        (
+            f"`{name}`",
+            ", ".join(card["learned_from"]),
+            "yes" if fits(card["learned_from"]) else "open",
+        )
+        for name, card in sorted(checkpoints.items())
+    ]
+    parts = [
+        f"### {title}\n\n{_markdown(lines)}"
+        for title, lines in (("Weights", weights), ("Materials", described), ("Files", files))
+    ]
+    return "\n".join(parts)
+
+
+def _markdown(rows: list[tuple[str, ...]]) -> str:
+    lines = [rows[0], ("---",) * len(rows[0]), *rows[1:]]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def fresh_texts() -> dict[Path, str]:

@@ -140,8 +140,8 @@ def train(job: Job, sweep: Sweep) -> MaskInference:
         "learned_from": sorted({folder.corpus.name for folder in find_tracks(sweep.root)}),
     }  # fmt: skip
     weights, _ = save_model(model, run, f"nussl-{job.instrument}", details, half=True)
-    for state in ("last.ckpt", "best.ckpt"):
-        (run / state).unlink()
+    for state in ("last.ckpt", "previous.ckpt", "best.ckpt"):
+        (run / state).unlink(missing_ok=True)
     return load_model(weights, device)
 
 

@@ -75,6 +75,10 @@ class ConvTasNet(nn.Module):
     def __init__(self, config: ConvTasNetConfig) -> None:
         super().__init__()
         self.config = config
+        self.sources = config.sources
+        self.sample_rate = config.sample_rate
+        self.channels = 1
+        self.segment_seconds = config.segment_seconds
         self.network = TorchaudioConvTasNet(
             num_sources=len(config.sources) - config.difference_output,
             enc_kernel_size=config.filter_length,
@@ -96,22 +100,6 @@ class ConvTasNet(nn.Module):
         channels = [name for name in predicted for _ in range(self.config.filters)]
         output = "network.mask_generator.output_conv"
         return {f"{output}.{name}": (0, channels) for name in ("weight", "bias")}
-
-    @property
-    def sources(self) -> tuple[str, ...]:
-        return self.config.sources
-
-    @property
-    def sample_rate(self) -> int:
-        return self.config.sample_rate
-
-    @property
-    def channels(self) -> int:
-        return 1
-
-    @property
-    def segment_seconds(self) -> float:
-        return self.config.segment_seconds
 
     @property
     def analysis_filters(self) -> Tensor:

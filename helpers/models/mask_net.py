@@ -291,7 +291,8 @@ class Interference(nn.Module):
     def __init__(self, config: MaskNetConfig):
         super().__init__()
         sources, width = len(config.sources), config.complex_mask_channels
-        self.bins = int(PHASE_LIMIT * config.window / config.sample_rate)
+        limit = min(PHASE_LIMIT, config.highest)
+        self.bins = int(limit * config.window / config.sample_rate)
         turns = torch.arange(self.bins) * config.hop % config.window / config.window
         advance = torch.polar(torch.ones(self.bins), -2 * math.pi * turns)[:, None]
         self.register_buffer("advance", advance, persistent=False)

@@ -81,6 +81,10 @@ class WaveUNet(nn.Module):
     def __init__(self, config: WaveUNetConfig) -> None:
         super().__init__()
         self.config = config
+        self.sources = config.sources
+        self.sample_rate = config.sample_rate
+        self.channels = config.channels
+        self.segment_seconds = config.segment_seconds
         widths = [config.width * (level + 1) for level in range(config.levels)]
         bottom = config.width * (config.levels + 1)
         inputs = [config.channels, *widths[:-1]]
@@ -106,22 +110,6 @@ class WaveUNet(nn.Module):
         predicted = self.sources[: len(self.sources) - self.config.difference_output]
         channels = [name for name in predicted for _ in range(self.channels)]
         return {f"output.{name}": (0, channels) for name in ("weight", "bias")}
-
-    @property
-    def sources(self) -> tuple[str, ...]:
-        return self.config.sources
-
-    @property
-    def sample_rate(self) -> int:
-        return self.config.sample_rate
-
-    @property
-    def channels(self) -> int:
-        return self.config.channels
-
-    @property
-    def segment_seconds(self) -> float:
-        return self.config.segment_seconds
 
     def forward(self, mixture: Tensor) -> Tensor:
         samples = mixture.shape[-1]

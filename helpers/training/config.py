@@ -9,7 +9,7 @@ from .runs import TrainingError
 
 PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed")
 LIMITS = {
-    "steps": (1, 10**9), "batch_size": (1, 65_536), "learning_rate": (0.0, 1.0),
+    "steps": (1, 10**9), "batch_size": (1, 65_536), "learning_rate": (0.0, 10.0),
     "warmup_steps": (0, 10**9), "final_rate": (0.0, 1.0), "weight_decay": (0.0, 1.0),
     "gradient_clip": (0.0, 1e6), "ema_decay": (0.0, 0.999999), "validate_every": (1, 10**9),
     "checkpoint_every": (1, 10**9), "checkpoint_seconds": (0.0, 86_400.0), "log_every": (1, 10**9),

@@ -100,33 +100,6 @@ def fits(names: Iterable[str]) -> bool:
     return all(name in known and known[name].fits for name in names)
 
 
-def table(checkpoints: Mapping[str, Mapping[str, Any]]) -> str:
-    """Three Markdown tables: the weights with these cards, the materials, and their files."""
-    rows = list(materials().values())
-    described = [("name", "what it is", "licence", "fits MIT", "derived from", "note")]
-    described += [
-        (f"[{row.name}]({row.source})" if "://" in row.source else row.name, row.title,
-         row.licence, "yes" if row.fits else "open", row.derived_from, row.note)
-        for row in rows
-    ]  # fmt: skip
-    files = [("name", "version", "file", "sha256")]
-    files += [(row.name, row.version, row.file, row.sha256) for row in rows if row.version]
-    weights = [("weights", "learned from", "all fit MIT")]
-    weights += [
-        (
-            f"`{name}`",
-            ", ".join(card["learned_from"]),
-            "yes" if fits(card["learned_from"]) else "open",
-        )
-        for name, card in sorted(checkpoints.items())
-    ]
-    parts = [
-        f"### {title}\n\n{_markdown(lines)}"
-        for title, lines in (("Weights", weights), ("Materials", described), ("Files", files))
-    ]
-    return "\n".join(parts)
-
-
 def _sounds(recipe: Mapping[str, Any]) -> set[str]:
     """Soundfonts, tones and scores of a recipe, with its defaults."""
     rendering, scores = recipe["rendering"], recipe.get("scores", ["chorales"])
@@ -160,8 +133,3 @@ def _inherited(start: str, card_of: Callable[[str], Mapping[str, Any]]) -> set[s
         return {Path(start).stem}
     known = card.get("learned_from") or learned_from(card.get("provenance", {}), card_of)
     return set(known) or {Path(start).stem}
-
-
-def _markdown(rows: list[tuple[str, ...]]) -> str:
-    lines = [rows[0], ("---",) * len(rows[0]), *rows[1:]]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)

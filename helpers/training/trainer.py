@@ -148,12 +148,9 @@ class Training:
 
     def _batches(self, dataset: Dataset) -> Iterable[tuple[Tensor, Tensor]]:
         fabric, config = self.fabric, self.config
+        steps = range(self.step, config.steps)
         sampler = StepSampler(
-            range(self.step, config.steps),
-            config.batch_size,
-            len(dataset),
-            fabric.global_rank,
-            fabric.world_size,
+            steps, config.batch_size, len(dataset), fabric.global_rank, fabric.world_size
         )
         loader = load_steps(dataset, sampler, config.workers, fabric.device)
         return fabric.setup_dataloaders(loader, use_distributed_sampler=False)
@@ -164,11 +161,8 @@ class Training:
         torch.manual_seed(int(key.generate_state(1, np.uint64)[0]))
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.config, self.step)
-        conditioning = (
-            (draw_active_sources(stems, self.config.conditioned_share),)
-            if self.config.conditioned_share
-            else ()
-        )
+        share = self.config.conditioned_share
+        conditioning = (draw_active_sources(stems, share),) if share else ()
         estimates = self.wrapped(mixture, *conditioning)
         if estimates.shape != stems.shape:
             raise TrainingError(
@@ -178,11 +172,9 @@ class Training:
         value = self.loss(estimates, stems)
         self.fabric.backward(value)
         norm = self.fabric.clip_gradients(
-            self.wrapped,
-            self.optimizer,
-            max_norm=self.config.gradient_clip or math.inf,
+            self.wrapped, self.optimizer, max_norm=self.config.gradient_clip or math.inf,
             error_if_nonfinite=False,
-        )
+        )  # fmt: skip
         if norm.isfinite() or self.config.precision == "16-mixed":  # which scales and skips itself
             self.optimizer.step()
             self.average.update(self.model, self.step)
@@ -190,7 +182,7 @@ class Training:
         else:
             self.skipped += 1
         self.optimizer.zero_grad()
-        if self.skipped >= SKIPPED_AT_MOST and value.isfinite():
+        if self.skipped == SKIPPED_AT_MOST:
             raise TrainingError(
                 f"{self.files.folder}: the gradient is not finite in {self.skipped} steps up to "
                 f"step {self.step + 1}; lower the learning rate, or look for silent or broken "
@@ -216,16 +208,10 @@ class Training:
     def _measure(self, validator: Validator | None) -> None:
         """Write a row of the log; keep the weights where their score is the best so far."""
         steps, seconds = self.window.steps, self.window.seconds
-        loss = self._sum(float(self.window.loss)) / steps / self.fabric.world_size
-        if not math.isfinite(loss):
-            raise TrainingError(
-                f"{self.files.folder}: the loss is {loss} before step {self.step}; lower the "
-                "learning rate, or look for silent or broken examples."
-            )
         self.seconds += seconds
         row = {
             "step": self.step,
-            "loss": loss,
+            "loss": self._loss_sum() / steps,
             "gradient_norm": float(self.window.norm) / steps,
             "learning_rate": learning_rate(self.config, self.step - 1),
             "examples_per_second": steps * self.config.batch_size / seconds,
@@ -242,8 +228,8 @@ class Training:
         if self.best == -math.inf:
             self._save_best(-math.inf)
         self.saved = time.monotonic()
-        loss = self._sum(float(self.window.loss)) / self.fabric.world_size
-        window = (self.window.steps, loss, float(self.window.norm), self.window.seconds)
+        window = self.window
+        sums = (window.steps, self._loss_sum(), float(window.norm), window.seconds)
         if self.fabric.is_global_zero:
             self.files.write_state(
                 {
@@ -255,7 +241,7 @@ class Training:
                     "optimizer": self.optimizer.state_dict(),
                     "precision": self.fabric.strategy.precision.state_dict(),
                     "rows": self.log.rows,
-                    "window": window,
+                    "window": sums,
                 }
             )
 
@@ -263,6 +249,16 @@ class Training:
         self.best = score
         if self.fabric.is_global_zero:
             self.files.write_best(self.average.model.state_dict(), self.step, score)
+
+    def _loss_sum(self) -> float:
+        """The loss summed over the window, the mean of all processes; TrainingError if infinite."""
+        loss = self._sum(float(self.window.loss)) / self.fabric.world_size
+        if not math.isfinite(loss):
+            raise TrainingError(
+                f"{self.files.folder}: the loss is {loss} before step {self.step}; lower the "
+                "learning rate, or look for silent or broken examples."
+            )
+        return loss
 
     def _summary(self) -> str:
         """The end of the progress line."""

@@ -39,7 +39,7 @@ def test_every_length_comes_back_with_the_same_length(samples, channels):
 
 
 @torch.no_grad()
-def test_a_pass_changes_nothing_and_the_next_one_gives_the_same():
+def test_a_forward_pass_does_not_change_the_model():
     model = tiny().train()
     model(noise(1, 1, 5000))
     model.eval()
@@ -64,7 +64,7 @@ def test_estimates_follow_the_volume():
 
 
 @torch.no_grad()
-def test_examples_of_a_batch_do_not_hear_each_other():
+def test_examples_of_a_batch_are_independent():
     model, pair = tiny(), noise(2, 1, 8000)
     torch.testing.assert_close(model(pair)[:1], model(pair[:1]), atol=1e-5, rtol=1e-3)
 

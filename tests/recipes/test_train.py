@@ -1,11 +1,10 @@
-"""A recipe is refused in one sentence or ends as a model that loads; a tiny one is trained."""
+"""A tiny recipe is trained and ends as a model that loads."""
 
 from __future__ import annotations
 
 import csv
 import hashlib
 import json
-from functools import partial
 
 import numpy as np
 import pytest
@@ -14,14 +13,14 @@ import torch
 
 from helpers.audio.audio import Track
 from helpers.cli import main
-from helpers.datasets.stem_bank import build_bank
 from helpers.music import splits
-from helpers.music.corpus import chorale_names
 from helpers.recipes import stem_banks, train
 from helpers.recipes.schema import RecipeError, read_recipe
 from helpers.recipes.train import build_model
-from helpers.runtime import cache_root, repository_root
+from helpers.runtime import cache_root
 from helpers.training.checkpoints import load_model
+from helpers.training.execution import default_fabric
+from helpers.training.validation import Validator
 
 QUARTET = ("violin", "clarinet", "saxophone", "bassoon")
 
@@ -52,10 +51,10 @@ def test_the_seed_decides_the_first_weights(recipe):
     assert not torch.equal(weights(1), weights(2))
 
 
-def test_validation_hears_whole_mixtures_of_chorales_that_do_not_train(recipe):
+def test_validation_uses_coherent_mixtures_of_held_out_chorales(recipe):
     training, validation = train.mixtures(read_recipe(recipe(("reverb", "coherent = 0.0\nreverb"))))
-    trained = {take.piece for take in training.mixer.bank.variants}
-    validated = {take.piece for take in validation.mixer.bank.variants}
+    trained = {variant.piece for variant in training.mixer.bank.variants}
+    validated = {variant.piece for variant in validation.mixer.bank.variants}
     assert trained == set(splits.training_names()[:2])
     assert validated == set(splits.VALIDATION[:2])
     assert len(validation) == 2
@@ -65,18 +64,18 @@ def test_validation_hears_whole_mixtures_of_chorales_that_do_not_train(recipe):
         assert len({excerpt.offset for excerpt in drawn}) == 1
 
 
-def test_without_recordings_at_hand_the_reader_is_told_once(recipe):
+def test_without_recordings_there_is_one_warning(recipe):
     read = read_recipe(recipe(("solos = false", "solos = true")))
-    with pytest.warns(UserWarning, match="DIVISI_DATA") as told:
+    with pytest.warns(UserWarning, match="DIVISI_DATA") as warned:
         train.mixtures(read)
-    assert len(told) == 1
+    assert len(warned) == 1
 
 
 def test_a_data_folder_without_solos_is_no_fault(recipe, tmp_path, monkeypatch):
     (tmp_path / "data").mkdir()
     monkeypatch.setenv("DIVISI_DATA", str(tmp_path / "data"))
     training, _ = train.mixtures(read_recipe(recipe(("solos = false", "solos = true"))))
-    assert {take.kind for take in training.mixer.bank.variants} == {"tones"}
+    assert {variant.kind for variant in training.mixer.bank.variants} == {"tones"}
 
 
 def test_recordings_train_and_never_validate(recipe):
@@ -94,7 +93,7 @@ def test_a_training_ends_as_a_model_that_loads_and_is_not_repeated(recipe, tmp_p
     weights = run / "tiny.safetensors"
     card = json.loads((run / "tiny.json").read_text())
     model = load_model(weights)
-    assert model.sources == QUARTET and model.segment_seconds == 3.0  # as shipped
+    assert model.sources == QUARTET and model.segment_seconds == 3.0  # of the export
     estimates = model(torch.zeros(1, 1, 4000))
     assert estimates.shape == (1, 4, 1, 4000) and torch.isfinite(estimates).all()
 
@@ -139,17 +138,27 @@ def test_weights_of_another_size_are_no_start(recipe, tmp_path):
         build_model(wider)
 
 
-def test_what_is_shipped_may_be_blended_with_another(recipe, tmp_path):
+def test_the_checkpoint_may_be_interpolated_with_another_and_its_si_sdr_is_its_own(
+    recipe, tmp_path
+):
     main(["train", str(recipe()), "-o", str(tmp_path / "one")])
-    main(["train", str(recipe(("steps = 4", "steps = 4\nseed = 1"))), "-o", str(tmp_path / "two")])
-    one, two = (tmp_path / run / "tiny.safetensors" for run in ("one", "two"))
-    text = ("steps = 4", "steps = 4\nseed = 1"), ("[model]", f'[blend]\n"{one}" = 0.25\n\n[model]')
-    assert main(["train", str(recipe(*text)), "-o", str(tmp_path / "two")]) == 0
-    models = (load_model(one), trained := load_model(two))
-    assert trained.card["provenance"]["recipe"]["interpolate"] == {str(one): 0.25}
-    main(["train", str(recipe(text[0])), "-o", str(tmp_path / "two")])
-    for a, mixed, b in zip(*(m.parameters() for m in (*models, load_model(two))), strict=True):
+    seed, path = ("steps = 4", "steps = 4\nseed = 1"), tmp_path / "two" / "tiny.safetensors"
+    main(["train", str(recipe(seed)), "-o", str(tmp_path / "two")])
+    one, two = load_model(tmp_path / "one" / "tiny.safetensors"), load_model(path)
+    start = f'[blend]\n"{tmp_path}/one/tiny.safetensors" = 0.25\n\n[model]'
+    assert main(["train", str(recipe(seed, ("[model]", start))), "-o", str(tmp_path / "two")]) == 0
+    between = load_model(path)
+    for a, mixed, b in zip(*(m.parameters() for m in (one, between, two)), strict=True):
         torch.testing.assert_close(mixed, 0.25 * a + 0.75 * b, atol=2e-3, rtol=1e-2)
+
+    record, fabric = between.card["provenance"], default_fabric("32-true")
+    assert record["recipe"]["interpolate"] == {f"{tmp_path}/one/tiny.safetensors": 0.25}
+    assert record["precision"] == "32-true"
+    _, validation = train.mixtures(read_recipe(recipe(seed)))
+    for model in (two, between):
+        measured = Validator(validation, fabric)(model)
+        assert model.card["provenance"]["val_si_sdr"] == pytest.approx(measured, abs=0.02)
+    assert record["val_si_sdr"] != two.card["provenance"]["val_si_sdr"]
 
 
 CORPUS = ("[model]", 'corpora = ["ensembleset"]\n\n[model]'), ("reverb", "recorded = 1.0\nreverb")
@@ -170,9 +179,9 @@ def lay_out_ensembleset(root):
 def test_published_corpora_train_and_never_validate(recipe, tmp_path, monkeypatch):
     monkeypatch.setenv("DIVISI_DATA", str(lay_out_ensembleset(tmp_path / "data")))
     training, validation = train.mixtures(read_recipe(recipe(*CORPUS)))
-    real = [take for take in training.mixer.bank.variants if take.kind == "real"]
+    real = [variant for variant in training.mixer.bank.variants if variant.kind == "real"]
     assert len(real) == len(QUARTET) + 3
-    assert {take.kind for take in validation.mixer.bank.variants} == {"tones"}
+    assert {variant.kind for variant in validation.mixer.bank.variants} == {"tones"}
     drawn = training.mixer.draw(np.random.default_rng(0))
     assert {excerpt.variant.kind for excerpt in drawn if excerpt} == {"real"}
 
@@ -192,8 +201,8 @@ def test_the_microphone_is_the_recipes(recipe, tmp_path, monkeypatch):
     for microphone in ("Mix_1", "Tree"):
         named = (CORPUS[0][0], f'microphone = "{microphone}"\n{CORPUS[0][1]}')
         bank = train.mixtures(read_recipe(recipe(named, CORPUS[1])))[0].mixer.bank
-        take = next(take for take in bank.variants if take.kind == "real")
-        peaks.append(bank.read(take, 0, 16000).max())
+        variant = next(variant for variant in bank.variants if variant.kind == "real")
+        peaks.append(bank.read(variant, 0, 16000).max())
     assert peaks == pytest.approx([0.1, 0.2], rel=1e-3)
 
 

@@ -70,7 +70,7 @@ def test_what_leaks_into_a_silent_stem_is_measured_against_the_mixture(loss):
     assert difference.item() == pytest.approx((expected + 30.0) / 2, abs=1e-2)
 
 
-def test_an_absent_instrument_counts_as_much_as_one_says():
+def test_leakage_counts_with_the_weight_of_inactive_sources():
     stems = tones()
     stems[:, 1] = 0.0
     quiet = torch.stack([stems[:, 0], noise(stems[:, 0], -20.0)], 1)
@@ -116,8 +116,8 @@ def test_a_weighted_sum_adds_its_terms():
     assert loss(estimates, stems).item() == pytest.approx(expected.item(), abs=1e-3)
 
 
-def test_of_two_instruments_that_cannot_be_told_apart_sharing_costs_less_than_guessing():
-    """Guessing is right every other time; stem by stem it would pay, all errors together not."""
+def test_of_two_equal_candidates_sharing_costs_less_than_guessing_in_the_joint_loss():
+    """A guess is right every other time, which pays in `negative_snr` only."""
     stems = tones()
     wrong = stems.flip(1)
     shared = (stems + wrong) / 2
