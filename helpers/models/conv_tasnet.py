@@ -136,7 +136,7 @@ def _normalise(network: nn.Module, kind: str, groups: int) -> None:
 
 
 def _initialise(network: nn.Module, kind: str) -> None:
-    """Draw all convolution weights anew and set their biases to zero; `default` leaves them.
+    """Draw all convolution weights again and set their biases to zero; `default` leaves them.
 
     Xavier: Glorot and Bengio, AISTATS 2010. He: He et al., ICCV 2015 (gain of PReLU's first slope,
     0.25). Orthogonal: Saxe et al., ICLR 2014.

@@ -108,22 +108,15 @@ class MaskInference(nn.Module):
     def stft(self, waveform: Tensor) -> Tensor:
         """waveform (B, T) -> complex (B, F, N)."""
         return torch.stft(
-            waveform,
-            self.config.window,
-            self.config.hop,
-            window=self.window / self.window.sum(),
-            pad_mode="constant",
-            return_complex=True,
-        )
+            waveform, self.config.window, self.config.hop, window=self.window / self.window.sum(),
+            pad_mode="constant", return_complex=True,
+        )  # fmt: skip
 
     def istft(self, spectrum: Tensor, length: int) -> Tensor:
         """complex (B, F, N) -> waveforms (B, length)."""
+        window = self.window / self.window.sum()
         return torch.istft(
-            spectrum,
-            self.config.window,
-            self.config.hop,
-            window=self.window / self.window.sum(),
-            length=length,
+            spectrum, self.config.window, self.config.hop, window=window, length=length
         )
 
 

@@ -237,12 +237,9 @@ class MaskNet(nn.Module):
         """magnitude (B, N, linear bins) -> RMS over about a second around each frame (B, N, 1)."""
         reach = max(1, int(self.sample_rate / self.config.hop / 2))
         power = F.avg_pool1d(
-            visible.square().mean(-1)[:, None],
-            2 * reach + 1,
-            stride=1,
-            padding=reach,
+            visible.square().mean(-1)[:, None], 2 * reach + 1, stride=1, padding=reach,
             count_include_pad=False,
-        )
+        )  # fmt: skip
         return power.transpose(1, 2).sqrt() + 1e-5
 
     def stft(self, waveform: Tensor) -> Tensor:

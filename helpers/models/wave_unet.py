@@ -170,7 +170,7 @@ def _normalisation(kind: str, channels: int, groups: int) -> nn.Module:
 
 
 def _initialise(model: nn.Module, kind: str) -> None:
-    """Draw all convolution weights anew and set their biases to zero; `default` leaves them.
+    """Draw all convolution weights again and set their biases to zero; `default` leaves them.
 
     Xavier: Glorot and Bengio, AISTATS 2010. He: He et al., ICCV 2015. Orthogonal: Saxe et al.,
     ICLR 2014. The gain is the leaky rectifier's, except for Xavier's, which has none.

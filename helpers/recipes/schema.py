@@ -178,7 +178,7 @@ def _build(kind: type, entries: Any, path: str | Path, table: str):
         _schema(kind).model_validate(entries)
         return kind(**entries)
     except ValidationError as errors:
-        error = errors.errors()[0]
+        error = min(errors.errors(), key=lambda each: each["type"] != "extra_forbidden")
         raise RecipeError(f"{path}: {_sentence(kind, entries, table, error)}") from errors
     except (KeyError, ValueError) as error:
         raise RecipeError(f"{path}: {table} is invalid: {error.args[0]}") from error

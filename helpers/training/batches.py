@@ -17,12 +17,7 @@ class StepSampler:
     """
 
     def __init__(
-        self,
-        steps: range,
-        batch_size: int,
-        length: int,
-        rank: int = 0,
-        processes: int = 1,
+        self, steps: range, batch_size: int, length: int, rank: int = 0, processes: int = 1
     ):
         self.steps = steps
         self.batch_size = batch_size

@@ -38,7 +38,7 @@ def condition_on(model: nn.Module, names: Sequence[str]) -> nn.Module:
 
 
 def draw_active_sources(stems: Tensor, share: float, extra: float = 0.1) -> Tensor:
-    """The sources that the model is told are active in each example, bool (B, S).
+    """The active sources that the model is given for each example, bool (B, S).
 
     stems (B, S, C, T). In a `share` of the examples these are the sources that are not silent, and
     each other one with probability `extra`, like a player who rests; in the rest, all sources.

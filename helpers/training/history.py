@@ -14,14 +14,9 @@ from torch import Tensor
 from ..files import replaced_atomically
 
 COLUMNS = (
-    "step",
-    "loss",
-    "gradient_norm",
-    "val_si_sdr",
-    "learning_rate",
-    "examples_per_second",
+    "step", "loss", "gradient_norm", "val_si_sdr", "learning_rate", "examples_per_second",
     "seconds",
-)
+)  # fmt: skip
 Row = dict[str, float]
 
 

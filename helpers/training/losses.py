@@ -80,11 +80,7 @@ def l1(estimates: Tensor, stems: Tensor) -> Tensor:
 
 
 def magnitude_l1(
-    estimates: Tensor,
-    stems: Tensor,
-    window: int = 512,
-    hop: int = 128,
-    source: int | None = None,
+    estimates: Tensor, stems: Tensor, window: int = 512, hop: int = 128, source: int | None = None
 ) -> Tensor:
     """Mean absolute error of the magnitude spectrograms, as in nussl's mask inference. Chapter: 03.
 
@@ -118,13 +114,9 @@ def _magnitudes(signal: Tensor, window: int, hop: int) -> Tensor:
     """(..., samples) -> (waveforms, frequencies, frames)."""
     weights = torch.hann_window(window, device=signal.device).sqrt()
     spectrum = torch.stft(
-        signal.reshape(-1, signal.shape[-1]),
-        window,
-        hop,
-        window=weights / weights.sum(),
-        pad_mode="constant",
-        return_complex=True,
-    )
+        signal.reshape(-1, signal.shape[-1]), window, hop, window=weights / weights.sum(),
+        pad_mode="constant", return_complex=True,
+    )  # fmt: skip
     return spectrum.abs()
 
 

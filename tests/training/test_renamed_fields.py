@@ -56,3 +56,10 @@ def test_names_of_today_are_left_alone():
     assert current_recipe(recipe) == recipe
     card = {"config": {"pitch_channels": 2}, "provenance": {"recipe": recipe}}
     assert current_card(card) == card
+
+
+def test_a_card_keeps_the_record_of_a_dropped_field_that_was_in_use():
+    mixing = {"vibrato": 0.3, "codec": 0.0, "absent": 0.1}
+    recipe = {"takes": {"swell": 0.0, "asynchrony": [0.0, 0.0]}, "mixing": mixing}
+    record = current_card({"provenance": {"recipe": recipe}})["provenance"]["recipe"]
+    assert record == {"rendering": {}, "mixing": {"vibrato": 0.3, "inactive": 0.1}}

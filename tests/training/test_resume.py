@@ -177,6 +177,13 @@ def test_a_state_from_before_a_setting_was_there_goes_on(tmp_path):
     assert history.rows[-1]["step"] == 11
 
 
+def test_a_training_with_automatic_precision_resumes_on_any_device(tmp_path):
+    train(tmp_path, replace(CONFIG, steps=2, precision="bf16-mixed"))
+    assert train(tmp_path, replace(CONFIG, steps=3, precision="auto"))[1].finished
+    with pytest.raises(TrainingError, match=r"precision auto \(now 32-true\)"):
+        train(tmp_path, replace(CONFIG, steps=4))
+
+
 def test_another_model_is_refused(tmp_path):
     train(tmp_path, replace(CONFIG, steps=2))
     other = torch.nn.Sequential(torch.nn.Conv1d(1, 2, 1), torch.nn.Unflatten(1, (2, 1)))
