@@ -96,7 +96,7 @@ def test_a_long_recording_comes_back_whole():
 
 
 def test_heads_that_cannot_share_the_channels_are_refused():
-    with pytest.raises(ValueError, match="8 channels of the transformer cannot be shared by 3"):
+    with pytest.raises(ValueError, match="has 8 channels and 3 heads"):
         dataclasses.replace(TINY, heads=3)
 
 
