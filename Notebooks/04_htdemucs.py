@@ -341,7 +341,8 @@ publish(plot_training(RUN / "log.csv"), "04_training")
 # %%
 from helpers.datasets.stem_folders import find_tracks
 from helpers.evaluation.evaluate import model_separator
-from helpers.training.checkpoints import condition_on, load_model
+from helpers.training.checkpoints import load_model
+from helpers.training.conditioning import condition_on
 
 PIECE = find_tracks(DATA / "bach10_excerpts")[0].load(channels=1) if DATA else RENDERED
 HT_DEMUCS = load_model(weights)

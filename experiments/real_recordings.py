@@ -34,7 +34,8 @@ from helpers.evaluation.rows import Provenance, Row
 from helpers.inference.detection import can_detect
 from helpers.recipes.schema import read_recipe
 from helpers.recipes.train import train
-from helpers.training.checkpoints import condition_on, load_model
+from helpers.training.checkpoints import load_model
+from helpers.training.conditioning import condition_on
 
 TABLE = "real_recordings"
 SYSTEMS = ("bach-quartet", "chamber")

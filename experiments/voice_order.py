@@ -24,7 +24,8 @@ from helpers.evaluation.rows import Provenance
 from helpers.music.scores import corpus_score
 from helpers.music.splits import TEST
 from helpers.synthesis.soundfonts import find_soundfonts
-from helpers.training.checkpoints import condition_on, load_model
+from helpers.training.checkpoints import load_model
+from helpers.training.conditioning import condition_on
 
 TABLE = "voice_order"
 SECONDS = 20

@@ -22,7 +22,8 @@ from helpers.music.splits import TEST
 from helpers.synthesis.fluidsynth import FluidSynth
 from helpers.synthesis.renderer import render_score
 from helpers.synthesis.soundfonts import find_soundfonts
-from helpers.training.checkpoints import condition_on, load_model
+from helpers.training.checkpoints import load_model
+from helpers.training.conditioning import condition_on
 
 SECONDS = 30
 SAMPLE_RATE = 44_100

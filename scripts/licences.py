@@ -1,9 +1,9 @@
-"""Write what weights learned from, and their licence, into their cards and docs/licences.md.
+"""Write the training materials and licences of all weights into their cards and docs/licences.md.
 
     python scripts/licences.py            # or `make licences`
     python scripts/licences.py --check    # exits with 1 where something is stale
 
-All of it follows from `helpers/training/materials.json` and the recipe in each card.
+Everything follows from `helpers/training/materials.json` and the recipe in each card.
 """
 
 from __future__ import annotations
@@ -15,26 +15,29 @@ from pathlib import Path
 
 from helpers import runtime
 from helpers.files import replaced_atomically
-from helpers.recipes.schema import tomllib
 from helpers.training.checkpoints import Card
-from helpers.training.licences import learned_from, licence, table
+from helpers.training.licences import fits, learned_from, licence, materials
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 ROOT = runtime.repository_root()
 PAGE = ROOT / "docs" / "licences.md"
 OPENING, CLOSING = "<!-- materials -->\n", "<!-- /materials -->"
-#: Weights whose card holds no recipe, by the beginning of their names: chapter three's networks
-#: heard the excerpts of Bach10, chapter one's synthetic tones.
+#: Materials of weights whose card has no recipe, by the beginning of their names.
 WITHOUT_RECIPE = {"nussl-": ["bach10"], "tones-": ["tones"]}
 
 
 def cards_on_disk() -> dict[str, Card]:
-    """Every card as its file says it, so that no entry is rewritten."""
+    """Every card exactly as in its file, so that no entry is rewritten."""
     files = sorted((ROOT / "Checkpoints").glob("*.json"))
     return {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in files}
 
 
 def stated(name: str, card: Card) -> Card:
-    """The card with `learned_from` and `licence` in front of its provenance."""
+    """The card with `learned_from` and `licence` before its provenance."""
     provenance = card["provenance"]
     for beginning, names in WITHOUT_RECIPE.items():
         if name.startswith(beginning):
@@ -50,7 +53,7 @@ def stated(name: str, card: Card) -> Card:
 
 
 def card_of(start: str) -> Card:
-    """The card of a shipped checkpoint or, of a stage that is not shipped, its recipe."""
+    """The card of a shipped checkpoint, or the recipe of a stage that is not shipped."""
     name = Path(start).stem
     cards, recipe = cards_on_disk(), ROOT / "recipes" / f"{name}.toml"
     if name in cards:
@@ -58,6 +61,38 @@ def card_of(start: str) -> Card:
     if not recipe.is_file():
         raise LookupError(start)
     return {"provenance": {"recipe": tomllib.loads(recipe.read_text(encoding="utf-8"))}}
+
+
+def table(checkpoints: dict[str, Card]) -> str:
+    """Three Markdown tables: the weights with these cards, the materials, and their files."""
+    rows = list(materials().values())
+    described = [("name", "what it is", "licence", "fits MIT", "derived from", "note")]
+    described += [
+        (f"[{row.name}]({row.source})" if "://" in row.source else row.name, row.title,
+         row.licence, "yes" if row.fits else "open", row.derived_from, row.note)
+        for row in rows
+    ]  # fmt: skip
+    files = [("name", "version", "file", "sha256")]
+    files += [(row.name, row.version, row.file, row.sha256) for row in rows if row.version]
+    weights = [("weights", "learned from", "all fit MIT")]
+    weights += [
+        (
+            f"`{name}`",
+            ", ".join(card["learned_from"]),
+            "yes" if fits(card["learned_from"]) else "open",
+        )
+        for name, card in sorted(checkpoints.items())
+    ]
+    parts = [
+        f"### {title}\n\n{_markdown(lines)}"
+        for title, lines in (("Weights", weights), ("Materials", described), ("Files", files))
+    ]
+    return "\n".join(parts)
+
+
+def _markdown(rows: list[tuple[str, ...]]) -> str:
+    lines = [rows[0], ("---",) * len(rows[0]), *rows[1:]]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def fresh_texts() -> dict[Path, str]:

@@ -13,7 +13,8 @@ from helpers import runtime
 from helpers.evaluation.baselines import oracle_ratio_mask
 from helpers.evaluation.evaluate import model_separator
 from helpers.evaluation.metrics import si_sdr
-from helpers.training.checkpoints import condition_on, load_model
+from helpers.training.checkpoints import load_model
+from helpers.training.conditioning import condition_on
 
 # %%
 INSTRUMENTS = ("violin", "horn", "piano")

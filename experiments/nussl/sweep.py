@@ -142,8 +142,8 @@ def train(network: Network, sweep: Sweep) -> MaskInference:
         "learned_from": sorted({folder.corpus.name for folder in find_tracks(sweep.root)}),
     }  # fmt: skip
     weights, _ = save_model(model, run, f"nussl-{network.instrument}", details, half=True)
-    for state in ("last.ckpt", "best.ckpt"):
-        (run / state).unlink()
+    for state in ("last.ckpt", "previous.ckpt", "best.ckpt"):
+        (run / state).unlink(missing_ok=True)
     return load_model(weights, device)
 
 

@@ -11,7 +11,8 @@ import torch
 from .. import runtime
 from ..inference.detection import can_detect
 from ..music.instruments import instrument
-from ..training.checkpoints import condition_on, load_model
+from ..training.checkpoints import load_model
+from ..training.conditioning import condition_on
 from .errors import CommandError, refusing
 
 ALL = "all"  # for --instruments: every one that the model knows

@@ -1,4 +1,4 @@
-"""`divisi models`: the trained models and what each was made for."""
+"""`divisi models`: the trained models with their instruments and licences."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PAGE = "docs/licences.md"
 
 
 def run(arguments: Namespace) -> None:
-    """Print one row a model."""
+    """Print one row for each model."""
     folder = arguments.folder or runtime.checkpoints_root()
     cards = available_models(folder)
     if not cards:
@@ -40,6 +40,6 @@ def run(arguments: Namespace) -> None:
 
 
 def _licence(card: Card) -> str:
-    """The licence in a word, marked where what it learned from may ask for more."""
+    """The licence in one word, marked where a training material may ask for more."""
     word = card.get("licence", NONE).partition(";")[0]
-    return word if word == NONE or fits(card["learned_from"]) else f"{word}{OPEN}"
+    return word if word == NONE or fits(card.get("learned_from", [])) else f"{word}{OPEN}"

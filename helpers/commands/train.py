@@ -1,4 +1,4 @@
-"""`divisi train`: a recipe in, a trained model out; the same command again goes on."""
+"""`divisi train`: train the model of a recipe; the same command resumes a stopped training."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from ..recipes.train import train
 from ..training.runs import RunFolder
 from .errors import refusing
 
-STOPPED = "the same command goes on from here"
+STOPPED = "the same command resumes from here"
 
 
 def run(arguments: Namespace) -> None:
-    """Train, from where an earlier run stopped unless it is to be forgotten."""
+    """Train, resuming an earlier run unless `--restart` is given."""
     with refusing(RecipeError):
         recipe = read_recipe(arguments.config)
         folder = arguments.output or Path("runs") / recipe.name

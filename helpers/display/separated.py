@@ -19,7 +19,7 @@ from ..audio.recordings import Recording, excerpt
 from ..audio.track import Track
 from ..inference.detection import can_detect, detect_and_condition
 from ..inference.stem_files import write_stems, zip_stems
-from ..training.checkpoints import condition_on
+from ..training.conditioning import condition_on
 from .figures import Figure
 from .players import StemPlayer
 from .plots import plot_spectrograms

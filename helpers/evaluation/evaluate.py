@@ -15,7 +15,7 @@ from ..audio.track import Track
 from ..inference.detection import detect_and_condition
 from ..inference.separation import separate
 from ..music.instruments import instrument
-from ..training.checkpoints import condition_on
+from ..training.conditioning import condition_on
 from .baselines import BASELINES
 from .metrics import leak, museval_sdr, si_sar, si_sdr, si_sir, snr
 from .rows import Provenance, Row

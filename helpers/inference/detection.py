@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 from torch import nn
 
-from ..training.checkpoints import condition_on
+from ..training.conditioning import condition_on
 from .separation import separate_stream
 
 #: dB below the recording; what is softer over its whole length was not there. A lower threshold

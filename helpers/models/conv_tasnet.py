@@ -14,11 +14,16 @@ from torchaudio.models import ConvTasNet as TorchaudioConvTasNet
 
 NORMALISATIONS = ("none", "batch", "group", "layer")
 INITIALISATIONS = ("default", "xavier", "he", "orthogonal")
+LIMITS = {
+    "sample_rate": (1000, 384_000), "segment_seconds": (0.01, 3600.0), "filters": (1, 8192),
+    "filter_length": (2, 8192), "bottleneck": (1, 8192), "hidden": (1, 8192), "kernel": (1, 255),
+    "layers": (1, 16), "stacks": (1, 16), "groups": (1, 8192),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class ConvTasNetConfig:
-    """Sizes and choices of a Conv-TasNet; the paper's letter stands behind each size.
+    """Sizes and choices of a Conv-TasNet, with the paper's letters.
 
     filters (N) of filter_length (L) samples every L / 2 samples; bottleneck (B) and hidden (H)
     channels; `stacks` (R) times `layers` (X) dilated convolutions of `kernel` (P) frames.
@@ -46,6 +51,11 @@ class ConvTasNetConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sources", tuple(self.sources))
+        for name, (least, most) in LIMITS.items():
+            value = getattr(self, name)
+            if type(value) not in (int, type(least)) or not least <= value <= most:
+                kind = "a whole number" if type(least) is int else "a number"
+                raise ValueError(f"{name} is {value!r}; it must be {kind} from {least} to {most}.")
         for name, choices in (
             ("normalisation", NORMALISATIONS),
             ("initialisation", INITIALISATIONS),
@@ -65,6 +75,10 @@ class ConvTasNet(nn.Module):
     def __init__(self, config: ConvTasNetConfig) -> None:
         super().__init__()
         self.config = config
+        self.sources = config.sources
+        self.sample_rate = config.sample_rate
+        self.channels = 1
+        self.segment_seconds = config.segment_seconds
         self.network = TorchaudioConvTasNet(
             num_sources=len(config.sources) - config.difference_output,
             enc_kernel_size=config.filter_length,
@@ -80,24 +94,16 @@ class ConvTasNet(nn.Module):
         _initialise(self.network, config.initialisation)
 
     @property
-    def sources(self) -> tuple[str, ...]:
-        return self.config.sources
-
-    @property
-    def sample_rate(self) -> int:
-        return self.config.sample_rate
-
-    @property
-    def channels(self) -> int:
-        return 1
-
-    @property
-    def segment_seconds(self) -> float:
-        return self.config.segment_seconds
+    def source_channels(self) -> dict[str, tuple[int, list[str | None]]]:
+        """Parameters with an axis of sources: the axis, and the source of each index on it."""
+        predicted = self.sources[: len(self.sources) - self.config.difference_output]
+        channels = [name for name in predicted for _ in range(self.config.filters)]
+        output = "network.mask_generator.output_conv"
+        return {f"{output}.{name}": (0, channels) for name in ("weight", "bias")}
 
     @property
     def analysis_filters(self) -> Tensor:
-        """(filters, filter_length): the learned waveforms that each frame is compared with."""
+        """The learned filters of the encoder, (filters, filter_length). Chapter: 01."""
         return self.network.encoder.weight[:, 0]
 
     def forward(self, mixture: Tensor) -> Tensor:
@@ -111,7 +117,7 @@ class ConvTasNet(nn.Module):
 
 
 def _normalise(network: nn.Module, kind: str, groups: int) -> None:
-    """Put the chosen normalisation in the place of every global layer normalisation."""
+    """Replace every global layer normalisation by the chosen one."""
     if kind == "layer":
         return
     places = [
@@ -130,7 +136,7 @@ def _normalise(network: nn.Module, kind: str, groups: int) -> None:
 
 
 def _initialise(network: nn.Module, kind: str) -> None:
-    """Draw all convolution weights anew and set their biases to zero; `default` leaves them.
+    """Draw all convolution weights again and set their biases to zero; `default` leaves them.
 
     Xavier: Glorot and Bengio, AISTATS 2010. He: He et al., ICCV 2015 (gain of PReLU's first slope,
     0.25). Orthogonal: Saxe et al., ICLR 2014.

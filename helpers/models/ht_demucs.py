@@ -1,4 +1,4 @@
-"""HT-Demucs: two U-Nets, one hears the wave and one the spectrogram, and a transformer between.
+"""HT-Demucs: a U-Net over the waveform, one over the spectrogram, a transformer between them.
 
 Rouard, Massa, Défossez, "Hybrid transformers for music source separation", ICASSP 2023 (arXiv
 2211.08553), on Défossez, "Hybrid spectrogram and waveform source separation", MDX workshop 2021
@@ -13,17 +13,22 @@ import torch.nn.functional as F
 from demucs.htdemucs import HTDemucs as DemucsHTDemucs
 from torch import Tensor, nn
 
-SHORTEST = 4  # windows of the spectrogram; a shorter mixture is followed by silence
+SHORTEST = 4  # windows of the spectrogram; shorter mixtures are padded with zeros
+LIMITS = {
+    "sample_rate": (1000, 384_000), "channels": (1, 64), "segment_seconds": (0.01, 3600.0),
+    "width": (1, 1024), "growth": (1, 8), "depth": (1, 8), "window": (64, 131_072),
+    "bottleneck": (0, 8192), "layers": (0, 64), "heads": (1, 256),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class HTDemucsConfig:
-    """Sizes of an HT-Demucs; the defaults are its published ones, but for the segment.
+    """Sizes of an HT-Demucs; the defaults are the published ones, apart from the channels.
 
-    `width` channels after the first layer, `growth` times as many after each of `depth`; `window`
-    of the spectrogram in samples; `bottleneck` channels in the transformer (0 leaves them as the
-    last layer has them), of which `layers` alternate between listening within a branch and to the
-    other, with `heads` each.
+    width: channels after the first layer, `growth` times as many after each further one.
+    window: of the spectrogram in samples.
+    bottleneck: channels in the transformer; 0 takes those of the last convolution.
+    layers: of the transformer, self-attention and cross-attention in turn, with `heads` each.
     """
 
     sources: tuple[str, ...]
@@ -40,10 +45,15 @@ class HTDemucsConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sources", tuple(self.sources))
+        for name, (least, most) in LIMITS.items():
+            value = getattr(self, name)
+            if type(value) not in (int, type(least)) or not least <= value <= most:
+                kind = "a whole number" if type(least) is int else "a number"
+                raise ValueError(f"{name} is {value!r}; it must be {kind} from {least} to {most}.")
         inner = self.bottleneck or self.width * self.growth ** (self.depth - 1)
         if self.layers and inner % self.heads:
             raise ValueError(
-                f"{inner} channels of the transformer cannot be shared by {self.heads} heads; "
+                f"The transformer has {inner} channels and {self.heads} heads; "
                 "choose a bottleneck that is a multiple of heads."
             )
 
@@ -51,7 +61,7 @@ class HTDemucsConfig:
 class HTDemucs(nn.Module):
     """(B, C, T) mixture -> (B, S, C, T) estimates, for any T; all channels together.
 
-    Mixtures are brought to one level inside, each by itself, so that estimates follow the volume.
+    Each mixture is normalised inside, so the estimates scale with it.
     """
 
     Config = HTDemucsConfig
@@ -75,8 +85,18 @@ class HTDemucs(nn.Module):
             t_heads=config.heads,
             samplerate=config.sample_rate,
             segment=config.segment_seconds,
-            use_train_segment=False,  # otherwise a pass would change the network, and pad
+            use_train_segment=False,  # otherwise a forward pass changes the network, and pads
         )
+
+    @property
+    def source_channels(self) -> dict[str, tuple[int, list[str | None]]]:
+        """Parameters with an axis of sources: the axis, and the source of each index on it."""
+        channels = {}
+        for branch, each in (("decoder", 2 * self.channels), ("tdecoder", self.channels)):
+            output = f"network.{branch}.{self.config.depth - 1}.conv_tr"
+            labels = [name for name in self.sources for _ in range(each)]  # real and imaginary
+            channels |= {f"{output}.weight": (1, labels), f"{output}.bias": (0, labels)}
+        return channels
 
     def forward(self, mixture: Tensor) -> Tensor:
         length = mixture.shape[-1]

@@ -1,4 +1,4 @@
-"""nussl's recurrent mask inference: one instrument, and the rest of the mixture.
+"""nussl's recurrent mask inference: one instrument and the rest of the mixture. Chapter: 03.
 
 Manilow, Seetharaman, Pardo, "The Northwestern University Source Separation Library", ISMIR 2018;
 Hershey et al., "Deep clustering", ICASSP 2016, for the recurrent stack. nussl is imported when the
@@ -18,16 +18,20 @@ from types import ModuleType
 import torch
 from torch import Tensor, nn
 
-NOMINAL_RMS = 0.16  # of what the network hears: four stems of a tenth of full scale each
-SILENCE = 1e-5  # what is softer is not made louder
+NOMINAL_RMS = 0.16  # of the spectrogram that the network sees
+SILENCE = 1e-5  # RMS below which a mixture is not amplified further
+LIMITS = {
+    "hidden": (1, 8192), "layers": (1, 16), "dropout": (0.0, 1.0), "window": (16, 131_072),
+    "hop": (1, 65_536), "sample_rate": (1000, 384_000), "segment_seconds": (0.01, 3600.0),
+}  # fmt: skip
 INSTALL = 'pip install "divisi[nussl]" && pip install --no-deps nussl==1.1.9'
 
 
 @dataclass(frozen=True)
 class MaskInferenceConfig:
-    """`target` is the instrument; `hidden` counts the units of one direction of one layer.
+    """target: the instrument. hidden: units of each direction of each of the `layers`.
 
-    `window` and `hop` of the STFT in samples; `dropout` between the layers.
+    window, hop: of the STFT in samples. dropout: between the layers.
     """
 
     target: str
@@ -39,14 +43,22 @@ class MaskInferenceConfig:
     sample_rate: int = 44100
     segment_seconds: float = 12.0
 
+    def __post_init__(self) -> None:
+        for name, (least, most) in LIMITS.items():
+            value = getattr(self, name)
+            if type(value) not in (int, type(least)) or not least <= value <= most:
+                kind = "a whole number" if type(least) is int else "a number"
+                raise ValueError(f"{name} is {value!r}; it must be {kind} from {least} to {most}.")
+        if self.hop > self.window // 2:
+            raise ValueError(f"hop is {self.hop}; it must be at most half the window.")
+
 
 class MaskInference(nn.Module):
-    """Spectrogram in dB -> batch norm of each frequency -> BLSTM -> one sigmoid mask.
+    """Spectrogram in dB -> batch norm of each frequency -> bidirectional LSTM -> sigmoid mask.
 
-    The sources are the target and `rest`, which is the mixture minus the target's estimate. STFT
-    and network are nussl's (`sqrt_hann` window, a full-scale sine has magnitude one half), but for
-    the loudness: every mixture is brought to the same one before the network hears it, so that
-    masks do not depend on how loud a recording is.
+    The sources are the target and `rest`, the mixture minus the target's estimate. STFT and network
+    are nussl's (`sqrt_hann` window, a full-scale sine has magnitude one half). Unlike in nussl,
+    every mixture is normalised to the same RMS first, so masks do not depend on its level.
     """
 
     Config = MaskInferenceConfig
@@ -73,6 +85,11 @@ class MaskInference(nn.Module):
         self.network = nussl.ml.SeparationModel(description)
         self.register_buffer("window", torch.hann_window(config.window).sqrt(), persistent=False)
 
+    @property
+    def source_channels(self) -> dict[str, tuple[int, list[str | None]]]:
+        """No parameter has an axis of sources: there is one mask."""
+        return {}
+
     def forward(self, mixture: Tensor) -> Tensor:
         """mixture (B, C, T) -> estimates (B, 2, C, T)."""
         spectrum = self.stft(mixture.flatten(0, 1))  # (B * C, F, N)
@@ -81,39 +98,32 @@ class MaskInference(nn.Module):
         return torch.stack([target, mixture - target], dim=1)
 
     def mask(self, magnitude: Tensor) -> Tensor:
-        """magnitude (B, F, N) of mixtures -> the target's share of each bin, (B, F, N) in 0..1."""
+        """magnitude (B, F, N) of mixtures -> the target's mask, (B, F, N) in 0..1."""
         rms = magnitude.square().sum(1, keepdim=True).mean(2, keepdim=True).sqrt()
-        heard = magnitude * (NOMINAL_RMS / rms.clamp_min(SILENCE))
+        normalised = magnitude * (NOMINAL_RMS / rms.clamp_min(SILENCE))
         # (B, F, N) -> (B, N, F, channel) -> (B, N, F, channel, source)
-        mask = self.network(mix_magnitude=heard.transpose(1, 2).unsqueeze(-1))["mask"]
+        mask = self.network(mix_magnitude=normalised.transpose(1, 2).unsqueeze(-1))["mask"]
         return mask[..., 0, 0].transpose(1, 2).float()
 
     def stft(self, waveform: Tensor) -> Tensor:
         """waveform (B, T) -> complex (B, F, N)."""
         return torch.stft(
-            waveform,
-            self.config.window,
-            self.config.hop,
-            window=self.window / self.window.sum(),
-            pad_mode="constant",
-            return_complex=True,
-        )
+            waveform, self.config.window, self.config.hop, window=self.window / self.window.sum(),
+            pad_mode="constant", return_complex=True,
+        )  # fmt: skip
 
     def istft(self, spectrum: Tensor, length: int) -> Tensor:
         """complex (B, F, N) -> waveforms (B, length)."""
+        window = self.window / self.window.sum()
         return torch.istft(
-            spectrum,
-            self.config.window,
-            self.config.hop,
-            window=self.window / self.window.sum(),
-            length=length,
+            spectrum, self.config.window, self.config.hop, window=window, length=length
         )
 
 
 def import_nussl() -> ModuleType:
-    """nussl, which looks for things that have moved since its last release in 2021.
+    """nussl, imported with what has moved since its last release in 2021.
 
-    Raises ImportError with the remedy where it, or a package that it needs, is not installed.
+    ImportError with the remedy if it, or a package that it needs, is not installed.
     """
     if "nussl" not in sys.modules:
         try:
@@ -126,11 +136,11 @@ def import_nussl() -> ModuleType:
 
 @contextmanager
 def _as_in_2021() -> Iterator[None]:
-    """Put back what nussl's import looks for, and take it away again.
+    """Restore for the duration of the import what nussl expects.
 
-    Three windows, whose names it reads, stood in `scipy.signal` until SciPy 1.13. The stand-in for
-    `soxbindings` keeps its audio effects, unused here, from starting the program `sox`, which
-    complains on standard error where it is missing.
+    Until SciPy 1.13, `scipy.signal` had three windows that nussl reads. The empty `soxbindings`
+    keeps its audio effects, unused here, from starting the program `sox`, whose absence would be
+    reported on standard error.
     """
     import scipy.signal
 

@@ -14,6 +14,11 @@ from torch.nn import functional as F
 
 NORMALISATIONS = ("none", "batch", "group", "layer")
 INITIALISATIONS = ("default", "xavier", "he", "orthogonal")
+LIMITS = {
+    "sample_rate": (1000, 384_000), "channels": (1, 64), "segment_seconds": (0.01, 3600.0),
+    "levels": (1, 16), "width": (1, 1024), "down_kernel": (1, 255), "up_kernel": (1, 255),
+    "groups": (1, 1024),
+}  # fmt: skip
 SLOPE = 0.2  # of the leaky rectifier below zero, as in the paper
 
 
@@ -47,6 +52,11 @@ class WaveUNetConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sources", tuple(self.sources))
+        for name, (least, most) in LIMITS.items():
+            value = getattr(self, name)
+            if type(value) not in (int, type(least)) or not least <= value <= most:
+                kind = "a whole number" if type(least) is int else "a number"
+                raise ValueError(f"{name} is {value!r}; it must be {kind} from {least} to {most}.")
         for name, choices in (
             ("normalisation", NORMALISATIONS),
             ("initialisation", INITIALISATIONS),
@@ -56,7 +66,7 @@ class WaveUNetConfig:
                     f"There is no {name} '{getattr(self, name)}'; choose {', '.join(choices)}."
                 )
         if self.down_kernel % 2 == 0 or self.up_kernel % 2 == 0:
-            raise ValueError("The kernels of a Wave-U-Net are odd, so that no sample is shifted.")
+            raise ValueError("down_kernel and up_kernel must be odd, so that no sample is shifted.")
 
 
 class WaveUNet(nn.Module):
@@ -71,6 +81,10 @@ class WaveUNet(nn.Module):
     def __init__(self, config: WaveUNetConfig) -> None:
         super().__init__()
         self.config = config
+        self.sources = config.sources
+        self.sample_rate = config.sample_rate
+        self.channels = config.channels
+        self.segment_seconds = config.segment_seconds
         widths = [config.width * (level + 1) for level in range(config.levels)]
         bottom = config.width * (config.levels + 1)
         inputs = [config.channels, *widths[:-1]]
@@ -91,20 +105,11 @@ class WaveUNet(nn.Module):
         _initialise(self, config.initialisation)
 
     @property
-    def sources(self) -> tuple[str, ...]:
-        return self.config.sources
-
-    @property
-    def sample_rate(self) -> int:
-        return self.config.sample_rate
-
-    @property
-    def channels(self) -> int:
-        return self.config.channels
-
-    @property
-    def segment_seconds(self) -> float:
-        return self.config.segment_seconds
+    def source_channels(self) -> dict[str, tuple[int, list[str | None]]]:
+        """Parameters with an axis of sources: the axis, and the source of each index on it."""
+        predicted = self.sources[: len(self.sources) - self.config.difference_output]
+        channels = [name for name in predicted for _ in range(self.channels)]
+        return {f"output.{name}": (0, channels) for name in ("weight", "bias")}
 
     def forward(self, mixture: Tensor) -> Tensor:
         samples = mixture.shape[-1]
@@ -165,7 +170,7 @@ def _normalisation(kind: str, channels: int, groups: int) -> nn.Module:
 
 
 def _initialise(model: nn.Module, kind: str) -> None:
-    """Draw all convolution weights anew and set their biases to zero; `default` leaves them.
+    """Draw all convolution weights again and set their biases to zero; `default` leaves them.
 
     Xavier: Glorot and Bengio, AISTATS 2010. He: He et al., ICCV 2015. Orthogonal: Saxe et al.,
     ICLR 2014. The gain is the leaky rectifier's, except for Xavier's, which has none.

@@ -1,4 +1,4 @@
-"""Fit a trained model to a reader's own stems: `divisi finetune`, and the same from a notebook."""
+"""Fine-tune a model on the reader's own stems, from `divisi finetune` or a notebook."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from ..evaluation.metrics import si_sdr
 from ..files import replaced_atomically
 from ..music.instruments import instrument
 from ..training.checkpoints import Card, load_model
+from ..training.config import TrainingConfig
 from ..training.runs import RunFolder
-from ..training.trainer import TrainingConfig
 from .schema import Recipe, RecipeError
 from .train import train
 
-SEGMENT = 4.0  # seconds of an example, and the least that a piece may last
-SETTINGS = "finetune.json"  # in the folder of the run: what it is fitted to
+SEGMENT = 4.0  # seconds of an example, and the shortest piece
+SETTINGS = "finetune.json"  # in the folder of the run: start and pieces, by their sha256
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """A fitted model on disk, and the mean SI-SDR in dB of what it had not learned from."""
+class FineTuned:
+    """A fine-tuned model on disk, and the mean SI-SDR in dB on the held-out pieces."""
 
     weights: Path
     held_out: list[Track]
@@ -53,35 +53,35 @@ def finetune(
     restart: bool = False,
     command: str = "helpers.recipes.finetune.finetune",
     progress: bool = True,
-) -> Fitted:
-    """Fit `model` (a name or a file) to the pieces in or below `stems`, or go on with that.
+) -> FineTuned:
+    """Fine-tune `model` (a name or a file) on the pieces in or below `stems`, or resume that.
 
-    held_out: the pieces to measure on, by default see `folds.hold_out`; nothing is chosen by
-    them, the last averaged weights are the result. folder: of the run, `runs/NAME` by default, with
-    the checkpoint NAME. restart: forget an earlier run there.
-    Raises AudioError for stems that cannot be learned from, RecipeError for a model that cannot
-    learn or a folder that holds another training, KeyboardInterrupt after Ctrl-C, when the state
-    to go on from has been saved.
+    held_out: the pieces to measure on, by default those of `folds.hold_out`; they select
+    nothing, the last averaged weights are the result. folder: of the run, `runs/NAME` by default,
+    with the checkpoint NAME. restart: forget an earlier run there.
+    Raises AudioError for unusable stems, RecipeError for a model that cannot be fine-tuned or a
+    folder that holds another training, KeyboardInterrupt after Ctrl-C, when the state to resume
+    from has been saved.
     """
     folder = folder or Path("runs") / name
     start = load_model(model)
     players, rate = _players(start.card, model), trained_rate(start.card)
     tracks = own_tracks(stems, players, rate, SEGMENT)
     training, measured = hold_out(tracks, SEGMENT, held_out)
-    recipe = fitting_recipe(start.card, name, model, training, steps, learning_rate)
+    recipe = finetuning_recipe(start.card, name, model, training, steps, learning_rate)
     if restart:
         RunFolder(folder).forget()
-    _claim(folder, start.card, training, measured)
+    _write_settings(folder, start.card, training, measured)
     weights = train(
         recipe, folder, recordings=training, held_out=measured, progress=progress,
         provenance={"command": command, "start_sha256": start.card["sha256"]},
     )  # fmt: skip
     device = runtime.pick_device()
     before, after = (score(each.to(device), measured) for each in (start, load_model(weights)))
-    return Fitted(weights, measured, before, after)
+    return FineTuned(weights, measured, before, after)
 
 
-def fitting_recipe(
+def finetuning_recipe(
     card: Card,
     name: str,
     start: str,
@@ -89,12 +89,11 @@ def fitting_recipe(
     steps: int = 200,
     learning_rate: float = 5e-4,
 ) -> Recipe:
-    """The recipe that fits the checkpoint of a card to recordings of these tracks alone.
+    """The recipe that fine-tunes the checkpoint of a card on these tracks only.
 
-    It learns with the sample rate, the loss and the names that the checkpoint was trained with,
-    and is shipped as the checkpoint is.
+    Sample rate, loss, conditioning and export are those of the checkpoint's own training.
     """
-    trained = card["provenance"].get("recipe", {})
+    trained = card.get("provenance", {}).get("recipe", {})
     export = trained.get("export", {})
     given = {*export, "sources", "sample_rate"}
     config = {key: value for key, value in card["config"].items() if key not in given}
@@ -151,13 +150,13 @@ def _mixing(tracks: Iterable[Track]) -> MixingConfig:
 
 
 def trained_rate(card: Card) -> int:
-    """The sample rate in Hz that a checkpoint was trained at, which may be below its own."""
-    trained = card["provenance"].get("recipe", {})
+    """The sample rate in Hz of a checkpoint's training, which may be below its own."""
+    trained = card.get("provenance", {}).get("recipe", {})
     return trained.get("rendering", {}).get("sample_rate", card["sample_rate"])
 
 
 def score(model: nn.Module, tracks: Iterable[Track]) -> float:
-    """Mean SI-SDR in dB over all stems of all tracks; who plays is told to whom it can be told."""
+    """Mean SI-SDR in dB over all stems of all tracks, given the active sources if possible."""
     separator = model_separator(model, conditioned=True)
     values = []
     for track in tracks:
@@ -167,32 +166,33 @@ def score(model: nn.Module, tracks: Iterable[Track]) -> float:
 
 
 def _players(card: Card, name: str) -> tuple[str, ...]:
-    """The instruments that a model separates; RecipeError where its sources are something else."""
+    """The instruments that a model separates; RecipeError where its sources are no instruments."""
     try:
         if "sources" not in card["config"]:
             raise KeyError
         return tuple(instrument(source).name for source in card["sources"])
     except KeyError:
         raise RecipeError(
-            f"{name}: cannot be fitted, it has no stem for each of several instruments; choose"
-            " another model."
+            f"{name}: cannot be fine-tuned, its sources are not instruments; choose another model."
         ) from None
 
 
-def _claim(folder: Path, card: Card, training: Sequence[Track], held_out: Sequence[Track]) -> None:
-    """Write down what this run is fitted to; RecipeError where it has begun with something else."""
+def _write_settings(
+    folder: Path, card: Card, training: Sequence[Track], held_out: Sequence[Track]
+) -> None:
+    """Record the start and the pieces of this run; RecipeError where it was begun with others."""
     files, path = RunFolder(folder), folder / SETTINGS
     settings = {
         "start": card["sha256"],
         "recordings": {track.name: track_sha256(track) for track in training},
         "held_out": {track.name: track_sha256(track) for track in held_out},
     }
-    if files.last.exists():
-        begun = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
-        if begun != settings:
+    if files.begun:
+        earlier = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        if earlier != settings:
             raise RecipeError(
                 f"{folder}: this training was begun with other stems or another model; choose"
-                " another --name, or begin anew with --restart."
+                " another --name, or begin again with --restart."
             )
     files.create()
     with replaced_atomically(path) as draft:

@@ -1,7 +1,7 @@
-"""A training written down as TOML: its fields, how it is read, and what is refused.
+"""Recipes: one training as a TOML file, its fields and ranges, and the errors for what is wrong.
 
-`recipes/*.toml` are the examples: the tables `rendering` (how scores are played), `mixing`, `model`
-and `training` hold the fields of the dataclasses of those names.
+`recipes/*.toml` are the examples: the tables `rendering`, `mixing`, `model` and `training` hold the
+fields of the dataclasses of those names. Chapters: 02, 04.
 """
 
 from __future__ import annotations
@@ -9,17 +9,21 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import sys
+import types
 import typing
-from dataclasses import MISSING, dataclass, field
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from torch import nn
 
 from ..datasets.mixing import MixingConfig
 from ..datasets.renderings import RenderingConfig
+from ..files import is_plain_name
 from ..training.config import TrainingConfig
-from ..training.renamed_fields import current_recipe
+from ..training.renamed_fields import DROPPED, current_recipe
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -28,20 +32,12 @@ else:
 
 VOICES = 4  # of a chorale
 
-#: Where scores come from: chorales whole, a voice for each of four instruments; random pieces;
-#: excerpts of chorales, quartets and piano music, arranged for the instruments of the recipe; and
-#: excerpts of quartets and chorales for ensembles of two to four, drawn from the instruments.
+#: Chorales whole, one voice for each of four instruments; random pieces; excerpts of chorales,
+#: quartets and piano music, arranged for the instruments of the recipe; and excerpts of quartets
+#: and chorales for ensembles of two to four, drawn from the instruments.
 SCORES = ("chorales", "random", "works", "ensembles")
 
-#: What TOML may say where a dataclass has a field of that type.
-KINDS = {
-    bool: (bool, "true or false"),
-    int: (int, "a whole number"),
-    float: ((int, float), "a number"),
-    str: (str, "a text"),
-    tuple: (tuple, "a list"),
-    dict: (dict, "a table"),
-}
+SHARE, COUNT, DECIBELS = (0.0, 1.0), (0, 10**9), (0.0, 60.0)
 
 
 class RecipeError(ValueError):
@@ -50,22 +46,23 @@ class RecipeError(ValueError):
 
 @dataclass(frozen=True)
 class Recipe:
-    """One training, as its file says it.
+    """One training.
 
     architecture: module and class under `models/`, such as `mask_net.MaskNet`.
-    segment_seconds: the length of an example. validation: how many examples validate.
-    scores: of SCORES. pieces: how many of each train, all where it is 0. chorus: which of the
-        instruments play excerpts of chorales besides.
-    start: the checkpoint whose weights the training starts from, as far as it knows the same
-        sources; random ones where it is empty.
-    blend: checkpoints, and how far the trained weights are drawn towards each of theirs at the end.
-    joint: the share in the loss of all stems' errors together, beside those of each stem, of
-        which the leak into an absent instrument counts `silence` times as much as an error.
-    corpora: folders of multitrack pieces, or names of `divisi corpora` under `DIVISI_DATA`, from
-        which the share `recorded` of the mixtures is drawn. microphone: which one they are heard
-        at, where there are several; each corpus has its usual one.
-    notes, solos: whether recorded notes and solos under `DIVISI_DATA` are used.
-    shipped: entries of the model's configuration that differ in the checkpoint, such as the rate.
+    model: fields of the model's configuration, beside `sources` and `sample_rate`. export: those
+        that differ in the checkpoint, such as the sample rate.
+    segment_seconds: the length of an example. validation_examples: how many examples validate.
+    max_pieces: of each kind of score; 0 takes all.
+    start_from: the checkpoint to start from, matched by source; without it, random weights.
+    interpolate: checkpoints, and how far the trained weights move towards each at the end.
+    joint_loss_weight: share of `joint_snr` in the loss. inactive_source_weight: of the leakage into
+        silent stems in `negative_snr`.
+    use_note_samples, use_solos: whether recorded notes and solos under `DIVISI_DATA` are used.
+    scores: of `SCORES`. chorale_instruments: some of the instruments, which also play excerpts of
+        chorales on their own.
+    corpora: folders of multitrack pieces, or names of `divisi corpora` under `DIVISI_DATA`; the
+        share `real_share` of the mixtures comes from them. microphone: which one, where a corpus
+        has several; by default its usual one.
     """
 
     name: str
@@ -90,31 +87,59 @@ class Recipe:
     microphone: str = ""
 
     def __post_init__(self) -> None:
-        if strange := sorted(set(self.scores) - set(SCORES)):
-            raise ValueError(f"there are no scores '{strange[0]}'; choose {', '.join(SCORES)}.")
-        if strange := [
-            name for name in self.chorale_instruments if name not in self.rendering.instruments
-        ]:
-            raise ValueError(f"'{strange[0]}' of the chorus is none of the instruments; add it.")
-        for name, share in self.interpolate.items():
-            if not (isinstance(share, float) and 0.0 < share < 1.0):
-                raise ValueError(f"the blend with '{name}' is {share!r}; it takes 0 to 1.")
+        if not is_plain_name(self.name):
+            raise ValueError(
+                f"name is {self.name!r}; it must be a name that a file can have, such as 'quartet'."
+            )
+        if unknown := sorted(set(self.scores) - set(SCORES)):
+            raise ValueError(f"There are no scores '{unknown[0]}'; choose {', '.join(SCORES)}.")
+        players = self.rendering.instruments
+        if len(set(players)) < len(players):
+            raise ValueError("instruments has one instrument twice; name each only once.")
+        if unknown := [name for name in self.chorale_instruments if name not in players]:
+            raise ValueError(f"'{unknown[0]}' of chorale_instruments is no instrument; add it.")
         if self.corpora and not self.mixing.real_share:
-            raise ValueError("corpora are given, but 'recorded' of mixing is 0; raise it.")
+            raise ValueError("corpora are given, but 'real_share' of mixing is 0; raise it.")
+
+
+TABLES = {"rendering": RenderingConfig, "mixing": MixingConfig, "training": TrainingConfig}
+
+#: Closed ranges of the numbers of a recipe, also of those in a list or a table. `TrainingConfig`
+#: and the models' configurations check their own.
+RANGES: dict[type, dict[str, tuple[float, float]]] = {
+    Recipe: {
+        "segment_seconds": (0.1, 600.0), "validation_examples": (1, 10**6), "max_pieces": COUNT,
+        "interpolate": SHARE, "joint_loss_weight": SHARE, "inactive_source_weight": (0.0, 100.0),
+    },
+    RenderingConfig: {
+        "sample_rate": (1000, 192_000), "note_samples": (0, 100), "tones": (0, 100),
+        "timbre_substitution": (0, 100), "max_seconds": (0.5, 3600.0),
+        "shuffled_registers": SHARE, "piano_texture": SHARE, "seed": (0, 2**32 - 1),
+        "timing": (0.0, 1.0), "accent": (0.0, 127.0),
+    },
+    MixingConfig: {
+        "coherent": SHARE, "real_share": SHARE, "inactive": SHARE, "players": (1, 64),
+        "variant_weights": (0.0, 1e6), "gain": DECIBELS, "tilt": (-60.0, 60.0),
+        "equaliser": DECIBELS, "detune": (0.0, 1200.0), "transpose_range": (0.0, 12.0),
+        "reverb": SHARE, "compression": SHARE, "rooms": (1, 100_000),
+    },
+}  # fmt: skip
+KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 
 
 def read_recipe(path: str | Path) -> Recipe:
-    """The recipe in a TOML file; RecipeError where it is missing or says what cannot be."""
+    """The recipe in a TOML file; RecipeError where it is missing or invalid."""
     path = Path(path)
     try:
-        said = current_recipe(tomllib.loads(path.read_text(encoding="utf-8")))
+        entries = current_recipe(tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise RecipeError(f"{path}: cannot be read ({error.strerror}); name a recipe.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: is not TOML ({error}).") from error
-    tables = {"rendering": RenderingConfig, "mixing": MixingConfig, "training": TrainingConfig}
-    built = {name: _fill(kind, said.pop(name, {}), path, name) for name, kind in tables.items()}
-    recipe = _fill(Recipe, {**said, **built}, path, "the recipe")
+    tables = {
+        name: _build(kind, entries.get(name, {}), path, name) for name, kind in TABLES.items()
+    }
+    recipe = _build(Recipe, {**entries, **tables}, path, "the recipe")
     if "chorales" in recipe.scores and (count := len(recipe.rendering.instruments)) != VOICES:
         raise RecipeError(f"{path}: {count} instruments are given; a chorale has four voices.")
     architecture(recipe, path)
@@ -122,7 +147,7 @@ def read_recipe(path: str | Path) -> Recipe:
 
 
 def architecture(recipe: Recipe, path: str | Path) -> tuple[type[nn.Module], Any]:
-    """The class of a recipe's model and its configuration; RecipeError where they cannot be."""
+    """The class of a recipe's model and its configuration; RecipeError where one is invalid."""
     module, _, name = recipe.architecture.rpartition(".")
     try:
         model = getattr(importlib.import_module(f"..models.{module}", __package__), name)
@@ -132,35 +157,90 @@ def architecture(recipe: Recipe, path: str | Path) -> tuple[type[nn.Module], Any
             f"{path}: there is no architecture '{recipe.architecture}'; "
             "it is a module and a class of helpers/models, such as 'mask_net.MaskNet'."
         ) from error
-    said = {"sources": recipe.rendering.instruments, "sample_rate": recipe.rendering.sample_rate}
-    config = _fill(kind, {**said, **recipe.model}, path, "model")
-    _fill(kind, {**said, **recipe.model, **recipe.export}, path, "export")
+    shared = {"sources": recipe.rendering.instruments, "sample_rate": recipe.rendering.sample_rate}
+    config = _build(kind, {**shared, **recipe.model}, path, "model")
+    _build(kind, {**shared, **recipe.model, **recipe.export}, path, "export")
     return model, config
 
 
-def _fill(kind: type, said: Any, path: str | Path, table: str):
-    """A dataclass from the entries of a table; RecipeError names the entry that is at fault."""
-    if not isinstance(said, dict):
-        raise RecipeError(f"{path}: {table} is no table; write its entries under [{table}].")
-    entries = {entry.name: entry for entry in dataclasses.fields(kind)}
-    if strange := sorted(set(said) - set(entries)):
-        raise RecipeError(
-            f"{path}: {table} has no entry '{strange[0]}'; it knows {', '.join(sorted(entries))}."
-        )
-    needed = [
-        name
-        for name, entry in entries.items()
-        if entry.default is MISSING and entry.default_factory is MISSING and name not in said
-    ]
-    if needed:
-        raise RecipeError(f"{path}: {table} is incomplete; it needs '{needed[0]}'.")
-    said = {name: tuple(v) if isinstance(v, list) else v for name, v in said.items()}
-    hints = typing.get_type_hints(kind)
-    for name, value in said.items():
-        types, words = KINDS.get(typing.get_origin(hints[name]) or hints[name], (object, ""))
-        if not isinstance(value, types):
-            raise RecipeError(f"{path}: '{name}' of {table} is {value!r}; it must be {words}.")
+def _build(kind: type, entries: Any, path: str | Path, table: str):
+    """A dataclass from the entries of a table; RecipeError names the entry that is wrong."""
+    if not isinstance(entries, dict):
+        raise RecipeError(f"{path}: {table} is not a table; write its entries under [{table}].")
+    for name, value in DROPPED.get(table, {}).items():
+        if name in entries:
+            raise RecipeError(
+                f"{path}: '{name}' of {table} is {entries[name]!r}, but this version has only "
+                f"{value!r}; leave it out."
+            )
+    entries = {name: _tuples(value) for name, value in entries.items()}
     try:
-        return kind(**said)
+        _schema(kind).model_validate(entries)
+        return kind(**entries)
+    except ValidationError as errors:
+        error = min(errors.errors(), key=lambda each: each["type"] != "extra_forbidden")
+        raise RecipeError(f"{path}: {_sentence(kind, entries, table, error)}") from errors
     except (KeyError, ValueError) as error:
-        raise RecipeError(f"{path}: {table} cannot be: {error.args[0]}") from error
+        raise RecipeError(f"{path}: {table} is invalid: {error.args[0]}") from error
+
+
+def _sentence(kind: type, entries: dict[str, Any], table: str, error: Any) -> str:
+    """What is wrong with an entry of a table, and what would be right."""
+    name = error["loc"][0]
+    if error["type"] == "extra_forbidden":
+        known = ", ".join(sorted(_schema(kind).model_fields))
+        return f"{table} has no entry '{name}'; it knows {known}."
+    if name not in entries:
+        return f"{table} is incomplete; it needs '{name}'."
+    value = list(entries[name]) if isinstance(entries[name], tuple) else entries[name]
+    hint = typing.get_type_hints(kind)[name]
+    expected = _expected(hint, RANGES.get(kind, {}).get(name))
+    return f"'{name}' of {table} is {value!r}; it must be {expected}."
+
+
+@cache
+def _schema(kind: type) -> type[BaseModel]:
+    """The pydantic model of a dataclass, with the ranges of its numbers."""
+    fields = {}
+    for entry in dataclasses.fields(kind):
+        hint = typing.get_type_hints(kind)[entry.name]
+        if not dataclasses.is_dataclass(hint):
+            hint = _bounded(hint, RANGES.get(kind, {}).get(entry.name))
+        missing = entry.default is dataclasses.MISSING
+        required = missing and entry.default_factory is dataclasses.MISSING
+        fields[entry.name] = (hint, ... if required else None)
+    config = ConfigDict(
+        strict=True, extra="forbid", allow_inf_nan=False, arbitrary_types_allowed=True
+    )
+    return create_model(kind.__name__, __config__=config, **fields)
+
+
+def _bounded(hint: Any, limits: tuple[float, float] | None) -> Any:
+    """A type hint whose numbers lie within the limits, in a list, a table or an option too."""
+    if hint in (int, float) and limits:
+        return Annotated[hint, Field(ge=limits[0], le=limits[1])]
+    arguments = tuple(_bounded(each, limits) for each in typing.get_args(hint))
+    origin = typing.get_origin(hint)
+    if origin is types.UnionType:
+        return typing.Union[arguments]  # noqa: UP007
+    return origin[arguments] if arguments and origin in (tuple, dict) else hint
+
+
+def _expected(hint: Any, limits: tuple[float, float] | None) -> str:
+    """A type hint in words, for the error message."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is types.UnionType:
+        return _expected(arguments[0], limits)
+    if origin is dict:
+        value = arguments[1]
+        return "a table" + (f", each value {_expected(value, limits)}" if value in KINDS else "")
+    if origin is tuple:
+        count = "" if Ellipsis in arguments else f"{len(arguments)} values, "
+        return f"a list of {count}each {_expected(arguments[0], limits)}"
+    words = KINDS.get(hint, "something else")
+    return f"{words} from {limits[0]:g} to {limits[1]:g}" if limits else words
+
+
+def _tuples(value: Any) -> Any:
+    """TOML has lists, dataclasses tuples."""
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value

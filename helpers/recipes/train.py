@@ -1,4 +1,4 @@
-"""From a recipe to a checkpoint: the sources of sound, the model, the training, wired together."""
+"""From a recipe to a checkpoint: stem bank, mixtures, model and training. Chapters: 02, 04."""
 
 from __future__ import annotations
 
@@ -19,16 +19,20 @@ from ..audio.track import Track
 from ..datasets.mixing import Mixer
 from ..datasets.torch_datasets import MixtureDataset, TrackDataset
 from ..training.averaging import interpolate
-from ..training.checkpoints import load_model, save_model, with_config
+from ..training.checkpoints import load_model, save_model
+from ..training.conditioning import with_config
+from ..training.execution import default_fabric
+from ..training.history import History
 from ..training.losses import Loss, joint_snr, negative_snr, weighted_sum
-from ..training.runs import start_from
 from ..training.trainer import fit
+from ..training.transfer import start_from
+from ..training.validation import Validator
 from .schema import Recipe, architecture, read_recipe
 from .stem_banks import collections, stem_bank
 
 
 def build_model(recipe: Recipe) -> nn.Module:
-    """The model of a recipe before it is trained: from `start`, or drawn from the seed."""
+    """The untrained model of a recipe: with the weights of `start_from`, or random ones."""
     model, config = architecture(recipe, recipe.name)
     runtime.seed_everything(recipe.training.seed)
     built = model(config)
@@ -40,29 +44,26 @@ def build_model(recipe: Recipe) -> nn.Module:
 def mixtures(
     recipe: Recipe, recordings: Sequence[Track] = (), held_out: Sequence[Track] = ()
 ) -> tuple[MixtureDataset, MixtureDataset | TrackDataset]:
-    """The mixtures that train and those that validate; renders the stem bank that they need.
+    """Training and validation mixtures; renders the stem bank that they need.
 
-    recordings: real tracks that train too, at the recipe's sample rate, mono. held_out: others,
+    recordings: real tracks for training too, at the recipe's sample rate, mono. held_out: others,
     which then validate instead of rendered pieces.
     """
     if runtime.data_root() is None and (recipe.use_note_samples or recipe.use_solos):
         warnings.warn(
-            "DIVISI_DATA names no folder, so neither recorded notes nor solos are used; "
-            "the model will know rendered sound only.",
+            "DIVISI_DATA is not set, so neither recorded notes nor solos are used; the model is "
+            "trained on rendered sound only.",
             stacklevel=2,
         )
-    sources, seconds, seed = (
-        recipe.rendering.instruments,
-        recipe.segment_seconds,
-        recipe.training.seed,
-    )
-    mix = partial(Mixer, sources=sources, seconds=seconds)
+    sources = recipe.rendering.instruments
+    seconds, seed = recipe.segment_seconds, recipe.training.seed
+    mixer = partial(Mixer, sources=sources, seconds=seconds)
     bank = stem_bank(recipe, "training", recordings)
-    training = MixtureDataset(mix(bank, config=recipe.mixing), seed)
+    training = MixtureDataset(mixer(bank, config=recipe.mixing), seed)
     if held_out:
         return training, TrackDataset(list(held_out), sources, seconds)
     coherent = dataclasses.replace(recipe.mixing, coherent=1.0, real_share=0.0, inactive=0.0)
-    rendered = mix(stem_bank(recipe, "validation"), config=coherent)
+    rendered = mixer(stem_bank(recipe, "validation"), config=coherent)
     return training, MixtureDataset(rendered, seed, recipe.validation_examples)
 
 
@@ -75,15 +76,16 @@ def train(
     provenance: Mapping[str, Any] | None = None,
     progress: bool = True,
 ) -> Path:
-    """Train what a recipe (or its file) describes, or go on with it; returns the weights' path.
+    """Train a recipe (or its file), or resume its training; returns the path of the weights.
 
-    folder: of the run, `runs/NAME` by default; the checkpoint lies there beside the log.
-    recordings, held_out: see `mixtures`. provenance: what else the checkpoint is to say of itself.
-    Raises KeyboardInterrupt after Ctrl-C, when the state to go on from has been saved.
+    folder: of the run, `runs/NAME` by default; the checkpoint is written there, beside the log.
+    recordings, held_out: see `mixtures`. provenance: further entries for the checkpoint's card.
+    Raises KeyboardInterrupt after Ctrl-C, when the state to resume from has been saved.
     """
     command = "helpers.recipes.train" if isinstance(recipe, Recipe) else f"divisi train {recipe}"
     recipe = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
     folder = folder or runtime.repository_root() / "runs" / recipe.name
+    fabric = fabric or default_fabric(recipe.training.precision)
     model = build_model(recipe)
     training, validation = mixtures(recipe, recordings, held_out)
     history = fit(
@@ -92,10 +94,7 @@ def train(
     )  # fmt: skip
     if not history.finished:
         raise KeyboardInterrupt
-    for name, share in recipe.interpolate.items():
-        interpolate(model, load_model(name), share)
-    best = history.best or history.rows[-1]
-    provenance_of_run = {
+    record = {
         "command": command,
         "recordings": [track.name for track in recordings],
         "held_out": [track.name for track in held_out],
@@ -103,19 +102,32 @@ def train(
         "collections": collections(recipe),
         "commit": runtime.commit(),
         "device": runtime.describe_device(next(model.parameters()).device),
-        "step": int(best["step"]),
-        "val_si_sdr": best["val_si_sdr"],
-        "seconds": history.rows[-1]["seconds"],
-        "validation": [
-            [int(row["step"]), round(row["val_si_sdr"], 3)]
-            for row in history.rows
-            if not math.isnan(row["val_si_sdr"])
-        ],
-        **(provenance or {}),
+        "precision": fabric.strategy.precision.precision,
+        **_measured(history),
     }
+    if recipe.interpolate:
+        for name, share in recipe.interpolate.items():
+            interpolate(model, load_model(name), share)
+        record["val_si_sdr"] = Validator(validation, fabric, recipe.training.workers)(model)
     export = with_config(model, **recipe.export)
-    weights, _ = save_model(export, folder, recipe.name, provenance_of_run, half=True)
+    weights, _ = save_model(export, folder, recipe.name, record | dict(provenance or {}), half=True)
     return weights
+
+
+def _measured(history: History) -> dict[str, Any]:
+    """Step and validation SI-SDR in dB of the best weights, all validations, and the seconds."""
+    if not history.rows:
+        return {}
+    best = history.best
+    record = {"step": int((best or history.rows[-1])["step"])}
+    if best:
+        record["val_si_sdr"] = best["val_si_sdr"]
+    validations = [
+        [int(row["step"]), round(row["val_si_sdr"], 3)]
+        for row in history.rows
+        if not math.isnan(row["val_si_sdr"])
+    ]
+    return {**record, "seconds": history.rows[-1]["seconds"], "validation": validations}
 
 
 def _loss(recipe: Recipe) -> Loss:

@@ -1,4 +1,4 @@
-"""Means of weights: over the steps of a training, and between two models."""
+"""Averages of weights: over the steps of a training, and between two models."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import copy
 import torch
 from torch import nn
 
+from .transfer import by_source
+
 
 class MovingAverage:
     """Exponential moving average of a model's parameters and buffers, kept in float32.
 
-    The decay of update k is min(decay, (1 + k) / (10 + k)): a short training is not held back by
-    its first weights. (`num_updates` in TensorFlow's ExponentialMovingAverage; the averaging is
-    Polyak and Juditsky's, 1992.)
+    The decay of update k is min(decay, (1 + k) / (10 + k)), so that the first weights do not
+    dominate a short training (`num_updates` in TensorFlow's ExponentialMovingAverage; Polyak and
+    Juditsky, 1992).
     """
 
     def __init__(self, model: nn.Module, decay: float):
@@ -22,7 +24,7 @@ class MovingAverage:
 
     @torch.no_grad()
     def update(self, model: nn.Module, step: int) -> None:
-        """Draw the average towards the weights that `model` has after its `step`-th step."""
+        """Include the weights that `model` has after its `step`-th step."""
         weight = 1.0 - min(self.decay, (1.0 + step) / (10.0 + step))
         current = model.state_dict()
         for name, average in self.model.state_dict().items():
@@ -34,19 +36,34 @@ class MovingAverage:
 
 @torch.no_grad()
 def interpolate(model: nn.Module, other: nn.Module, share: float) -> None:
-    """Draw every layer that the two have alike towards the other's weights, by `share` of the way.
+    """Move the weights of `model` by `share` of the way to those of `other`. Chapter: 04.
 
-    A model that went on learning from another has learnt and forgotten; between the two lie weights
-    that keep most of what either knows. ValueError where no layer is alike.
+    A model that was trained further has learned and forgotten; weights between the two keep most
+    of both. Layers of another size stay as they are, and so do the layers for sources where the
+    two models have different ones; the same sources in another order are matched by name.
+    ValueError where no layer is alike.
 
     Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022.
     """
     own, given = model.state_dict(), other.state_dict()
     alike = [
-        name for name, value in given.items() if name in own and own[name].shape == value.shape
+        name
+        for name, value in given.items()
+        if name in own and own[name].shape == value.shape and _same_sources(model, other, name)
     ]
     if not alike:
-        raise ValueError("the two models have no layer alike; blend models of one architecture.")
+        raise ValueError("The models have no layer alike; interpolate between one architecture's.")
     for name in alike:
+        value = given[name].to(own[name].device)
+        if name in model.source_channels:
+            axes = model.source_channels[name], other.source_channels[name]
+            value = by_source(own[name], value, *axes)
         if own[name].is_floating_point():
-            own[name].lerp_(given[name].to(own[name]), share)
+            own[name].lerp_(value.to(own[name]), share)
+
+
+def _same_sources(model: nn.Module, other: nn.Module, name: str) -> bool:
+    """Whether a parameter is for the same sources in both models, or for all sources together."""
+    axes = [each.source_channels.get(name, (0, [])) for each in (model, other)]
+    sets = [sorted(map(str, sources)) for _, sources in axes]
+    return sets[0] == sets[1]

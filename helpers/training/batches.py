@@ -1,4 +1,4 @@
-"""Batches in the one order that a training knows, from any step on."""
+"""Batches in the order of the training, from any step on."""
 
 from __future__ import annotations
 
@@ -10,29 +10,24 @@ from torch.utils.data import DataLoader, Dataset
 
 
 class StepSampler:
-    """The indices of `steps`, as far as they belong to one process.
+    """The indices of `steps` for one process.
 
     Step k has the indices k * batch_size ... (k + 1) * batch_size - 1, modulo `length`; process r
     of n takes the r-th of n equal shares.
     """
 
     def __init__(
-        self,
-        steps: range,
-        batch_size: int,
-        length: int,
-        rank: int = 0,
-        processes: int = 1,
+        self, steps: range, batch_size: int, length: int, rank: int = 0, processes: int = 1
     ):
         self.steps = steps
         self.batch_size = batch_size
         self.length = length
         share = batch_size // processes
-        self.places = range(rank * share, (rank + 1) * share)
+        self.positions = range(rank * share, (rank + 1) * share)
 
     def __iter__(self) -> Iterator[list[int]]:
         for step in self.steps:
-            yield [(step * self.batch_size + place) % self.length for place in self.places]
+            yield [(step * self.batch_size + i) % self.length for i in self.positions]
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -54,5 +49,5 @@ def load_steps(
 
 
 def leave_interrupts(worker: int) -> None:
-    """Let Ctrl-C reach only the process that trains, which still needs its workers to stop."""
+    """Ignore Ctrl-C in a worker: the training process still needs it to end its step."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,6 +1,6 @@
-"""Models on disk: NAME.safetensors holds the weights, NAME.json says what they are.
+"""Models on disk: NAME.safetensors holds the weights, NAME.json is their card.
 
-Nothing here unpickles: a checkpoint from a stranger can be wrong, but it cannot run code.
+Nothing here unpickles, so a checkpoint of unknown origin cannot run code.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import hashlib
 import importlib
 import json
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,8 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from .. import runtime
-from ..files import replaced_atomically
+from ..files import is_plain_name, replaced_atomically
+from .conditioning import with_config
 from .licences import learned_from, licence
 from .renamed_fields import current_card, current_weights
 
@@ -38,11 +38,11 @@ def save_model(
 ) -> tuple[Path, Path]:
     """Write NAME.safetensors and NAME.json into `folder` (made where missing) and return both.
 
-    provenance: how the weights came to be (data, steps, seed, commit); anything that JSON can say.
-        What the weights learned from, and the licence, are read from its recipe.
+    provenance: data, steps, seed, commit and the like, as JSON. Its recipe decides what the card
+        says of the sounds that the weights learned from, and of the licence.
     half: store the floating-point weights as float16, at half the size.
-    Raises CheckpointError where the model is not one of `models/`, or where a weight is
-    not finite (in float16, where that is asked for).
+    CheckpointError where the model is not one of `models/`, or where a weight is not finite in the
+    stored type.
     """
     weights = {key: _stored(key, value, half) for key, value in model.state_dict().items()}
     content = safetensors.torch.save(weights)
@@ -72,13 +72,13 @@ def save_model(
 def load_model(
     name_or_path: str | Path, device: str | torch.device = "cpu", **changes: Any
 ) -> nn.Module:
-    """The model of that name in `Checkpoints/`, or at that path (of either file, or of neither
+    """The model of that name in `Checkpoints/`, or at that path (of either file, or without
     suffix), in float32 and eval mode on `device`. Its `.card` is the dict of the JSON file.
 
     changes: see `with_config`; `active_sources=("violin", "piano")` conditions a `MaskNet`.
 
-    Raises CheckpointError where the name is unknown, a file is missing or unreadable, the weights
-    are not those that the card was written for, or the card does not fit the code.
+    CheckpointError where the name is unknown, a file is missing or unreadable, the weights are not
+    those that the card was written for, or the card does not fit the code.
     """
     weights_path, card_path = _locate(name_or_path)
     card = read_card(card_path)
@@ -96,39 +96,14 @@ def load_model(
     return model.eval().to(device)
 
 
-def with_config(model: nn.Module, **changes: Any) -> nn.Module:
-    """A model with the same weights and another configuration, such as another sample rate.
-
-    ValueError where the configuration cannot be; its entries are those of the model's dataclass.
-    """
-    if not changes:
-        return model
-    other = type(model)(dataclasses.replace(model.config, **changes))
-    other.load_state_dict(model.state_dict())
-    return other
-
-
-def condition_on(model: nn.Module, names: Sequence[str]) -> nn.Module:
-    """The model conditioned on its active sources: it then separates these alone, in that order.
-
-    names: of sources. Returns the model itself where it cannot be conditioned (no `active_sources`
-    in its config). ValueError for a name that is no source.
-    """
-    if not hasattr(getattr(model, "config", None), "active_sources"):
-        return model
-    other = with_config(model, active_sources=tuple(names))
-    other.card = getattr(model, "card", None)
-    return other.eval().to(next(model.parameters()).device)
-
-
 def available_models(folder: Path | None = None) -> dict[str, Card]:
-    """Name -> card of every saved model in `folder`, by default those that come with Divisi."""
+    """Name -> card of every model in `folder`, by default the models that come with Divisi."""
     folder = runtime.checkpoints_root() if folder is None else Path(folder)
     return {name: read_card(_pair(folder, name)[1]) for name in _names(folder)}
 
 
 def read_card(path: Path) -> Card:
-    """The JSON beside the weights; CheckpointError where it is missing or says too little."""
+    """The JSON beside the weights; CheckpointError where it is missing, incomplete or invalid."""
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -139,12 +114,26 @@ def read_card(path: Path) -> Card:
         raise CheckpointError(
             f"{path}: cannot be read as JSON ({error}); fetch it again."
         ) from error
-    needed = {"architecture": str, "config": dict, "sha256": str, "sources": list}
+    needed = {
+        "architecture": str, "config": dict, "sha256": str, "sources": list, "sample_rate": int,
+    }  # fmt: skip
     for key, kind in needed.items():
-        if not isinstance(card, dict) or not isinstance(card.get(key), kind):
+        if not isinstance(card, dict) or type(card.get(key)) is not kind:
             raise CheckpointError(
                 f"{path}: it has no usable '{key}'; it must be a card that save_model wrote."
             )
+    if not isinstance(card.get("provenance", {}), dict):
+        raise CheckpointError(f"{path}: 'provenance' is not a table; fetch the card again.")
+    for source in card["sources"]:
+        if not is_plain_name(source):
+            raise CheckpointError(
+                f"{path}: the source {source!r} must be a name that a file can have, such as "
+                "'violin'."
+            )
+    if not card["sources"] or len({*map(str.casefold, card["sources"])}) < len(card["sources"]):
+        raise CheckpointError(
+            f"{path}: 'sources' is {card['sources']}; it must be a list of different names."
+        )
     return current_card(card)
 
 
@@ -213,10 +202,13 @@ def _build(card: Card, path: Path) -> nn.Module:
         model = kind(kind.Config(**_tuples(card["config"])))
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: the config does not fit {architecture}: {error}") from error
+    except RuntimeError as error:
+        raise CheckpointError(f"{path}: {architecture} cannot be built: {error}") from error
     except ImportError as error:
         raise CheckpointError(f"{path}: {architecture} cannot be used here: {error}") from error
-    if list(model.sources) != card["sources"]:
-        raise CheckpointError(f"{path}: 'sources' differs from the sources in its own config.")
+    for name, value in (("sources", [*model.sources]), ("sample_rate", model.sample_rate)):
+        if card[name] != value:
+            raise CheckpointError(f"{path}: '{name}' differs from that in its own config.")
     return model
 
 

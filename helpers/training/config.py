@@ -1,4 +1,4 @@
-"""The numbers of a training, and the learning rate that they give each step."""
+"""The settings of a training, and the learning rate of each step."""
 
 from __future__ import annotations
 
@@ -7,19 +7,30 @@ from dataclasses import dataclass
 
 from .runs import TrainingError
 
+PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed")
+LIMITS = {
+    "steps": (1, 10**9), "batch_size": (1, 65_536), "learning_rate": (0.0, 10.0),
+    "warmup_steps": (0, 10**9), "final_rate": (0.0, 1.0), "weight_decay": (0.0, 1.0),
+    "gradient_clip": (0.0, 1e6), "ema_decay": (0.0, 0.999999), "validate_every": (1, 10**9),
+    "checkpoint_every": (1, 10**9), "checkpoint_seconds": (0.0, 86_400.0), "log_every": (1, 10**9),
+    "conditioned_share": (0.0, 1.0), "seed": (0, 2**32 - 1), "workers": (0, 256),
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """The numbers of a training.
+    """The settings of a training. Chapter: 01.
 
     batch_size: examples of one step, over all processes together.
-    learning_rate: the highest; reached linearly in `warmup_steps`, then down as a cosine to
-        `final_rate` times as much: to nothing, or not at all where that is 1.
-    gradient_clip: the largest norm of the whole gradient; 0 leaves it as it is.
+    learning_rate: the highest; reached linearly in `warmup_steps`, then a cosine down to
+        `final_rate` times as much.
+    gradient_clip: the largest norm of the whole gradient; 0 does not clip.
     ema_decay: of the moving average of the weights, which is the result.
-    named: share of the examples in which a model that can be told who plays is told so: those
-        stems that sound, and now and then one that does not.
-    precision: as Fabric names it: 32-true, 16-mixed, bf16-mixed.
+    checkpoint_every, checkpoint_seconds: the state is saved after so many steps, and whenever so
+        many seconds have passed since it was last saved.
+    conditioned_share: share of the examples in which the model is given the active sources.
+    precision: as in Fabric (32-true, bf16-mixed, 16-mixed); `auto` is bf16-mixed on devices with
+        instructions for it, otherwise 32-true.
     workers: processes that prepare examples, for each process that trains.
     """
 
@@ -33,6 +44,7 @@ class TrainingConfig:
     ema_decay: float = 0.999
     validate_every: int = 500
     checkpoint_every: int = 500
+    checkpoint_seconds: float = 60.0
     log_every: int = 20
     conditioned_share: float = 0.0
     precision: str = "32-true"
@@ -40,15 +52,19 @@ class TrainingConfig:
     workers: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "validate_every", "checkpoint_every", "log_every"):
-            if getattr(self, name) < 1:
-                raise TrainingError(f"{name} is {getattr(self, name)}; it must be at least 1.")
-        if not 0.0 <= self.ema_decay < 1.0:
-            raise TrainingError(f"ema_decay is {self.ema_decay}; it must be in [0, 1).")
+        for name, (least, most) in LIMITS.items():
+            value = getattr(self, name)
+            if type(value) not in (int, type(least)) or not least <= value <= most:
+                kind = "a whole number" if type(least) is int else "a number"
+                raise TrainingError(
+                    f"{name} is {value!r}; it must be {kind} from {least} to {most}."
+                )
+        if self.precision not in PRECISIONS:
+            raise TrainingError(f"precision is {self.precision!r}; choose {', '.join(PRECISIONS)}.")
 
 
 def learning_rate(config: TrainingConfig, step: int) -> float:
-    """The rate of step 0, 1, ...: linear warm-up, then half a cosine.
+    """The learning rate of step 0, 1, ...: linear warm-up, then half a cosine.
 
     Loshchilov and Hutter, "SGDR", ICLR 2017, eq. 5 with one period.
     """

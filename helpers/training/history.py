@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,22 +14,17 @@ from torch import Tensor
 from ..files import replaced_atomically
 
 COLUMNS = (
-    "step",
-    "loss",
-    "gradient_norm",
-    "val_si_sdr",
-    "learning_rate",
-    "examples_per_second",
+    "step", "loss", "gradient_norm", "val_si_sdr", "learning_rate", "examples_per_second",
     "seconds",
-)
+)  # fmt: skip
 Row = dict[str, float]
 
 
 @dataclass(frozen=True)
 class History:
-    """What a training has been through.
+    """The log of a training. Chapter: 01.
 
-    rows: one dict per logged step, keys as in `COLUMNS`; what was not measured there is NaN.
+    rows: one dict per logged step, keys as in `COLUMNS`; NaN where a column was not measured.
     `seconds` is the training time so far, over all resumed parts; `loss` and `gradient_norm` are
     means over the steps since the row before; `val_si_sdr` (dB) belongs to the averaged weights.
     finished: False where the training was interrupted before its last step.
@@ -57,11 +53,11 @@ class History:
 class Window:
     """Sums over the steps since the last row, on the device, so that no step waits for them."""
 
-    def __init__(self) -> None:
-        self.began = time.perf_counter()
-        self.steps = 0
-        self.loss: Tensor | float = 0.0
-        self.norm: Tensor | float = 0.0
+    def __init__(self, steps: int = 0, loss: float = 0.0, norm: float = 0.0, seconds: float = 0.0):
+        self.began = time.perf_counter() - seconds
+        self.steps = steps
+        self.loss: Tensor | float = loss
+        self.norm: Tensor | float = norm
 
     def add(self, loss: Tensor, norm: Tensor) -> None:
         """Count one step."""
@@ -69,26 +65,26 @@ class Window:
         self.loss = self.loss + loss
         self.norm = self.norm + norm
 
-    def close(self) -> tuple[float, float, float]:
-        """Mean loss, mean norm of the gradient, and the seconds that the steps have taken."""
-        loss, norm = float(self.loss) / self.steps, float(self.norm) / self.steps
-        return loss, norm, time.perf_counter() - self.began
+    @property
+    def seconds(self) -> float:
+        """Time since the window began."""
+        return time.perf_counter() - self.began
 
 
 class Log:
-    """The CSV of one training. Opening it drops the rows after `step`, where a run resumes."""
+    """The rows of one training and their CSV."""
 
-    def __init__(self, path: Path, step: int, writes: bool = True):
+    def __init__(self, path: Path, rows: Iterable[Row] = (), writes: bool = True):
         self.path = path
+        self.rows = list(rows)
         self.writes = writes
-        self.rows = [row for row in read_rows(path) if row["step"] <= step]
 
     def begin(self) -> None:
-        """Write the kept rows; call it once all processes have opened the log."""
+        """Write the rows so far in the place of the file."""
         if self.writes:
-            with replaced_atomically(self.path) as temporary:
+            with replaced_atomically(self.path) as draft:
                 lines = [",".join(COLUMNS), *map(_line, self.rows)]
-                temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+                draft.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
     def latest(self, name: str) -> float:
         """The last measured value of a column; NaN where there is none."""
@@ -105,12 +101,17 @@ class Log:
 
 
 def read_rows(path: Path) -> list[Row]:
-    """The whole rows of a log; [] where there is no file. A row cut short by a kill is left out."""
+    """The whole rows of a log; [] where there is no file. Damaged rows are left out."""
     if not path.exists():
         return []
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if None not in row.values()]
-    return [_numbers(row) for row in rows]
+    text = path.read_text(encoding="utf-8", errors="replace").replace("\0", "")
+    rows = []
+    for row in csv.DictReader(text.splitlines()):
+        try:
+            rows.append(_numbers(row))
+        except (KeyError, TypeError, ValueError):
+            continue
+    return rows
 
 
 def _line(row: Row) -> str:
@@ -119,4 +120,6 @@ def _line(row: Row) -> str:
 
 
 def _numbers(row: dict[str, str]) -> Row:
+    if None in row.values() or not row["step"]:
+        raise ValueError("The row is incomplete.")
     return {name: float(row[name]) if row[name] else math.nan for name in COLUMNS}

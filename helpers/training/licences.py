@@ -1,6 +1,6 @@
-"""What weights learned from, and on which terms they are given.
+"""The sounds and scores that weights learned from, their licences, and that of the weights.
 
-`materials.json` beside this file holds one entry for each soundfont, collection and set of scores.
+`materials.json` beside this file has an entry for each soundfont, collection and set of scores.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import Any
 from .renamed_fields import current_recipe
 
 TABLE = Path(__file__).with_name("materials.json")
-#: Of the weights in `Checkpoints/`, as far as it is ours to give.
+#: The licence under which we give the weights in `Checkpoints/`.
 OURS = "MIT"
 UNKNOWN = "terms not known here"
 NONE = "not stated"
-#: What a recipe that counted its soundfonts meant: those of Debian, by name.
+#: The soundfonts of recipes that give their number only: those of Debian, by name.
 COUNTED = ("FluidR3_GM", "MuseScore_General_Lite", "TimGM6mb")
 NOTES = "philharmonia_notes"
 SOLOS = {
@@ -30,10 +30,10 @@ SOLOS = {
 
 @dataclass(frozen=True)
 class Material:
-    """Something to learn from. `fits`: by our judgement it plainly allows weights under MIT.
+    """A source of training data. fits: in our judgement it clearly allows weights under MIT.
 
-    kind: `soundfont`, `notes`, `solos`, `recordings`, `scores` or `tones`. sha256: of `file`, both
-    empty where it is no single file.
+    kind: `soundfont`, `notes`, `solos`, `recordings`, `scores` or `tones`. sha256: of `file`; both
+    are empty where it is not a single file.
     """
 
     name: str
@@ -59,11 +59,11 @@ def materials() -> dict[str, Material]:
 def learned_from(
     provenance: Mapping[str, Any], card_of: Callable[[str], Mapping[str, Any]]
 ) -> list[str]:
-    """Names of all that weights of this provenance learned from, in the order of the table.
+    """Names of the materials that weights of this provenance learned from, in the table's order.
 
-    What a training says itself (`learned_from`, `collections`) goes before what its recipe asks
-    for. card_of: the card of the checkpoint that a recipe starts from or blends with; LookupError
-    where there is none, and then the checkpoint's own name is among the names.
+    `learned_from` and `collections` in the provenance take precedence over the recipe. card_of: the
+    card of a checkpoint that a recipe starts from or interpolates with; LookupError where there is
+    none, and then the names contain the checkpoint's own.
     """
     names = set(provenance.get("learned_from", []))
     if provenance.get("recordings"):
@@ -82,7 +82,7 @@ def learned_from(
 
 
 def licence(names: Iterable[str]) -> str:
-    """One line: `MIT`, with all that may ask for more; `not stated` where no names are known."""
+    """One line: `MIT`, with the materials under other terms; `not stated` without names."""
     names, known = list(names), materials()
     if not names:
         return NONE
@@ -95,40 +95,13 @@ def licence(names: Iterable[str]) -> str:
 
 
 def fits(names: Iterable[str]) -> bool:
-    """Whether all of these are known and plainly allow weights under MIT."""
+    """Whether all of these are known and clearly allow weights under MIT."""
     known = materials()
     return all(name in known and known[name].fits for name in names)
 
 
-def table(checkpoints: Mapping[str, Mapping[str, Any]]) -> str:
-    """Three Markdown tables: the materials, their files, and the weights with these cards."""
-    rows = list(materials().values())
-    what = [("name", "what it is", "licence", "fits MIT", "derived from", "note")]
-    what += [
-        (f"[{row.name}]({row.source})" if "://" in row.source else row.name, row.title,
-         row.licence, "yes" if row.fits else "open", row.derived_from, row.note)
-        for row in rows
-    ]  # fmt: skip
-    files = [("name", "version", "file", "sha256")]
-    files += [(row.name, row.version, row.file, row.sha256) for row in rows if row.version]
-    weights = [("weights", "learned from", "all fit MIT")]
-    weights += [
-        (
-            f"`{name}`",
-            ", ".join(card["learned_from"]),
-            "yes" if fits(card["learned_from"]) else "open",
-        )
-        for name, card in sorted(checkpoints.items())
-    ]
-    parts = [
-        f"### {title}\n\n{_markdown(lines)}"
-        for title, lines in (("Weights", weights), ("Materials", what), ("Files", files))
-    ]
-    return "\n".join(parts)
-
-
 def _sounds(recipe: Mapping[str, Any]) -> set[str]:
-    """Soundfonts, tones and scores; the defaults are those of the recipe and its rendering."""
+    """Soundfonts, tones and scores of a recipe, with its defaults."""
     rendering, scores = recipe["rendering"], recipe.get("scores", ["chorales"])
     if not scores and not recipe.get("chorale_instruments"):
         return set()
@@ -142,7 +115,7 @@ def _sounds(recipe: Mapping[str, Any]) -> set[str]:
 
 
 def _collections(recipe: Mapping[str, Any]) -> set[str]:
-    """Recorded notes and solos that a recipe takes where they are at hand."""
+    """Recorded notes and solos that a recipe uses where they are available."""
     rendering = recipe["rendering"]
     players = set(rendering["instruments"])
     notes = recipe.get("use_note_samples", True) and rendering.get("note_samples", 1)
@@ -153,15 +126,10 @@ def _collections(recipe: Mapping[str, Any]) -> set[str]:
 
 
 def _inherited(start: str, card_of: Callable[[str], Mapping[str, Any]]) -> set[str]:
-    """What the weights of another checkpoint learned from."""
+    """The materials of another checkpoint."""
     try:
         card = card_of(start)
     except LookupError:
         return {Path(start).stem}
     known = card.get("learned_from") or learned_from(card.get("provenance", {}), card_of)
     return set(known) or {Path(start).stem}
-
-
-def _markdown(rows: list[tuple[str, ...]]) -> str:
-    lines = [rows[0], ("---",) * len(rows[0]), *rows[1:]]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)

@@ -1,7 +1,8 @@
-"""Names of fields that changed: cards and recipes that were written before keep their meaning.
+"""Fields that were renamed or dropped: earlier cards and recipes keep their meaning.
 
-The left column is what old files say, the right one what the code calls it now. `read_card` and
-`read_recipe` translate while they read; nothing else in the code knows an old name.
+Each table has the earlier name on the left and today's on the right; `DROPPED` has the one value
+at which a field that no longer exists did nothing. `read_card` and `read_recipe` translate while
+they read; nothing else knows an earlier name.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+#: The configuration of a model, in a card and in the tables `model` and `export` of a recipe.
 MODEL = {
     "memory": "chunk_frames",
     "named": "active_sources",
@@ -16,7 +18,9 @@ MODEL = {
     "told": "conditioned",
     "voices": "pitch_channels",
 }
-WEIGHTS = {"names.": "conditioning.", "voices.": "combine."}  # beginnings of parameter names
+#: Beginnings of parameter names in the weights of a `MaskNet`.
+WEIGHTS = {"names.": "conditioning.", "voices.": "combine."}
+#: The entries of a recipe outside its tables, and the names of the tables.
 RECIPE = {
     "blend": "interpolate",
     "chorus": "chorale_instruments",
@@ -45,24 +49,42 @@ MIXING = {
     "transposed": "transpose_range",
 }
 TRAINING = {"named": "conditioned_share"}
-VARIANTS = {"foreign": "timbre_substitution"}  # in `variant_weights`
+#: Keys of `variant_weights`.
+VARIANTS = {"foreign": "timbre_substitution"}
+#: Table of a recipe -> dropped field -> the value at which it did nothing. With this value the
+#: field is ignored; a recipe with another value is refused, a card keeps it as a record.
+DROPPED: dict[str, dict[str, Any]] = {
+    "rendering": {
+        "asynchrony": [0.0, 0.0],
+        "darkening": 0.0,
+        "intonation": 0.0,
+        "softness": 0.0,
+        "swell": 0.0,
+    },
+    "mixing": {"codec": 0.0, "microphone": 0.0, "noise": 0.0, "vibrato": 0.0},
+}
 
 
 def renamed(entries: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    """The entries under the names of today."""
+    """The entries under today's names."""
     return {names.get(name, name): value for name, value in entries.items()}
 
 
 def current_recipe(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """A recipe as TOML or a card holds it, with all its tables, under the names of today."""
+    """A recipe, as TOML or a card has it, under today's names and without idle dropped fields."""
     recipe = renamed(recipe, RECIPE)
     tables = {
         "model": MODEL, "export": MODEL, "rendering": RENDERING, "mixing": MIXING,
         "training": TRAINING,
     }  # fmt: skip
-    for name, names in tables.items():
-        if isinstance(recipe.get(name), Mapping):
-            recipe[name] = renamed(recipe[name], names)
+    for table, names in tables.items():
+        if isinstance(recipe.get(table), Mapping):
+            idle = DROPPED.get(table, {})
+            recipe[table] = {
+                name: value
+                for name, value in renamed(recipe[table], names).items()
+                if name not in idle or value != idle[name]
+            }
     mixing = recipe.get("mixing")
     if isinstance(mixing, Mapping) and isinstance(mixing.get("variant_weights"), Mapping):
         mixing["variant_weights"] = renamed(mixing["variant_weights"], VARIANTS)
@@ -70,7 +92,7 @@ def current_recipe(recipe: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def current_card(card: Mapping[str, Any]) -> dict[str, Any]:
-    """A card of `save_model` under the names of today, as far as it is one."""
+    """A card under today's names."""
     card = dict(card)
     if isinstance(card.get("config"), Mapping):
         card["config"] = renamed(card["config"], MODEL)
@@ -81,12 +103,12 @@ def current_card(card: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def current_weights(weights: Mapping[str, Any]) -> dict[str, Any]:
-    """A state dict under the parameter names of today."""
+    """A state dict under today's parameter names."""
 
-    def today(name: str) -> str:
-        for old, new in WEIGHTS.items():
-            if name.startswith(old):
-                return new + name.removeprefix(old)
+    def current(name: str) -> str:
+        for earlier, today in WEIGHTS.items():
+            if name.startswith(earlier):
+                return today + name.removeprefix(earlier)
         return name
 
-    return {today(name): value for name, value in weights.items()}
+    return {current(name): value for name, value in weights.items()}

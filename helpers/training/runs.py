@@ -1,42 +1,54 @@
-"""The folder of one training: its state to resume from, its best weights, its log.
+"""The folder of one training: the state to resume from, the best weights, the log.
 
-The files are private to the folder; what is handed on is written by `checkpoints.save_model`.
+These files are private to the folder; `checkpoints.save_model` writes what is passed on.
 """
 
 from __future__ import annotations
 
+import os
 import pickle
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ..files import replaced_atomically
 
 State = dict[str, Any]
-MAY_CHANGE = ("validate_every", "checkpoint_every", "log_every", "workers")
-SINCE = {
-    "final_rate": 0.0,
-    "conditioned_share": 0.0,
-}  # settings that the first states do not name, and what was done then
+MAY_CHANGE = {"validate_every", "checkpoint_every", "checkpoint_seconds", "log_every", "workers"}
+#: Settings that the first states do not contain, and the values that they had.
+DEFAULTS = {"final_rate": 0.0, "conditioned_share": 0.0}
+STATE = {"settings", "step", "seconds", "model", "average", "optimizer", "precision"}
+BEST = {"weights", "step", "val_si_sdr"}
+#: What `torch.load` raises for files that it cannot read.
+UNREADABLE = (
+    RuntimeError, pickle.UnpicklingError, EOFError, OSError, LookupError, ValueError, TypeError,
+    AttributeError,
+)  # fmt: skip
 
 
 class TrainingError(ValueError):
-    """One sentence: what stands in the way of this training, and what would be right."""
+    """One sentence: what prevents this training, and what would be right."""
 
 
 class RunFolder:
-    """`last.ckpt` (the whole state), `best.ckpt` (averaged weights only) and `log.csv`."""
+    """`last.ckpt` (the state), `previous.ckpt` (the state before), `best.ckpt`, `log.csv`."""
 
     def __init__(self, folder: Path):
         self.folder = Path(folder)
         self.last = self.folder / "last.ckpt"
+        self.previous = self.folder / "previous.ckpt"
         self.best = self.folder / "best.ckpt"
         self.log = self.folder / "log.csv"
 
+    @property
+    def begun(self) -> bool:
+        """Whether there is a state to resume from."""
+        return self.last.exists() or self.previous.exists()
+
     def create(self) -> None:
-        """Make the folder; TrainingError where that cannot be."""
+        """Make the folder; TrainingError where that fails."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -46,24 +58,30 @@ class RunFolder:
             ) from error
 
     def forget(self) -> None:
-        """Remove the state, the best weights and the log of an earlier run, and nothing else."""
-        for path in (self.last, self.best, self.log):
+        """Remove the files of an earlier run, and nothing else."""
+        for path in (self.last, self.previous, self.best, self.log):
             path.unlink(missing_ok=True)
 
-    def read_last(self, settings: State) -> State | None:
-        """The state to resume from; None where there is none yet.
+    def read_state(self, settings: State) -> State | None:
+        """The newest good state; None where there is none yet.
 
-        settings: those of the training to be run. TrainingError where they are not those that
-        the state was reached with, other than more steps or another rhythm of logging.
+        settings: of this training. TrainingError where the state was reached with others, apart
+        from more steps and other intervals, or where no state is good.
         """
-        if not self.last.exists():
+        state = _read(self.last, STATE) or _read(self.previous, STATE)
+        if state is None:
+            if self.begun:
+                raise TrainingError(
+                    f"{self.last}: cannot be read as the state of a training; delete it to begin "
+                    "again."
+                )
             return None
-        state = _read(self.last)
-        then, now = SINCE | state["settings"], settings
+        then, now = DEFAULTS | state["settings"], settings
+        may_change = MAY_CHANGE | {"steps"}
+        if now.get("precision") == "auto":  # then it is what the device of today does fast
+            may_change |= {"precision"}
         names = [
-            name
-            for name in sorted({*then, *now} - {*MAY_CHANGE, "steps"})
-            if then.get(name) != now.get(name)
+            name for name in sorted({*then, *now} - may_change) if then.get(name) != now.get(name)
         ]
         if now["steps"] < then["steps"]:
             names.append("steps")
@@ -77,27 +95,30 @@ class RunFolder:
             )
         return state
 
-    def write_last(self, state: State) -> None:
-        """Replace the state; a kill at any moment leaves the old one or the new one."""
-        with replaced_atomically(self.last) as temporary:
-            torch.save(state, temporary)
+    def write_state(self, state: State) -> None:
+        """Write the state and keep the one before; at any moment one of the two is whole."""
+        with replaced_atomically(self.last) as draft:
+            _write(state, draft)
+            if self.last.exists():
+                os.replace(self.last, self.previous)
 
-    def best_score(self) -> float:
-        """Validation SI-SDR of the best weights in dB; -inf where there are none."""
-        return _read(self.best)["val_si_sdr"] if self.best.exists() else -float("inf")
+    def best_score(self) -> float | None:
+        """Validation SI-SDR of the best weights in dB; None where there are no good ones."""
+        best = _read(self.best, BEST)
+        return best and best["val_si_sdr"]
 
     def write_best(self, weights: State, step: int, score: float) -> None:
         """Replace the best weights, reached at `step` with `score` dB."""
-        with replaced_atomically(self.best) as temporary:
-            torch.save({"weights": weights, "step": step, "val_si_sdr": score}, temporary)
+        with replaced_atomically(self.best) as draft:
+            _write({"weights": weights, "step": step, "val_si_sdr": score}, draft)
 
     def load_best(self, model: nn.Module) -> None:
         """Put the best averaged weights into `model`."""
-        load_weights(model, _read(self.best)["weights"], self.best)
+        load_weights(model, _read(self.best, BEST)["weights"], self.best)
 
 
 def load_weights(model: nn.Module, weights: State, path: Path) -> None:
-    """`model.load_state_dict`, with a sentence where the weights are another architecture's."""
+    """`model.load_state_dict`; TrainingError where the weights are another architecture's."""
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
@@ -106,31 +127,28 @@ def load_weights(model: nn.Module, weights: State, path: Path) -> None:
         ) from error
 
 
-def start_from(model: nn.Module, other: nn.Module, path: Path) -> None:
-    """Begin with the weights of another model of the same kind, each source with those of its name.
-
-    Sources and layers that the other does not have keep their weights. TrainingError with a
-    sentence where it is another architecture, or of another size.
-    """
-    weights, given = model.state_dict(), other.state_dict()
-    here, there = model.config.sources, other.config.sources
-    pairs = [(here.index(name), there.index(name)) for name in here if name in there]
-    for name, value in given.items():
-        own = weights.get(name)
-        if own is not None and own.shape != value.shape:
-            by_source = (len(own), len(value)) == (len(here), len(there))
-            if by_source and own.shape[1:] == value.shape[1:]:
-                value = own.clone().index_copy_(
-                    0, torch.tensor([mine for mine, _ in pairs]), value[[its for _, its in pairs]]
-                )
-        weights[name] = value
-    load_weights(model, weights, path)
+def finite(content: Any) -> bool:
+    """Whether all tensors in nested dicts are finite."""
+    if isinstance(content, dict):
+        return all(map(finite, content.values()))
+    return not isinstance(content, Tensor) or bool(content.isfinite().all())
 
 
-def _read(path: Path) -> State:
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, KeyError) as error:
+def _write(content: State, path: Path) -> None:
+    """TrainingError, and nothing is written, where a weight is not finite."""
+    if not finite(content):
         raise TrainingError(
-            f"{path}: cannot be read as the state of a training; delete it to begin anew."
-        ) from error
+            f"{path.parent}: the weights are not finite at step {content['step']} and were not "
+            "saved; lower the learning rate, or look for broken examples."
+        )
+    torch.save(content, path)
+
+
+def _read(path: Path, keys: set[str]) -> State | None:
+    """A file of this folder; None where it is missing, damaged, incomplete or not finite."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except UNREADABLE:
+        return None
+    whole = isinstance(content, dict) and keys <= content.keys() and finite(content)
+    return content if whole else None

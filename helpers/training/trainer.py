@@ -1,14 +1,15 @@
 """One training loop for every model: CPU, one GPU, or several processes from the same code.
 
 Step k learns from the examples k * batch_size ... (k + 1) * batch_size - 1 of the dataset, with a
-random state made of the seed and k. Nothing else is random, so a training that was killed goes on
-as if nothing had happened, and the number of workers changes nothing but the speed.
+random state made of the seed and k. Nothing else is random, so a resumed training ends with the
+same weights, and the number of workers changes only the speed. Chapter: 01.
 """
 
 from __future__ import annotations
 
 import math
 import threading
+import time
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -22,12 +23,15 @@ from tqdm.auto import tqdm
 
 from .averaging import MovingAverage
 from .batches import StepSampler, load_steps
+from .conditioning import draw_active_sources
 from .config import TrainingConfig, learning_rate
-from .history import History, Log, Window
-from .loop import default_fabric, exact_arithmetic, interruption
-from .losses import TINY, Loss
-from .runs import RunFolder, TrainingError, load_weights
+from .execution import default_fabric, exact_arithmetic, interruption
+from .history import History, Log, Row, Window, read_rows
+from .losses import Loss
+from .runs import RunFolder, State, TrainingError, load_weights
 from .validation import Validation, Validator
+
+SKIPPED_AT_MOST = 10  # steps in a row whose gradient is not finite
 
 
 def fit(
@@ -43,23 +47,24 @@ def fit(
 ) -> History:
     """Train `model`, which ends in eval mode with the best averaged weights.
 
-    model: (B, C, T) -> (B, S, C, T); its present weights are where a new training starts.
+    model: (B, C, T) -> (B, S, C, T); a new training starts from its present weights.
     dataset: dataset[i] -> (mixture (C, T), stems (S, C, T)), the same for the same i; read in
-        order, and again from its beginning where it ends.
+        order, and repeated where it ends.
     validation: a dataset of the same kind (its mean SI-SDR, silent stems left out), or a function
         of the averaged model that returns dB. Without it the last averaged weights are the best.
     folder: a training begun there is resumed; a finished one returns at once.
     fabric: a launched one; by default one device, or those that `fabric run` chose.
 
-    Ctrl-C ends the step, saves, and returns a history that is not `finished`; a second one stops
-    at once. Raises TrainingError where the folder holds a training with other settings, or where
-    the loss is no longer a number.
+    A step whose gradient is not finite is skipped. Ctrl-C ends the step, saves, and returns a
+    history that is not `finished`; a second one stops at once. Raises TrainingError where the
+    folder holds a training with other settings, where the loss is not finite, and where the
+    gradient is not for several steps in a row.
     """
     fabric = fabric or default_fabric(config.precision)
     training = Training(model, loss, config, RunFolder(folder), fabric)
     if training.step < config.steps:
-        unseen = torch.random.fork_rng(devices=[])  # the caller's random state stays as it is
-        with unseen, exact_arithmetic(fabric.device), interruption() as interrupted:
+        isolated = torch.random.fork_rng(devices=[])  # the caller's random state does not change
+        with isolated, exact_arithmetic(fabric.device), interruption() as interrupted:
             training.run(dataset, validation, interrupted, progress and fabric.is_global_zero)
     fabric.barrier()
     training.files.load_best(model)
@@ -68,7 +73,7 @@ def fit(
 
 
 class Training:
-    """The state of a training between two steps, and what changes it."""
+    """The state of a training between two steps, and its changes."""
 
     def __init__(
         self, model: nn.Module, loss: Loss, config: TrainingConfig, files: RunFolder, fabric: Fabric
@@ -82,11 +87,15 @@ class Training:
         self.files, self.fabric = files, fabric
         self.settings = {**asdict(config), "model": repr(getattr(model, "config", None))}
         files.create()
-        state = files.read_last(self.settings)
+        state = files.read_state(self.settings)
         self.step = state["step"] if state else 0
         self.seconds = state["seconds"] if state else 0.0
-        self.best = files.best_score() if state else -math.inf
-        self.log = Log(files.log, self.step, writes=fabric.is_global_zero)
+        self.saved = time.monotonic()
+        self.skipped = 0
+        self.log = Log(files.log, _rows(state, files.log), writes=fabric.is_global_zero)
+        self.begun_window = state.get("window", ()) if state else ()
+        score = files.best_score() if state else None
+        self.best = -math.inf if score is None else score
 
         self.average = MovingAverage(model, config.ema_decay)
         trained = [weights for weights in model.parameters() if weights.requires_grad]
@@ -100,6 +109,8 @@ class Training:
             load_weights(self.average.model, state["average"], files.last)
             self.optimizer.load_state_dict(state["optimizer"])
             fabric.strategy.precision.load_state_dict(state["precision"])
+            if score is None:
+                self._save_best(-math.inf)
         fabric.barrier()
         self.log.begin()
 
@@ -110,52 +121,48 @@ class Training:
         interrupted: threading.Event,
         progress: bool,
     ) -> None:
-        """Take the steps that remain, or those until the interruption."""
+        """Take the remaining steps, or those until the interruption."""
         config, workers = self.config, self.config.workers
-        score = None if validation is None else Validator(validation, self.fabric, workers)
+        validator = None if validation is None else Validator(validation, self.fabric, workers)
         bar = tqdm(
             total=config.steps, initial=self.step, disable=not progress, unit="step", desc="train"
         )
         self.model.train()
-        window = Window()
+        self.window = Window(*self.begun_window)
         with bar:
             for mixture, stems in self._batches(dataset):
-                window.add(*self._learn(mixture, stems))
+                self.window.add(*self._learn(mixture, stems))
                 self.step += 1
                 bar.update()
                 due = self._due(interrupted)
-                if due:
-                    self._measure(window, score if "validate" in due else None)
-                    if "save" in due:
-                        self._save()
+                if due - {"late"}:
+                    self._measure(validator if "validate" in due else None)
+                    self.window = Window()
                     bar.set_postfix_str(self._summary(), refresh=False)
-                    window = Window()
+                if due & {"save", "late"}:
+                    self._save()
+                if not self.window.steps:
+                    self.window = Window()  # without the time of saving
                 if "stop" in due:
                     break
 
     def _batches(self, dataset: Dataset) -> Iterable[tuple[Tensor, Tensor]]:
         fabric, config = self.fabric, self.config
+        steps = range(self.step, config.steps)
         sampler = StepSampler(
-            range(self.step, config.steps),
-            config.batch_size,
-            len(dataset),
-            fabric.global_rank,
-            fabric.world_size,
+            steps, config.batch_size, len(dataset), fabric.global_rank, fabric.world_size
         )
         loader = load_steps(dataset, sampler, config.workers, fabric.device)
         return fabric.setup_dataloaders(loader, use_distributed_sampler=False)
 
     def _learn(self, mixture: Tensor, stems: Tensor) -> tuple[Tensor, Tensor]:
-        """One step on one batch; returns the loss and the norm of the gradient."""
+        """One step on one batch; the loss and the norm of the gradient."""
         key = np.random.SeedSequence((self.config.seed, self.step, self.fabric.global_rank))
         torch.manual_seed(int(key.generate_state(1, np.uint64)[0]))
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.config, self.step)
-        conditioning = (
-            (draw_active_sources(stems, self.config.conditioned_share),)
-            if self.config.conditioned_share
-            else ()
-        )
+        share = self.config.conditioned_share
+        conditioning = (draw_active_sources(stems, share),) if share else ()
         estimates = self.wrapped(mixture, *conditioning)
         if estimates.shape != stems.shape:
             raise TrainingError(
@@ -165,50 +172,53 @@ class Training:
         value = self.loss(estimates, stems)
         self.fabric.backward(value)
         norm = self.fabric.clip_gradients(
-            self.wrapped,
-            self.optimizer,
-            max_norm=self.config.gradient_clip or math.inf,
+            self.wrapped, self.optimizer, max_norm=self.config.gradient_clip or math.inf,
             error_if_nonfinite=False,
-        )
-        self.optimizer.step()
+        )  # fmt: skip
+        if norm.isfinite() or self.config.precision == "16-mixed":  # which scales and skips itself
+            self.optimizer.step()
+            self.average.update(self.model, self.step)
+            self.skipped = 0
+        else:
+            self.skipped += 1
         self.optimizer.zero_grad()
-        self.average.update(self.model, self.step)
+        if self.skipped == SKIPPED_AT_MOST:
+            raise TrainingError(
+                f"{self.files.folder}: the gradient is not finite in {self.skipped} steps up to "
+                f"step {self.step + 1}; lower the learning rate, or look for silent or broken "
+                "examples."
+            )
         return value.detach(), norm.detach()
 
     def _due(self, interrupted: threading.Event) -> set[str]:
-        """What is to be done after this step: of log, validate, save and stop."""
-        rhythm = {
+        """What follows this step: of log, validate, save, late (for a save) and stop."""
+        intervals = {
             "log": self.config.log_every,
             "validate": self.config.validate_every,
             "save": self.config.checkpoint_every,
         }
         last = self.step == self.config.steps
-        due = {work for work, every in rhythm.items() if last or self.step % every == 0}
-        asked = interrupted.is_set()
-        if self.fabric.world_size > 1:  # all processes stop after the same step, a logged one
-            asked = "log" in due and self._sum(float(asked)) > 0
-        return due | {"save", "stop"} if asked else due
+        due = {work for work, every in intervals.items() if last or self.step % every == 0}
+        stop = interrupted.is_set()
+        late = time.monotonic() - self.saved >= self.config.checkpoint_seconds
+        if self.fabric.world_size > 1:  # all processes decide alike, at a logged step
+            stop, late = ("log" in due and self._sum(float(each)) > 0 for each in (stop, late))
+        return due | ({"save", "stop"} if stop else set()) | ({"late"} if late else set())
 
-    def _measure(self, window: Window, score: Validator | None) -> None:
+    def _measure(self, validator: Validator | None) -> None:
         """Write a row of the log; keep the weights where their score is the best so far."""
-        loss, norm, seconds = window.close()
-        loss = self._sum(loss) / self.fabric.world_size
-        if not math.isfinite(loss):
-            raise TrainingError(
-                f"{self.files.folder}: the loss is {loss} before step {self.step}; lower the "
-                "learning rate, or look for silent or broken examples."
-            )
+        steps, seconds = self.window.steps, self.window.seconds
         self.seconds += seconds
         row = {
             "step": self.step,
-            "loss": loss,
-            "gradient_norm": norm,
+            "loss": self._loss_sum() / steps,
+            "gradient_norm": float(self.window.norm) / steps,
             "learning_rate": learning_rate(self.config, self.step - 1),
-            "examples_per_second": window.steps * self.config.batch_size / seconds,
+            "examples_per_second": steps * self.config.batch_size / seconds,
             "seconds": self.seconds,
         }
-        if score:
-            row["val_si_sdr"] = score(self.average.model)
+        if validator:
+            row["val_si_sdr"] = validator(self.average.model)
             if row["val_si_sdr"] > self.best:
                 self._save_best(row["val_si_sdr"])
         self.log.append(row)
@@ -217,8 +227,11 @@ class Training:
         """Write the state to resume from; without a validation the last weights are the best."""
         if self.best == -math.inf:
             self._save_best(-math.inf)
+        self.saved = time.monotonic()
+        window = self.window
+        sums = (window.steps, self._loss_sum(), float(window.norm), window.seconds)
         if self.fabric.is_global_zero:
-            self.files.write_last(
+            self.files.write_state(
                 {
                     "settings": self.settings,
                     "step": self.step,
@@ -227,6 +240,8 @@ class Training:
                     "average": self.average.model.state_dict(),
                     "optimizer": self.optimizer.state_dict(),
                     "precision": self.fabric.strategy.precision.state_dict(),
+                    "rows": self.log.rows,
+                    "window": sums,
                 }
             )
 
@@ -234,6 +249,16 @@ class Training:
         self.best = score
         if self.fabric.is_global_zero:
             self.files.write_best(self.average.model.state_dict(), self.step, score)
+
+    def _loss_sum(self) -> float:
+        """The loss summed over the window, the mean of all processes; TrainingError if infinite."""
+        loss = self._sum(float(self.window.loss)) / self.fabric.world_size
+        if not math.isfinite(loss):
+            raise TrainingError(
+                f"{self.files.folder}: the loss is {loss} before step {self.step}; lower the "
+                "learning rate, or look for silent or broken examples."
+            )
+        return loss
 
     def _summary(self) -> str:
         """The end of the progress line."""
@@ -246,13 +271,9 @@ class Training:
         return self.fabric.all_reduce(total, reduce_op="sum").item()
 
 
-def draw_active_sources(stems: Tensor, share: float, extra: float = 0.1) -> Tensor:
-    """Which sources may play in each example, bool (B, S): all, or in a `share` those that sound.
-
-    stems (B, S, C, T). Of the others, each is named with the probability `resting`, like a player
-    who is there and has nothing to play. Where none sounds, all are named.
-    """
-    active = stems.square().sum((2, 3)) > TINY
-    active = active | ~active.any(1, keepdim=True)
-    active = active | (torch.rand(active.shape, device=stems.device) < extra)
-    return active | (torch.rand(len(stems), 1, device=stems.device) >= share)
+def _rows(state: State | None, log: Path) -> list[Row]:
+    """The rows of the log up to a state; the first states leave them to the file."""
+    if state is None:
+        return []
+    rows = state.get("rows") or read_rows(log)
+    return [row for row in rows if row["step"] <= state["step"]]

@@ -1,4 +1,4 @@
-"""The number that decides which weights are the best: SI-SDR on examples held back."""
+"""Validation: SI-SDR on held-out examples, by which the best weights are chosen."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Validation = Dataset | Callable[[nn.Module], float]
 
 
 class Validator:
-    """Measures a model on a dataset divided among the processes, or by a function in the first."""
+    """Measures a model on a dataset shared by all processes, or by a function in the first one."""
 
     def __init__(self, validation: Validation, fabric: Fabric, workers: int = 0):
         self.fabric = fabric
@@ -33,7 +33,7 @@ class Validator:
 
     @torch.no_grad()
     def __call__(self, model: nn.Module) -> float:
-        """Mean SI-SDR in dB over all stems that sound, the same number in every process."""
+        """Mean SI-SDR in dB over all stems that are not silent, the same in every process."""
         if self.function is not None:
             score = float(self.function(model)) if self.fabric.is_global_zero else 0.0
             return float(self.fabric.broadcast(score))
@@ -41,7 +41,7 @@ class Validator:
         for mixture, stems in self.loader:
             mixture, stems = self.fabric.to_device((mixture, stems))
             ratios = si_sdr(model(mixture), stems)
-            sounding = ratios[~ratios.isnan()].double().cpu()
-            total += torch.tensor([sounding.sum(), len(sounding)])
+            measured = ratios[~ratios.isnan()].double().cpu()
+            total += torch.tensor([measured.sum(), len(measured)])
         total = self.fabric.all_reduce(total.float().to(self.fabric.device), reduce_op="sum")
         return (total[0] / total[1]).item()

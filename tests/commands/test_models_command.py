@@ -28,12 +28,12 @@ def test_the_licence_is_listed_and_marked_where_it_may_not_be_all(divisi, duo):
     assert divisi("models", duo.parent)[1][1].endswith("not stated")
 
 
-def test_an_empty_folder_says_what_to_do(divisi, tmp_path):
+def test_an_empty_folder_suggests_training(divisi, tmp_path):
     code, out, _ = divisi("models", tmp_path)
     assert code == 0 and "divisi train" in out[0]
 
 
-def test_a_broken_card_is_told_by_name(divisi, tmp_path):
+def test_a_broken_card_is_refused_by_name(divisi, tmp_path):
     (tmp_path / "torn.json").write_text("{")
     code, _, err = divisi("models", tmp_path)
     assert code == 2 and len(err) == 1 and "torn.json" in err[0]

@@ -9,7 +9,8 @@ from helpers.audio.track import Track
 from helpers.evaluation.evaluate import evaluate, model_separator
 from helpers.evaluation.rows import Provenance
 from helpers.inference.detection import can_detect, detect_instruments
-from helpers.training.checkpoints import condition_on, load_model
+from helpers.training.checkpoints import load_model
+from helpers.training.conditioning import condition_on
 
 RATE = 8000
 

@@ -39,7 +39,7 @@ def test_every_length_comes_back_with_the_same_length(samples, channels):
 
 
 @torch.no_grad()
-def test_a_pass_changes_nothing_and_the_next_one_gives_the_same():
+def test_a_forward_pass_does_not_change_the_model():
     model = tiny().train()
     model(noise(1, 1, 5000))
     model.eval()
@@ -64,7 +64,7 @@ def test_estimates_follow_the_volume():
 
 
 @torch.no_grad()
-def test_examples_of_a_batch_do_not_hear_each_other():
+def test_examples_of_a_batch_are_independent():
     model, pair = tiny(), noise(2, 1, 8000)
     torch.testing.assert_close(model(pair)[:1], model(pair[:1]), atol=1e-5, rtol=1e-3)
 
@@ -96,7 +96,7 @@ def test_a_long_recording_comes_back_whole():
 
 
 def test_heads_that_cannot_share_the_channels_are_refused():
-    with pytest.raises(ValueError, match="8 channels of the transformer cannot be shared by 3"):
+    with pytest.raises(ValueError, match="has 8 channels and 3 heads"):
         dataclasses.replace(TINY, heads=3)
 
 

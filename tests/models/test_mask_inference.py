@@ -116,7 +116,7 @@ class Absent:
             raise ModuleNotFoundError("No module named 'nussl'", name="nussl")
 
 
-def test_nussl_is_imported_with_its_first_network_only_and_leaves_nothing_behind():
+def test_nussl_is_imported_with_the_first_network_and_restores_scipy():
     code = """
 import sys
 import helpers.cli
@@ -146,7 +146,7 @@ print([before, state()])
 
 @pytest.mark.real_audio
 @pytest.mark.parametrize("target", TONES)
-def test_a_shipped_network_finds_its_instrument_in_a_piece_that_it_has_not_heard(target):
+def test_a_shipped_network_separates_its_instrument_in_a_piece_outside_its_training(target):
     folder = find_tracks(data_root() / "bach10_excerpts")[0]
     model = checkpoints.load_model(f"nussl-{target}")
     assert model.card["provenance"]["piece"] == piece(folder)

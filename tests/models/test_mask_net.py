@@ -49,7 +49,7 @@ def test_complex_masks_sum_to_one():
 
 
 @torch.no_grad()
-def test_a_network_that_looks_at_phases_begins_like_one_that_does_not():
+def test_complex_masks_begin_as_real_ones():
     plain, complex_mask_channels = small(), small(complex_mask_channels=8)
     complex_mask_channels.load_state_dict(plain.state_dict(), strict=False)
     mixture = 0.1 * torch.randn(1, 1, 30_001, generator=torch.Generator().manual_seed(1))
@@ -69,8 +69,8 @@ def test_only_changes_of_phase_matter():
     torch.testing.assert_close(one, other, atol=1e-4, rtol=0)
 
 
-def test_phases_part_two_partials_that_share_a_bin():
-    """Two steady tones 2 Hz apart, one of them twice as loud: a real mask cannot tell them."""
+def test_complex_masks_separate_two_partials_in_one_bin():
+    """Two steady tones 2 Hz apart, one of them twice as loud: a real mask cannot separate them."""
     time = torch.arange(2 * 22_050) / 22_050
     beat = [torch.sin(2 * torch.pi * 440.0 * time), 0.5 * torch.sin(2 * torch.pi * 442.0 * time)]
     stems = 0.1 * torch.stack(beat)[None, :, None]  # (1, 2, 1, T)
@@ -91,7 +91,7 @@ TRIO = ("violin", "clarinet", "horn")
 
 @pytest.mark.parametrize("complex_mask_channels", [0, 8])
 @torch.no_grad()
-def test_a_model_that_is_told_who_plays_shares_the_mixture_among_these(complex_mask_channels):
+def test_a_conditioned_model_divides_the_mixture_among_its_active_sources(complex_mask_channels):
     config = {"sources": TRIO, "conditioned": True, "complex_mask_channels": complex_mask_channels}
     whole, duo = (
         small(**config, active_sources=conditioning) for conditioning in ((), ("horn", "violin"))
@@ -112,7 +112,7 @@ def test_a_model_that_is_told_who_plays_shares_the_mixture_among_these(complex_m
 
 
 @torch.no_grad()
-def test_one_that_plays_alone_is_the_mixture():
+def test_a_single_active_source_is_the_mixture():
     mixture = 0.1 * torch.randn(1, 1, 9_000, generator=torch.Generator().manual_seed(1))
     alone = small(active_sources=("clarinet",))(mixture)
     torch.testing.assert_close(alone[:, 0], mixture, atol=1e-5, rtol=0)
@@ -171,7 +171,7 @@ def test_a_shift_by_two_brings_the_octave_onto_the_fundamental():
     assert net.shift(net.shift(picture, 2), 1 / 2)[0, 0, :, 0].argmax() == 136
 
 
-def test_it_learns_to_part_a_high_tone_from_a_low_one():
+def test_it_learns_to_separate_a_high_tone_from_a_low_one():
     time = torch.arange(22_050) / 22_050
     stems = torch.stack([torch.sin(2 * torch.pi * f * time) for f in (880.0, 220.0)])
     stems = 0.1 * stems[None, :, None]  # (1, 2, 1, T)
@@ -184,7 +184,7 @@ def test_it_learns_to_part_a_high_tone_from_a_low_one():
     assert si_sdr(net(stems.sum(1)), stems).min() > 15
 
 
-def test_shipped_quartet_in_windows_equals_the_whole_to_fifty_decibels():
+def test_windowed_separation_equals_the_whole_to_fifty_decibels():
     if "bach-quartet" not in available_models():
         pytest.skip("Checkpoints/bach-quartet is missing; `divisi train recipes/bach-quartet.toml`")
     model = load_model("bach-quartet")

@@ -1,4 +1,4 @@
-"""The networks that the first chapter ships do what the chapter says."""
+"""The shipped networks of chapter 1 separate as the chapter reports."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_conv_tasnet_parts_two_voices_by_forty_decibels():
 
 @pytest.mark.parametrize("voices", ENSEMBLES)
 @pytest.mark.parametrize("system", ["wave-unet", "conv-tasnet"])
-def test_every_shipped_network_knows_its_singers(system, voices):
+def test_every_shipped_network_assigns_its_voices(system, voices):
     assert load_model(f"tones-{voices}-voices-{system}").sources == ENSEMBLES[voices]
 
 

@@ -1,4 +1,4 @@
-"""The Wave-U-Net keeps the separator contract and does what its configuration says."""
+"""The Wave-U-Net keeps the separator contract and follows its configuration."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_output_sample_stands_where_its_input_sample_stood():
     model = WaveUNet(TINY)
     nn.init.zeros_(model.output.weight)
     nn.init.zeros_(model.output.bias)
-    model.output.weight.data[0, -1, 0] = 1.0  # pass the mixture on, nothing else
+    model.output.weight.data[0, -1, 0] = 1.0  # outputs the mixture
     mixture = torch.randn(1, 1, 333)
     torch.testing.assert_close(model(mixture)[:, 0], mixture)
 
@@ -62,7 +62,7 @@ def test_learned_interpolation_can_hold_the_earlier_sample():
     torch.testing.assert_close(interpolation(features), features.repeat_interleave(2, dim=-1))
 
 
-def test_plain_interpolation_has_nothing_to_train():
+def test_plain_interpolation_has_no_trained_weights():
     plain = WaveUNet(dataclasses.replace(TINY, learned_upsampling=False))
     assert not any(module.logit.requires_grad for module in plain.interpolate)
 
@@ -105,7 +105,7 @@ def test_every_block_holds_the_chosen_normalisation(kind, module):
     assert all(isinstance(block[1], module) for block in [*model.down, *model.up, model.bottleneck])
 
 
-def test_forward_changes_nothing_in_the_model():
+def test_a_forward_pass_does_not_change_the_model():
     model = WaveUNet(dataclasses.replace(TINY, normalisation="batch")).eval()
     before = {name: value.clone() for name, value in model.state_dict().items()}
     model(torch.randn(1, 1, 200))

@@ -1,4 +1,4 @@
-"""A model learns from a reader's stems: better on what it has not heard, or a sentence that says
+"""A model is fine-tuned on own stems and improves on held-out ones, or a sentence says
 what is missing."""
 
 from __future__ import annotations
@@ -55,26 +55,26 @@ def start(tmp_path, monkeypatch):
     return str(save_model(MaskNet(config), tmp_path, "start", {})[0])
 
 
-def test_a_fitted_model_is_better_on_the_piece_that_it_has_not_heard(stems, start, tmp_path):
+def test_fine_tuning_improves_the_held_out_piece(stems, start, tmp_path):
     for number in range(4, 10):
         write_piece(stems / f"piece-{number}", number, seconds=20.0)
     run = tmp_path / "run"
-    fitted = finetune.finetune(stems, start, steps=80, learning_rate=4e-3, folder=run)
-    assert fitted.after > fitted.before + 2.0
-    (held,) = [track.name for track in fitted.held_out]
-    card = json.loads(fitted.weights.with_suffix(".json").read_text())
+    tuned = finetune.finetune(stems, start, steps=80, learning_rate=4e-3, folder=run)
+    assert tuned.after > tuned.before + 2.0
+    (held,) = [track.name for track in tuned.held_out]
+    card = json.loads(tuned.weights.with_suffix(".json").read_text())
     assert card["provenance"]["held_out"] == [held]
     assert held not in card["provenance"]["recordings"]
-    assert load_model(fitted.weights).sources == DUO
+    assert load_model(tuned.weights).sources == DUO
 
 
-def test_the_command_goes_on_and_says_what_was_gained(stems, start, tmp_path, capsys):
+def test_the_command_resumes_and_reports_the_gain(stems, start, tmp_path, capsys):
     words = ["finetune", str(stems), "--model", start, "--steps", "2", "-o", str(tmp_path / "run")]
     assert main(words) == 0
-    said = capsys.readouterr().out
-    assert f"{HELD}, held out: SI-SDR" in said
+    printed = capsys.readouterr().out
+    assert f"{HELD}, held out: SI-SDR" in printed
     assert (tmp_path / "run" / "mine.safetensors").is_file()
-    assert main(words) == 0  # nothing is left to do, and nothing is lost
+    assert main(words) == 0  # already finished
     assert main([*words, "--hold-out", "piece-1"]) == 2
     assert "was begun with other stems" in capsys.readouterr().err
     assert main([*words, "--hold-out", "piece-1", "--restart"]) == 0
@@ -82,22 +82,24 @@ def test_the_command_goes_on_and_says_what_was_gained(stems, start, tmp_path, ca
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "sentence"),
     [
         (["--hold-out", "piece-9"], "piece-9: there is no such piece; choose from piece-0"),
-        (["--name", "a/b"], "--name a/b: is no name for a file"),
-        (["--steps", "0"], "--steps 0: it takes 1 or more"),
-        (["--learning-rate", "2"], "--learning-rate 2: it takes more than 0 and less than 1"),
+        (["--name", "a/b"], "--name a/b: is not a name for a file"),
+        (["--steps", "0"], "--steps 0: it must be 1 or more"),
+        (["--learning-rate", "2"], "--learning-rate 2: it must be between 0 and 1"),
     ],
 )
-def test_a_wrong_option_is_told_in_one_sentence(stems, start, tmp_path, capsys, change, told):
+def test_a_wrong_option_is_refused_in_one_sentence(
+    stems, start, tmp_path, capsys, change, sentence
+):
     run = tmp_path / "run"
     assert main(["finetune", str(stems), "--model", start, "-o", str(run), *change]) == 2
-    assert told in capsys.readouterr().err
+    assert sentence in capsys.readouterr().err
     assert not run.exists()
 
 
-def test_beginning_anew_forgets_nothing_before_all_is_well(stems, start, tmp_path):
+def test_a_refused_restart_deletes_nothing(stems, start, tmp_path):
     words = ["finetune", str(stems), "--model", start, "--steps", "2", "-o", str(tmp_path / "run")]
     assert main(words) == 0
     for wrong in (["--hold-out", "piece-9"], ["--model", "nobody"]):
@@ -129,17 +131,17 @@ def test_a_stem_named_after_no_instrument_is_refused(stems):
 def test_what_the_model_does_not_know_and_what_is_too_short_is_left_out(stems):
     (stems / "piece-0" / "cello.wav").rename(stems / "piece-0" / "harp.wav")
     write_piece(stems / "short", 9, seconds=2.0)
-    with pytest.warns(UserWarning) as told:
+    with pytest.warns(UserWarning) as warned:
         tracks = own_tracks(stems, DUO, RATE, 4.0)
-    said = " ".join(str(each.message) for each in told)
-    assert "harp" in said and "lasts 2" in said
+    printed = " ".join(str(each.message) for each in warned)
+    assert "harp" in printed and "lasts 2" in printed
     assert {track.name: track.instruments for track in tracks} == {
         "piece-0": ("flute",),
         **{f"piece-{number}": DUO for number in (1, 2, 3)},
     }
 
 
-def test_a_folder_that_is_no_piece_is_told_and_a_format_that_cannot_be_read_refused(stems):
+def test_a_folder_that_is_no_piece_is_reported_and_a_format_that_cannot_be_read_refused(stems):
     (stems / "piece-0" / "flute.wav").rename(stems / "piece-0" / "take 3.wav")
     with pytest.warns(UserWarning, match="piece-0: left out; a piece has"):
         assert len(own_tracks(stems, DUO, RATE, 4.0)) == 3
@@ -148,7 +150,7 @@ def test_a_folder_that_is_no_piece_is_told_and_a_format_that_cannot_be_read_refu
         own_tracks(stems, DUO, RATE, 4.0)
 
 
-def test_one_instrument_alone_is_nothing_to_learn_from(tmp_path, stems):
+def test_a_single_instrument_is_refused(tmp_path, stems):
     with pytest.warns(UserWarning), pytest.raises(AudioError, match="only the flute is left"):
         own_tracks(stems, ("flute",), RATE, 4.0)
 
@@ -162,13 +164,13 @@ def test_of_one_piece_the_end_is_held_out(tmp_path):
     np.testing.assert_array_equal(whole, track.mixture)
 
 
-def test_a_model_without_instruments_cannot_be_fitted(stems, start, monkeypatch):
+def test_a_model_without_instruments_cannot_be_fine_tuned(stems, start, monkeypatch):
     card = load_model(start).card | {"sources": ["melody", "bass"]}
-    with pytest.raises(RecipeError, match="cannot be fitted"):
-        finetune.fitting_recipe(card, "mine", "tones", [], 2)
+    with pytest.raises(RecipeError, match="cannot be fine-tuned"):
+        finetune.finetuning_recipe(card, "mine", "tones", [], 2)
 
 
-def test_only_those_who_play_are_named(stems):
+def test_only_active_sources_are_estimated(stems):
     size = {
         "window": 1024,
         "hop": 256,

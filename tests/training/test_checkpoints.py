@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+import importlib
 import json
+import math
 import os
 
 import pytest
@@ -14,11 +17,10 @@ from helpers.models.wave_unet import WaveUNet, WaveUNetConfig
 from helpers.training.checkpoints import (
     CheckpointError,
     available_models,
-    condition_on,
     load_model,
     save_model,
-    with_config,
 )
+from helpers.training.conditioning import condition_on, with_config
 from tests.training.tiny import separator
 
 SOURCES = ("violin", "bassoon")
@@ -68,12 +70,12 @@ def test_another_configuration_keeps_the_weights(saved):
     assert with_config(model) is model
 
 
-def test_a_model_that_cannot_be_told_who_plays_stays_as_it_is(saved):
+def test_a_model_without_conditioning_stays_as_it_is(saved):
     model, _, _ = saved
     assert condition_on(model, SOURCES[:1]) is model
 
 
-def test_a_model_that_is_told_who_plays_keeps_its_card_and_has_only_these(tmp_path):
+def test_a_conditioned_model_keeps_its_card_and_has_only_the_active_sources(tmp_path):
     config = MaskNetConfig(
         ("violin", "horn", "piano"), width=4, pitch_channels=2, hidden=8, layers=1
     )
@@ -152,7 +154,7 @@ def test_a_missing_half_of_the_pair_is_named(saved):
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"architecture": "wave_unet.WaveUNet"}', "\x00"])
-def test_a_card_that_says_nothing_is_refused_by_name(saved, text):
+def test_an_incomplete_card_is_refused_by_name(saved, text):
     _, weights, card = saved
     card.write_text(text)
     with pytest.raises(CheckpointError, match=r"wave-1.2.json: "):
@@ -187,6 +189,47 @@ def test_a_config_that_does_not_fit_is_refused(saved):
     change(card, config={**config, "levels": 3})
     with pytest.raises(CheckpointError, match="weights do not fit"):
         load_model(weights)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("segment_seconds", 0),
+        ("segment_seconds", math.nan),
+        ("segment_seconds", "2"),
+        ("levels", 2.0),
+        ("levels", True),
+        ("width", 10**9),
+        ("sample_rate", -8000),
+    ],
+)
+def test_a_number_out_of_range_in_a_card_is_refused(saved, name, value):
+    _, weights, card = saved
+    config = json.loads(card.read_text())["config"]
+    change(card, config={**config, name: value})
+    with pytest.raises(CheckpointError, match=rf"wave-1.2.json: .*{name} is .* from .* to "):
+        load_model(weights)
+
+
+@pytest.mark.parametrize(
+    "sources",
+    [["../violin", "bassoon"], ["violin", 3], ["CON", "b"], ["violin", "Violin"], [], [""]],
+)
+def test_sources_that_could_not_be_files_are_refused(saved, sources):
+    _, weights, card = saved
+    change(card, sources=sources)
+    with pytest.raises(CheckpointError, match=r"wave-1.2.json: .*sources?.* must be a "):
+        load_model(weights)
+
+
+@pytest.mark.parametrize(
+    "module", ["conv_tasnet", "ht_demucs", "mask_inference", "mask_net", "wave_unet"]
+)
+def test_every_number_of_a_model_has_limits(module):
+    module = importlib.import_module(f"helpers.models.{module}")
+    (config,) = [each for name, each in vars(module).items() if name.endswith("Config")]
+    numbers = {f.name for f in dataclasses.fields(config) if f.type in ("int", "float")}
+    assert numbers == module.LIMITS.keys()
 
 
 def test_sources_that_were_renamed_in_the_card_are_refused(saved):

@@ -1,4 +1,4 @@
-"""What the shipped weights learned from is in the table, and the table is complete."""
+"""The training materials of all weights are in the table, and the table is complete."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from helpers import runtime
 from helpers.datasets.stem_bank import file_sha256
 from helpers.datasets.stem_folders import solos
 from helpers.models.wave_unet import WaveUNet, WaveUNetConfig
-from helpers.recipes.schema import read_recipe, tomllib
+from helpers.recipes.schema import read_recipe
 from helpers.recipes.stem_banks import NOTES as NOTES_FOLDER
 from helpers.synthesis.soundfonts import DOWNLOADS, PACKAGES, SoundfontError, find_soundfont
 from helpers.training.checkpoints import available_models, save_model
@@ -33,16 +33,16 @@ RECIPES = sorted((runtime.repository_root() / "recipes").glob("*.toml"))
 each_row = pytest.mark.parametrize("row", materials().values(), ids=lambda row: row.name)
 
 
-def nobody(start):
+def no_card(start):
     raise LookupError(start)
 
 
 def names(**recipe):
-    """What a recipe for a violin learns from that takes one soundfont and nothing else."""
+    """The materials of a recipe for a violin with one soundfont and these changes."""
     takes = {"instruments": ["violin"], "soundfonts": ["FluidR3_GM"], "notes": 0, "tones": 0}
     takes |= recipe.pop("takes", {})
     silent = {"notes": False, "solos": False, "scores": ["random"], "takes": takes}
-    return learned_from({"recipe": {**silent, **recipe}}, nobody)
+    return learned_from({"recipe": {**silent, **recipe}}, no_card)
 
 
 @each_row
@@ -93,18 +93,18 @@ def test_the_solos_are_those_that_are_at_hand():
         (file.relative_to(root).parts[0], name) for name, files in solos(root).items()
         for file in files
     }  # fmt: skip
-    assert found == {(folder, name) for folder, heard in SOLOS.items() for name in heard}
+    assert found == {(folder, name) for folder, players in SOLOS.items() for name in players}
 
 
 @pytest.mark.parametrize("name", CARDS)
-def test_every_card_says_what_it_learned_from_and_its_licence(name):
+def test_every_card_has_its_materials_and_licence(name):
     assert CARDS[name]["learned_from"] and set(CARDS[name]["learned_from"]) <= set(materials())
     assert CARDS[name]["licence"] == licence(CARDS[name]["learned_from"])
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_every_recipe_learns_from_rows_of_the_table(path):
-    made = {"recipe": tomllib.loads(path.read_text(encoding="utf-8"))}
+    made = {"recipe": script.tomllib.loads(path.read_text(encoding="utf-8"))}
     assert set(learned_from(made, script.card_of)) <= set(materials())
 
 
@@ -113,7 +113,7 @@ def test_cards_and_page_are_as_the_script_writes_them():
     assert not stale, "run `make licences`"
 
 
-def test_a_recipe_as_a_training_writes_it_says_the_same_as_its_file():
+def test_a_recipe_in_a_card_has_the_same_materials_as_its_file():
     (path,) = (path for path in RECIPES if path.stem == "chamber")
     written = json.loads(json.dumps(dataclasses.asdict(read_recipe(path))))
     assert learned_from({"recipe": written}, script.card_of) == CARDS["chamber"]["learned_from"]
@@ -121,8 +121,8 @@ def test_a_recipe_as_a_training_writes_it_says_the_same_as_its_file():
 
 def test_chamber_free_learns_only_from_what_fits():
     (path,) = (path for path in RECIPES if path.stem == "chamber-free")
-    recipe = tomllib.loads(path.read_text(encoding="utf-8"))
-    found = learned_from({"recipe": recipe}, nobody)
+    recipe = script.tomllib.loads(path.read_text(encoding="utf-8"))
+    found = learned_from({"recipe": recipe}, no_card)
     assert fits(found) and licence(found) == "MIT"
     assert "GeneralUser" in found
 
@@ -141,8 +141,8 @@ def test_a_recipe_learns_from_what_it_asks_for():
 
 def test_what_was_not_at_hand_did_not_train():
     recipe = {"takes": {"instruments": ["violin"], "tones": 0}, "scores": ["random"]}
-    assert learned_from({"recipe": recipe, "collections": []}, nobody) == list(COUNTED)
-    assert NOTES in learned_from({"recipe": recipe}, nobody)
+    assert learned_from({"recipe": recipe, "collections": []}, no_card) == list(COUNTED)
+    assert NOTES in learned_from({"recipe": recipe}, no_card)
 
 
 def test_weights_learned_from_what_their_beginnings_learned_from():
@@ -150,7 +150,7 @@ def test_weights_learned_from_what_their_beginnings_learned_from():
     made = {"start": "old", "blend": {"tones": 0.1}, "scores": [], "takes": {"instruments": []}}
     made |= {"notes": False, "solos": False}
     assert learned_from({"recipe": made}, cards.__getitem__) == ["Merlin", "tones"]
-    assert learned_from({"recipe": made}, nobody) == ["tones", "old"]
+    assert learned_from({"recipe": made}, no_card) == ["tones", "old"]
 
 
 def test_the_licence_names_what_may_ask_for_more():
@@ -161,7 +161,7 @@ def test_the_licence_names_what_may_ask_for_more():
     assert licence([]) == "not stated"
 
 
-def test_a_saved_model_says_what_it_learned_from(tmp_path):
+def test_the_card_of_a_saved_model_has_its_materials(tmp_path):
     _, first = save_model(SMALL, tmp_path, "first", {"learned_from": ["TimGM6mb"]})
     card = json.loads(first.read_text())
     assert card["learned_from"] == ["TimGM6mb"] and "GPL-2.0-only" in card["licence"]

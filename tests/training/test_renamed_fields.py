@@ -18,7 +18,7 @@ SIZES = {"window": 512, "hop": 128, "highest": 3000.0, "hidden": 8, "layers": 1}
 
 
 @pytest.mark.parametrize("name", ["bach-quartet", "chamber", "violin-piano"])
-def test_cards_of_older_versions_speak_of_todays_fields(name):
+def test_earlier_cards_are_read_under_todays_names(name):
     card = read_card(repository_root() / "Checkpoints" / f"{name}.json")
     assert {"pitch_channels", "chunk_frames"} <= set(card["config"])
     assert not {"voices", "memory", "told", "named", "refined"} & set(card["config"])
@@ -41,11 +41,11 @@ def test_weights_under_older_parameter_names_give_the_same_estimates(tmp_path):
     }  # fmt: skip
     assert set(older) != set(todays)
     save_file(older, weights)
-    said = json.loads(card.read_text())
-    said["sha256"] = hashlib.sha256(weights.read_bytes()).hexdigest()
-    said["config"]["voices"] = said["config"].pop("pitch_channels")
-    said["config"]["told"] = said["config"].pop("conditioned")
-    card.write_text(json.dumps(said))
+    content = json.loads(card.read_text())
+    content["sha256"] = hashlib.sha256(weights.read_bytes()).hexdigest()
+    content["config"]["voices"] = content["config"].pop("pitch_channels")
+    content["config"]["told"] = content["config"].pop("conditioned")
+    card.write_text(json.dumps(content))
     mixture = torch.randn(1, 1, 8000)
     with torch.inference_mode():
         assert torch.equal(load_model(weights)(mixture), model(mixture))
@@ -56,3 +56,10 @@ def test_names_of_today_are_left_alone():
     assert current_recipe(recipe) == recipe
     card = {"config": {"pitch_channels": 2}, "provenance": {"recipe": recipe}}
     assert current_card(card) == card
+
+
+def test_a_card_keeps_the_record_of_a_dropped_field_that_was_in_use():
+    mixing = {"vibrato": 0.3, "codec": 0.0, "absent": 0.1}
+    recipe = {"takes": {"swell": 0.0, "asynchrony": [0.0, 0.0]}, "mixing": mixing}
+    record = current_card({"provenance": {"recipe": recipe}})["provenance"]["recipe"]
+    assert record == {"rendering": {}, "mixing": {"vibrato": 0.3, "inactive": 0.1}}

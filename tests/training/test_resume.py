@@ -1,4 +1,4 @@
-"""A training that was killed or interrupted goes on as if nothing had happened."""
+"""A killed or interrupted training resumes and ends with the same weights."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from helpers.training.config import TrainingConfig
 from helpers.training.history import History
 from helpers.training.losses import negative_snr
 from helpers.training.runs import TrainingError
-from helpers.training.trainer import TrainingConfig, fit
+from helpers.training.trainer import fit
 from tests.training.tiny import TwoTones, separator
 
 HERE = Path(__file__).parent
@@ -50,7 +51,7 @@ def train(folder, config=CONFIG, model=None):
 
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory):
-    """(weights, history) of the training that nothing disturbed."""
+    """(weights, history) of an uninterrupted training."""
     model, history = train(tmp_path_factory.mktemp("unbroken"))
     return model.state_dict(), history
 
@@ -176,6 +177,13 @@ def test_a_state_from_before_a_setting_was_there_goes_on(tmp_path):
     assert history.rows[-1]["step"] == 11
 
 
+def test_a_training_with_automatic_precision_resumes_on_any_device(tmp_path):
+    train(tmp_path, replace(CONFIG, steps=2, precision="bf16-mixed"))
+    assert train(tmp_path, replace(CONFIG, steps=3, precision="auto"))[1].finished
+    with pytest.raises(TrainingError, match=r"precision auto \(now 32-true\)"):
+        train(tmp_path, replace(CONFIG, steps=4))
+
+
 def test_another_model_is_refused(tmp_path):
     train(tmp_path, replace(CONFIG, steps=2))
     other = torch.nn.Sequential(torch.nn.Conv1d(1, 2, 1), torch.nn.Unflatten(1, (2, 1)))
@@ -183,12 +191,82 @@ def test_another_model_is_refused(tmp_path):
         train(tmp_path, replace(CONFIG, steps=4), model=other)
 
 
-def test_a_damaged_state_is_refused_by_name(tmp_path):
+def train_until(step, folder, config=CONFIG):
+    """Train on the tones until the examples of a step cannot be read."""
+
+    class Breaking(TwoTones):
+        def __getitem__(self, index):
+            if index == step * config.batch_size:
+                raise RuntimeError("the disk failed")
+            return super().__getitem__(index)
+
+    with pytest.raises(RuntimeError, match="the disk failed"):
+        fit(
+            separator(), negative_snr, Breaking(), TwoTones(4, seed=1), config=config,
+            folder=folder, progress=False,
+        )  # fmt: skip
+
+
+def damage(path):
+    path.write_bytes(path.read_bytes()[:500])
+
+
+def remove_key(path):
+    state = torch.load(path, weights_only=True)
+    del state["optimizer"]
+    torch.save(state, path)
+
+
+def spoil_weights(path):
+    """As versions did that saved whatever the weights were."""
+    state = torch.load(path, weights_only=True)
+    state["model"]["layers.0.bias"][0] = torch.nan
+    torch.save(state, path)
+
+
+@pytest.mark.parametrize("spoil", [damage, remove_key, spoil_weights, Path.unlink])
+def test_a_spoilt_state_is_replaced_by_the_one_before(tmp_path, spoil, unbroken):
+    train_until(45, tmp_path)
+    spoil(tmp_path / "last.ckpt")
+    model, history = train(tmp_path)
+    assert same(model.state_dict(), unbroken[0])
+    assert without_times(history) == without_times(unbroken[1])
+
+
+@pytest.mark.parametrize("spoil", [damage, remove_key, spoil_weights])
+def test_where_no_state_is_good_a_sentence_names_it(tmp_path, spoil):
     train(tmp_path, replace(CONFIG, steps=2))
-    state = tmp_path / "last.ckpt"
-    state.write_bytes(state.read_bytes()[:500])
+    spoil(tmp_path / "last.ckpt")
     with pytest.raises(TrainingError, match="last.ckpt: cannot be read"):
         train(tmp_path, replace(CONFIG, steps=4))
+
+
+@pytest.mark.parametrize("text", [None, b"", b"step,loss\n1,2\n", b"\xff\x00,\n,,"])
+def test_a_damaged_or_missing_log_is_written_again(tmp_path, text, unbroken):
+    train_until(25, tmp_path)
+    log = tmp_path / "log.csv"
+    log.unlink() if text is None else log.write_bytes(text)
+    model, history = train(tmp_path)
+    assert without_times(History.read(log)) == without_times(history)
+    assert without_times(history) == without_times(unbroken[1])
+    assert same(model.state_dict(), unbroken[0])
+
+
+@pytest.mark.parametrize("spoil", [damage, Path.unlink])
+def test_without_good_best_weights_the_average_takes_their_place(tmp_path, spoil):
+    train(tmp_path, replace(CONFIG, steps=12))
+    spoil(tmp_path / "best.ckpt")
+    model, _ = train(tmp_path, replace(CONFIG, steps=12))
+    average = torch.load(tmp_path / "last.ckpt", weights_only=True)["average"]
+    assert same(model.state_dict(), average)
+
+
+def test_means_in_the_log_count_the_steps_before_a_resume(tmp_path):
+    config = replace(CONFIG, steps=20, log_every=20, validate_every=20, checkpoint_seconds=0.0)
+    _, whole = train(tmp_path / "whole", config)
+    train_until(13, tmp_path / "broken", config)
+    _, resumed = train(tmp_path / "broken", config)
+    assert without_times(resumed) == without_times(whole)
 
 
 def test_a_failed_write_leaves_the_state_before_it(tmp_path, monkeypatch):
@@ -203,4 +281,4 @@ def test_a_failed_write_leaves_the_state_before_it(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space left"):
         train(tmp_path, replace(CONFIG, steps=4))
     assert (tmp_path / "last.ckpt").read_bytes() == before
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["best.ckpt", "last.ckpt", "log.csv"]
+    assert {path.name for path in tmp_path.iterdir()} == {"best.ckpt", "last.ckpt", "log.csv"}

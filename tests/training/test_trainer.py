@@ -6,7 +6,7 @@ import itertools
 import math
 import re
 import signal
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 import torch
@@ -14,10 +14,13 @@ from torch import nn
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from helpers.training.averaging import MovingAverage
+from helpers.training.conditioning import draw_active_sources
+from helpers.training.config import LIMITS, TrainingConfig, learning_rate
+from helpers.training.execution import BF16_INSTRUCTIONS, default_fabric, fast_precision
 from helpers.training.history import History, Log
 from helpers.training.losses import l1, negative_snr
 from helpers.training.runs import TrainingError
-from helpers.training.trainer import TrainingConfig, draw_active_sources, fit, learning_rate
+from helpers.training.trainer import fit
 from tests.training.tiny import TwoTones, separator
 
 CONFIG = TrainingConfig(
@@ -114,7 +117,7 @@ def test_frozen_weights_stay(tmp_path):
     assert not torch.equal(model.layers[3].weight, before["layers.3.weight"])
 
 
-def test_a_share_of_the_examples_is_told_who_plays_and_sometimes_one_more():
+def test_a_share_of_the_examples_is_conditioned_on_its_sources_and_sometimes_one_more():
     torch.manual_seed(0)
     stems = torch.zeros(2000, 4, 1, 8)
     stems[:, 0] = stems[::2, 1] = 1.0
@@ -124,26 +127,24 @@ def test_a_share_of_the_examples_is_told_who_plays_and_sometimes_one_more():
     assert present[:, 0].all() and present[::2, 1].all()
     assert present[~everyone][:, 2].float().mean() == pytest.approx(0.1, abs=0.03)
     assert draw_active_sources(stems, 0.0).all()
-    assert (
-        draw_active_sources(torch.zeros(50, 4, 1, 8), 1.0).any(1).all()
-    )  # nobody plays: anybody might
+    assert draw_active_sources(torch.zeros(50, 4, 1, 8), 1.0).any(1).all()  # all silent: all active
 
 
-def test_a_model_that_listens_to_names_hears_them_in_training(tmp_path):
-    heard = []
+def test_a_conditioned_model_is_given_the_active_sources_in_training(tmp_path):
+    given = []
 
-    class Listener(nn.Module):
+    class Conditioned(nn.Module):
         def __init__(self):
             super().__init__()
             self.separate = separator()
 
         def forward(self, mixture, present=None):
-            heard.append(present)
+            given.append(present)
             return self.separate(mixture)
 
-    train(tmp_path, model=Listener(), steps=2, conditioned_share=1.0)
-    assert [present.shape for present in heard] == [(CONFIG.batch_size, 2)] * 2
-    assert all(present.all() for present in heard)  # both tones always sound
+    train(tmp_path, model=Conditioned(), steps=2, conditioned_share=1.0)
+    assert [present.shape for present in given] == [(CONFIG.batch_size, 2)] * 2
+    assert all(present.all() for present in given)  # neither tone is ever silent
 
 
 @pytest.mark.parametrize(("clip", "applied"), [(0.0, 2e6), (3.0, 3.0)])
@@ -205,6 +206,71 @@ def test_a_loss_that_is_not_a_number_stops_before_it_is_saved(tmp_path):
     state = torch.load(tmp_path / "last.ckpt", weights_only=True)
     assert state["step"] == 10
     assert all(value.isfinite().all() for value in state["model"].values())
+
+
+def gradient_breaks_at(*steps):
+    """A loss whose value is finite and whose gradient is not, at these steps."""
+    calls = []
+
+    def loss(estimates, stems):
+        calls.append(None)
+        root = (estimates * 0.0).square().sum().sqrt()  # 0, with the gradient 0 / 0
+        return l1(estimates, stems) + (root if len(calls) in steps else 0.0)
+
+    return loss
+
+
+def test_a_step_whose_gradient_is_not_finite_is_skipped(tmp_path):
+    model, history = train(tmp_path, loss=gradient_breaks_at(3, 4, 11))
+    assert history.finished
+    assert all(value.isfinite().all() for value in model.state_dict().values())
+    logged = [math.isfinite(row["gradient_norm"]) for row in history.rows]
+    assert logged == [False, True, False, True]
+
+
+def test_gradients_that_stay_not_finite_stop_before_anything_is_saved(tmp_path):
+    loss = gradient_breaks_at(*range(8, 100))
+    with pytest.raises(TrainingError, match="the gradient is not finite in 10 steps up to step 17"):
+        train(tmp_path, loss=loss, checkpoint_every=5)
+    state = torch.load(tmp_path / "last.ckpt", weights_only=True)
+    assert state["step"] == 15
+    assert all(value.isfinite().all() for value in state["model"].values())
+
+
+def test_weights_that_are_not_finite_are_never_saved(tmp_path):
+    model = separator()
+    with pytest.raises(TrainingError, match="not finite at step 5 and were not saved"):
+        train(tmp_path, model=model, validation=lambda average: ruin(model, average))
+    assert not (tmp_path / "last.ckpt").exists() and not (tmp_path / "best.ckpt").exists()
+
+
+def ruin(*models):
+    for model in models:
+        model.layers[0].weight.data.fill_(math.inf)
+    return 1.0
+
+
+def test_the_state_is_saved_after_so_many_seconds_too(tmp_path):
+    saved = []
+
+    class Watching(TwoTones):
+        def __getitem__(self, index):
+            saved.append((tmp_path / "last.ckpt").exists())
+            return super().__getitem__(index)
+
+    _, history = train(tmp_path, data=Watching(), checkpoint_seconds=0.0)
+    assert saved.index(True) == CONFIG.batch_size  # after the first step
+    assert [row["step"] for row in history.rows] == [5, 10, 15, 20]
+
+
+@pytest.mark.parametrize("supported", [True, False])
+def test_the_automatic_precision_is_what_the_processor_has_instructions_for(monkeypatch, supported):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    for name in BF16_INSTRUCTIONS:
+        monkeypatch.setattr(torch.cpu, name, lambda: supported, raising=False)
+    assert fast_precision() == ("bf16-mixed" if supported else "32-true")
+    assert default_fabric("auto").strategy.precision.precision == fast_precision()
 
 
 def test_estimates_of_another_shape_are_refused_with_both_shapes(tmp_path):
@@ -294,21 +360,23 @@ def test_counters_of_a_batch_norm_are_copied():
     assert average.model.num_batches_tracked == 1
 
 
-def test_rows_after_the_step_and_broken_rows_are_dropped(tmp_path):
+def test_damaged_rows_of_a_log_are_left_out(tmp_path):
     path = tmp_path / "log.csv"
-    log = Log(path, 0)
+    log = Log(path)
     log.begin()
     for step in (10, 20, 30):
         log.append({"step": step, "loss": -step / 7})
-    with path.open("a") as file:
-        file.write("1")  # the kill came here
-    again = Log(path, 20)
-    again.begin()
-    assert [row["step"] for row in again.rows] == [10, 20]
-    assert str(History.read(path).rows) == str(tuple(log.rows[:2]))
+    with path.open("ab") as file:
+        file.write(b"x,y,,,,,\n\xff\0\n1")  # damaged, and a kill in the middle of a row
+    assert str(History.read(path).rows) == str(tuple(log.rows))
 
 
 @pytest.mark.parametrize("name", ["steps", "batch_size", "validate_every", "log_every"])
 def test_numbers_that_must_be_positive_are_refused_by_name(name):
     with pytest.raises(TrainingError, match=f"{name} is 0"):
         replace(CONFIG, **{name: 0})
+
+
+def test_every_number_of_a_training_has_limits():
+    numbers = {f.name for f in fields(TrainingConfig) if f.type in ("int", "float")}
+    assert numbers == LIMITS.keys()
