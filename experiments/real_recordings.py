@@ -22,7 +22,6 @@ from tqdm import tqdm
 
 from helpers import runtime
 from helpers.audio.track import Track
-from helpers.cli import DEFAULT_MODEL
 from helpers.datasets.folds import leave_one_out
 from helpers.datasets.stem_folders import find_tracks
 from helpers.display.plots import plot_stems, save_figure
@@ -113,7 +112,7 @@ def picture(root: Path, device: torch.device) -> Path:
     """The README's picture: one real quartet and what the default model finds in it."""
     folder = next(f for f in find_tracks(root / "bach10_excerpts") if f.name == PICTURED)
     track = folder.load()
-    model = condition_on(load_model(DEFAULT_MODEL, device), track.instruments)
+    model = condition_on(load_model(runtime.DEFAULT_MODEL, device), track.instruments)
     stems = model_separator(model)(track)
     found = Track(track.name, track.sample_rate, stems, track.mixture)
     path = runtime.repository_root() / "Images" / "readme_quartet.png"

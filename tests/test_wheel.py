@@ -20,7 +20,7 @@ import pytest
 import soundfile
 from packaging.requirements import Requirement
 
-from helpers.cli import DEFAULT_MODEL
+from helpers.runtime import DEFAULT_MODEL
 from tests.test_dependencies import PROJECT, ROOT, canonical
 
 SOURCES = ("pyproject.toml", "README.md", "LICENSE", "helpers", "Checkpoints")

@@ -1,18 +1,32 @@
-"""`divisi corpora`: the collections of recordings that are read, and their terms."""
+"""`divisi corpora`: the collections of recordings that can be read, and their terms."""
 
 from __future__ import annotations
 
 import textwrap
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING
 
-from ..datasets.registry import CORPORA, Corpus, corpus
 from .errors import refusing
 
+if TYPE_CHECKING:
+    from ..datasets.registry import Corpus
+
+SUMMARY = "list the collections of recordings"
+DESCRIPTION = """\
+List the collections of recordings that `divisi evaluate` and `divisi train` can use, with their
+licences, citations, and how to get them.
+"""
 WIDTH = 96
 
 
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("name", nargs="?", metavar="NAME", help="print all details of this one")
+
+
 def run(arguments: Namespace) -> None:
-    """Print one row a corpus, or all that is known of the one that is named."""
+    """Print one row a corpus, or all details of one corpus."""
+    from ..datasets.registry import CORPORA, corpus
+
     if arguments.name:
         with refusing(KeyError):
             print_card(corpus(arguments.name))
@@ -20,11 +34,11 @@ def run(arguments: Namespace) -> None:
     width = max(len(row.name) for row in CORPORA)
     for row in CORPORA:
         print(f"{row.name.ljust(width)}  {row.title}")
-    print("\n`divisi corpora NAME` tells its licence, whom to cite, and how to get it.")
+    print("\n`divisi corpora NAME` prints its licence, citation, and how to get it.")
 
 
 def print_card(row: Corpus) -> None:
-    """One entry a line, longer ones wrapped under their beginning."""
+    """One entry a line; longer ones are wrapped and indented."""
     card = {
         row.name: row.title,
         "url": row.url,

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from .. import runtime
-from ..datasets import download
-from ..datasets.archives import ArchiveError, unzip
-from ..datasets.registry import corpus
-from ..datasets.stem_folders import find_tracks
-from ..synthesis.soundfonts import DOWNLOADS, SoundfontError, fetch_soundfont
 from .errors import CommandError, refusing
 
-STOPPED = "what was downloaded is kept, and the same command goes on from there"
+SUMMARY = "download a collection or a soundfont"
+DESCRIPTION = """\
+Download a corpus from Zenodo, check its md5, and unpack it as DIR/NAME. A stopped download is
+resumed. `divisi corpora NAME` prints its licence and citation. The soundfonts GeneralUser and
+Merlin, which some recipes need, are stored in the cache.
+"""
+STOPPED = "the same command resumes the download"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="one of `divisi corpora`, or a soundfont")
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="DIR", help="default: the folder in DIVISI_DATA"
+    )
+    parser.add_argument(
+        "--file", metavar="ARCHIVE", help="another archive of the same record, such as a sample"
+    )
 
 
 def run(arguments: Namespace) -> None:
     """A soundfont goes where recipes find it; a corpus is unpacked as DIR/NAME/ARCHIVE."""
+    from ..synthesis.soundfonts import DOWNLOADS, SoundfontError, fetch_soundfont
+
     if arguments.name in DOWNLOADS:
         with refusing(SoundfontError):
             print(f"{fetch_soundfont(arguments.name)}: {DOWNLOADS[arguments.name].licence}.")
@@ -26,18 +39,23 @@ def run(arguments: Namespace) -> None:
 
 
 def _fetch_corpus(arguments: Namespace) -> None:
-    """Download what is missing of an archive, unpack it, and drop it."""
+    """Download what is missing of an archive, unpack it, and delete it."""
+    from ..datasets import download
+    from ..datasets.archives import ArchiveError, unzip
+    from ..datasets.registry import corpus
+    from ..datasets.stem_folders import find_tracks
+
     with refusing(KeyError):
         row = corpus(arguments.name)
     root = arguments.output or runtime.data_root()
     if row.remote_file is None:
         raise CommandError(f"{row.name}: it has to be fetched by hand: {row.obtain} ({row.url}).")
     if root is None:
-        raise CommandError("DIVISI_DATA names no folder; set it, or name one with -o.")
+        raise CommandError("DIVISI_DATA names no folder; set it, or name a folder with -o.")
     name = arguments.file or row.remote_file.archive
     folder = root / row.name / Path(name).stem
     if folder.exists():
-        raise CommandError(f"{folder}: this is there already; remove it to fetch it again.")
+        raise CommandError(f"{folder}: exists already; remove it to fetch it again.")
     with refusing(download.DownloadError, ArchiveError):
         file = download.zenodo_file(row.remote_file.record, name)
         download.check_space(file, folder.parent)

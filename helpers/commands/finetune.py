@@ -1,29 +1,64 @@
-"""`divisi finetune`: the reader's own stems in, a model that knows them out."""
+"""`divisi finetune`: your own stems in, a model fitted to them out."""
 
 from __future__ import annotations
 
 import shlex
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from ..recipes.finetune import finetune
-from ..recipes.schema import RecipeError
 from .errors import CommandError, refusing
-from .train import STOPPED
+from .options import add_model, add_run
 
-__all__ = ["STOPPED", "run"]
+SUMMARY = "fit a model to stems of your own"
+DESCRIPTION = """\
+Fine-tune a model on STEMS, a folder with a folder for each piece and one file for each
+instrument in it, such as violin.wav. The model is trained on mixtures of all pieces but one;
+the improvement is measured on that one.
+
+A stopped run is resumed. A fitted model separates your players better, and others worse. For
+hours of stems write a recipe instead, with `corpora`.
+"""
+STOPPED = "the same command resumes the training"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("stems", type=Path, metavar="STEMS")
+    add_model(parser)
+    parser.add_argument(
+        "--name", default="mine", metavar="NAME", help="of the new model (default: mine)"
+    )
+    parser.add_argument(
+        "--steps", type=int, default=200, metavar="N", help="training steps (default: 200)"
+    )
+    parser.add_argument(
+        "--learning-rate",
+        type=float,
+        default=5e-4,
+        metavar="RATE",
+        help="lower forgets less, higher learns faster (default: 0.0005)",
+    )
+    parser.add_argument(
+        "--hold-out",
+        default="",
+        metavar="A,B,...",
+        help="pieces to measure on (default: the shortest whose instruments all occur in others)",
+    )
+    add_run(parser, "runs/NAME")
 
 
 def run(arguments: Namespace) -> None:
-    """Fit a model, from where an earlier run stopped unless it is to be forgotten."""
+    """Fit a model, from where an earlier run stopped unless it is to be deleted."""
+    from ..recipes.finetune import finetune
+    from ..recipes.schema import RecipeError
+
     name = arguments.name
     if name in ("", "..") or Path(name).name != name:
-        raise CommandError(f"--name {name}: is no name for a file; choose one such as mine.")
+        raise CommandError(f"--name {name}: is no valid file name; choose one such as mine.")
     if arguments.steps < 1:
-        raise CommandError(f"--steps {arguments.steps}: it takes 1 or more.")
+        raise CommandError(f"--steps {arguments.steps}: choose 1 or more.")
     if not 0.0 < arguments.learning_rate < 1.0:
         raise CommandError(
-            f"--learning-rate {arguments.learning_rate:g}: it takes more than 0 and less than 1."
+            f"--learning-rate {arguments.learning_rate:g}: choose more than 0 and less than 1."
         )
     folder = arguments.output or Path("runs") / name
     with refusing(RecipeError):
@@ -31,18 +66,18 @@ def run(arguments: Namespace) -> None:
             arguments.stems, arguments.model, name=name, steps=arguments.steps,
             held_out=[word for word in arguments.hold_out.split(",") if word],
             learning_rate=arguments.learning_rate, folder=folder, restart=arguments.restart,
-            command=words(arguments),
+            command=command_line(arguments),
         )  # fmt: skip
     pieces = ", ".join(track.name for track in fitted.held_out)
     print(f"{pieces}, held out: SI-SDR {fitted.before:.1f} dB before, {fitted.after:.1f} dB after")
     if fitted.after <= fitted.before:
-        print(f"It got no better: stay with {arguments.model}, or try a lower --learning-rate.")
+        print(f"It got no better: keep {arguments.model}, or try a lower --learning-rate.")
     print(f"{fitted.weights}: fitted; `divisi separate FILE --model {fitted.weights}` uses it.")
 
 
-def words(arguments: Namespace) -> str:
+def command_line(arguments: Namespace) -> str:
     """The command that fits the same model to the same stems."""
-    given = ["divisi", "finetune", str(arguments.stems), "--model", arguments.model]
-    given += ["--name", arguments.name, "--steps", str(arguments.steps)]
-    given += ["--learning-rate", f"{arguments.learning_rate:g}"]
-    return shlex.join(given + ["--hold-out", arguments.hold_out] * bool(arguments.hold_out))
+    words = ["divisi", "finetune", str(arguments.stems), "--model", arguments.model]
+    words += ["--name", arguments.name, "--steps", str(arguments.steps)]
+    words += ["--learning-rate", f"{arguments.learning_rate:g}"]
+    return shlex.join(words + ["--hold-out", arguments.hold_out] * bool(arguments.hold_out))

@@ -1,20 +1,32 @@
-"""`divisi train`: a recipe in, a trained model out; the same command again goes on."""
+"""`divisi train`: a recipe in, a trained model out. The same command resumes a stopped run."""
 
 from __future__ import annotations
 
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from ..recipes.schema import RecipeError, read_recipe
-from ..recipes.train import train
-from ..training.runs import RunFolder
 from .errors import refusing
+from .options import add_run
 
-STOPPED = "the same command goes on from here"
+SUMMARY = "train a model from a recipe"
+DESCRIPTION = """\
+Train the model that CONFIG describes (a commented TOML file). A stopped run is resumed;
+--restart starts again.
+"""
+STOPPED = "the same command resumes the training"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("config", type=Path, metavar="CONFIG")
+    add_run(parser, "runs/NAME, with the name in CONFIG")
 
 
 def run(arguments: Namespace) -> None:
-    """Train, from where an earlier run stopped unless it is to be forgotten."""
+    """Train, from where an earlier run stopped unless it is to be deleted."""
+    from ..recipes.schema import RecipeError, read_recipe
+    from ..recipes.train import train
+    from ..training.runs import RunFolder
+
     with refusing(RecipeError):
         recipe = read_recipe(arguments.config)
         folder = arguments.output or Path("runs") / recipe.name

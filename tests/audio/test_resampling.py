@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.audio.audio import ResampleStream, resample, resampled_length
+from helpers.audio.resampling import ResampleStream, resample, resampled_length
 
 RATES = (4000, 16000, 22050, 44100, 48000, 192000)
 

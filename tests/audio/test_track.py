@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from helpers.audio.audio import AudioError, Track
+from helpers.audio.track import AudioError, Track
 
 
 def noise(seed: int, channels: int = 2, samples: int = 800) -> np.ndarray:

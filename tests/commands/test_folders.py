@@ -55,7 +55,7 @@ def test_a_link_is_never_replaced(tmp_path):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "quartet").symlink_to(tmp_path / "elsewhere")
     with (
-        pytest.raises(CommandError, match="in the way"),
+        pytest.raises(CommandError, match="exists and is no folder"),
         new_folder(tmp_path / "quartet", True, "done"),
     ):
         pass

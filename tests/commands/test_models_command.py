@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from helpers.cli import DEFAULT_MODEL
+from helpers.runtime import DEFAULT_MODEL
 
 
 def test_models_are_listed_with_their_instruments(divisi, duo):
@@ -33,7 +33,7 @@ def test_an_empty_folder_says_what_to_do(divisi, tmp_path):
     assert code == 0 and "divisi train" in out[0]
 
 
-def test_a_broken_card_is_told_by_name(divisi, tmp_path):
+def test_a_broken_card_is_refused_by_name(divisi, tmp_path):
     (tmp_path / "torn.json").write_text("{")
     code, _, err = divisi("models", tmp_path)
     assert code == 2 and len(err) == 1 and "torn.json" in err[0]

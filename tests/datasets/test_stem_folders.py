@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from helpers.audio.audio import AudioError, save
+from helpers.audio.track import AudioError
+from helpers.audio.wav import save
 from helpers.datasets.stem_folders import CORPORA, find_tracks, solos
 from helpers.music.instruments import instrument
 from helpers.runtime import data_root

@@ -15,7 +15,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from helpers.audio.audio import save
+from helpers.audio.wav import save
 from helpers.music.scores import Note, Part, Score
 from helpers.runtime import repository_root
 from helpers.synthesis.fluidsynth import FluidSynth

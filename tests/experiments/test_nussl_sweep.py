@@ -11,7 +11,7 @@ import pytest
 from experiments.nussl import sweep as nussl_sweep
 from experiments.nussl.musicsourcesep import METRICS, Configuration
 from experiments.nussl.sweep import Job, Sweep, finished, remaining, run
-from helpers.audio.audio import save
+from helpers.audio.wav import save
 from helpers.evaluation import results
 from helpers.training.checkpoints import load_model
 

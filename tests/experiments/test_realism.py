@@ -10,7 +10,7 @@ import pytest
 
 from experiments import realism
 from experiments.realism import ABLATION, Job, ablation_recipes, budget, remaining, run
-from helpers.audio.audio import save
+from helpers.audio.wav import save
 from helpers.evaluation import results
 from helpers.evaluation.evaluate import evaluate
 from helpers.evaluation.rows import Provenance

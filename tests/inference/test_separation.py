@@ -1,4 +1,4 @@
-"""Separation of any length: stub models whose answer for the whole file is known."""
+"""Separation of any length: stub models whose output for the whole file is known."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ def whole(model: nn.Module, mixture: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("samples", [7999, 8000, 8001, 14096, 40001])
-def test_windows_leave_no_trace_with_a_filter_shorter_than_their_context(samples):
+def test_segments_join_exactly_for_a_filter_shorter_than_their_context(samples):
     model, mixture = Filters(), noise(1, samples)
     difference = separate(model, mixture, 8000) - whole(model, mixture)
     assert level_db(difference, mixture) < -100
 
 
-def test_windows_leave_no_trace_in_spectrogram_frames():
+def test_segments_join_exactly_for_spectrogram_frames():
     class Frames(Filters):
         """Keeps the louder half of the bins of each frame: nonlinear, and bound to the frames."""
 
@@ -145,13 +145,6 @@ def test_memory_does_not_grow_with_the_length():
         return highest
 
     assert peak(3) < 1.1 * peak(1) < 200e6
-
-
-def test_progress_ends_with_the_seconds_of_the_file():
-    seconds: list[float] = []
-    separate(Filters(), noise(1, 36_000), 8000, progress=seconds.append)
-    assert seconds == sorted(seconds)
-    assert seconds[-1] == pytest.approx(4.5)
 
 
 def test_training_mode_is_left_as_it_was_and_dropout_is_off_inside():

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 import torch
 
-from helpers.audio.audio import Track
+from helpers.audio.track import Track
 from helpers.cli import main
 from helpers.datasets.stem_bank import build_bank
 from helpers.music import splits
