@@ -1,4 +1,4 @@
-"""`divisi corpora` tells every corpus and its terms; `divisi fetch` brings one from Zenodo."""
+"""`divisi corpora` lists every corpus and its terms; `divisi fetch` downloads one from Zenodo."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import soundfile
 from helpers.datasets import download
 from helpers.datasets.registry import CORPORA, corpus
 from helpers.datasets.stem_folders import find_tracks
+from helpers.synthesis import soundfonts
 
 
 def archive(names=("Flute", "Oboe", "Bassoon")) -> bytes:
@@ -39,7 +40,7 @@ def zenodo(monkeypatch):
         (folder / file.name).write_bytes(content)
         return folder / file.name
 
-    monkeypatch.setattr(download, "deposited", zenodo_file)
+    monkeypatch.setattr(download, "zenodo_file", zenodo_file)
     monkeypatch.setattr(download, "fetch", fetch)
     monkeypatch.delenv("DIVISI_DATA", raising=False)
     return asked
@@ -52,12 +53,12 @@ def test_all_corpora_are_listed(divisi):
 
 
 @pytest.mark.parametrize("row", CORPORA, ids=lambda row: row.name)
-def test_a_corpus_tells_its_licence_whom_to_cite_and_where_it_is(divisi, row):
+def test_a_corpus_is_listed_with_licence_citation_and_address(divisi, row):
     code, out, _ = divisi("corpora", row.name.upper())
     assert code == 0 and max(map(len, out)) <= 96
-    told = " ".join(" ".join(out).split())
+    printed = " ".join(" ".join(out).split())
     for words in (row.url, row.licence, row.citation, row.obtain):
-        assert words in told
+        assert words in printed
 
 
 @pytest.mark.parametrize("command", ["corpora", "fetch"])
@@ -88,23 +89,23 @@ def test_another_archive_of_the_record_can_be_named(divisi, zenodo, tmp_path, mo
     assert (tmp_path / "synthsod" / "SynthSOD-sample" / "CadenzaWoodwind").is_dir()
 
 
-def test_what_is_there_is_not_fetched_again(divisi, zenodo, tmp_path):
+def test_an_existing_corpus_is_not_fetched_again(divisi, zenodo, tmp_path):
     (tmp_path / "cadenzawoodwind" / "CadenzaWoodwind").mkdir(parents=True)
     code, _, err = divisi("fetch", "cadenzawoodwind", "-o", tmp_path)
-    assert code == 2 and "is there already" in err[0] and zenodo == []
+    assert code == 2 and "exists already" in err[0] and zenodo == []
 
 
-def test_what_cannot_be_fetched_says_how_to_get_it(divisi, zenodo, tmp_path):
+def test_a_corpus_without_a_download_is_refused_with_how_to_get_it(divisi, zenodo, tmp_path):
     code, _, err = divisi("fetch", "bach10", "-o", tmp_path)
     assert code == 2 and "by hand: fill in the form" in err[0]
 
 
-def test_without_a_folder_the_reader_is_told_to_name_one(divisi, zenodo):
+def test_without_a_folder_the_error_asks_for_one(divisi, zenodo):
     code, _, err = divisi("fetch", "synthsod")
     assert code == 2 and "-o" in err[0]
 
 
-def test_a_soundfont_goes_into_the_cache_and_tells_its_licence(divisi, monkeypatch, tmp_path):
-    monkeypatch.setattr("helpers.commands.fetch.fetch_soundfont", lambda name: tmp_path / name)
+def test_a_soundfont_goes_into_the_cache_and_its_licence_is_printed(divisi, monkeypatch, tmp_path):
+    monkeypatch.setattr(soundfonts, "fetch_soundfont", lambda name: tmp_path / name)
     code, out, _ = divisi("fetch", "Merlin")
     assert code == 0 and str(tmp_path / "Merlin") in out[0] and "GPL-3.0" in out[0]
