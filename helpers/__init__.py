@@ -87,7 +87,7 @@ def separate(
     sample_rate: int | None = None,
     repair: bool = False,
 ) -> Separation:
-    """Separate an audio file, or an array (channels, samples) or (samples,), into its instruments.
+    """Separate a file, or a float array (channels, samples) or (samples,), into its instruments.
 
     instruments: those of the recording, such as `["violin", "cello"]`; `"all"` for all instruments
     of the model; by default they are detected where the model can detect them.
@@ -100,6 +100,7 @@ def separate(
         raise ValueError("No model takes a score yet; leave `score` out.")
 
     import tempfile
+    import warnings
 
     import numpy as np
 
@@ -115,10 +116,14 @@ def separate(
             path = Path(recording)
         elif sample_rate is None:
             raise ValueError("An array needs its sample rate in Hz: pass sample_rate=44100, or so.")
+        elif not np.issubdtype(recording.dtype, np.floating):
+            raise ValueError(f"The array is {recording.dtype}; pass floats between -1 and 1.")
         else:
             path = Path(folder, "recording.wav")
-            save(path, np.atleast_2d(np.asarray(recording, np.float32)), sample_rate, "FLOAT")
+            save(path, np.atleast_2d(recording.astype(np.float32)), sample_rate, "FLOAT")
         source = examine(path, repair)
+        for sentence in source.warnings:
+            warnings.warn(sentence, stacklevel=2)
         done = separate_recording(source, model, Path(folder), instruments)
         stems = {stem: load(Path(folder, f"{stem}.wav"))[0] for stem in done.sources}
         mixture = np.concatenate(list(source.blocks()), axis=1)
@@ -133,7 +138,7 @@ def evaluate(
     name: str | None = None,
     baselines: bool = True,
 ) -> list[Row]:
-    """Measure a model on every track of a corpus: one row per track, instrument and metric.
+    """Measure a model on every track of a corpus; returns a row per track, instrument and metric.
 
     corpus: a folder of stem folders, with one audio file per instrument, or Bach10, URMP or TRIOS
     as published. model: as for `separate`. name: of the model in the rows. baselines: also measure

@@ -62,10 +62,7 @@ def parser() -> Parser:
     for name, command in COMMANDS.items():
         command.add_arguments(
             commands.add_parser(
-                name,
-                help=command.SUMMARY,
-                description=command.DESCRIPTION,
-                formatter_class=Layout,
+                name, help=command.SUMMARY, description=command.DESCRIPTION, formatter_class=Layout
             )
         )
     return top

@@ -1,4 +1,4 @@
-"""What `pip install divisi` brings is what `divisi separate` imports; read from the source."""
+"""`pip install divisi` installs what `divisi separate` imports; read from the source."""
 
 from __future__ import annotations
 

@@ -72,6 +72,7 @@ def test_a_result_is_replaced_only_when_asked(recording, ears, tmp_path):
      ({"recording": np.zeros(8)}, "needs its sample rate"),
      ({"recording": np.zeros((2, 2, 8)), "sample_rate": RATE}, "shape"),
      ({"recording": np.full(8, np.nan), "sample_rate": RATE}, "not finite"),
+     ({"recording": np.zeros(8, np.int16), "sample_rate": RATE}, "int16; pass floats"),
      ({"recording": np.zeros(8), "sample_rate": 100}, "the sample rate is 100 Hz"),
      ({"instruments": ["tuba"]}, "does not know 'tuba'"),
      ({"instruments": []}, "at least one instrument")],
@@ -79,6 +80,12 @@ def test_a_result_is_replaced_only_when_asked(recording, ears, tmp_path):
 def test_what_cannot_be_separated_is_refused_in_one_sentence(recording, ears, arguments, message):
     with pytest.raises(ValueError, match=message):
         helpers.separate(**{"recording": recording, "model": ears, **arguments})
+
+
+def test_flaws_of_a_recording_are_warnings(ears):
+    with pytest.warns(UserWarning, match="is silent"):
+        separation = helpers.separate(np.zeros(RATE), model=ears, sample_rate=RATE)
+    assert not any(stem.any() for stem in separation.stems.values())
 
 
 def test_the_player_has_stems_and_recording(recording, ears):

@@ -20,8 +20,8 @@ from ..evaluation.metrics import si_sdr
 from ..files import replaced_atomically
 from ..music.instruments import instrument
 from ..training.checkpoints import Card, load_model
+from ..training.config import TrainingConfig
 from ..training.runs import RunFolder
-from ..training.trainer import TrainingConfig
 from .schema import Recipe, RecipeError
 from .train import train
 

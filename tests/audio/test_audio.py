@@ -1,4 +1,4 @@
-"""Bad files are refused in one sentence, odd ones are read to their last sample."""
+"""Reading: invalid files are refused in one sentence, valid ones are read to their last sample."""
 
 import io
 import os
@@ -78,7 +78,7 @@ def test_text_and_random_bytes_are_refused_whatever_the_suffix(tmp_path, suffix,
     assert "not audio" in refusal(written(tmp_path / f"quartet.{suffix}", content))
 
 
-def test_special_file_is_refused_and_not_waited_for(tmp_path):
+def test_a_pipe_is_refused_without_waiting(tmp_path):
     os.mkfifo(tmp_path / "pipe.wav")
     assert "not a regular file" in refusal(tmp_path / "pipe.wav")
 
@@ -109,7 +109,7 @@ def test_flac_header_without_samples_is_refused(tmp_path):
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("subtype", ["FLOAT", "DOUBLE"])
-def test_sample_that_is_no_number_is_refused_with_its_time(tmp_path, bad, subtype):
+def test_sample_that_is_not_finite_is_refused_with_its_time(tmp_path, bad, subtype):
     audio = noise(samples=200_000)
     audio[1, 12_345 * 8] = bad  # 12.345 s
     path = written(tmp_path / "quartet.wav", encoded(audio, subtype=subtype))
@@ -124,7 +124,7 @@ def test_double_beyond_single_precision_is_refused(tmp_path):
     assert "the sample at 0:00.0" in refusal(tmp_path / "loud.wav")
 
 
-def test_repair_puts_zeros_where_there_is_no_number_and_nowhere_else(tmp_path):
+def test_repair_replaces_only_samples_that_are_not_finite(tmp_path):
     audio = noise()
     audio[0, 7], audio[1, 3000] = np.nan, np.inf
     path = written(tmp_path / "quartet.wav", encoded(audio, subtype="FLOAT"))
@@ -151,7 +151,7 @@ def test_more_than_eight_channels_are_refused(tmp_path, channels):
     assert f"there are {channels} channels" in refusal(path)
 
 
-# Odd but fine
+# Unusual but valid
 
 
 @pytest.mark.parametrize(("subtype", "tolerance"), SUBTYPES.items())
@@ -213,7 +213,7 @@ def test_mp3_and_ogg_are_read_whatever_their_suffix(tmp_path, kind, suffix):
     assert np.sum((read - tone) ** 2) < 1e-3 * np.sum(tone**2)
 
 
-# Files that are not as long as they say
+# Files of another length than their header states
 
 
 @pytest.mark.parametrize("kind", ["WAV", "AIFF", "W64", "RF64"])
@@ -259,7 +259,7 @@ def test_cut_mp3_and_ogg_are_read_to_the_cut_with_a_warning(tmp_path, kind):
 
 
 @pytest.mark.parametrize("size", [b"\xff\xff\xff\xff", b"\x00\xf0\xff\x7f"])
-def test_wav_from_a_writer_that_did_not_know_its_length_is_no_fault(tmp_path, size):
+def test_placeholder_length_in_the_header_is_accepted(tmp_path, size):
     content = bytearray(encoded(noise()))
     content[4:8] = content[40:44] = size
     with AudioFile(written(tmp_path / "piped.wav", bytes(content))) as file:
@@ -279,7 +279,7 @@ def through_ffmpeg(audio: np.ndarray, rate: int, *options: str) -> bytes:
 
 
 @needs_ffmpeg
-def test_flac_that_does_not_tell_its_length_is_read_to_its_end(tmp_path):
+def test_flac_of_unknown_length_is_read_to_its_end(tmp_path):
     content = through_ffmpeg(noise(), 8000, "-f", "flac")
     with AudioFile(written(tmp_path / "piped.flac", content)) as file:
         audio = np.concatenate(list(file.blocks()), axis=1)
@@ -288,7 +288,7 @@ def test_flac_that_does_not_tell_its_length_is_read_to_its_end(tmp_path):
 
 
 @needs_ffmpeg
-def test_mp3_that_does_not_tell_its_length_is_read_to_its_end(tmp_path):
+def test_mp3_of_unknown_length_is_read_to_its_end(tmp_path):
     """Noise, then silence, at a variable bit rate: a length guessed from the start is a sixth."""
     audio = np.zeros((1, 441_000), np.float32)
     audio[:, :44_100] = noise(1, 44_100, level=0.5)
@@ -304,7 +304,7 @@ def test_mp3_that_does_not_tell_its_length_is_read_to_its_end(tmp_path):
 # Reading in blocks, and to measure
 
 
-def test_blocks_together_are_the_file(tmp_path):
+def test_blocks_sum_up_to_the_file(tmp_path):
     path = written(tmp_path / "a.wav", encoded(noise(), subtype="FLOAT"))
     with AudioFile(path) as file:
         sizes = [block.shape[1] for block in file.blocks(1500)]
@@ -313,7 +313,7 @@ def test_blocks_together_are_the_file(tmp_path):
     np.testing.assert_array_equal(again, noise())
 
 
-def test_block_of_the_caller_is_its_own(tmp_path):
+def test_a_block_can_be_changed_by_the_caller(tmp_path):
     path = written(tmp_path / "a.wav", encoded(noise(), subtype="FLOAT"))
     with AudioFile(path) as file:
         blocks = list(file.blocks(1000))
@@ -321,7 +321,7 @@ def test_block_of_the_caller_is_its_own(tmp_path):
     np.testing.assert_array_equal(blocks[1], noise()[:, 1000:2000])
 
 
-def test_properties_tell_what_the_file_is(tmp_path):
+def test_properties_describe_the_file(tmp_path):
     with AudioFile(written(tmp_path / "a.wav", encoded(noise(3), 11_025, subtype="PCM_24"))) as a:
         assert (a.sample_rate, a.channels, a.frames) == (11_025, 3, 4000)
         assert (a.subtype, a.is_float, a.path) == ("PCM_24", False, tmp_path / "a.wav")

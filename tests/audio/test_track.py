@@ -1,4 +1,4 @@
-"""A track is its stems, and says so where they do not fit together."""
+"""Tracks: stems, mixture, residual, and stems that do not match."""
 
 import numpy as np
 import pytest

@@ -96,7 +96,7 @@ def test_an_existing_folder_is_refused(divisi, recording, duo, tmp_path):
     assert list((tmp_path / "quartet").iterdir()) == []
 
 
-def test_overwrite_spares_folders_that_are_not_ours(divisi, recording, duo, tmp_path):
+def test_overwrite_spares_other_folders(divisi, recording, duo, tmp_path):
     path = recording("quartet/quartet.wav")
     result = divisi("separate", path, "-o", tmp_path, "--model", duo, "--overwrite")
     assert_refused(result, str(tmp_path / "quartet"), "separation.json")

@@ -150,7 +150,7 @@ def test_a_truncated_file_gives_a_warning_and_is_separated(divisi, recording, du
 
 
 @pytest.mark.parametrize("name", ["à deux voix, nº 3.wav", "Für Thron.flac", "-quartet.wav"])
-def test_spaces_accents_and_dashes_in_names(divisi, recording, duo, tmp_path, name):
+def test_names_with_spaces_accents_and_dashes_are_kept(divisi, recording, duo, tmp_path, name):
     path = recording(f"some folder/{name}")
     code, _, err = divisi("separate", "-o", tmp_path / "out", "--model", duo, "--", path)
     assert (code, err) == (0, [])

@@ -1,4 +1,4 @@
-"""`divisi train` on a toy recipe: it trains, goes on, begins anew, and its model separates."""
+"""`divisi train` on a toy recipe: it trains, resumes, restarts, and its model separates."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def steps_logged(path):
         return [int(row["step"]) for row in csv.DictReader(file)]
 
 
-def test_training_goes_on_where_it_stopped(divisi, recipe, recording, tmp_path):
+def test_training_resumes_where_it_stopped(divisi, recipe, recording, tmp_path):
     code, out, _ = divisi("train", recipe(2))
     assert code == 0 and "toy.safetensors" in out[-1]
     assert divisi("train", recipe(4))[0] == 0
@@ -76,15 +76,15 @@ def test_training_goes_on_where_it_stopped(divisi, recipe, recording, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [("[training", "TOML"), ("[takes]\ncolour = 'red'", "colour"), ("name = 'x'", "incomplete")],
 )
-def test_a_recipe_that_says_nonsense_is_refused(divisi, tmp_path, monkeypatch, text, told):
+def test_an_invalid_recipe_is_refused(divisi, tmp_path, monkeypatch, text, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "bad.toml").write_text(text)
     code, out, err = divisi("train", "bad.toml")
     assert code == 2 and out == []
-    assert len(err) == 1 and "bad.toml" in err[0] and told in err[0]
+    assert len(err) == 1 and "bad.toml" in err[0] and message in err[0]
     assert {path.name for path in tmp_path.iterdir()} == {"bad.toml"}
 
 

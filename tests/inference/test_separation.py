@@ -78,7 +78,7 @@ def test_segments_join_exactly_for_spectrogram_frames():
 
 @pytest.mark.parametrize("rate", [4000, 8000, 44100])
 @pytest.mark.parametrize("size", [1, 777, 100_000])
-def test_stream_equals_memory_to_the_last_bit(rate, size):
+def test_stream_equals_separation_in_memory_to_the_bit(rate, size):
     samples = 2001 if size == 1 else 25_001
     model, mixture = Filters(), noise(2, samples)
     blocks = (mixture[:, start : start + size] for start in range(0, samples, size))
@@ -96,7 +96,7 @@ def test_length_is_exact_at_every_rate(rate, samples):
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 8])
 @pytest.mark.parametrize("inside", [1, 2])
-def test_each_channel_is_separated_whatever_number_the_model_has(channels, inside):
+def test_each_channel_is_separated_by_models_of_one_or_two_channels(channels, inside):
     model, mixture = Filters(channels=inside), noise(channels, 20_000)
     np.testing.assert_allclose(separate(model, mixture, 8000), whole(model, mixture), atol=1e-6)
 
@@ -129,7 +129,7 @@ def test_silence_gives_exact_silence_from_a_model_that_hums(rate):
     assert not estimates.any()
 
 
-def test_nothing_in_gives_nothing_out():
+def test_an_empty_mixture_gives_empty_stems():
     assert separate(Filters(), np.zeros((2, 0), np.float32), 44100).shape == (2, 2, 0)
 
 
