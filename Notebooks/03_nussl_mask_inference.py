@@ -431,7 +431,7 @@ figure
 OwnRecording({"quartet": QUARTET_MODEL} | {f"nussl-{name}": NUSSL[name] for name in QUARTET})
 
 # %% [markdown]
-# Without buttons the same is `OwnRecording(model).open("my.wav")`, and in a terminal
+# Without buttons the same is `helpers.separate("my.wav")`, and in a terminal
 # `divisi separate my.wav --model bach-quartet`.
 
 # %% [markdown]

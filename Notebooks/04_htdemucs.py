@@ -637,7 +637,7 @@ StemPlayer(model_separator(condition_on(CHAMBER, PLAYING))(QUINTET), RATE)
 OwnRecording({"chamber": CHAMBER, "bach-quartet": MODELS["bach-quartet"], "yours": HT_DEMUCS})
 
 # %% [markdown]
-# Without buttons the same is `OwnRecording(model).open("my.wav")`, and in a terminal
+# Without buttons the same is `helpers.separate("my.wav")`, and in a terminal
 # `divisi separate my.wav --instruments violin,horn,piano`.
 
 # %% [markdown]

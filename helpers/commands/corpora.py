@@ -1,4 +1,4 @@
-"""`divisi corpora`: the collections of recordings that can be read, and their terms."""
+"""`divisi corpora`: list the published corpora that can be read, and their terms."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    """Print one row a corpus, or all details of one corpus."""
+    """Print one row per corpus, or everything about the one that is given."""
     from ..datasets.registry import CORPORA, corpus
 
     if arguments.name:
@@ -34,11 +34,11 @@ def run(arguments: Namespace) -> None:
     width = max(len(row.name) for row in CORPORA)
     for row in CORPORA:
         print(f"{row.name.ljust(width)}  {row.title}")
-    print("\n`divisi corpora NAME` prints its licence, citation, and how to get it.")
+    print("\n`divisi corpora NAME` shows the licence, whom to cite, and how to get it.")
 
 
 def print_card(row: Corpus) -> None:
-    """One entry a line; longer ones are wrapped and indented."""
+    """One entry per line, longer ones wrapped and indented."""
     card = {
         row.name: row.title,
         "url": row.url,
@@ -49,7 +49,7 @@ def print_card(row: Corpus) -> None:
         "use": row.use,
     }
     if row.microphones:
-        card["microphone"] = f"{row.microphones[0]}, unless another is asked for"
+        card["microphone"] = f"{row.microphones[0]} by default"
     width = max(map(len, card))
     for key, text in card.items():
         lines = textwrap.wrap(text, WIDTH - width - 2, break_on_hyphens=False)

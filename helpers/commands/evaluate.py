@@ -1,4 +1,4 @@
-"""`divisi evaluate`: a model on recordings with stems, beside the floor and the ceilings."""
+"""`divisi evaluate`: a model on recordings with stems, with floor and ceilings."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    """Measure every track, add all rows to the table at once, and print its summary."""
+    """Measure every track, append the rows to the table, and print its summary."""
     from .. import evaluate
     from ..evaluation import results
     from .loading import named_model
@@ -45,11 +45,11 @@ def run(arguments: Namespace) -> None:
         results.append(arguments.csv, rows)
     print(results.markdown(results.summary(arguments.csv)), end="")
     tracks = len({row.track for row in rows})
-    print(f"\nSI-SDR in dB. {len(rows)} rows, tracks: {tracks}, are in {arguments.csv}.")
+    print(f"\nSI-SDR in dB. {len(rows)} rows of {tracks} tracks are in {arguments.csv}.")
 
 
 def check_table(path: Path) -> None:
-    """Refuse, before hours of work, a table that could not be written at their end."""
+    """Refuse a table that cannot be written, before the work begins."""
     from ..evaluation import results
     from .folders import nearest_ancestor
 

@@ -1,4 +1,4 @@
-"""`divisi fetch`: a corpus from Zenodo or a soundfont, downloaded, checked and unpacked."""
+"""`divisi fetch`: download a corpus from Zenodo, or a soundfont, check it and unpack it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Download a corpus from Zenodo, check its md5, and unpack it as DIR/NAME. A stopp
 resumed. `divisi corpora NAME` prints its licence and citation. The soundfonts GeneralUser and
 Merlin, which some recipes need, are stored in the cache.
 """
-STOPPED = "the same command resumes the download"
+STOPPED = "what was downloaded is kept; run the same command to continue"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -28,7 +28,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    """A soundfont goes where recipes find it; a corpus is unpacked as DIR/NAME/ARCHIVE."""
+    """A soundfont goes into the cache, where recipes find it; a corpus into DIR/NAME/ARCHIVE."""
     from ..synthesis.soundfonts import DOWNLOADS, SoundfontError, fetch_soundfont
 
     if arguments.name in DOWNLOADS:
@@ -39,7 +39,7 @@ def run(arguments: Namespace) -> None:
 
 
 def _fetch_corpus(arguments: Namespace) -> None:
-    """Download what is missing of an archive, unpack it, and delete it."""
+    """Download an archive, unpack it and delete it; a broken download is resumed."""
     from ..datasets import download
     from ..datasets.archives import ArchiveError, unzip
     from ..datasets.registry import corpus
@@ -49,18 +49,18 @@ def _fetch_corpus(arguments: Namespace) -> None:
         row = corpus(arguments.name)
     root = arguments.output or runtime.data_root()
     if row.remote_file is None:
-        raise CommandError(f"{row.name}: it has to be fetched by hand: {row.obtain} ({row.url}).")
+        raise CommandError(f"{row.name}: it must be downloaded by hand: {row.obtain} ({row.url}).")
     if root is None:
-        raise CommandError("DIVISI_DATA names no folder; set it, or name a folder with -o.")
+        raise CommandError("DIVISI_DATA names no folder; set it, or give a folder with -o.")
     name = arguments.file or row.remote_file.archive
     folder = root / row.name / Path(name).stem
     if folder.exists():
-        raise CommandError(f"{folder}: exists already; remove it to fetch it again.")
+        raise CommandError(f"{folder}: already exists; remove it to download it again.")
     with refusing(download.DownloadError, ArchiveError):
         file = download.zenodo_file(row.remote_file.record, name)
         download.check_space(file, folder.parent)
         size = file.size / download.GIGABYTE
-        print(f"{file.name}: {size:.1f} GB to download, twice that on disk until it is unpacked.")
+        print(f"{file.name}: downloading {size:.1f} GB; unpacking needs twice that on disk.")
         archive = download.fetch(file, folder.parent)
         unzip(archive, folder, most_bytes=4 * file.size + 2**30)
     archive.unlink()

@@ -1,4 +1,4 @@
-"""`divisi finetune`: your own stems in, a model fitted to them out."""
+"""`divisi finetune`: fine-tune a model on the reader's own stems."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ import shlex
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+from ..files import is_plain_name
 from .errors import CommandError, refusing
 from .options import add_model, add_run
 
-SUMMARY = "fit a model to stems of your own"
+SUMMARY = "fine-tune a model on stems of your own"
 DESCRIPTION = """\
 Fine-tune a model on STEMS, a folder with a folder for each piece and one file for each
-instrument in it, such as violin.wav. The model is trained on mixtures of all pieces but one;
-the improvement is measured on that one.
+instrument in it, such as violin.wav. The model is trained on mixtures of all pieces but one,
+and the improvement is measured on that one.
 
-A stopped run is resumed. A fitted model separates your players better, and others worse. For
-hours of stems write a recipe instead, with `corpora`.
+A stopped run is resumed. A fine-tuned model separates your players better, and others worse.
+For hours of stems write a recipe instead, with `corpora`.
 """
-STOPPED = "the same command resumes the training"
+STOPPED = "the same command resumes from here"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -47,36 +48,36 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    """Fit a model, from where an earlier run stopped unless it is to be deleted."""
+    """Fine-tune a model, resuming an earlier run unless `--restart` is given."""
     from ..recipes.finetune import finetune
     from ..recipes.schema import RecipeError
 
     name = arguments.name
-    if name in ("", "..") or Path(name).name != name:
-        raise CommandError(f"--name {name}: is no valid file name; choose one such as mine.")
+    if not is_plain_name(name):
+        raise CommandError(f"--name {name}: is not a name for a file; choose one such as mine.")
     if arguments.steps < 1:
-        raise CommandError(f"--steps {arguments.steps}: choose 1 or more.")
+        raise CommandError(f"--steps {arguments.steps}: it must be 1 or more.")
     if not 0.0 < arguments.learning_rate < 1.0:
         raise CommandError(
-            f"--learning-rate {arguments.learning_rate:g}: choose more than 0 and less than 1."
+            f"--learning-rate {arguments.learning_rate:g}: it must be between 0 and 1."
         )
     folder = arguments.output or Path("runs") / name
     with refusing(RecipeError):
-        fitted = finetune(
+        tuned = finetune(
             arguments.stems, arguments.model, name=name, steps=arguments.steps,
             held_out=[word for word in arguments.hold_out.split(",") if word],
             learning_rate=arguments.learning_rate, folder=folder, restart=arguments.restart,
-            command=command_line(arguments),
+            command=command(arguments),
         )  # fmt: skip
-    pieces = ", ".join(track.name for track in fitted.held_out)
-    print(f"{pieces}, held out: SI-SDR {fitted.before:.1f} dB before, {fitted.after:.1f} dB after")
-    if fitted.after <= fitted.before:
-        print(f"It got no better: keep {arguments.model}, or try a lower --learning-rate.")
-    print(f"{fitted.weights}: fitted; `divisi separate FILE --model {fitted.weights}` uses it.")
+    pieces = ", ".join(track.name for track in tuned.held_out)
+    print(f"{pieces}, held out: SI-SDR {tuned.before:.1f} dB before, {tuned.after:.1f} dB after")
+    if tuned.after <= tuned.before:
+        print(f"No improvement: keep {arguments.model}, or try a lower --learning-rate.")
+    print(f"{tuned.weights}: fine-tuned; `divisi separate FILE --model {tuned.weights}` uses it.")
 
 
-def command_line(arguments: Namespace) -> str:
-    """The command that fits the same model to the same stems."""
+def command(arguments: Namespace) -> str:
+    """The command line that repeats this fine-tuning."""
     words = ["divisi", "finetune", str(arguments.stems), "--model", arguments.model]
     words += ["--name", arguments.name, "--steps", str(arguments.steps)]
     words += ["--learning-rate", f"{arguments.learning_rate:g}"]

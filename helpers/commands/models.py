@@ -1,4 +1,4 @@
-"""`divisi models`: the trained models, their instruments and their licences."""
+"""`divisi models`: the trained models with their instruments and licences."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    """Print one row a model."""
+    """Print one row for each model."""
     from ..training.checkpoints import available_models
 
     folder = arguments.folder or runtime.checkpoints_root()
@@ -54,8 +54,8 @@ def run(arguments: Namespace) -> None:
 
 
 def _licence(card: dict[str, Any]) -> str:
-    """The licence in a word, marked where the training data may have further terms."""
+    """The licence in one word, marked where a training material may ask for more."""
     from ..training.licences import NONE, fits
 
     word = card.get("licence", NONE).partition(";")[0]
-    return word if word == NONE or fits(card["learned_from"]) else f"{word}{OPEN}"
+    return word if word == NONE or fits(card.get("learned_from", [])) else f"{word}{OPEN}"

@@ -1,4 +1,4 @@
-"""`divisi train`: a recipe in, a trained model out. The same command resumes a stopped run."""
+"""`divisi train`: train the model of a recipe; the same command resumes a stopped training."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DESCRIPTION = """\
 Train the model that CONFIG describes (a commented TOML file). A stopped run is resumed;
 --restart starts again.
 """
-STOPPED = "the same command resumes the training"
+STOPPED = "the same command resumes from here"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -22,7 +22,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    """Train, from where an earlier run stopped unless it is to be deleted."""
+    """Train, resuming an earlier run unless `--restart` is given."""
     from ..recipes.schema import RecipeError, read_recipe
     from ..recipes.train import train
     from ..training.runs import RunFolder

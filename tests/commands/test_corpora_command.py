@@ -1,4 +1,4 @@
-"""`divisi corpora` lists every corpus and its terms; `divisi fetch` downloads one from Zenodo."""
+"""`divisi corpora` shows each corpus and its terms; `divisi fetch` downloads one from Zenodo."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def archive(names=("Flute", "Oboe", "Bassoon")) -> bytes:
 
 @pytest.fixture
 def zenodo(monkeypatch):
-    """Zenodo's answers, without Zenodo: which record is asked, and what is fetched."""
+    """The requested records; every archive is the one above."""
     asked, content = [], archive()
 
     def zenodo_file(record, name):
@@ -53,29 +53,29 @@ def test_all_corpora_are_listed(divisi):
 
 
 @pytest.mark.parametrize("row", CORPORA, ids=lambda row: row.name)
-def test_a_corpus_is_listed_with_licence_citation_and_address(divisi, row):
+def test_a_corpus_is_shown_with_licence_citation_and_url(divisi, row):
     code, out, _ = divisi("corpora", row.name.upper())
     assert code == 0 and max(map(len, out)) <= 96
-    printed = " ".join(" ".join(out).split())
+    shown = " ".join(" ".join(out).split())
     for words in (row.url, row.licence, row.citation, row.obtain):
-        assert words in printed
+        assert words in shown
 
 
 @pytest.mark.parametrize("command", ["corpora", "fetch"])
-def test_an_unknown_corpus_is_refused_with_the_nearest(divisi, command):
+def test_an_unknown_corpus_is_refused_with_the_nearest_name(divisi, command):
     code, _, err = divisi(command, "ensemblesets")
     assert (code, len(err)) == (2, 1)
     assert "did you mean 'ensembleset'?" in err[0]
 
 
-def test_a_fetched_corpus_lies_in_a_folder_of_its_name_and_is_read(divisi, zenodo, tmp_path):
+def test_a_downloaded_corpus_is_in_a_folder_of_its_name_and_is_read(divisi, zenodo, tmp_path):
     code, out, err = divisi("fetch", "cadenzawoodwind", "-o", tmp_path)
     assert (code, err) == (0, [])
     assert zenodo == [(12664932, "CadenzaWoodwind.zip")]
     (piece,) = find_tracks(tmp_path)
     assert (piece.name, piece.corpus) == ("minuet", corpus("cadenzawoodwind"))
     assert (
-        "to download" in out[0]
+        "downloading" in out[0]
         and "pieces found: 1" in out[1]
         and corpus("cadenzawoodwind").citation in out[2]
     )
@@ -89,23 +89,23 @@ def test_another_archive_of_the_record_can_be_named(divisi, zenodo, tmp_path, mo
     assert (tmp_path / "synthsod" / "SynthSOD-sample" / "CadenzaWoodwind").is_dir()
 
 
-def test_an_existing_corpus_is_not_fetched_again(divisi, zenodo, tmp_path):
+def test_an_existing_folder_is_not_downloaded_again(divisi, zenodo, tmp_path):
     (tmp_path / "cadenzawoodwind" / "CadenzaWoodwind").mkdir(parents=True)
     code, _, err = divisi("fetch", "cadenzawoodwind", "-o", tmp_path)
-    assert code == 2 and "exists already" in err[0] and zenodo == []
+    assert code == 2 and "already exists" in err[0] and zenodo == []
 
 
-def test_a_corpus_without_a_download_is_refused_with_how_to_get_it(divisi, zenodo, tmp_path):
+def test_a_corpus_that_cannot_be_downloaded_says_how_to_get_it(divisi, zenodo, tmp_path):
     code, _, err = divisi("fetch", "bach10", "-o", tmp_path)
     assert code == 2 and "by hand: fill in the form" in err[0]
 
 
-def test_without_a_folder_the_error_asks_for_one(divisi, zenodo):
+def test_without_a_folder_the_option_for_one_is_shown(divisi, zenodo):
     code, _, err = divisi("fetch", "synthsod")
     assert code == 2 and "-o" in err[0]
 
 
-def test_a_soundfont_goes_into_the_cache_and_its_licence_is_printed(divisi, monkeypatch, tmp_path):
+def test_a_soundfont_goes_into_the_cache_and_its_licence_is_shown(divisi, monkeypatch, tmp_path):
     monkeypatch.setattr(soundfonts, "fetch_soundfont", lambda name: tmp_path / name)
     code, out, _ = divisi("fetch", "Merlin")
     assert code == 0 and str(tmp_path / "Merlin") in out[0] and "GPL-3.0" in out[0]

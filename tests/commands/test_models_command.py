@@ -1,4 +1,4 @@
-"""`divisi models`: the list of models."""
+"""`divisi models`: what is listed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_the_licence_is_listed_and_marked_where_training_data_has_other_terms(di
     assert divisi("models", duo.parent)[1][1].endswith("not stated")
 
 
-def test_an_empty_folder_says_what_to_do(divisi, tmp_path):
+def test_an_empty_folder_suggests_training(divisi, tmp_path):
     code, out, _ = divisi("models", tmp_path)
     assert code == 0 and "divisi train" in out[0]
 

@@ -76,15 +76,15 @@ def test_training_resumes_where_it_stopped(divisi, recipe, recording, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("text", "sentence"),
     [("[training", "TOML"), ("[takes]\ncolour = 'red'", "colour"), ("name = 'x'", "incomplete")],
 )
-def test_an_invalid_recipe_is_refused(divisi, tmp_path, monkeypatch, text, message):
+def test_an_invalid_recipe_is_refused(divisi, tmp_path, monkeypatch, text, sentence):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "bad.toml").write_text(text)
     code, out, err = divisi("train", "bad.toml")
     assert code == 2 and out == []
-    assert len(err) == 1 and "bad.toml" in err[0] and message in err[0]
+    assert len(err) == 1 and "bad.toml" in err[0] and sentence in err[0]
     assert {path.name for path in tmp_path.iterdir()} == {"bad.toml"}
 
 

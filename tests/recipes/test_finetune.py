@@ -84,9 +84,9 @@ def test_the_command_goes_on_and_says_what_was_gained(stems, start, tmp_path, ca
     ("change", "told"),
     [
         (["--hold-out", "piece-9"], "piece-9: there is no such piece; choose from piece-0"),
-        (["--name", "a/b"], "--name a/b: is no name for a file"),
-        (["--steps", "0"], "--steps 0: it takes 1 or more"),
-        (["--learning-rate", "2"], "--learning-rate 2: it takes more than 0 and less than 1"),
+        (["--name", "a/b"], "--name a/b: is not a name for a file"),
+        (["--steps", "0"], "--steps 0: it must be 1 or more"),
+        (["--learning-rate", "2"], "--learning-rate 2: it must be between 0 and 1"),
     ],
 )
 def test_a_wrong_option_is_told_in_one_sentence(stems, start, tmp_path, capsys, change, told):
