@@ -403,7 +403,7 @@ from helpers.display.own_recording import OwnRecording
 OwnRecording({"quartet": QUARTET_MODEL} | {f"nussl-{name}": NUSSL[name] for name in QUARTET})
 
 # %% [markdown]
-# Without buttons the same is `OwnRecording(model).open("my.wav")`, and in a terminal
+# Without buttons the same is `helpers.separate("my.wav")`, and in a terminal
 # `divisi separate my.wav --model bach-quartet`.
 
 # %% [markdown]

@@ -610,7 +610,7 @@ from helpers.display.own_recording import OwnRecording
 OwnRecording({"chamber": CHAMBER, "bach-quartet": MODELS["bach-quartet"], "yours": HT_DEMUCS})
 
 # %% [markdown]
-# Without buttons the same is `OwnRecording(model).open("my.wav")`, and in a terminal
+# Without buttons the same is `helpers.separate("my.wav")`, and in a terminal
 # `divisi separate my.wav --instruments violin,horn,piano`.
 
 # %% [markdown]

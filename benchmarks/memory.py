@@ -1,4 +1,4 @@
-"""How much memory `divisi separate` takes at its peak, for short and for long recordings."""
+"""Peak memory of `divisi separate` for short and long recordings."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.tables import table
-from helpers.audio.audio import AtomicWav
-from helpers.cli import DEFAULT_MODEL
+from helpers.audio.wav import AtomicWav
+from helpers.runtime import DEFAULT_MODEL
 
 RATE = 44100
 LIMIT_GIB = 2.0
 
 
 def measure(arguments: Namespace) -> str:
-    """Peak resident memory of one process for each length: a Markdown table."""
+    """A Markdown table of the peak resident memory of one process for each length."""
     rows = []
     for minutes in arguments.minutes:
         peak, elapsed = separate(minutes, arguments.model or DEFAULT_MODEL)

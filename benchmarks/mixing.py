@@ -16,7 +16,6 @@ import torch
 
 from benchmarks.tables import table
 from helpers import runtime
-from helpers.cli import DEFAULT_MODEL
 from helpers.datasets.mixing import Mixer, MixingConfig
 from helpers.datasets.torch_datasets import MixtureDataset
 from helpers.recipes.schema import Recipe, read_recipe
@@ -32,7 +31,8 @@ STEPS = 12
 
 def measure(arguments: Namespace) -> str:
     """Examples per second of one worker and of the training loop: a Markdown table."""
-    config = arguments.config or runtime.repository_root() / "recipes" / f"{DEFAULT_MODEL}.toml"
+    recipes = runtime.repository_root() / "recipes"
+    config = arguments.config or recipes / f"{runtime.DEFAULT_MODEL}.toml"
     # The speed does not depend on the weights.
     recipe = replace(read_recipe(config), start_from="")
     bank = stem_bank(replace(recipe, max_pieces=PIECES, use_solos=False), "training")

@@ -1,8 +1,9 @@
-"""How fast a recording is separated, against a stock HTDemucs on the same samples in one run."""
+"""Speed of the separation, compared with a stock HTDemucs on the same samples."""
 
 from __future__ import annotations
 
 from argparse import Namespace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -19,13 +20,13 @@ MODELS = ("bach-quartet", "chamber")
 
 
 def measure(arguments: Namespace) -> str:
-    """Real-time factor (time spent over time heard) of ours and theirs: a Markdown table."""
+    """A Markdown table of real-time factors (computing time / duration of the audio)."""
     mixture = stereo_noise(SECONDS)
     times = {}
     for name in (arguments.model,) if arguments.model else MODELS:
-        ours = load_model(name)
-        elapsed = seconds_of(lambda ours=ours: separate(ours, mixture, RATE), repeats=3)
-        times[f"Divisi, `{ours_name(name)}`"] = ours, elapsed
+        model = load_model(name)
+        elapsed = seconds_of(lambda model=model: separate(model, mixture, RATE), repeats=3)
+        times[f"Divisi, `{Path(name).stem}`"] = model, elapsed
     stock = HTDemucs(sources=STEMS, bottom_channels=512, segment=7.8).eval()
     times["HTDemucs, random weights"] = (
         stock, seconds_of(lambda: by_demucs(stock, mixture), repeats=1)
@@ -43,25 +44,20 @@ def measure(arguments: Namespace) -> str:
         for name, (model, elapsed) in times.items()
     ]
     caption = (
-        f"{SECONDS} s of stereo at {RATE} Hz; the real-time factor is the time"
-        " spent over the time heard, less is faster."
+        f"{SECONDS} s of stereo at {RATE} Hz; the real-time factor is the computing time"
+        " divided by the duration of the audio, less is faster."
     )
     header = ("system", "stems", "parameters", "time", "real-time factor", "times as fast")
     return caption + "\n\n" + table(header, rows)
 
 
-def ours_name(name: str) -> str:
-    """`bach-quartet`, where a path was given too."""
-    return name.rsplit("/", 1)[-1].removesuffix(".json").removesuffix(".safetensors")
-
-
 def stereo_noise(seconds: float) -> np.ndarray:
-    """(2, samples) float32; how long a network takes does not depend on what it hears."""
+    """(2, samples) float32; the computing time does not depend on the signal."""
     rng = np.random.default_rng(0)
     return rng.normal(0, 0.1, (2, round(seconds * RATE))).astype(np.float32)
 
 
 def by_demucs(model: HTDemucs, mixture: np.ndarray) -> torch.Tensor:
-    """demucs's own streaming: overlapping segments, no random shifts."""
+    """Overlapping segments in demucs's own code, without random shifts."""
     with torch.inference_mode():
         return apply_model(model, torch.from_numpy(mixture)[None], shifts=0, device="cpu")

@@ -23,7 +23,6 @@ from tqdm import tqdm
 from experiments.jobs import corpus_folder, report
 from helpers import runtime
 from helpers.audio.track import Track
-from helpers.cli import DEFAULT_MODEL
 from helpers.datasets.folds import leave_one_out
 from helpers.datasets.stem_folders import find_tracks
 from helpers.display.figures import publish
@@ -99,7 +98,7 @@ def picture(root: Path, device: torch.device) -> None:
     """The README's picture: one real quartet, separated by the default model."""
     folder = next(f for f in find_tracks(root / "bach10_excerpts") if f.name == PICTURED)
     track = folder.load()
-    model = condition_on(load_model(DEFAULT_MODEL, device), track.instruments)
+    model = condition_on(load_model(runtime.DEFAULT_MODEL, device), track.instruments)
     stems = model_separator(model)(track)
     separated = Track(track.name, track.sample_rate, stems, track.mixture)
     publish(plot_stems(separated, limit=4000.0), "readme_quartet")

@@ -1,0 +1,173 @@
+"""Divisi for Python: separate chamber music into its instruments.
+
+    import divisi                                   # in a checkout: import helpers as divisi
+
+    separation = divisi.separate("quartet.wav")
+    separation.stems["violin"]                      # (channels, samples), float32
+    separation.save("stems")
+
+torch is imported when a function needs it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import nn
+
+    from .display.players import StemPlayer
+    from .evaluation.rows import Row
+
+__version__ = "0.1.0"
+__all__ = ["Separation", "available_models", "evaluate", "load_model", "separate"]
+
+_HOMES = {name: ".training.checkpoints" for name in ("available_models", "load_model")}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name], __name__), name)
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+
+
+@dataclass(frozen=True, eq=False)
+class Separation:
+    """The stems of a recording, in its sample rate, length and channels.
+
+    stems: name -> float32 (channels, samples). mixture: the recording, of the same shape.
+    detected: the instruments that were detected; empty where they were given, or where the model
+    cannot detect. report: as in separation.json.
+    """
+
+    name: str
+    stems: dict[str, np.ndarray] = field(repr=False)
+    mixture: np.ndarray = field(repr=False)
+    sample_rate: int
+    detected: tuple[str, ...]
+    report: dict[str, Any] = field(repr=False)
+
+    def save(self, folder: str | Path, overwrite: bool = False) -> Path:
+        """Write NAME.wav, in 32-bit float, for each stem and separation.json, all or nothing.
+
+        Raises ValueError where the folder exists, unless it has an earlier result and `overwrite`.
+        """
+        import json
+
+        from .audio.wav import save
+        from .commands.folders import new_folder
+        from .commands.separate import MARK
+
+        with new_folder(Path(folder), overwrite, MARK) as draft:
+            for name, stem in self.stems.items():
+                save(draft / f"{name}.wav", stem, self.sample_rate, "FLOAT")
+            text = json.dumps(self.report, indent=2) + "\n"
+            (draft / MARK).write_text(text, encoding="utf-8")
+        return Path(folder)
+
+    def player(self) -> StemPlayer:
+        """A mixer of all stems, to show in a notebook or to save as a web page."""
+        from .audio.track import Track
+        from .display.players import StemPlayer
+
+        return StemPlayer(Track(self.name, self.sample_rate, self.stems, self.mixture))
+
+
+def separate(
+    recording: str | Path | np.ndarray,
+    instruments: Sequence[str] | str | None = None,
+    model: str | Path | nn.Module | None = None,
+    score: object = None,
+    *,
+    sample_rate: int | None = None,
+    repair: bool = False,
+) -> Separation:
+    """Separate a file, or a float array (channels, samples) or (samples,), into its instruments.
+
+    instruments: those of the recording, such as `["violin", "cello"]`; `"all"` for all instruments
+    of the model; by default they are detected where the model can detect them.
+    model: a name in `available_models()`, a path, or a loaded model; by default `chamber`, on the
+    fastest device that is available. sample_rate: of an array, in Hz. repair: read samples of a
+    file that are not finite as zeros.
+    Raises ValueError, with one sentence, for what cannot be separated. No model takes a score yet.
+    """
+    if score is not None:
+        raise ValueError("No model takes a score yet; leave `score` out.")
+
+    import tempfile
+    import warnings
+
+    import numpy as np
+
+    from .audio.audio import load
+    from .audio.recordings import examine
+    from .audio.wav import save
+    from .commands.loading import named_model
+    from .inference.stem_files import separate_recording
+
+    name, model = named_model(model)
+    with tempfile.TemporaryDirectory(prefix="divisi-") as folder:
+        if isinstance(recording, (str, Path)):
+            path = Path(recording)
+        elif sample_rate is None:
+            raise ValueError("An array needs its sample rate in Hz: pass sample_rate=44100, or so.")
+        elif not np.issubdtype(recording.dtype, np.floating):
+            raise ValueError(f"The array is {recording.dtype}; pass floats between -1 and 1.")
+        else:
+            path = Path(folder, "recording.wav")
+            save(path, np.atleast_2d(recording.astype(np.float32)), sample_rate, "FLOAT")
+        source = examine(path, repair)
+        for sentence in source.warnings:
+            warnings.warn(sentence, stacklevel=2)
+        done = separate_recording(source, model, Path(folder), instruments)
+        stems = {stem: load(Path(folder, f"{stem}.wav"))[0] for stem in done.sources}
+        mixture = np.concatenate(list(source.blocks()), axis=1)
+    detected = done.sources if done.detected else ()
+    return Separation(path.stem, stems, mixture, source.sample_rate, detected, done.report(name))
+
+
+def evaluate(
+    corpus: str | Path,
+    model: str | Path | nn.Module | None = None,
+    *,
+    name: str | None = None,
+    baselines: bool = True,
+) -> list[Row]:
+    """Measure a model on every track of a corpus; returns a row per track, instrument and metric.
+
+    corpus: a folder of stem folders, with one audio file per instrument, or Bach10, URMP or TRIOS
+    as published. model: as for `separate`. name: of the model in the rows. baselines: also measure
+    the floor (the unprocessed mixture) and the ceilings (the oracle masks).
+    """
+    from tqdm import tqdm
+
+    from .commands.loading import named_model
+    from .datasets.stem_folders import find_tracks
+    from .evaluation import evaluate as measures
+    from .evaluation.rows import Provenance
+
+    folders = find_tracks(Path(corpus))
+    known_as, model = named_model(model)
+    card = getattr(model, "card", None)
+    device = next(model.parameters()).device
+    test_data = Path(corpus).resolve().name
+    provenance = (
+        Provenance.of_model(card, test_data, device)
+        if card
+        else Provenance("none", test_data, config=type(model).__name__)
+    )
+    separator = measures.model_separator(model)
+    rows: list[Row] = []
+    for folder in tqdm(folders, unit="track", leave=False, disable=None):
+        tracks = [folder.load()]
+        rows += measures.evaluate(
+            name or known_as, separator, tracks, provenance, sources=model.sources
+        )
+        if baselines:
+            rows += measures.evaluate_baselines(tracks, provenance, sources=model.sources)
+    return rows

@@ -1,31 +1,29 @@
-"""Files and folders: written whole or not at all, and named so that they stay where they belong."""
+"""Atomic writes, and file names that are valid on every system."""
 
 from __future__ import annotations
 
 import os
 import re
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-#: Names that Windows keeps for devices, whatever their suffix.
+#: Names that Windows reserves for devices, with any suffix.
 RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
 
 
 def hidden_sibling(path: Path) -> Path:
-    """A hidden name in the same folder that nothing has yet."""
-    return path.parent / f".divisi-{secrets.token_hex(8)}.part"
+    """An unused hidden path in the same folder."""
+    return path.parent / f".divisi-{os.urandom(8).hex()}.part"
 
 
 @contextmanager
 def replaced_atomically(path: Path) -> Iterator[Path]:
-    """A draft in the same folder that takes the place of `path`.
+    """A draft path in the same folder, which replaces `path` when the `with` block succeeds.
 
-    It does so when the `with` block ends well, on the disk to the last byte; after any error it is
-    removed, and what was at `path` stays as it was. The draft must be closed by then: Windows
-    renames no open file.
+    After any error, Ctrl-C included, the draft is removed and `path` stays as it was. Close the
+    draft inside the block: it is then flushed to the disk, and Windows cannot rename an open file.
     """
     draft = hidden_sibling(path)
     try:
@@ -38,7 +36,7 @@ def replaced_atomically(path: Path) -> Iterator[Path]:
 
 
 def is_plain_name(name: object) -> bool:
-    """Whether a name can be one file or folder on every system and leads nowhere else."""
+    """Whether a string is a valid name of one file or folder on every system, without a path."""
     return (
         isinstance(name, str)
         and 0 < len(name) <= 120
@@ -49,6 +47,6 @@ def is_plain_name(name: object) -> bool:
 
 
 def plain_name(name: str) -> str:
-    """The name with `_` for what no file may be called; `_` alone where nothing remains."""
+    """The name with `_` for every character that a file name cannot contain."""
     plain = FORBIDDEN.sub("_", name).strip(" .")[:120].strip(" .") or "_"
-    return f"{plain}_" if RESERVED.fullmatch(plain) else plain
+    return f"_{plain}" if RESERVED.fullmatch(plain) else plain

@@ -1,22 +1,27 @@
-"""What the machine offers: device, seed, folders, profile. The only reader of the environment."""
+"""The machine and its settings: folders, profile, device, seed, commit.
+
+This is the only module that reads the environment. It imports torch and numpy where it needs them,
+so that `divisi --help` and `import divisi` stay fast.
+"""
 
 from __future__ import annotations
 
 import os
-import platform
 import random
-import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-import torch
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
 
+DEFAULT_MODEL = "chamber"
 INSTALL_ALL = 'pip install "divisi[train]"'  # what all commands need, not only `separate`
 PACKAGE = Path(__file__).resolve().parent  # `helpers` in a checkout, `divisi` where it is installed
 
 
 def profile() -> str:
-    """`smoke` (the same code at toy size, for tests) or `full`, from `DIVISI_PROFILE`."""
+    """`full`, or `smoke` for the same code at toy size, from `DIVISI_PROFILE`."""
     name = os.environ.get("DIVISI_PROFILE", "full")
     if name not in ("smoke", "full"):
         raise ValueError(f"DIVISI_PROFILE is '{name}'; set it to 'smoke' or 'full', or unset it.")
@@ -24,16 +29,13 @@ def profile() -> str:
 
 
 def checkout() -> Path | None:
-    """The repository that this code lies in; None for an installed package."""
+    """The root of the repository that contains this code; None for an installed package."""
     root = PACKAGE.parent
     return root if (root / "pyproject.toml").is_file() and (root / "Checkpoints").is_dir() else None
 
 
 def repository_root() -> Path:
-    """Where `Results/`, `Images/` and `runs/` are: the checkout, else the current directory.
-
-    An installed package writes nothing beside its own code.
-    """
+    """The parent of `Results/`, `Images/` and `runs/`: the checkout, else the current directory."""
     return checkout() or Path.cwd()
 
 
@@ -46,47 +48,56 @@ def checkpoints_root() -> Path:
 
 
 def data_root() -> Path | None:
-    """The folder of real recordings named by `DIVISI_DATA`; None where it is unset or missing."""
+    """The folder of real recordings, `DIVISI_DATA`; None where it is unset or missing."""
     folder = os.environ.get("DIVISI_DATA")
     return Path(folder) if folder and Path(folder).is_dir() else None
 
 
 def cache_root() -> Path:
-    """Where parsed scores and renders are kept between runs: `DIVISI_CACHE` or ~/.cache/divisi."""
+    """Parsed scores and renderings, kept between runs: `DIVISI_CACHE` or ~/.cache/divisi."""
     folder = Path(os.environ.get("DIVISI_CACHE") or Path.home() / ".cache" / "divisi")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """The torch device called `auto`, `cpu`, `cuda` or `mps`.
+    """The torch device `cpu`, `cuda` or `mps`; `auto` is the fastest that is available.
 
-    A device that was asked for by name and is absent is an error, never a silent CPU run.
+    Raises ValueError for a device that this machine does not have; it never falls back to the CPU.
     """
-    present = {
+    import torch
+
+    available = {
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
         "cpu": True,
     }
+    names = [device for device, present in available.items() if present]
     if name == "auto":
-        name = next(device for device, here in present.items() if here)
-    if name not in present:
+        return torch.device(names[0])
+    if name not in available:
         raise ValueError(f"There is no device '{name}'; choose auto, cpu, cuda or mps.")
-    if not present[name]:
-        here = ", ".join(device for device, found in present.items() if found)
-        raise ValueError(f"This machine has no '{name}' device; it has: {here}.")
+    if name not in names:
+        raise ValueError(f"This machine has no '{name}' device; it has: {', '.join(names)}.")
     return torch.device(name)
 
 
 def describe_device(device: torch.device) -> str:
-    """One short name for a results row, such as `cpu x86_64, 2 threads` or `cuda NVIDIA T4`."""
+    """A short name for a results row, such as `cpu x86_64, 2 threads` or `cuda NVIDIA T4`."""
+    import platform
+
+    import torch
+
     if device.type == "cuda":
         return f"cuda {torch.cuda.get_device_name(device)}"
     return f"{device.type} {platform.machine()}, {torch.get_num_threads()} threads"
 
 
 def seed_everything(seed: int) -> np.random.Generator:
-    """Seed Python, numpy and torch; the returned generator is the one to draw from."""
+    """Seed Python, numpy and torch. Draw from the generator that is returned."""
+    import numpy as np
+    import torch
+
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002 - third parties still draw from the global state
     torch.manual_seed(seed)
@@ -94,23 +105,27 @@ def seed_everything(seed: int) -> np.random.Generator:
 
 
 def commit() -> str:
-    """The short hash of the checked-out commit, `+` behind it where the code differs from it.
+    """The short hash of the checked-out commit, with `+` where the code was changed since.
 
-    What the code itself writes (tables, figures, weights) does not count as a difference.
-    `unknown` where the code lies in no checkout, even if the current directory is in one.
+    Tables, figures and weights, which the code itself writes, do not count as changes.
+    `unknown` for an installed package, even if the current directory is in some repository.
     """
+    import subprocess
+
     root = checkout()
     if root is None or not (root / ".git").exists():
         return "unknown"
+
+    def git(*words: str) -> str:
+        answer = subprocess.run(
+            ["git", *words], cwd=root, capture_output=True, text=True, check=True
+        )
+        return answer.stdout.strip()
+
     written = [f":!{folder}" for folder in ("Results", "Images", "Checkpoints")]
     try:
-        revision = _git(root, "rev-parse", "--short", "HEAD")
-        changed = _git(root, "status", "--porcelain", "--untracked-files=no", "--", ".", *written)
+        revision = git("rev-parse", "--short", "HEAD")
+        changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", *written)
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return revision + ("+" if changed else "")
-
-
-def _git(folder: Path, *words: str) -> str:
-    answer = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True)
-    return answer.stdout.strip()

@@ -1,4 +1,4 @@
-"""Thirty seconds of a chorale that no training set holds, rendered, separated and measured."""
+"""`make demo`: thirty seconds of a held-out chorale, rendered, separated and measured."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from helpers import runtime
-from helpers.audio.audio import Track, save
-from helpers.cli import DEFAULT_MODEL
+from helpers.audio.track import Track
+from helpers.audio.wav import save
 from helpers.display.figures import save_figure
 from helpers.display.players import StemPlayer
 from helpers.display.plots import plot_spectrograms
@@ -32,13 +32,13 @@ OUTPUT = runtime.repository_root() / "demo"
 
 
 def chorale(names: tuple[str, ...]) -> Score:
-    """The first held-out chorale that fills thirty seconds."""
+    """The first held-out chorale of thirty seconds or more."""
     scores = (corpus_score(name) for name in names)
     return next(score for score in scores if score.seconds >= SECONDS)
 
 
 def excerpt(track: Track) -> Track:
-    """The first thirty seconds, the last one faded out, at one gain for all stems."""
+    """The first thirty seconds, with the last one faded out and one gain for all stems."""
     fade = np.ones(SECONDS * track.sample_rate, dtype=np.float32)
     fade[-track.sample_rate :] = np.linspace(1, 0, track.sample_rate)
     gain = fade * PEAK / np.abs(track.mixture).max()
@@ -62,15 +62,15 @@ def table(track: Track, systems: dict[str, dict[str, np.ndarray]]) -> str:
 
 def write(track: Track, estimates: dict[str, np.ndarray]) -> list[Path]:
     """Mixture, stems, figure and player into demo/."""
-    found = Track(f"{track.name}, separated", track.sample_rate, estimates, track.mixture)
+    separated = Track(f"{track.name}, separated", track.sample_rate, estimates, track.mixture)
     audio = {"mixture": track.mixture, **estimates}
     audio |= {f"true/{name}": stem for name, stem in track.stems.items()}
     paths = [OUTPUT / f"{name}.wav" for name in audio]
     for path, samples in zip(paths, audio.values(), strict=True):
         path.parent.mkdir(parents=True, exist_ok=True)
         save(path, samples, track.sample_rate)
-    paths.append(save_figure(plot_spectrograms(found), OUTPUT / "spectrograms.png"))
-    paths.append(StemPlayer(found).save(OUTPUT / "player.html"))
+    paths.append(save_figure(plot_spectrograms(separated), OUTPUT / "spectrograms.png"))
+    paths.append(StemPlayer(separated).save(OUTPUT / "player.html"))
     return paths
 
 
@@ -78,14 +78,15 @@ def main() -> None:
     score = chorale(TEST)
     soundfonts = find_soundfonts()
     if not soundfonts:
-        sys.exit("There is no soundfont; put a General MIDI one where README.md says.")
+        sys.exit("There is no soundfont; README.md says where to put a General MIDI one.")
     print(f"{score.title} for {', '.join(part.instrument for part in score.parts)}")
     track = excerpt(render_score(score, FluidSynth(soundfonts[0]), SAMPLE_RATE))
-    model = condition_on(load_model(DEFAULT_MODEL, runtime.pick_device()), track.instruments)
+    model = load_model(runtime.DEFAULT_MODEL, runtime.pick_device())
+    model = condition_on(model, track.instruments)
     start = time.perf_counter()
     estimates = model_separator(model)(track)
     seconds = time.perf_counter() - start
-    print(f"separated by {DEFAULT_MODEL}: {SECONDS} s of audio in {seconds:.1f} s\n")
+    print(f"separated by {runtime.DEFAULT_MODEL}: {SECONDS} s of audio in {seconds:.1f} s\n")
     systems = {
         "floor": mixture_baseline(track),
         "model": estimates,

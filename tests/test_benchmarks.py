@@ -1,4 +1,4 @@
-"""The page of the benchmarks, and how a measurement that failed is told."""
+"""The page of the benchmarks, and failed measurements."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.tables import README, replace_section, table
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_benchmark_has_its_place_in_the_page(name):
+def test_every_benchmark_has_a_section_in_the_page(name):
     text = README.read_text(encoding="utf-8")
     assert len(re.findall(f"<!-- /?{name} -->", text)) == 2
 
@@ -29,13 +29,13 @@ def test_only_the_named_section_is_replaced(tmp_path):
         replace_section("z", "new", page)
 
 
-def test_numbers_stand_to_the_right():
+def test_numbers_are_right_aligned():
     assert table(("what", "how much"), [("a", 1)]) == (
         "| what | how much |\n| :-- | --: |\n| a | 1 |"
     )
 
 
-def test_a_command_that_fails_is_no_measurement(tmp_path):
+def test_a_failing_command_is_an_error(tmp_path):
     memory = importlib.import_module("benchmarks.memory")
     with pytest.raises(RuntimeError, match="ended with 2"):
         memory.separate(minutes=0, model=str(tmp_path / "no-model"))

@@ -1,4 +1,4 @@
-"""What `pip install divisi` brings is what `divisi separate` imports; read from the source."""
+"""`pip install divisi` installs what `divisi separate` imports; read from the source."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from helpers.cli import DEFAULT_MODEL
-from tests.test_cli import COMMANDS
+from helpers.cli import COMMANDS
+from helpers.runtime import DEFAULT_MODEL
 from tests.test_layers import HELPERS, MODULES, imports
 
 if sys.version_info >= (3, 11):
@@ -42,8 +42,9 @@ def way(command: str) -> set[Path]:
     """The modules that a command reaches, with the default model's, which its card names."""
     card = json.loads((ROOT / "Checkpoints" / f"{DEFAULT_MODEL}.json").read_text(encoding="utf-8"))
     model = card["architecture"].partition(".")[0]
-    ahead = [HELPERS / "cli.py", HELPERS / f"commands/{command}.py", HELPERS / f"models/{model}.py"]
-    reached: set[Path] = set()
+    ahead = [HELPERS / f"commands/{command}.py", HELPERS / f"models/{model}.py"]
+    ahead += [path for path in imports(HELPERS / "cli.py") if path.stem not in COMMANDS]
+    reached = {HELPERS / "__init__.py", HELPERS / "cli.py"}
     while ahead:
         module = ahead.pop()
         if module not in reached:

@@ -1,12 +1,16 @@
-"""The README tells nothing that the repository does not hold."""
+"""The README and CONTRIBUTING agree with the repository."""
 
 from __future__ import annotations
 
 import re
+import sys
 
 import notebooks
+import numpy as np
 import pytest
+import soundfile
 
+import helpers
 from helpers import cli
 from helpers.evaluation.results import update_readme
 
@@ -16,7 +20,7 @@ each_page = pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
 
 
 def code(page: str) -> str:
-    """What stands in fences and between backticks."""
+    """The text in fences and between backticks."""
     fences = re.findall(r"^```.*?\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
     return "\n".join(fences + re.findall(r"`([^`\n]+)`", page))
 
@@ -44,6 +48,20 @@ def test_local_links_lead_somewhere(page):
     links += re.findall(r'(?:src|href)="([^"#]+)"', page.read_text())
     for link in links:
         assert re.match(r"https?://", link) or (ROOT / link).exists(), link
+
+
+def test_the_lines_of_python_run(monkeypatch, tmp_path):
+    (lines,) = re.findall(r"^```python\n(.*?)^```", PAGES[0].read_text(), re.MULTILINE | re.DOTALL)
+    noise = np.random.default_rng(0).normal(0, 0.1, (22050, 2)).astype(np.float32)
+    soundfile.write(tmp_path / "quartet.wav", noise, 44100, "FLOAT")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "divisi", helpers)
+    names: dict = {}
+    exec(lines, names)
+    assert names["violin"].shape == (2, 22050)
+    assert {file.name for file in (tmp_path / "stems").iterdir()} == {
+        "violin.wav", "cello.wav", "separation.json",
+    }  # fmt: skip
 
 
 @each_page

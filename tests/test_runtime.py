@@ -1,4 +1,4 @@
-"""The only reader of the environment."""
+"""Profile, folders, device, seed and commit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from helpers import runtime
 
 
-def test_the_profile_is_full_unless_smoke_is_asked_for(monkeypatch):
+def test_the_profile_is_full_by_default(monkeypatch):
     monkeypatch.delenv("DIVISI_PROFILE", raising=False)
     assert runtime.profile() == "full"
     monkeypatch.setenv("DIVISI_PROFILE", "smoke")
@@ -23,7 +23,7 @@ def test_an_unknown_profile_is_refused_by_name(monkeypatch):
         runtime.profile()
 
 
-def test_a_data_folder_that_is_not_there_is_none(monkeypatch, tmp_path):
+def test_a_missing_data_folder_is_none(monkeypatch, tmp_path):
     monkeypatch.setenv("DIVISI_DATA", str(tmp_path / "missing"))
     assert runtime.data_root() is None
     monkeypatch.setenv("DIVISI_DATA", str(tmp_path))

@@ -1,8 +1,4 @@
-"""Audio files, read and checked, whole or in blocks.
-
-`Track`, `AudioError`, the writers of `wav` and the resamplers are offered here too, so that one
-import line is enough.
-"""
+"""Reading audio files: checked, whole or in blocks."""
 
 from __future__ import annotations
 
@@ -14,27 +10,21 @@ import numpy as np
 import soundfile
 
 from .decoding import Decoder
-from .resampling import ResampleStream, resample, resampled_length
-from .track import AudioError, Track
-from .wav import AtomicWav, save
+from .resampling import resample
+from .track import AudioError
 
-__all__ = [
-    "AtomicWav", "AudioError", "AudioFile", "ResampleStream", "Track",
-    "load", "open_audio", "resample", "resampled_length", "save",
-]  # fmt: skip
-
-LOWEST_RATE, HIGHEST_RATE = 4_000, 192_000
+LOWEST_RATE, HIGHEST_RATE = 4_000, 192_000  # Hz
 MOST_CHANNELS = 8
-BLOCK = 1 << 16
+BLOCK = 1 << 16  # samples read at a time
 
 
 class AudioFile:
-    """One audio file, open for reading; a context manager. The content decides, not the suffix.
+    """An audio file, open for reading; a context manager. Its content decides, not its suffix.
 
-    path, sample_rate (Hz), channels, subtype (such as `PCM_16`), frames (what the header says, or
-    counted where it does not say); warnings: sentences on what is odd about the file, complete
-    once `blocks` came to its end. With `repair`, samples that are not finite are read as zeros.
-    Raises AudioError for what is no audio, is empty, or lies outside 4-192 kHz and 8 channels.
+    path, sample_rate (Hz), channels, subtype (such as `PCM_16`), frames (from the header, or
+    counted where the header does not state them). warnings: sentences on the file's flaws, complete
+    when `blocks` has ended. repair: read samples that are not finite as zeros.
+    Raises AudioError for a file that is empty or no audio, or beyond 4-192 kHz or 8 channels.
     """
 
     def __init__(self, path: str | Path, repair: bool = False) -> None:
@@ -59,12 +49,12 @@ class AudioFile:
             if self.path.stat().st_size == 0:
                 raise self._error("the file is empty (0 bytes); export it again")
             return Decoder(self.path)
-        except OSError as fault:
-            raise self._error(f"it cannot be read ({fault.strerror})") from fault
-        except soundfile.SoundFileError as fault:
+        except OSError as error:
+            raise self._error(f"it cannot be read ({error.strerror})") from error
+        except soundfile.SoundFileError as error:
             raise self._error(
                 "this is not audio that can be read; WAV, AIFF, FLAC, MP3 and OGG can"
-            ) from fault
+            ) from error
 
     def _check_header(self) -> None:
         self.sample_rate: int = self._decoder.sample_rate
@@ -79,8 +69,8 @@ class AudioFile:
             raise self._error(
                 f"there are {self.channels} channels; 1 to {MOST_CHANNELS} can be read"
             )
-        told = self._decoder.frames
-        self.frames: int = self._count() if told is None else told
+        stated = self._decoder.frames
+        self.frames: int = self._count() if stated is None else stated
         if self.frames <= 0:
             raise self._error("there is a header but there are no samples; export it again")
         if self._decoder.is_cut:
@@ -90,20 +80,20 @@ class AudioFile:
 
     @property
     def is_float(self) -> bool:
-        """True where samples are stored as floating point, so that values over 1.0 are normal."""
+        """True for floating-point samples, in which values over 1.0 are normal."""
         return self.subtype in ("FLOAT", "DOUBLE")
 
     def blocks(self, frames: int = BLOCK) -> Iterator[np.ndarray]:
-        """The audio from its start as float32 (channels, n), n = `frames` but for the last.
+        """The audio from its start as float32 (channels, n); n = `frames`, less in the last block.
 
-        Where the file breaks off before the length in its header, the blocks end there, with a
-        warning. Raises AudioError at a sample that is not finite, unless `repair`.
+        Where the audio ends before the length in the header, the blocks end there with a warning.
+        Raises AudioError at a sample that is not finite, unless `repair`.
         """
         self.close()
         self._decoder = self._decode()
         start, repaired = 0, []
         while start < self.frames:
-            block, whole = self._decoder.read(min(frames, self.frames - start))
+            block, complete = self._decoder.read(min(frames, self.frames - start))
             bad = ~np.isfinite(block)
             if bad.any():
                 repaired.append(self._time(start + int(np.flatnonzero(bad.any(axis=0))[0])))
@@ -116,7 +106,7 @@ class AudioFile:
             if block.shape[1]:
                 yield np.ascontiguousarray(block)
             start += block.shape[1]
-            if not whole:
+            if not complete:
                 break
         if start == 0:
             raise self._error("none of its samples can be decoded; export it again")
@@ -129,9 +119,9 @@ class AudioFile:
             self._warn(f"samples that are not finite, from {repaired[0]} on, were read as zeros")
 
     def _count(self) -> int:
-        total, whole = 0, True
-        while whole:
-            block, whole = self._decoder.read(BLOCK)
+        total, complete = 0, True
+        while complete:
+            block, complete = self._decoder.read(BLOCK)
             total += block.shape[1]
         return total
 
@@ -139,13 +129,13 @@ class AudioFile:
         minutes, tenths = divmod(frame * 10 // self.sample_rate, 600)
         return f"{minutes}:{tenths / 10:04.1f}"
 
-    def _warn(self, what: str) -> None:
-        sentence = f"{self.path.name}: {what}."
+    def _warn(self, flaw: str) -> None:
+        sentence = f"{self.path.name}: {flaw}."
         if sentence not in self.warnings:
             self.warnings.append(sentence)
 
-    def _error(self, what: str) -> AudioError:
-        return AudioError(f"{self.path.name}: {what}.")
+    def _error(self, fault: str) -> AudioError:
+        return AudioError(f"{self.path.name}: {fault}.")
 
     def close(self) -> None:
         self._decoder.close()
@@ -157,11 +147,6 @@ class AudioFile:
         self.close()
 
 
-def open_audio(path: str | Path, repair: bool = False) -> AudioFile:
-    """`AudioFile`, to be used in a `with` statement."""
-    return AudioFile(path, repair)
-
-
 def load(
     path: str | Path,
     *,
@@ -169,24 +154,23 @@ def load(
     channels: int | None = None,
     repair: bool = False,
 ) -> tuple[np.ndarray, int]:
-    """The whole file as float32 (channels, samples), and its sample rate in Hz.
+    """A whole file as float32 (channels, samples), and its sample rate in Hz.
 
-    With `sample_rate` it is resampled; `channels=1` takes the mean of the channels, and mono is
-    repeated to as many as asked for. What `AudioFile` warns of is given to `warnings.warn`.
+    sample_rate: resample to this rate. channels: 1 takes the mean of all channels. The warnings of
+    `AudioFile` are issued as Python warnings.
+    Chapter: 04.
     """
-    with open_audio(path, repair) as file:
+    with AudioFile(path, repair) as file:
         audio, rate = np.concatenate(list(file.blocks()), axis=1), file.sample_rate
         for sentence in file.warnings:
             warnings.warn(sentence, stacklevel=2)
     if channels == 1:
         audio = audio.mean(axis=0, keepdims=True, dtype=np.float32)
-    elif channels is not None and channels != len(audio):
-        if len(audio) != 1:
-            raise AudioError(
-                f"{Path(path).name}: {len(audio)} channels cannot become {channels}; "
-                "ask for 1 or for what the file has."
-            )
-        audio = np.repeat(audio, channels, axis=0)
+    elif channels not in (None, len(audio)):
+        raise AudioError(
+            f"{Path(path).name}: {len(audio)} channels cannot become {channels}; "
+            "ask for 1 or for what the file has."
+        )
     if sample_rate is not None and sample_rate != rate:
         audio, rate = resample(audio, rate, sample_rate), sample_rate
     return audio, rate

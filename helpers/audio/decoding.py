@@ -1,4 +1,4 @@
-"""libsndfile on one file, and what must be known about it to lose no sample and invent none."""
+"""Decoding with libsndfile, and the workarounds that files of wrong or unknown length need."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ UNKNOWN_LENGTH = 2**63 - 1  # libsndfile's SF_COUNT_MAX
 
 
 class Decoder:
-    """One pass over an audio file from its start. The content decides, not the suffix.
+    """One pass over an audio file from its start. Its content decides, not its suffix.
 
     sample_rate (Hz), channels, subtype (such as `PCM_16`); frames, None where the file does not
-    tell; is_cut, True where the header tells of more bytes than the file has.
+    state them; is_cut, True where the header states more bytes than the file has.
     Raises OSError, and soundfile.SoundFileError where the file is no audio.
     """
 
@@ -31,7 +31,7 @@ class Decoder:
             descriptor = file.fileno()
             if _is_mp3_of_unknown_length(file):
                 descriptor = stack.enter_context(_pipe(file))
-            # By descriptor: a path would let libsndfile guess the format from the suffix.
+            # By descriptor: with a path libsndfile would guess the format from the suffix.
             sound = stack.enter_context(soundfile.SoundFile(descriptor, closefd=False))
             self._resources = stack.pop_all()
         self._sound = sound
@@ -39,13 +39,13 @@ class Decoder:
         self.channels: int = sound.channels
         self.subtype: str = sound.subtype
         self.frames: int | None = None if sound.frames == UNKNOWN_LENGTH else sound.frames
-        self.is_cut = _tells_of_a_cut(sound.extra_info)
+        self.is_cut = _is_cut(sound.extra_info)
 
     def read(self, frames: int) -> tuple[np.ndarray, bool]:
-        """The next `frames` as float32 (channels, n), and whether there were so many.
+        """The next `frames` as float32 (channels, n), and whether n = `frames`.
 
-        libsndfile fails on a FLAC cut in two and does not tell how far it came; what it wrote
-        until then is what is no longer the NaN that the buffer was filled with.
+        libsndfile raises an error on a truncated FLAC and does not say how much it decoded. The
+        buffer is therefore filled with NaN first: what is no longer NaN was decoded.
         """
         buffer = np.full((frames, self.channels), np.nan, dtype=np.float32)
         try:
@@ -59,21 +59,21 @@ class Decoder:
         self._resources.close()
 
 
-def _tells_of_a_cut(log: str) -> bool:
-    """True where libsndfile's log of the header tells of a chunk that ends beyond the file.
+def _is_cut(log: str) -> bool:
+    """Whether libsndfile's log of the header reports a chunk that ends beyond the file.
 
-    A size of 2^31 or 2^32 less a little is what writers put that do not know the length: no fault.
+    A size slightly below 2^31 or 2^32 is a placeholder of writers that do not know the length.
     """
-    features = re.findall(r": (\d+) \(should be (\d+)\)", log)
-    cut = any(int(there) < int(said) < 2**31 - 2**16 for said, there in features)
+    sizes = re.findall(r": (\d+) \(should be (\d+)\)", log)
+    cut = any(int(actual) < int(stated) < 2**31 - 2**16 for stated, actual in sizes)
     return cut or "lacks an end-of-stream bit" in log
 
 
 def _is_mp3_of_unknown_length(file: BinaryIO) -> bool:
-    """True for an MP3 whose first frame is music, not a table of contents that has the length.
+    """Whether the first frame of an MP3 is music, without a header that states the length.
 
-    For these libsndfile takes a guess from the size of the file and the first frames, and reads
-    no further than that: an MP3 of variable bit rate would lose most of its music.
+    libsndfile then estimates the length from the file size and the first frames, and reads no
+    further: most of an MP3 of variable bit rate would be lost.
     """
     tag = file.read(10)
     start = 0
@@ -82,17 +82,17 @@ def _is_mp3_of_unknown_length(file: BinaryIO) -> bool:
     file.seek(start)
     frame = file.read(256)
     file.seek(0)
-    starts = len(frame) > 1 and frame[0] == 0xFF and frame[1] & 0xE6 == 0xE2  # sync, layer III
-    return starts and not any(name in frame for name in (b"Xing", b"Info", b"VBRI"))
+    is_mp3 = len(frame) > 1 and frame[0] == 0xFF and frame[1] & 0xE6 == 0xE2  # sync, layer III
+    return is_mp3 and not any(name in frame for name in (b"Xing", b"Info", b"VBRI"))
 
 
 @contextmanager
 def _pipe(file: BinaryIO) -> Iterator[int]:
-    """The reading end of a pipe with the file's content: libsndfile asks no pipe for its length."""
+    """The reading end of a pipe with the file's content; libsndfile seeks no length in a pipe."""
     reader, writer = os.pipe()
 
     def feed() -> None:
-        # Who stops reading breaks the pipe: BrokenPipeError, on Windows a plain OSError.
+        # A closed reading end raises BrokenPipeError, on Windows a plain OSError.
         with suppress(OSError), os.fdopen(writer, "wb") as pipe:
             shutil.copyfileobj(file, pipe)
 

@@ -1,4 +1,4 @@
-"""Peak and RMS level of a signal that passes by in blocks."""
+"""Peak and RMS level of a signal that arrives in blocks."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import math
 
 import numpy as np
 
-CEILING = 0.999  # where the highest peak goes when a gain is needed; rounding cannot pass 1 then
+CEILING = 0.999  # the highest peak after `safe_gain`; rounding to integers cannot exceed 1 then
 
 
 class Level:
-    """Peak and mean power of all blocks seen so far, over all channels."""
+    """Peak and energy of all blocks so far, over all channels."""
 
     def __init__(self) -> None:
         self.peak = 0.0
@@ -25,7 +25,7 @@ class Level:
             self.count += block.size
 
     def describe(self, gain: float = 1.0) -> dict[str, float | None]:
-        """Peak and RMS in dB re full scale once `gain` is applied; None for silence.
+        """Peak and RMS in dB re full scale after `gain`; None for silence.
 
         A sine of amplitude 1 has a peak of 0 dB and an RMS of -3.01 dB.
         """
@@ -34,10 +34,10 @@ class Level:
 
 
 def decibels(amplitude: float) -> float | None:
-    """20 log10, to a hundredth; None for zero, since JSON has no infinity."""
+    """20 log10, rounded to 0.01; None for zero, since JSON has no infinity."""
     return round(20 * math.log10(amplitude), 2) if amplitude > 0 else None
 
 
 def safe_gain(peak: float) -> float:
-    """The gain that keeps a peak from clipping in integers: 1 where it would not."""
+    """The gain that keeps a peak from clipping in integers: 1 where it would not clip."""
     return 1.0 if peak <= 1.0 else CEILING / peak

@@ -1,4 +1,4 @@
-"""From one sample rate to another, whole or block by block, with a length that can be relied on."""
+"""Resampling, whole or in blocks, to an exact length."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import soxr
 
 
 def resampled_length(samples: int, rate_in: int, rate_out: int) -> int:
-    """`samples * rate_out / rate_in`, rounded half up; at least 1 where there was a sample."""
+    """`samples * rate_out / rate_in`, rounded half up, and at least 1 unless `samples` is 0."""
     exact = (2 * samples * rate_out + rate_in) // (2 * rate_in)
     return max(exact, min(samples, 1))
 
 
 def resample(audio: np.ndarray, rate_in: int, rate_out: int) -> np.ndarray:
-    """(channels, samples) or (samples,) at the other rate, float32, `resampled_length` long."""
+    """(channels, samples) or (samples,) at `rate_out`, float32, `resampled_length` long."""
     audio = np.asarray(audio, dtype=np.float32)
     if rate_in == rate_out:
         return audio
@@ -22,7 +22,7 @@ def resample(audio: np.ndarray, rate_in: int, rate_out: int) -> np.ndarray:
 
 
 class ResampleStream:
-    """`resample` for audio that comes in blocks: the same numbers, in constant memory.
+    """`resample` for audio in blocks: the same numbers, in constant memory.
 
     stream = ResampleStream(44100, 22050, channels=2)
     for block in blocks: write(stream.push(block))
@@ -33,27 +33,27 @@ class ResampleStream:
         self.rate_in, self.rate_out = rate_in, rate_out
         self._soxr = soxr.ResampleStream(rate_in, rate_out, channels, dtype="float32")
         self._channels = channels
-        self._taken = self._given = 0
+        self._pushed = self._returned = 0
 
     def push(self, block: np.ndarray) -> np.ndarray:
-        """(channels, n) in, (channels, m) out; m varies, and 0 is usual at the start."""
-        self._taken += block.shape[1]
+        """(channels, n) in, (channels, m) out; m varies, and is often 0 at the start."""
+        self._pushed += block.shape[1]
         if self.rate_in == self.rate_out:
             return block
         frames = np.ascontiguousarray(block.T, dtype=np.float32)
         return self._count(self._soxr.resample_chunk(frames).T)
 
     def flush(self) -> np.ndarray:
-        """(channels, m): the rest. All blocks together are `resampled_length` samples long."""
+        """The rest, (channels, m). All blocks together are `resampled_length` samples long."""
         if self.rate_in == self.rate_out:
             return np.zeros((self._channels, 0), dtype=np.float32)
         nothing = np.zeros((0, self._channels), dtype=np.float32)
         rest = self._soxr.resample_chunk(nothing, last=True).T
-        total = resampled_length(self._taken, self.rate_in, self.rate_out)
-        return self._count(_fit(rest, max(total - self._given, 0)))
+        total = resampled_length(self._pushed, self.rate_in, self.rate_out)
+        return self._count(_fit(rest, max(total - self._returned, 0)))
 
     def _count(self, block: np.ndarray) -> np.ndarray:
-        self._given += block.shape[1]
+        self._returned += block.shape[1]
         return np.ascontiguousarray(block)
 
 

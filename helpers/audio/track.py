@@ -1,4 +1,4 @@
-"""A piece of music as a network sees it: the stems and what they sum to."""
+"""A piece of music as stems and their mixture."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ import numpy as np
 
 
 class AudioError(ValueError):
-    """Audio that cannot be used: one sentence that names the file, the fault and the remedy."""
+    """Unusable audio; the message is one sentence with the file, the fault and the remedy."""
 
 
 @dataclass(frozen=True, eq=False)
 class Track:
     """The stems of one piece, float32 (channels, samples) each, all of one shape.
 
-    `recording`, where given, is the mixture as it was recorded, of the same shape.
-    Raises AudioError where the parts do not fit together.
+    recording: the recorded mixture, of the same shape; None where the mixture is the sum of the
+    stems. Raises AudioError where dtypes or shapes differ.
+    Chapter: 01.
     """
 
     name: str
@@ -40,7 +41,7 @@ class Track:
             if part.shape != shape:
                 raise AudioError(
                     f"{self.name}: {name} has (channels, samples) {part.shape} but {first} has "
-                    f"{shape}; the parts of one track must agree."
+                    f"{shape}; all stems of a track have one shape."
                 )
 
     @property
@@ -54,9 +55,9 @@ class Track:
 
     @property
     def residual_db(self) -> float:
-        """Level in dB of what the recording holds beyond the sum of the stems, relative to it.
+        """Level in dB of the recording minus the sum of the stems, relative to the recording.
 
-        -inf where there is no recording, or where it is that sum to the last bit.
+        -inf where there is no recording, or where the difference is zero.
         """
         if self.recording is None:
             return -np.inf

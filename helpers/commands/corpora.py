@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import textwrap
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING
 
-from ..datasets.registry import CORPORA, Corpus, corpus
 from .errors import refusing
 
+if TYPE_CHECKING:
+    from ..datasets.registry import Corpus
+
+SUMMARY = "list the collections of recordings"
+DESCRIPTION = """\
+List the collections of recordings that `divisi evaluate` and `divisi train` can use, with their
+licences, citations, and how to get them.
+"""
 WIDTH = 96
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("name", nargs="?", metavar="NAME", help="print all details of this one")
 
 
 def run(arguments: Namespace) -> None:
     """Print one row per corpus, or everything about the one that is given."""
+    from ..datasets.registry import CORPORA, corpus
+
     if arguments.name:
         with refusing(KeyError):
             print_card(corpus(arguments.name))

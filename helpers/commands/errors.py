@@ -1,16 +1,11 @@
-"""Which errors are the user's to mend, and the sentence that each is told in."""
+"""Errors that a user can correct, and the one sentence that is printed for each."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import torch
-
 from .. import runtime
-from ..audio.audio import AudioError
-from ..training.checkpoints import CheckpointError
-from ..training.runs import TrainingError
 
 
 class CommandError(ValueError):
@@ -19,7 +14,7 @@ class CommandError(ValueError):
 
 @contextmanager
 def refusing(*kinds: type[Exception]) -> Iterator[None]:
-    """Turn errors of these kinds, where their messages are meant for users, into CommandError."""
+    """Turn errors of these kinds, whose messages are written for users, into CommandError."""
     try:
         yield
     except kinds as error:
@@ -27,17 +22,22 @@ def refusing(*kinds: type[Exception]) -> Iterator[None]:
 
 
 def sentence(error: Exception) -> str | None:
-    """What to tell the user; None for a fault of ours, which deserves its traceback."""
-    if isinstance(error, (CommandError, AudioError, CheckpointError, TrainingError)):
-        return str(error)
-    if isinstance(error, ModuleNotFoundError) and not _is_ours(error.name):
+    """What to print for a user; None for a bug, which deserves its traceback."""
+    if isinstance(error, ModuleNotFoundError):
+        if (error.name or "").split(".")[0] == __package__.split(".")[0]:
+            return None
         return f"This needs '{error.name}', which is not installed; run: {runtime.INSTALL_ALL}"
-    if isinstance(error, torch.OutOfMemoryError):
-        return "The GPU ran out of memory; close other programs or compute on the CPU."
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}."
+
+    import torch
+
+    from ..audio.track import AudioError
+    from ..training.checkpoints import CheckpointError
+    from ..training.runs import TrainingError
+
+    if isinstance(error, (CommandError, AudioError, CheckpointError, TrainingError)):
+        return str(error)
+    if isinstance(error, torch.OutOfMemoryError):
+        return "The GPU ran out of memory; close other programs or compute on the CPU."
     return None
-
-
-def _is_ours(module: str | None) -> bool:
-    return (module or "").split(".")[0] == __package__.split(".")[0]

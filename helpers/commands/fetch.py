@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from .. import runtime
-from ..datasets import download
-from ..datasets.archives import ArchiveError, unzip
-from ..datasets.registry import corpus
-from ..datasets.stem_folders import find_tracks
-from ..synthesis.soundfonts import DOWNLOADS, SoundfontError, fetch_soundfont
 from .errors import CommandError, refusing
 from .folders import check_space
 
+SUMMARY = "download a collection or a soundfont"
+DESCRIPTION = """\
+Download a corpus from Zenodo, check its md5, and unpack it as DIR/NAME. A stopped download is
+resumed. `divisi corpora NAME` prints its licence and citation. The soundfonts GeneralUser and
+Merlin, which some recipes need, are stored in the cache.
+"""
 STOPPED = "what was downloaded is kept; run the same command to continue"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="one of `divisi corpora`, or a soundfont")
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="DIR", help="default: the folder in DIVISI_DATA"
+    )
+    parser.add_argument(
+        "--file", metavar="ARCHIVE", help="another archive of the same record, such as a sample"
+    )
 
 
 def run(arguments: Namespace) -> None:
     """A soundfont goes into the cache, where recipes find it; a corpus into DIR/NAME/ARCHIVE."""
+    from ..synthesis.soundfonts import DOWNLOADS, SoundfontError, fetch_soundfont
+
     if arguments.name in DOWNLOADS:
         with refusing(SoundfontError):
             print(f"{fetch_soundfont(arguments.name)}: {DOWNLOADS[arguments.name].licence}.")
@@ -28,6 +41,11 @@ def run(arguments: Namespace) -> None:
 
 def _fetch_corpus(arguments: Namespace) -> None:
     """Download an archive, unpack it and delete it; a broken download is resumed."""
+    from ..datasets import download
+    from ..datasets.archives import ArchiveError, unzip
+    from ..datasets.registry import corpus
+    from ..datasets.stem_folders import find_tracks
+
     with refusing(KeyError):
         row = corpus(arguments.name)
     root = arguments.output or runtime.data_root()

@@ -3,19 +3,55 @@
 from __future__ import annotations
 
 import shlex
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from ..files import is_plain_name
-from ..recipes.finetune import finetune
-from ..recipes.schema import RecipeError
 from .errors import CommandError, refusing
+from .options import add_model, add_run
 
+SUMMARY = "fine-tune a model on stems of your own"
+DESCRIPTION = """\
+Fine-tune a model on STEMS, a folder with a folder for each piece and one file for each
+instrument in it, such as violin.wav. The model is trained on mixtures of all pieces but one,
+and the improvement is measured on that one.
+
+A stopped run is resumed. A fine-tuned model separates your players better, and others worse.
+For hours of stems write a recipe instead, with `corpora`.
+"""
 STOPPED = "the same command resumes from here"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("stems", type=Path, metavar="STEMS")
+    add_model(parser)
+    parser.add_argument(
+        "--name", default="mine", metavar="NAME", help="of the new model (default: mine)"
+    )
+    parser.add_argument(
+        "--steps", type=int, default=200, metavar="N", help="training steps (default: 200)"
+    )
+    parser.add_argument(
+        "--learning-rate",
+        type=float,
+        default=5e-4,
+        metavar="RATE",
+        help="lower forgets less, higher learns faster (default: 0.0005)",
+    )
+    parser.add_argument(
+        "--hold-out",
+        default="",
+        metavar="A,B,...",
+        help="pieces to measure on (default: the shortest whose instruments all occur in others)",
+    )
+    add_run(parser, "runs/NAME")
 
 
 def run(arguments: Namespace) -> None:
     """Fine-tune a model, resuming an earlier run unless `--restart` is given."""
+    from ..recipes.finetune import finetune
+    from ..recipes.schema import RecipeError
+
     name = arguments.name
     if not is_plain_name(name):
         raise CommandError(f"--name {name}: is not a name for a file; choose one such as mine.")

@@ -1,4 +1,4 @@
-"""Folders that appear whole or not at all."""
+"""Output folders, written completely or not at all."""
 
 from __future__ import annotations
 
@@ -8,23 +8,22 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..audio.audio import AudioError
 from ..files import hidden_sibling
 from .errors import CommandError
 
-FULL = 1 << 20  # a disk with no more free bytes than these is why a file could not be written
+FULL = 1 << 20  # bytes; with less free space, a full disk is why a file could not be written
 
 
 def targets(files: Sequence[Path], output: Path) -> dict[Path, Path]:
-    """The folder of each file, `output/NAME`; CommandError where two would share one."""
-    claimed: dict[str, Path] = {}
+    """The folder of each file, `output/NAME`; CommandError where two files would share one."""
+    owners: dict[str, Path] = {}
     for path in files:
         # Names that differ in case alone are one folder on some disks.
-        other = claimed.setdefault(path.stem.casefold(), path)
+        other = owners.setdefault(path.stem.casefold(), path)
         if other is not path:
             raise CommandError(
-                f"{path}: would go to {output / path.stem} as {other} does; separate the two"
-                " with different folders after -o."
+                f"{path}: would be written to {output / path.stem}, as {other} would; separate them"
+                " with different output folders (-o)."
             )
     return {path: output / path.stem for path in files}
 
@@ -32,29 +31,29 @@ def targets(files: Sequence[Path], output: Path) -> dict[Path, Path]:
 def check_target(target: Path, overwrite: bool, mark: str) -> None:
     """Refuse a folder that exists, unless it may be replaced.
 
-    mark: the name of a file that only our own folders hold; without it a folder is never replaced.
+    mark: a file that every output folder of the command has; other folders are never replaced.
     """
     if not os.path.lexists(target):
         return
     if not target.is_dir() or target.is_symlink():
-        raise CommandError(f"{target}: is in the way and no folder; choose another one with -o.")
+        raise CommandError(f"{target}: exists and is no folder; choose another output folder (-o).")
     if not overwrite:
         raise CommandError(
-            f"{target}: exists already; choose another folder with -o, or pass --overwrite."
+            f"{target}: exists already; choose another output folder (-o) or pass --overwrite."
         )
     if not (target / mark).is_file() and any(target.iterdir()):
         raise CommandError(
-            f"{target}: holds no {mark}, so it is not replaced; choose another folder with -o."
+            f"{target}: has no {mark} and is not replaced; choose another output folder (-o)."
         )
 
 
 def check_space(folder: Path, needed: int) -> None:
-    """Refuse to start where `needed` bytes do not fit on the disk that holds `folder`."""
+    """Refuse to start where the disk of `folder` has less than `needed` bytes free."""
     free = shutil.disk_usage(nearest_ancestor(folder)).free
     if needed > free:
         raise CommandError(
             f"{folder}: needs {readable_size(needed)} and the disk has {readable_size(free)} free;"
-            " make room or choose another disk with -o."
+            " make room or choose another disk (-o)."
         )
 
 
@@ -62,9 +61,11 @@ def check_space(folder: Path, needed: int) -> None:
 def new_folder(target: Path, overwrite: bool, mark: str) -> Iterator[Path]:
     """A hidden sibling of `target` to write into, which becomes `target` on success.
 
-    On any error, Ctrl-C included, it is removed with every folder that was made for it, and an
-    existing `target` stays as it was.
+    After any error, Ctrl-C included, it is removed with every parent folder that was made for it,
+    and an existing `target` stays as it was.
     """
+    from ..audio.track import AudioError
+
     check_target(target, overwrite, mark)
     made = make_parents(target.parent)
     draft = None
@@ -74,8 +75,8 @@ def new_folder(target: Path, overwrite: bool, mark: str) -> Iterator[Path]:
             draft.mkdir()
         except OSError as error:
             raise CommandError(
-                f"{target.parent}: cannot be written ({error.strerror}); choose another folder"
-                " with -o."
+                f"{target.parent}: cannot be written ({error.strerror}); choose another output"
+                " folder (-o)."
             ) from error
         try:
             yield draft
@@ -83,7 +84,7 @@ def new_folder(target: Path, overwrite: bool, mark: str) -> Iterator[Path]:
             if shutil.disk_usage(draft).free > FULL:
                 raise
             raise CommandError(
-                f"{target.parent}: the disk became full; make room or choose another disk with -o."
+                f"{target.parent}: the disk became full; make room or choose another disk (-o)."
             ) from error
         swap(draft, target)
     except BaseException:
@@ -96,7 +97,7 @@ def new_folder(target: Path, overwrite: bool, mark: str) -> Iterator[Path]:
 
 
 def swap(draft: Path, target: Path) -> None:
-    """Put `draft` in the place of `target`; the old folder goes only once the new one stands."""
+    """Put `draft` in the place of `target`; the old folder is removed last."""
     if not target.exists():
         draft.rename(target)
         return
@@ -111,7 +112,7 @@ def swap(draft: Path, target: Path) -> None:
 
 
 def make_parents(folder: Path) -> list[Path]:
-    """Make `folder`; returns the folders that were missing, outermost first."""
+    """Make `folder`; returns the folders that did not exist, outermost first."""
     missing = []
     for path in (folder, *folder.parents):
         if path.exists():
@@ -126,18 +127,18 @@ def make_parents(folder: Path) -> list[Path]:
         for path in reversed(made):
             path.rmdir()
         raise CommandError(
-            f"{folder}: cannot be made ({error.strerror}); choose another folder with -o."
+            f"{folder}: cannot be made ({error.strerror}); choose another output folder (-o)."
         ) from error
     return made
 
 
 def nearest_ancestor(folder: Path) -> Path:
-    """The innermost folder on the way to `folder` that exists."""
+    """`folder` or the innermost of its parents that exists."""
     return next(path for path in (folder, *folder.absolute().parents) if path.is_dir())
 
 
 def readable_size(count: float) -> str:
-    """Bytes as a person reads them, such as `1.4 GB`."""
+    """A number of bytes as in `1.4 GB`."""
     for unit in ("bytes", "kB", "MB", "GB"):
         if count < 1000:
             return f"{count:.3g} {unit}"

@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import Any
 
 from .. import runtime
-from ..training.checkpoints import Card, available_models
-from ..training.licences import NONE, fits
 
+SUMMARY = "list the trained models"
+DESCRIPTION = "List the trained models."
 OPEN = "*"
 PAGE = "docs/licences.md"
 
 
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "folder",
+        nargs="?",
+        type=Path,
+        metavar="DIR",
+        help="the folder to list (default: the models that come with Divisi)",
+    )
+
+
 def run(arguments: Namespace) -> None:
     """Print one row for each model."""
+    from ..training.checkpoints import available_models
+
     folder = arguments.folder or runtime.checkpoints_root()
     cards = available_models(folder)
     if not cards:
-        print(f"{folder} holds no models; train one with `divisi train CONFIG`.")
+        print(f"{folder} has no models; train one with `divisi train CONFIG`.")
         return
     rows = [("name", "instruments", "sample rate", "channels", "architecture", "licence")]
     for name, card in sorted(cards.items()):
         rows.append(
             (
-                f"{name} (default)" if name == arguments.default else name,
+                f"{name} (default)" if name == runtime.DEFAULT_MODEL else name,
                 ", ".join(card["sources"]),
                 f"{card['sample_rate']} Hz",
                 str(card["config"].get("channels", 1)),
@@ -36,10 +50,12 @@ def run(arguments: Namespace) -> None:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         print("  ".join(cells).rstrip())
     if any(row[-1].endswith(OPEN) for row in rows):
-        print(f"{OPEN} learned from sounds under other terms: see {PAGE}")
+        print(f"{OPEN} trained on sounds under other terms: see {PAGE}")
 
 
-def _licence(card: Card) -> str:
+def _licence(card: dict[str, Any]) -> str:
     """The licence in one word, marked where a training material may ask for more."""
+    from ..training.licences import NONE, fits
+
     word = card.get("licence", NONE).partition(";")[0]
     return word if word == NONE or fits(card.get("learned_from", [])) else f"{word}{OPEN}"

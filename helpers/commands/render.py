@@ -3,30 +3,72 @@
 from __future__ import annotations
 
 import json
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from .. import runtime
-from ..audio.audio import Track, save
-from ..audio.levels import Level, safe_gain
 from ..files import plain_name
-from ..music.instruments import instrument
-from ..music.scores import Score, corpus_score, read_midi, write_midi
-from ..synthesis.fluidsynth import FluidSynth, FluidSynthError
-from ..synthesis.renderer import Renderer, render_score
-from ..synthesis.sampler import Sampler
-from ..synthesis.soundfonts import find_soundfonts
-from ..synthesis.tones import SPECTRA, Tones, Voice
 from .errors import CommandError, refusing
-from .folders import check_space, check_target, new_folder
+from .options import add_output
 
+if TYPE_CHECKING:
+    from ..audio.track import Track
+    from ..music.scores import Score
+    from ..synthesis.renderer import Renderer
+
+SUMMARY = "a score in, stems out"
+DESCRIPTION = """\
+Write DIR/TITLE/INSTRUMENT.wav for each part of a score, their mixture.wav and score.mid.
+
+SCORE is a MIDI file or the name of a work in music21's corpus: a chorale such as bwv269, or
+haydn/opus74no1/movement1.
+"""
 MARK = "render.json"
 RATES = (8_000, 192_000)
-FAMILIES = {"strings": "string", "woodwind": "reed", "brass": "brass", "keyboard": "organ"}
+#: The spectrum of the synthetic tones for each family of instruments; others sound like a flute.
+SPECTRUM = {"strings": "string", "woodwind": "reed", "brass": "brass", "keyboard": "organ"}
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("score", metavar="SCORE", help="a MIDI file or the name of a chorale")
+    add_output(parser, "rendered")
+    parser.add_argument(
+        "--renderer",
+        choices=("tones", "fluidsynth", "notes"),
+        default="tones",
+        help="synthetic tones, a soundfont, or recorded notes (default: tones)",
+    )
+    parser.add_argument(
+        "--soundfont",
+        type=Path,
+        metavar="FILE",
+        help="an .sf2 or .sf3 file (default: the first one that is installed)",
+    )
+    parser.add_argument(
+        "--notes", type=Path, metavar="DIR", help="a folder of recorded notes with its index.csv"
+    )
+    parser.add_argument(
+        "--instruments",
+        metavar="A,B,...",
+        help="one per part, highest first, such as violin,clarinet,saxophone,bassoon",
+    )
+    parser.add_argument(
+        "--tempo", type=float, metavar="BPM", help="quarter notes per minute (chorales only)"
+    )
+    parser.add_argument("--rate", type=int, default=44100, metavar="HZ", help="default: 44100")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="for the choice of recorded notes (default: 0)"
+    )
 
 
 def run(arguments: Namespace) -> None:
-    """Render one score into a folder that appears whole or not at all."""
+    """Render one score into a folder that appears completely or not at all."""
+    from ..music.scores import write_midi
+    from ..synthesis.fluidsynth import FluidSynthError
+    from ..synthesis.renderer import render_score
+    from .folders import check_space, check_target, new_folder
+
     if not RATES[0] <= arguments.rate <= RATES[1]:
         raise CommandError(f"--rate {arguments.rate}: choose between {RATES[0]} and {RATES[1]} Hz.")
     if arguments.tempo is not None and not 1 <= arguments.tempo <= 1000:
@@ -37,8 +79,7 @@ def run(arguments: Namespace) -> None:
     signals = len(score.parts) + 1
     check_space(arguments.output, round(score.seconds * arguments.rate * 3 * signals))
     with refusing(ValueError, KeyError, FluidSynthError):
-        renderer = RENDERERS[arguments.renderer](arguments, score)
-        track = render_score(score, renderer, arguments.rate)
+        track = render_score(score, renderer(arguments, score), arguments.rate)
     with new_folder(target, arguments.overwrite, MARK) as folder:
         report = write_track(folder, track)
         write_midi(score, folder / "score.mid")
@@ -48,64 +89,80 @@ def run(arguments: Namespace) -> None:
 
 
 def read_score(arguments: Namespace) -> Score:
-    """The score that was asked for: a file where there is one, else a work of the corpus."""
-    players = arguments.instruments.split(",") if arguments.instruments else None
+    """A MIDI file where there is one, else a work of the corpus."""
+    from ..music.scores import corpus_score, read_midi
+
+    instruments = arguments.instruments.split(",") if arguments.instruments else None
     path = Path(arguments.score)
     with refusing(ValueError, KeyError):
         if not path.is_file() and path.suffix.lower() not in (".mid", ".midi"):
-            score = corpus_score(arguments.score, players, arguments.tempo)
-        elif players or arguments.tempo:
+            score = corpus_score(arguments.score, instruments, arguments.tempo)
+        elif instruments or arguments.tempo:
             raise CommandError(f"{path}: --instruments and --tempo are for works of the corpus.")
         elif path.is_file():
             score = read_midi(path)
         else:
             raise CommandError(f"{path}: there is no such file; check the name.")
     if score.seconds == 0:
-        raise CommandError(f"{arguments.score}: holds no notes; choose another score.")
+        raise CommandError(f"{arguments.score}: has no notes; choose another score.")
     return score
 
 
-def tones(_: Namespace, score: Score) -> dict[str, Renderer]:
-    """A synthetic voice for each part, after the family of its instrument."""
-    spectra = {
-        part.instrument: SPECTRA[FAMILIES.get(instrument(part.instrument).family, "flute")]
-        for part in score.parts
+def renderer(arguments: Namespace, score: Score) -> Renderer | dict[str, Renderer]:
+    """The renderer of `--renderer`; tones have one for each part, by its family."""
+    if arguments.renderer == "fluidsynth":
+        from ..synthesis.fluidsynth import FluidSynth
+
+        return FluidSynth(find_soundfont(arguments.soundfont))
+    if arguments.renderer == "notes":
+        from ..synthesis.sampler import Sampler
+
+        return Sampler(find_notes(arguments.notes), arguments.seed)
+
+    from ..music.instruments import instrument
+    from ..synthesis.tones import SPECTRA, Tones, Voice
+
+    families = {part.instrument: instrument(part.instrument).family for part in score.parts}
+    return {
+        name: Tones(Voice(harmonics=SPECTRA[SPECTRUM.get(family, "flute")]))
+        for name, family in families.items()
     }
-    return {name: Tones(Voice(harmonics=spectrum)) for name, spectrum in spectra.items()}
 
 
-def fluidsynth(arguments: Namespace, _: Score) -> Renderer:
-    """The soundfont that was asked for, or the first one that is installed."""
-    if arguments.soundfont is not None:
-        if not arguments.soundfont.is_file():
-            raise CommandError(f"{arguments.soundfont}: there is no such file; check the name.")
-        return FluidSynth(arguments.soundfont)
+def find_soundfont(path: Path | None) -> Path:
+    """The file of `--soundfont`, or the first soundfont that is installed."""
+    from ..synthesis.soundfonts import find_soundfonts
+
+    if path is not None:
+        if not path.is_file():
+            raise CommandError(f"{path}: there is no such file; check the name.")
+        return path
     found = find_soundfonts()
     if not found:
         raise CommandError(
             "There is no soundfont; run `sudo apt-get install fluid-soundfont-gm`,"
             " or name one with --soundfont."
         )
-    return FluidSynth(found[0])
+    return found[0]
 
 
-def notes(arguments: Namespace, _: Score) -> Renderer:
-    """Recorded notes from the folder that was asked for, or from those under DIVISI_DATA."""
+def find_notes(folder: Path | None) -> Path:
+    """The folder of `--notes`, or the recorded notes under DIVISI_DATA."""
     root = runtime.data_root()
-    folder = arguments.notes or (root / "philharmonia_notes" if root else None)
+    folder = folder or (root / "philharmonia_notes" if root else None)
     if folder is None or not (folder / "index.csv").is_file():
         raise CommandError(
             f"{folder or 'DIVISI_DATA'}: there are no recorded notes with an index.csv;"
             " name their folder with --notes."
         )
-    return Sampler(folder, arguments.seed)
+    return folder
 
 
-RENDERERS = {"tones": tones, "fluidsynth": fluidsynth, "notes": notes}
+def write_track(folder: Path, track: Track) -> dict[str, Any]:
+    """Write the stems and the mixture in 24 bits with one gain; returns a part of the report."""
+    from ..audio.levels import Level, safe_gain
+    from ..audio.wav import save
 
-
-def write_track(folder: Path, track: Track) -> dict:
-    """Write the stems and the mixture in 24 bits with one gain; returns what to record of them."""
     signals = {**track.stems, "mixture": track.mixture}
     levels = {name: Level() for name in signals}
     for name, signal in signals.items():

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from ..recipes.schema import RecipeError, read_recipe
-from ..recipes.train import train
-from ..training.runs import RunFolder
 from .errors import refusing
+from .options import add_run
 
+SUMMARY = "train a model from a recipe"
+DESCRIPTION = """\
+Train the model that CONFIG describes (a commented TOML file). A stopped run is resumed;
+--restart starts again.
+"""
 STOPPED = "the same command resumes from here"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("config", type=Path, metavar="CONFIG")
+    add_run(parser, "runs/NAME, with the name in CONFIG")
 
 
 def run(arguments: Namespace) -> None:
     """Train, resuming an earlier run unless `--restart` is given."""
+    from ..recipes.schema import RecipeError, read_recipe
+    from ..recipes.train import train
+    from ..training.runs import RunFolder
+
     with refusing(RecipeError):
         recipe = read_recipe(arguments.config)
         folder = arguments.output or Path("runs") / recipe.name

@@ -16,8 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..audio.audio import AudioError, load
+from ..audio.audio import load
 from ..audio.resampling import resample
+from ..audio.track import AudioError
 
 TABLE = Path(__file__).with_name("fingerprints.csv")
 RATE = 8000  # Hz

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..audio.audio import AudioError, Track, load
+from ..audio.audio import load
+from ..audio.track import AudioError, Track
 from ..music.instruments import find_instrument
 from .registry import CORPORA, FOLDER, Corpus
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ..audio.audio import Track
+from ..audio.track import Track
 from .mixing import Mixer
 
 

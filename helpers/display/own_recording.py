@@ -1,4 +1,4 @@
-"""The reader's own recording: chosen in a notebook, separated, heard, seen and taken away."""
+"""A notebook widget that separates a recording of your own."""
 
 from __future__ import annotations
 
@@ -14,28 +14,27 @@ from typing import Any
 import ipywidgets
 from IPython.display import display
 from torch import nn
-from tqdm.auto import tqdm
 
 from ..audio.recordings import Recording, examine
 from ..inference.detection import can_detect
 from .palette import label
-from .separated import Separated, clock, separate_recording
+from .separated import Separated, clock, separate_to_zip
 
 ACCEPTED = "audio/*,.wav,.flac,.mp3,.ogg,.aiff,.aif"
-BAR = "{l_bar}{bar}| {elapsed} elapsed, {remaining} to go"
 HINT = (
-    "A file of more than 10 MB does not arrive through Jupyter's upload: drag it into the list of"
-    " files on the left and type its path here, such as <code>quartet.wav</code>, then press Enter."
+    "Jupyter's upload takes files up to 10 MB. Drag a larger one into the list of files on the left"
+    " and type its path here, such as <code>quartet.wav</code>, then press Enter."
 )
-DETECTS = "Untick who does not play. With all ticked, the model listens first and decides."
-COLAB_HINT = "For another recording run this cell again, or type the path of a file that is here."
+DETECTS = "Untick instruments that do not play. With all ticked, they are detected automatically."
+COLAB_HINT = "For another recording run this cell again, or type the path of a file."
 
 
 class OwnRecording:
-    """Any recording that can be read, separated by any of the models given.
+    """A widget at the end of a notebook cell: choose a recording, separate it, play the stems.
 
-    models: one separator, or several by name; each computes where it is. folder: where the zips of
-    stems go. At the end of a notebook cell it shows a widget; `open` needs none.
+    models: one separator, or several by name, each on its own device. folder: for the zips of
+    stems. Without a widget: `helpers.separate`.
+    Chapter: 03.
     """
 
     def __init__(
@@ -43,50 +42,11 @@ class OwnRecording:
     ) -> None:
         self.models = {"": models} if isinstance(models, nn.Module) else dict(models)
         self.folder = Path(folder)
-
-    def open(
-        self,
-        path: str | Path,
-        instruments: Sequence[str] | None = None,
-        model: str | None = None,
-        *,
-        start: float = 0.0,
-        repair: bool = False,
-    ) -> Separated:
-        """Separate one file, with a progress bar.
-
-        instruments: by default whom the model hears, all that it knows if it cannot tell. model: by
-        default the first. start: the second from which on to listen, where it is long. repair: read
-        samples that are no numbers as zeros. Raises AudioError for a file that cannot be separated,
-        ValueError for an instrument or a model that there is not.
-        """
-        name = next(iter(self.models)) if model is None else model
-        if name not in self.models:
-            raise ValueError(f"There is no model '{name}'; there are: {', '.join(self.models)}.")
-        recording = examine(Path(path), repair)
-        with tqdm(total=recording.seconds, desc=recording.path.stem, bar_format=BAR) as bar:
-            return separate_recording(
-                recording, self.models[name], self.folder, instruments,
-                start=start, progress=bar.update,
-            )  # fmt: skip
-
-    def _ipython_display_(self) -> None:
-        panel = Panel(self.models, self.folder)
-        display(panel.box)
-        if in_colab():
-            upload_in_colab(panel)
-
-
-class Panel:
-    """The widget: a file, a model, its instruments, one button; below it what came of them."""
-
-    def __init__(self, models: Mapping[str, nn.Module], folder: Path) -> None:
-        self.models, self.folder = models, folder
         self.recording: Recording | None = None
         self.uploads = tempfile.TemporaryDirectory(prefix="divisi-")
         self.upload = ipywidgets.FileUpload(accept=ACCEPTED, multiple=False)
         self.path = ipywidgets.Text(placeholder="or the path of a file", continuous_update=False)
-        self.model = ipywidgets.Dropdown(options=list(models), description="Model")
+        self.model = ipywidgets.Dropdown(options=list(self.models), description="Model")
         self.instruments = ipywidgets.HBox(layout={"flex_flow": "row wrap"})
         self.button = ipywidgets.Button(
             description="Separate", button_style="primary", disabled=True
@@ -97,7 +57,7 @@ class Panel:
         hint = ipywidgets.HTML(COLAB_HINT if in_colab() else HINT)
         source = [self.path] if in_colab() else [self.upload, self.path]
         self.detection_note = ipywidgets.HTML()
-        choice = [self.model, self.detection_note, self.instruments][len(models) == 1 :]
+        choice = [self.model, self.detection_note, self.instruments][len(self.models) == 1 :]
         run = ipywidgets.HBox([self.button, self.bar])
         self.box = ipywidgets.VBox(
             [ipywidgets.HBox(source), hint, *choice, run, self.status, self.result]
@@ -108,8 +68,13 @@ class Panel:
         self.model.observe(self.offer_instruments, "value")
         self.button.on_click(self.separate)
 
+    def _ipython_display_(self) -> None:
+        display(self.box)
+        if in_colab():
+            self.upload_in_colab()
+
     def offer_instruments(self, *_: object) -> None:
-        """A box to tick for each that the chosen model knows."""
+        """A checkbox for each source of the chosen model."""
         narrow, model = {"width": "auto"}, self.models[self.model.value]
         self.detection_note.value = DETECTS if can_detect(model) else ""
         self.instruments.children = [
@@ -119,7 +84,7 @@ class Panel:
 
     def on_upload(self, change: Mapping[str, Any]) -> None:
         if file := uploaded(change["new"]):
-            self.take(*file)
+            self.receive(*file)
             if isinstance(change["new"], tuple):
                 self.upload.value = ()  # free the memory, and notice the same file again
 
@@ -127,30 +92,38 @@ class Panel:
         if path := change["new"].strip():
             self.choose(Path(path).expanduser())
 
-    def take(self, name: str, content: bytes) -> bool:
-        """Choose a file by its content; True where it can be separated."""
+    def receive(self, name: str, content: bytes) -> bool:
+        """Choose an uploaded file; True where it can be separated."""
         path = Path(self.uploads.name, Path(name).name)
-        with self.telling():
+        with self.reporting_errors():
             path.write_bytes(content)
             return self.choose(path)
         return False
 
+    def upload_in_colab(self) -> None:
+        """Ask for a file until one can be separated, or none is given."""
+        from google.colab import files
+
+        while answer := files.upload():
+            if self.receive(*answer.popitem()):
+                return
+
     def choose(self, path: Path) -> bool:
-        """Read a file to its end and tell about it; True where it can be separated."""
+        """Read a file to its end and describe it; True where it can be separated."""
         self.recording, self.button.disabled = None, True
-        with self.telling():
+        with self.reporting_errors():
             self.recording = examine(path)
-            self.tell(describe(self.recording))
+            self.say(describe(self.recording))
             self.button.disabled = False
         return self.recording is not None
 
     def separate(self, _: object = None) -> None:
-        """What the button does."""
+        """Separate the chosen file; called by the button."""
         model = self.models[self.model.value]
         boxes = self.instruments.children
         chosen = [name for name, box in zip(model.sources, boxes, strict=True) if box.value]
         if len(chosen) == len(boxes) and can_detect(model):
-            chosen = None  # whom it hears
+            chosen = None  # detected
         self.show([])
         self.button.disabled = True
         self.bar.value, self.bar.max = 0.0, self.recording.seconds
@@ -160,15 +133,13 @@ class Panel:
         def advance(seconds: float) -> None:
             self.bar.value += seconds
             left = (time.perf_counter() - began) * (self.bar.max / self.bar.value - 1)
-            self.tell(
+            self.say(
                 f"{clock(self.bar.value)} of {clock(self.bar.max)} done, about {clock(left)} to go."
             )
 
         try:
-            with self.telling():
-                done = separate_recording(
-                    self.recording, model, self.folder, chosen, progress=advance
-                )
+            with self.reporting_errors():
+                done = separate_to_zip(self.recording, model, self.folder, chosen, progress=advance)
                 self.show([done.player()._repr_html_(), done.picture()])
                 self.result.children += (download(done),)
                 self.status.value = done.notes()
@@ -177,37 +148,37 @@ class Panel:
             self.bar.layout.visibility = "hidden"
 
     def show(self, pages: Sequence[str]) -> None:
-        """Show pages of HTML in the place of the last result."""
+        """Replace the last result by pages of HTML."""
         for old in self.result.children:
             old.close()
         self.result.children = [ipywidgets.HTML(page) for page in pages]
 
-    def tell(self, sentence: str) -> None:
+    def say(self, sentence: str) -> None:
         self.status.value = html.escape(sentence)
 
     @contextmanager
-    def telling(self) -> Iterator[None]:
-        """Tell of an error in the widget, which stays usable."""
+    def reporting_errors(self) -> Iterator[None]:
+        """Show an error in the widget, which stays usable."""
         try:
             yield
         except (ValueError, OSError) as error:  # AudioError is a ValueError
-            self.tell(str(error))
+            self.say(str(error))
         except Exception as error:
-            self.tell(f"{type(error).__name__}: {error}")
+            self.say(f"{type(error).__name__}: {error}")
             raise
 
 
 def describe(recording: Recording) -> str:
-    """What is in a file, and what is odd about it."""
+    """Length, sample rate and channels of a recording, and its warnings."""
     channels = {1: "mono", 2: "stereo"}.get(recording.channels, f"{recording.channels} channels")
     facts = f"{clock(recording.seconds)}, {recording.sample_rate / 1000:g} kHz, {channels}."
     return " ".join([f"{recording.path.name}: {facts}", *recording.warnings])
 
 
 def uploaded(value: Any) -> tuple[str, bytes] | None:
-    """Name and content of what a FileUpload holds; None where that is nothing.
+    """Name and content of the file in a FileUpload's value; None where there is none.
 
-    ipywidgets 7 has a dict of files by name, ipywidgets 8 a tuple of files that know theirs.
+    ipywidgets 7 has a dict of files by name, ipywidgets 8 a tuple of files with their names.
     """
     if not value:
         return None
@@ -219,19 +190,10 @@ def in_colab() -> bool:
     return "google.colab" in sys.modules
 
 
-def upload_in_colab(panel: Panel) -> None:
-    """Ask for a file until one can be read, or none is given."""
-    from google.colab import files
-
-    while answer := files.upload():
-        if panel.take(*answer.popitem()):
-            return
-
-
 def download(done: Separated) -> ipywidgets.Widget:
-    """What fetches the zip."""
+    """A link or a button that downloads the zip."""
     if not in_colab():
-        return ipywidgets.HTML(done.link(embedded=True))
+        return ipywidgets.HTML(done.link())
     from google.colab import files
 
     button = ipywidgets.Button(description="Download zip")

@@ -1,60 +1,50 @@
-"""A separated recording in a notebook: hear the stems, see them, take them away."""
+"""A separated recording in a notebook: its stems to play, to see and to download."""
 
 from __future__ import annotations
 
 import base64
 import html
-import os
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 from torch import nn
 
-from ..audio.audio import AudioError, open_audio
+from ..audio.audio import AudioFile
 from ..audio.levels import decibels
-from ..audio.recordings import Recording, excerpt
+from ..audio.recordings import Recording, beginning
 from ..audio.track import Track
-from ..inference.detection import can_detect, detect_and_condition
-from ..inference.stem_files import write_stems, zip_stems
-from ..training.conditioning import condition_on
-from .figures import Figure
+from ..inference.detection import chosen_sources
+from ..inference.stem_files import separate_recording, zip_stems
 from .players import StemPlayer
 from .plots import plot_spectrograms
 
-LONGEST = 120.0  # seconds that are heard and seen; more would make a notebook slow
-EMBEDDED = 1 << 26  # bytes of a zip that a page can carry in itself
+LONGEST = 120.0  # seconds to play and see; more would make a notebook slow
+EMBEDDED = 1 << 26  # bytes; a larger zip is not embedded in a page
 
 
 @dataclass(frozen=True)
 class Separated:
-    """What came of one recording.
+    """A separated recording as parts of a page.
 
-    track: its stems and the recording itself, from `start` (s) on, two minutes at most.
-    archive: a zip of all stems, as long as the recording, of its rate and channels, in 24 bits.
-    gain: what stems, and recording in `track`, were multiplied by so that none clips; mostly 1.
-    listened: nobody said who plays, so the model found out.
-    Shows itself at the end of a notebook cell.
+    track: its stems and the recording, the first two minutes at most. archive: a zip of all stems
+    in full length, in the recording's rate and channels, in 24 bits. gain: applied to all signals
+    so that none clips; mostly 1. detected: whether the instruments were detected.
     """
 
     recording: Recording
     track: Track
     archive: Path
-    start: float
     gain: float
-    detected: bool = False
+    detected: bool
 
     def player(self) -> StemPlayer:
         return StemPlayer(self.track)
 
-    def spectrograms(self) -> Figure:
-        return plot_spectrograms(self.track)
-
     def picture(self) -> str:
         """The spectrograms as HTML."""
-        data, sizes = self.spectrograms()._repr_mimebundle_()
+        data, sizes = plot_spectrograms(self.track)._repr_mimebundle_()
         kind, content = next(iter(data.items()))
         return (
             f'<img src="data:{kind};base64,{content}" width="{sizes[kind]["width"]}"'
@@ -62,97 +52,58 @@ class Separated:
         )
 
     def notes(self) -> str:
-        """What one should know about it, as HTML."""
-        end = self.start + self.track.seconds
+        """Warnings, detected instruments and gain, as HTML."""
         sentences = list(self.recording.warnings)
         if self.detected:
-            sentences.append(f"Heard: {', '.join(self.track.stems)}.")
+            sentences.append(f"Detected: {', '.join(self.track.stems)}.")
         if self.gain != 1:
             lower = -decibels(self.gain)
             sentences.append(f"All stems are {lower:.1f} dB lower, so that none clips.")
         if self.track.seconds < self.recording.seconds:
             sentences.append(
-                f"You hear and see {clock(self.start)} to {clock(end)} of"
-                f" {clock(self.recording.seconds)}; the zip holds all of it."
+                f"The player has the first {clock(self.track.seconds)} of"
+                f" {clock(self.recording.seconds)}; the zip has all of it."
             )
         return html.escape(" ".join(sentences))
 
-    def link(self, embedded: bool) -> str:
-        """Where the zip is, as HTML; embedded: the link holds the zip, unless that is too large.
-
-        A link that does not is relative to the notebook, and works in the output of its cells.
-        """
+    def link(self) -> str:
+        """A link that contains the zip, as HTML; the place of the zip where it is too large."""
         name, place = html.escape(self.archive.name), html.escape(str(self.archive))
-        address = quote(Path(os.path.relpath(self.archive)).as_posix())
-        if embedded:
-            if self.archive.stat().st_size > EMBEDDED:
-                return f"The stems are in <code>{place}</code>."
-            content = base64.b64encode(self.archive.read_bytes()).decode("ascii")
-            address = f"data:application/zip;base64,{content}"
+        if self.archive.stat().st_size > EMBEDDED:
+            return f"The stems are in <code>{place}</code>."
+        content = base64.b64encode(self.archive.read_bytes()).decode("ascii")
+        address = f"data:application/zip;base64,{content}"
         return f'<a href="{address}" download="{name}">Download {name}</a> (<code>{place}</code>)'
 
-    def _repr_html_(self) -> str:
-        player, link = self.player()._repr_html_(), self.link(embedded=False)
-        return f"<p>{self.notes()}</p>{player}<p>{self.picture()}</p><p>{link}</p>"
 
-
-def separate_recording(
+def separate_to_zip(
     recording: Recording,
     model: nn.Module,
     folder: Path,
     instruments: Sequence[str] | None = None,
     *,
-    start: float = 0.0,
     progress: Callable[[float], object] | None = None,
 ) -> Separated:
-    """Separate a recording into `folder/NAME.zip`, whole or not at all, in constant memory.
+    """Separate a recording into `folder/NAME.zip`, atomically and in constant memory.
 
-    instruments: those of the model's sources that play, by default whom it hears, or all where it
-    cannot be told; of one alone, the stem beside all others. start: the second from which on it is
-    heard and seen. progress: called with the seconds that each step has added, `recording.seconds`
-    in all.
-    Raises ValueError for instruments that the model does not know, AudioError for a start behind
-    the end.
+    instruments, progress, errors: as for `separate_recording`.
     """
-    names = tuple(model.sources if instruments is None else instruments)
-    known = ", ".join(model.sources)
-    if not names:
-        raise ValueError(f"Choose at least one instrument; this model knows {known}.")
-    for name in names:
-        if name not in model.sources:
-            raise ValueError(f"This model does not know '{name}'; it knows {known}.")
-    first, frames = (round(seconds * recording.sample_rate) for seconds in (start, LONGEST))
-    if not 0 <= first < recording.frames:
-        raise AudioError(
-            f"{recording.path.name}: there is nothing at {start:g} s; it lasts"
-            f" {recording.seconds:.1f} s."
-        )
-    by_ear = instruments is None and can_detect(model)
-    if by_ear:
-        rate, channels, progress = recording.sample_rate, recording.channels, _slower(progress)
-        model = detect_and_condition(model, recording.blocks(), rate, channels, progress=progress)
-        names = model.sources
-    elif instruments is not None and len(names) > 1:
-        model = condition_on(model, names)
+    chosen_sources(model, instruments)  # raises before the folder is made
     folder.mkdir(parents=True, exist_ok=True)
     archive = folder / f"{recording.path.stem}.zip"
+    frames = round(LONGEST * recording.sample_rate)
     with tempfile.TemporaryDirectory(prefix=".divisi-", dir=folder) as draft:
-        gain, _ = write_stems(
-            Path(draft), recording, model, names, integers=True, progress=progress
+        done = separate_recording(
+            recording, model, Path(draft), instruments, integers=True, progress=progress
         )
         stems = {}
-        for name in names:
-            with open_audio(Path(draft, f"{name}.wav")) as stem:
-                stems[name] = excerpt(stem.blocks(), first, frames)
-        zip_stems(archive, Path(draft), names)
-    mixture = gain * excerpt(recording.blocks(), first, frames)
+        for source in done.sources:
+            with AudioFile(Path(draft, f"{source}.wav")) as stem:
+                stems[source] = beginning(stem.blocks(), frames)
+        zip_stems(archive, Path(draft), done.sources)
+    mixture = done.gain * beginning(recording.blocks(), frames)
     track = Track(recording.path.stem, recording.sample_rate, stems, mixture)
-    return Separated(recording, track, archive, start, gain, by_ear)
-
-
-def _slower(progress: Callable[[float], object] | None) -> Callable[[float], object] | None:
-    """Half of each step, for two readings of one recording."""
-    return progress and (lambda seconds: progress(seconds / 2))
+    return Separated(recording, track, archive, done.gain, done.detected)
 
 
 def clock(seconds: float) -> str:

@@ -1,22 +1,25 @@
-"""Who plays in a recording, heard by a model that can then be told."""
+"""Instrument detection: which of a model's sources a recording contains."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 from torch import nn
 
+from ..music.instruments import instrument
 from ..training.conditioning import condition_on
 from .separation import separate_stream
 
-#: dB below the recording; what is softer over its whole length was not there. A lower threshold
-#: misses fewer players and hears more who are absent, in whose stems a part of the others is lost.
+#: Level of a stem, in dB relative to the recording, below which its instrument counts as absent. A
+#: lower threshold misses fewer instruments and detects more that are absent, whose stems then
+#: contain a part of the others.
 DETECTION_THRESHOLD = -16.0
+ALL = "all"  # for `instruments`: all sources of a model
 
 
 def can_detect(model: nn.Module) -> bool:
-    """Whether a model separates better once it is told who plays."""
+    """Whether a model separates better when it is conditioned on the active sources."""
     return bool(getattr(getattr(model, "config", None), "conditioned", False))
 
 
@@ -28,25 +31,26 @@ def detect_instruments(
     *,
     progress: Callable[[float], object] | None = None,
 ) -> tuple[str, ...]:
-    """The sources of which a recording holds more than QUIETEST, as the untold model hears them.
+    """The sources whose stems, by the unconditioned model, are above `DETECTION_THRESHOLD`.
 
-    blocks, sample_rate, channels: as `separate_stream` takes them, in its constant memory. All
-    sources where fewer than two are heard, since the stem of one alone would be the recording.
-    progress: called with the seconds that each step has added.
+    blocks, sample_rate, channels: as for `separate_stream`, in the same constant memory. progress:
+    called with the seconds that each step adds. Returns all sources where fewer than two are
+    detected, since the stem of a single source would be the whole recording.
+    Chapter: 04.
     """
-    whole, energy = 0.0, np.zeros(len(model.sources))
+    energy, stem_energies = 0.0, np.zeros(len(model.sources))
 
-    def passing() -> Iterator[np.ndarray]:
-        nonlocal whole
+    def measured() -> Iterator[np.ndarray]:
+        nonlocal energy
         for block in blocks:
-            whole += float(np.square(block, dtype=np.float64).sum())
+            energy += float(np.square(block, dtype=np.float64).sum())
             yield block
 
-    for stems in separate_stream(model, passing(), sample_rate, channels):
-        energy += np.square(stems, dtype=np.float64).sum(axis=(1, 2))
+    for stems in separate_stream(model, measured(), sample_rate, channels):
+        stem_energies += np.square(stems, dtype=np.float64).sum(axis=(1, 2))
         if progress is not None:
             progress(stems.shape[-1] / sample_rate)
-    active = energy > whole * 10 ** (DETECTION_THRESHOLD / 10)
+    active = stem_energies > energy * 10 ** (DETECTION_THRESHOLD / 10)
     names = tuple(name for name, is_active in zip(model.sources, active, strict=True) if is_active)
     return names if len(names) > 1 else tuple(model.sources)
 
@@ -59,7 +63,34 @@ def detect_and_condition(
     *,
     progress: Callable[[float], object] | None = None,
 ) -> nn.Module:
-    """The model, told who plays in a recording as it hears it itself; see `who_plays`."""
+    """The model conditioned on what `detect_instruments` finds."""
     return condition_on(
         model, detect_instruments(model, blocks, sample_rate, channels, progress=progress)
     )
+
+
+def chosen_sources(model: nn.Module, instruments: Sequence[str] | str | None) -> tuple[str, ...]:
+    """The model's sources that a user asks for; () for None, which leaves the choice to detection.
+
+    instruments: names or aliases, as a list or as in `violin, vc`; `all` for all sources.
+    Raises ValueError for an empty list and for instruments that the model does not know.
+    """
+    if instruments is None:
+        return ()
+    known = ", ".join(model.sources)
+    words = instruments.split(",") if isinstance(instruments, str) else instruments
+    words = [word.strip() for word in words if word.strip()]
+    if words == [ALL]:
+        return tuple(model.sources)
+    if not words:
+        raise ValueError(f"Choose at least one instrument; this model knows {known}.")
+    names = []
+    for word in words:
+        try:
+            name = word if word in model.sources else instrument(word).name
+        except KeyError as error:
+            raise ValueError(error.args[0]) from error
+        if name not in model.sources:
+            raise ValueError(f"This model does not know '{name}'; it knows {known}.")
+        names.append(name)
+    return tuple(dict.fromkeys(names))

@@ -1,9 +1,10 @@
-"""Long audio as overlapping windows, and their estimates joined without a trace.
+"""Overlap-add: long audio as overlapping segments, and their estimates joined again.
 
-Where two neighbours meet, each has heard about an eighth of a window beyond the seam. That context
-is thrown away, but for a short cross-fade: the result is what the middle of each window says. It is
-what the model says of the whole file wherever that depends on no more than the context; a model
-that normalises over all the audio it is given (Conv-TasNet's global layer norm) differs.
+At a seam each of the two segments extends about an eighth of its length further. That context is
+discarded, except for a short cross-fade: the result is what the model estimates in the middle of
+each segment. It equals the estimate from the whole file for every model whose receptive field is
+no longer than the context; a model that normalises over its whole input (Conv-TasNet's global
+layer norm) differs.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ FADE_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
-class Windows:
-    """Where the windows lie, in samples: window k starts at k * hop and is `length` long.
+class Segments:
+    """Positions in samples: segment k starts at k * hop and has `length` samples.
 
-    Its estimate counts from k * hop + margin, after a cross-fade of `fade` with its predecessor.
-    Length and hop are multiples of a power of two, a large one, so that the frames of an STFT and
-    whatever else a model cuts its input into start at the same places in every window.
+    Its estimate is used from k * hop + margin on, after a cross-fade of `fade` samples with the
+    segment before. Length and hop are multiples of a large power of two, so that STFT frames, and
+    whatever else a model divides its input into, start at the same places in every segment.
     """
 
     length: int
@@ -31,8 +32,8 @@ class Windows:
     fade: int
 
     @classmethod
-    def of(cls, seconds: float, sample_rate: int) -> Windows:
-        """Windows of at most `seconds` that share a quarter of their length, or a little more."""
+    def of(cls, seconds: float, sample_rate: int) -> Segments:
+        """Segments of at most `seconds` that overlap by a quarter or slightly more."""
         length = max(round(seconds * sample_rate), 16)
         unit = cls.unit(length)
         length = length // unit * unit
@@ -42,14 +43,14 @@ class Windows:
 
     @staticmethod
     def unit(length: int) -> int:
-        """The largest power of two of which a window holds at least eight."""
+        """The largest power of two that fits into a segment at least eight times."""
         return 1 << (length.bit_length() - 4)
 
     def cut(self, blocks: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, int, bool]]:
-        """Blocks (C, n) -> (window (C, <= length), offset, last).
+        """Blocks (C, n) -> (segment (C, <= length), offset, is_last).
 
-        offset: how many samples the window begins before its place. The last window is moved back
-        so that it hears music, not padding, up to its full length; other offsets are zero.
+        offset: how many samples the segment starts before its position. The last segment is moved
+        back to hold music instead of padding, up to its full length; other offsets are zero.
         """
         past, ahead = None, None
         for block in blocks:
@@ -65,14 +66,14 @@ class Windows:
             ahead = np.concatenate([past[:, -offset:], ahead], axis=1)
         yield ahead, offset, True
 
-    def join(self, windows: Iterable[tuple[np.ndarray, int, bool]]) -> Iterator[np.ndarray]:
-        """(estimates (S, C, n), offset, last) of each window in turn -> blocks (S, C, n)."""
+    def join(self, segments: Iterable[tuple[np.ndarray, int, bool]]) -> Iterator[np.ndarray]:
+        """(estimates (S, C, n), offset, is_last) of each segment in turn -> blocks (S, C, n)."""
         rise = (0.5 - 0.5 * np.cos(np.pi * (np.arange(self.fade) + 0.5) / self.fade)).astype("f4")
         tail = None
         start, stop = self.margin + self.fade, self.hop + self.margin
-        for estimates, offset, last in windows:
+        for estimates, offset, is_last in segments:
             estimates = estimates[..., offset:]
-            end = estimates.shape[-1] if last else stop
+            end = estimates.shape[-1] if is_last else stop
             if tail is None:
                 yield estimates[..., :end]
             else:

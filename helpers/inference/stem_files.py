@@ -1,61 +1,126 @@
-"""A recording in, one WAV file for each of its stems, in constant memory.
+"""A recording in, one WAV file for each of its stems out, in constant memory.
 
-The recording is separated block by block into 32-bit float files while the peaks are followed.
-For integers these files are then written again in 24 bits, with the one gain that keeps every one
-of them from clipping.
+`divisi separate`, the notebooks' widget and `divisi.separate` all call `separate_recording`.
 """
 
 from __future__ import annotations
 
+import time
 import zipfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 from torch import nn
 
-from ..audio.audio import AtomicWav, AudioError, open_audio
+from .. import runtime
+from ..audio.audio import AudioFile
 from ..audio.levels import Level, safe_gain
-from ..audio.recordings import BLOCK, Recording
+from ..audio.recordings import Recording
+from ..audio.track import AudioError
+from ..audio.wav import AtomicWav
 from ..files import replaced_atomically
+from ..training.conditioning import condition_on
+from .detection import can_detect, chosen_sources, detect_and_condition
 from .separation import separate_stream
 
-RESIDUAL = "residual"  # what the stems leave of the recording
+RESIDUAL = "residual"  # the recording minus the sum of its stems
+NEARLY_SILENT = 20.0  # dB below the recording; the instrument of such a stem is most likely absent
 
 
-def bytes_needed(recording: Recording, written: int, integers: bool) -> int:
-    """Disk space while `written` signals of the recording's length are made, at most."""
-    samples = recording.frames * recording.channels
-    # All in 32-bit float, and one more in 24 bits that has not yet replaced its float file.
-    return samples * (4 * written + (3 if integers else 0))
+@dataclass(frozen=True)
+class StemFiles:
+    """The stems of a recording as `folder/NAME.wav`, in its sample rate, length and channels.
+
+    sources: one stem each. detected: whether they were detected. gain: applied to all files, so
+    that none clips. levels: before the gain, of all sources of the model and the residual.
+    """
+
+    recording: Recording
+    folder: Path
+    model: nn.Module
+    sources: tuple[str, ...]
+    detected: bool
+    gain: float
+    levels: dict[str, Level]
+    elapsed: float
+
+    def report(self, model_name: str) -> dict[str, Any]:
+        """The content of separation.json."""
+        recording, card = self.recording, getattr(self.model, "card", None) or {}
+        weight = next(self.model.parameters(), None)
+        return {
+            "recording": recording.path.name,
+            "model": model_name,
+            "checkpoint_sha256": card.get("sha256", "none"),
+            "device": runtime.describe_device(
+                torch.device("cpu") if weight is None else weight.device
+            ),
+            "seconds": round(recording.seconds, 6),
+            "elapsed": round(self.elapsed, 6),
+            "sample_rate": recording.sample_rate,
+            "channels": recording.channels,
+            "detected": list(self.sources) if self.detected else [],
+            "real_time_factor": round(self.elapsed / recording.seconds, 4),
+            "gain": self.gain,
+            "levels": {
+                "recording": recording.level.describe(),
+                **{name: level.describe(self.gain) for name, level in self.levels.items()},
+            },
+            "nearly_silent": [
+                name
+                for name in self.sources
+                if is_nearly_silent(self.levels[name], recording.level)
+            ],
+            "warnings": list(recording.warnings),
+        }
 
 
-def write_stems(
-    folder: Path,
+def separate_recording(
     recording: Recording,
     model: nn.Module,
-    names: Sequence[str],
+    folder: Path,
+    instruments: Sequence[str] | str | None = None,
     *,
-    integers: bool,
+    integers: bool = False,
+    residual: bool = False,
     progress: Callable[[float], object] | None = None,
-) -> tuple[float, dict[str, Level]]:
-    """Separate `recording` into `folder/NAME.wav`, at its rate, length and channels.
+) -> StemFiles:
+    """Separate `recording` into `folder`, reading it once more where instruments are detected.
 
-    names: which of the model's sources and `residual` are written. integers: in 24 bits, instead
-    of 32-bit float. progress: called with the seconds that each step has added.
-    Returns the gain that all files were given, 1 for float, and the levels before it of all
-    sources and the residual. Raises AudioError where the files cannot be written, or where the
-    model answers with what is no number.
+    instruments: see `chosen_sources`. The model is conditioned on them, except for a single one,
+    whose stem would then be the whole recording. None: detected where the model can, else all.
+    integers: write 24-bit files with one gain that keeps them all from clipping, instead of 32-bit
+    float. residual: also write `residual.wav`. progress: called with the seconds that each step
+    adds, `recording.seconds` in all.
+    Raises ValueError for instruments that the model does not know, AudioError for files that cannot
+    be written and for a model whose output is not finite.
     """
+    start = time.perf_counter()
+    sources = chosen_sources(model, instruments)
+    detected = not sources and can_detect(model)
+    if detected:
+        progress = _halved(progress)
+        model = detect_and_condition(
+            model, recording.blocks(), recording.sample_rate, recording.channels, progress=progress
+        )
+    elif len(sources) > 1:
+        model = condition_on(model, sources)
+    sources = sources or tuple(model.sources)
+    names = (*sources, RESIDUAL) if residual else sources
     levels = write_float(folder, recording, model, names, progress)
-    if not integers:
-        return 1.0, levels
-    gain = safe_gain(max(levels[name].peak for name in names))
-    for name in names:
-        write_integer(folder / f"{name}.wav", gain)
-    return gain, levels
+    gain = 1.0
+    if integers:
+        gain = safe_gain(max(levels[name].peak for name in names))
+        for name in names:
+            write_integer(folder / f"{name}.wav", gain)
+    elapsed = time.perf_counter() - start
+    return StemFiles(recording, folder, model, sources, detected, gain, levels, elapsed)
 
 
 def write_float(
@@ -65,38 +130,33 @@ def write_float(
     names: Sequence[str],
     progress: Callable[[float], object] | None = None,
 ) -> dict[str, Level]:
-    """Write each signal of `names` as 32-bit float; returns the levels of all there are."""
+    """Write the signals in `names` as 32-bit float; returns the levels of all signals."""
     levels = {name: Level() for name in (*model.sources, RESIDUAL)}
+    rate, channels, frames = recording.sample_rate, recording.channels, recording.frames
     with ExitStack() as stack:
         writers = {
             name: stack.enter_context(
-                AtomicWav(
-                    folder / f"{name}.wav",
-                    recording.sample_rate,
-                    recording.channels,
-                    "FLOAT",
-                    frames=recording.frames,
-                )
+                AtomicWav(folder / f"{name}.wav", rate, channels, "FLOAT", frames)
             )
             for name in names
         }
-        for signals in estimates(recording, model):
+        for signals in stems_and_residual(recording, model):
             if not np.isfinite(signals).all():
                 raise AudioError(
-                    f"{recording.path.name}: the model answers with samples that are not numbers;"
-                    " choose another model."
+                    f"{recording.path.name}: the model's output has samples that are not finite"
+                    " numbers; choose another model."
                 )
             for name, signal in zip(levels, signals, strict=True):
                 levels[name].update(signal)
                 if name in writers:
                     writers[name].write(signal)
             if progress is not None:
-                progress(signals.shape[-1] / recording.sample_rate)
+                progress(signals.shape[-1] / rate)
     return levels
 
 
-def estimates(recording: Recording, model: nn.Module) -> Iterator[np.ndarray]:
-    """The stems and, as the last row, what they leave of the recording: (S + 1, C, n) blocks."""
+def stems_and_residual(recording: Recording, model: nn.Module) -> Iterator[np.ndarray]:
+    """Blocks (S + 1, C, n): the stems and, as the last row, the residual."""
     mixture = Delay(recording.blocks())
     for stems in separate_stream(model, mixture, recording.sample_rate, recording.channels):
         residual = mixture.take(stems.shape[-1]) - stems.sum(axis=0)
@@ -104,7 +164,7 @@ def estimates(recording: Recording, model: nn.Module) -> Iterator[np.ndarray]:
 
 
 class Delay:
-    """Passes blocks on and keeps each until its estimate comes, so that the two can be compared."""
+    """Passes blocks on and keeps them until the stems of the same samples arrive."""
 
     def __init__(self, blocks: Iterable[np.ndarray]) -> None:
         self.blocks = iter(blocks)
@@ -116,7 +176,7 @@ class Delay:
             yield block
 
     def take(self, samples: int) -> np.ndarray:
-        """The next `samples` samples of what was passed on, (channels, samples)."""
+        """The next `samples` samples of those passed on, (channels, samples)."""
         taken = []
         while samples > 0:
             block = self.kept.popleft()
@@ -128,23 +188,38 @@ class Delay:
 
 
 def write_integer(path: Path, gain: float) -> None:
-    """Write a float file again in 24 bits, `gain` times as loud."""
+    """Replace a float file by the same audio in 24 bits, times `gain`."""
     with (
-        open_audio(path) as audio,
+        AudioFile(path) as audio,
         AtomicWav(path, audio.sample_rate, audio.channels, "PCM_24", audio.frames) as writer,
     ):
-        for block in audio.blocks(BLOCK):
+        for block in audio.blocks():
             writer.write(block * np.float32(gain))
-        audio.close()  # before the writer takes its place: Windows replaces no file that is open
+        audio.close()  # before it is replaced: Windows replaces no open file
+
+
+def bytes_needed(recording: Recording, signals: int, integers: bool) -> int:
+    """Peak disk space for `signals` files of the recording's length."""
+    samples = recording.frames * recording.channels
+    # All in 32-bit float, and one more in 24 bits that has not yet replaced its float file.
+    return samples * (4 * signals + (3 if integers else 0))
 
 
 def zip_stems(archive: Path, folder: Path, names: Sequence[str]) -> None:
-    """Move `folder/NAME.wav` into a zip, which appears whole or not at all.
-
-    They are stored as they are: music in 24 bits hardly gets smaller.
-    """
+    """Move `folder/NAME.wav` into a zip, atomically and uncompressed: 24-bit music stays large."""
     with replaced_atomically(archive) as draft, zipfile.ZipFile(draft, "w") as file:
         for name in names:
             stem = folder / f"{name}.wav"
             file.write(stem, f"{archive.stem}/{stem.name}")
             stem.unlink()
+
+
+def is_nearly_silent(stem: Level, recording: Level) -> bool:
+    """Whether the RMS level of a stem is more than `NEARLY_SILENT` dB below the recording's."""
+    threshold = recording.energy * stem.count * 10 ** (-NEARLY_SILENT / 10)
+    return stem.energy * recording.count < threshold
+
+
+def _halved(progress: Callable[[float], object] | None) -> Callable[[float], object] | None:
+    """Half of each step, for two passes over one recording."""
+    return progress and (lambda seconds: progress(seconds / 2))

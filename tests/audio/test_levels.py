@@ -1,4 +1,4 @@
-"""Levels of signals that are known."""
+"""Levels of known signals."""
 
 from __future__ import annotations
 
@@ -24,6 +24,6 @@ def test_silence_has_no_level():
     assert level.describe() == {"peak_dbfs": None, "rms_dbfs": None}
 
 
-def test_nothing_is_turned_down_that_does_not_clip():
+def test_the_gain_is_one_where_nothing_clips():
     assert safe_gain(0.2) == safe_gain(1.0) == 1.0
     assert safe_gain(4.0) * 4.0 == CEILING

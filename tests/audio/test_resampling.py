@@ -1,11 +1,11 @@
-"""Resampling keeps length, level and pitch, and does not depend on the blocks it is fed in."""
+"""Resampling keeps length, level and pitch, and does not depend on the block sizes."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.audio.audio import ResampleStream, resample, resampled_length
+from helpers.audio.resampling import ResampleStream, resample, resampled_length
 
 RATES = (4000, 16000, 22050, 44100, 48000, 192000)
 
@@ -21,12 +21,12 @@ def test_resampled_tone_is_the_tone_at_the_other_rate():
     assert np.abs(resampled - expected)[:, away_from_the_ends].max() < 1e-5
 
 
-def test_what_lies_above_the_new_nyquist_frequency_is_gone():
+def test_frequencies_above_the_new_nyquist_frequency_are_removed():
     resampled = resample(tone(10_000, 44100, 44100), 44100, 16000)
     assert np.abs(resampled)[:, 2000:-2000].max() < 1e-4
 
 
-def test_same_rate_is_left_alone():
+def test_the_same_rate_changes_nothing():
     audio = tone(440, 8000, 100)
     np.testing.assert_array_equal(resample(audio, 8000, 8000), audio)
 
@@ -51,7 +51,7 @@ def test_length_is_rounded_and_never_lost(samples, rates, expected):
     sizes=st.lists(st.integers(0, 1500), min_size=1, max_size=6),
     seed=st.integers(0, 99),
 )
-def test_stream_gives_what_the_whole_gives(rates, sizes, seed):
+def test_stream_equals_resampling_the_whole(rates, sizes, seed):
     audio = np.random.default_rng(seed).normal(0, 0.1, (2, sum(sizes))).astype(np.float32)
     stream = ResampleStream(*rates, channels=2)
     blocks = [stream.push(block) for block in np.split(audio, np.cumsum(sizes)[:-1], axis=1)]
@@ -61,7 +61,7 @@ def test_stream_gives_what_the_whole_gives(rates, sizes, seed):
     np.testing.assert_allclose(streamed, whole, atol=1e-6)
 
 
-def test_stream_takes_no_memory_of_what_it_has_given():
+def test_memory_of_the_stream_does_not_grow():
     stream = ResampleStream(48000, 44100, channels=1)
     given = sum(stream.push(np.zeros((1, 48000), np.float32)).shape[1] for _ in range(20))
     assert 20 * 44100 - given < 44100  # less than a second is held back

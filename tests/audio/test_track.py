@@ -1,9 +1,9 @@
-"""A track is its stems, and says so where they do not fit together."""
+"""Tracks: stems, mixture, residual, and stems that do not match."""
 
 import numpy as np
 import pytest
 
-from helpers.audio.audio import AudioError, Track
+from helpers.audio.track import AudioError, Track
 
 
 def noise(seed: int, channels: int = 2, samples: int = 800) -> np.ndarray:

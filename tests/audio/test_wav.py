@@ -1,4 +1,4 @@
-"""A file is written whole or not at all."""
+"""WAV files are written completely or not at all."""
 
 import subprocess
 import sys
@@ -9,7 +9,9 @@ import pytest
 import soundfile
 
 from helpers.audio import wav
-from helpers.audio.audio import AtomicWav, AudioError, load, save
+from helpers.audio.audio import load
+from helpers.audio.track import AudioError
+from helpers.audio.wav import AtomicWav, save
 
 
 def noise(channels: int = 2, samples: int = 4000) -> np.ndarray:
@@ -21,7 +23,7 @@ def noise(channels: int = 2, samples: int = 4000) -> np.ndarray:
     ("subtype", "tolerance"),
     [("PCM_U8", 2**-6), ("PCM_16", 2**-14), ("PCM_24", 2**-22), ("FLOAT", 0), ("DOUBLE", 0)],
 )
-def test_what_is_saved_is_loaded_again(tmp_path, subtype, tolerance):
+def test_saved_audio_is_loaded_again(tmp_path, subtype, tolerance):
     save(tmp_path / "a.wav", noise(), 44_100, subtype)
     audio, rate = load(tmp_path / "a.wav")
     np.testing.assert_allclose(audio, noise(), atol=tolerance, rtol=0)
@@ -30,11 +32,11 @@ def test_what_is_saved_is_loaded_again(tmp_path, subtype, tolerance):
     assert [path.name for path in tmp_path.iterdir()] == ["a.wav"]
 
 
-def test_blocks_are_joined_and_the_peak_is_known(tmp_path):
+def test_blocks_are_joined(tmp_path):
     with AtomicWav(tmp_path / "a.wav", 8000, 2, "FLOAT") as file:
         for block in np.split(noise(), [5, 5, 1700], axis=1):
             file.write(block)
-    assert (file.frames, file.peak) == (4000, np.abs(noise()).max())
+    assert file.frames == 4000
     np.testing.assert_array_equal(load(tmp_path / "a.wav")[0], noise())
 
 
@@ -69,7 +71,7 @@ def test_finished_writing_replaces_the_older_file(tmp_path):
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_samples_that_are_no_number_are_not_written(tmp_path, bad):
+def test_samples_that_are_not_finite_are_not_written(tmp_path, bad):
     audio = noise()
     audio[0, 9] = bad
     with pytest.raises(AudioError, match=r"^a.wav: samples that are not finite"):
@@ -84,33 +86,34 @@ def test_block_of_other_channels_is_refused(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_missing_folder_is_told(tmp_path):
+def test_missing_folder_is_an_error(tmp_path):
     with pytest.raises(AudioError, match=r"^a.wav: it cannot be written in .*nowhere"):
         save(tmp_path / "nowhere" / "a.wav", noise(), 8000)
 
 
-def test_folder_in_place_of_the_file_is_told_and_nothing_left(tmp_path):
+def test_folder_in_place_of_the_file_is_an_error_and_leaves_nothing(tmp_path):
     (tmp_path / "a.wav").mkdir()
     with pytest.raises(AudioError, match=r"^a.wav: it cannot be written"):
         save(tmp_path / "a.wav", noise(), 8000)
     assert [path.name for path in tmp_path.iterdir()] == ["a.wav"]
 
 
-def test_full_disk_is_told_and_nothing_left(tmp_path):
+def test_full_disk_is_an_error_and_leaves_nothing(tmp_path):
     """A limit on the size of files stands in for the full disk, in a process of its own."""
     program = (
         "import signal, sys, numpy as np, resource\n"
-        "from helpers.audio.audio import AudioError, save\n"
+        "from helpers.audio.track import AudioError\n"
+        "from helpers.audio.wav import save\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
         "try: save(sys.argv[1], np.zeros((2, 400_000), np.float32), 8000)\n"
         "except AudioError as error: print(error)\n"
     )
-    told = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", program, str(tmp_path / "a.wav")],
         cwd=Path(wav.__file__).parents[2], capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert told.stdout.startswith("a.wav: it cannot be written in")
+    assert done.stdout.startswith("a.wav: it cannot be written in")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -133,7 +136,7 @@ def test_more_than_wav_can_hold_becomes_rf64_where_the_length_is_known(tmp_path,
     np.testing.assert_array_equal(load(tmp_path / "large.wav")[0], noise())
 
 
-def test_more_than_wav_can_hold_is_refused_where_the_length_was_not_told(tmp_path, monkeypatch):
+def test_more_than_wav_can_hold_is_refused_where_the_length_is_unknown(tmp_path, monkeypatch):
     monkeypatch.setattr(wav, "WAV_LIMIT", 10_000)
     refused = pytest.raises(AudioError, match="^a.wav: more than 4 GB")
     with refused, AtomicWav(tmp_path / "a.wav", 8000, 2) as file:

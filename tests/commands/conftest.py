@@ -1,4 +1,4 @@
-"""Models whose answers are known, and the command line that runs them in this process."""
+"""Models whose outputs are known, and the command line in this process."""
 
 from __future__ import annotations
 

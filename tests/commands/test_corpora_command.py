@@ -12,6 +12,7 @@ import soundfile
 from helpers.datasets import download
 from helpers.datasets.registry import CORPORA, corpus
 from helpers.datasets.stem_folders import find_tracks
+from helpers.synthesis import soundfonts
 
 
 def archive(names=("Flute", "Oboe", "Bassoon")) -> bytes:
@@ -105,7 +106,7 @@ def test_without_a_folder_the_option_for_one_is_shown(divisi, zenodo):
 
 
 def test_a_soundfont_goes_into_the_cache_and_its_licence_is_shown(divisi, monkeypatch, tmp_path):
-    monkeypatch.setattr("helpers.commands.fetch.fetch_soundfont", lambda name: tmp_path / name)
+    monkeypatch.setattr(soundfonts, "fetch_soundfont", lambda name: tmp_path / name)
     code, out, _ = divisi("fetch", "Merlin")
     assert code == 0 and str(tmp_path / "Merlin") in out[0] and "GPL-3.0" in out[0]
 

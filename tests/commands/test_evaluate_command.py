@@ -1,4 +1,4 @@
-"""`divisi evaluate` on a corpus whose answers are known."""
+"""`divisi evaluate` on a corpus whose measures are known."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_scaled_mixture_measures_as_the_floor(divisi, corpus, duo, tmp_path):
             assert values["oracle-irm", track, instrument] > floor
 
 
-def test_rows_say_where_they_come_from(divisi, corpus, duo, tmp_path):
+def test_rows_have_their_provenance(divisi, corpus, duo, tmp_path):
     table = tmp_path / "rows.csv"
     divisi("evaluate", corpus, "--model", duo, "--csv", table, "--no-baselines")
     rows = rows_of(table)
@@ -72,7 +72,7 @@ def test_a_folder_without_stems_is_refused(divisi, duo, tmp_path):
     assert not table.exists()
 
 
-def test_a_table_of_something_else_is_refused_before_the_work(divisi, corpus, tmp_path):
+def test_another_kind_of_table_is_refused_before_the_work(divisi, corpus, tmp_path):
     table = tmp_path / "rows.csv"
     table.write_text("a,b\n1,2\n")
     code, _, err = divisi("evaluate", corpus, "--model", "unread", "--csv", table)
@@ -82,7 +82,7 @@ def test_a_table_of_something_else_is_refused_before_the_work(divisi, corpus, tm
     assert code == 2 and len(err) == 1 and "--csv" in err[0]
 
 
-def test_an_instrument_that_the_model_does_not_know_is_told(divisi, corpus, duo, tmp_path):
+def test_an_instrument_that_the_model_does_not_know_gives_a_warning(divisi, corpus, duo, tmp_path):
     (corpus / "piece 2" / "bassoon.wav").rename(corpus / "piece 2" / "horn.wav")
     code, _, err = divisi("evaluate", corpus, "--model", duo, "--csv", tmp_path / "rows.csv")
     assert code == 0

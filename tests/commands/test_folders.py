@@ -1,4 +1,4 @@
-"""Folders that appear whole or not at all."""
+"""Output folders are written completely or not at all."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_a_folder_appears_only_when_it_is_complete(tmp_path):
     assert [each.name for each in target.parent.iterdir()] == ["quartet"]
 
 
-def test_folders_made_on_the_way_go_when_the_work_fails(tmp_path):
+def test_parent_folders_are_removed_after_a_failure(tmp_path):
     (tmp_path / "deep").mkdir()
     with (
         pytest.raises(ZeroDivisionError),
@@ -28,7 +28,7 @@ def test_folders_made_on_the_way_go_when_the_work_fails(tmp_path):
     assert [each.name for each in tmp_path.rglob("*")] == ["deep"]
 
 
-def test_a_folder_that_others_filled_meanwhile_stays(tmp_path):
+def test_a_parent_folder_with_other_files_stays(tmp_path):
     with (
         pytest.raises(ZeroDivisionError),
         new_folder(tmp_path / "out" / "quartet", False, "done"),
@@ -55,7 +55,7 @@ def test_a_link_is_never_replaced(tmp_path):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "quartet").symlink_to(tmp_path / "elsewhere")
     with (
-        pytest.raises(CommandError, match="in the way"),
+        pytest.raises(CommandError, match="exists and is no folder"),
         new_folder(tmp_path / "quartet", True, "done"),
     ):
         pass
@@ -64,5 +64,5 @@ def test_a_link_is_never_replaced(tmp_path):
 @pytest.mark.parametrize(
     ("count", "words"), [(0, "0 bytes"), (1500, "1.5 kB"), (2.5e9, "2.5 GB"), (4e12, "4 TB")]
 )
-def test_sizes_read_as_a_person_says_them(count, words):
+def test_sizes_are_readable(count, words):
     assert readable_size(count) == words

@@ -1,4 +1,4 @@
-"""Ctrl-C at any moment: exit code 130 and nothing left behind."""
+"""Ctrl-C at any moment: exit code 130 and no partial output."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from helpers.audio import recordings
 from helpers.commands import separate
 from helpers.inference import stem_files
 
@@ -34,13 +35,13 @@ def test_ctrl_c_while_separating_leaves_nothing(recording, duo, tmp_path):
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert err == "divisi: stopped; nothing half-written was left.\n"
+    assert err == "divisi: stopped; no partial output is left.\n"
     assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize(
     ("module", "step"),
-    [(separate, "examine"), (stem_files, "write_float"), (stem_files, "write_integer"),
+    [(recordings, "examine"), (stem_files, "write_float"), (stem_files, "write_integer"),
      (separate, "summary")],
 )  # fmt: skip
 def test_ctrl_c_at_each_step(divisi, recording, duo, tmp_path, monkeypatch, module, step):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from helpers.cli import DEFAULT_MODEL
+from helpers.runtime import DEFAULT_MODEL
 
 
 def test_models_are_listed_with_their_instruments(divisi, duo):
@@ -18,7 +18,7 @@ def test_the_default_model_is_marked(divisi, scaling_model):
     assert out[1].startswith(f"{DEFAULT_MODEL} (default)  violin")
 
 
-def test_the_licence_is_listed_and_marked_where_it_may_not_be_all(divisi, duo):
+def test_the_licence_is_listed_and_marked_where_training_data_has_other_terms(divisi, duo):
     code, out, _ = divisi("models")
     rows = {row.split()[0]: row for row in out}
     assert code == 0 and out[0].endswith("licence")

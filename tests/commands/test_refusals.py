@@ -15,7 +15,7 @@ import pytest
 import soundfile
 import torch
 
-from helpers.commands import separate
+from helpers.commands import folders
 from helpers.inference import stem_files
 
 
@@ -96,7 +96,7 @@ def test_an_existing_folder_is_refused(divisi, recording, duo, tmp_path):
     assert list((tmp_path / "quartet").iterdir()) == []
 
 
-def test_overwrite_spares_folders_that_are_not_ours(divisi, recording, duo, tmp_path):
+def test_overwrite_spares_other_folders(divisi, recording, duo, tmp_path):
     path = recording("quartet/quartet.wav")
     result = divisi("separate", path, "-o", tmp_path, "--model", duo, "--overwrite")
     assert_refused(result, str(tmp_path / "quartet"), "separation.json")
@@ -137,7 +137,7 @@ def test_a_read_only_output_is_refused(divisi, recording, duo, tmp_path):
     assert_refused(divisi("separate", recording(), "-o", locked, "--model", duo), str(locked))
 
 
-def test_a_disk_that_is_too_small_is_told_before_the_start(
+def test_a_disk_that_is_too_small_is_refused_before_the_start(
     divisi, recording, duo, tmp_path, monkeypatch
 ):
     usage = namedtuple("usage", "total used free")
@@ -161,14 +161,14 @@ def small_disk(tmp_path):
 
 
 def test_a_disk_that_becomes_full_leaves_nothing(divisi, recording, duo, small_disk, monkeypatch):
-    monkeypatch.setattr(separate, "check_space", lambda *_: None)
+    monkeypatch.setattr(folders, "check_space", lambda *_: None)
     path = recording(rate=44100, seconds=10)
     result = divisi("separate", path, "-o", small_disk / "out", "--model", duo)
     assert_refused(result, str(small_disk), "full")
     assert list(small_disk.iterdir()) == []
 
 
-def test_an_unknown_model_is_told_with_the_nearest(divisi, recording, duo, tmp_path):
+def test_an_unknown_model_is_refused_with_the_nearest_name(divisi, recording, duo, tmp_path):
     unknown = duo.parent / "duett"
     result = divisi("separate", recording(), "-o", tmp_path / "out", "--model", unknown)
     assert_refused(result, "'duett'", "'duo'")
@@ -209,7 +209,7 @@ def test_an_absent_device_is_refused(divisi, recording, duo, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_model_that_answers_infinity_is_refused(divisi, recording, scaling_model, tmp_path):
+def test_a_model_whose_output_is_infinite_is_refused(divisi, recording, scaling_model, tmp_path):
     broken = scaling_model(violin=3e38)
     path = recording(peak=4.0, subtype="FLOAT")
     result = divisi("separate", path, "-o", tmp_path / "out", "--model", broken)
@@ -217,8 +217,8 @@ def test_a_model_that_answers_infinity_is_refused(divisi, recording, scaling_mod
     assert not (tmp_path / "out").exists()
 
 
-def test_a_fault_of_ours_keeps_its_traceback(divisi, recording, duo, tmp_path, monkeypatch):
-    monkeypatch.setattr(separate, "write_stems", lambda *_, **__: 1 / 0)
+def test_a_bug_keeps_its_traceback(divisi, recording, duo, tmp_path, monkeypatch):
+    monkeypatch.setattr(stem_files, "write_float", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         divisi("separate", recording(), "-o", tmp_path / "out", "--model", duo)
     assert not (tmp_path / "out").exists()

@@ -20,7 +20,7 @@ def duet(tmp_path):
     return tmp_path / "duet.mid"
 
 
-def test_stems_sum_to_the_mixture_and_hold_their_notes(divisi, duet, tmp_path):
+def test_stems_sum_to_the_mixture_and_contain_their_notes(divisi, duet, tmp_path):
     code, out, err = divisi("render", duet, "-o", tmp_path / "out", "--rate", "8000")
     assert (code, err) == (0, []) and "violin, cello" in out[0]
     folder = tmp_path / "out" / "duet"
@@ -36,7 +36,7 @@ def test_stems_sum_to_the_mixture_and_hold_their_notes(divisi, duet, tmp_path):
     assert report["renderer"] == "tones" and report["gain"] == 1
 
 
-def test_a_soundfont_plays_too(divisi, duet, tmp_path):
+def test_a_soundfont_renders(divisi, duet, tmp_path):
     if not find_soundfonts():
         pytest.skip("needs a soundfont")
     code, _, err = divisi(
@@ -48,7 +48,7 @@ def test_a_soundfont_plays_too(divisi, duet, tmp_path):
     assert np.argmax(np.abs(np.fft.rfft(stem[:22050]))) % 440 in (0, 1, 2, 438, 439)
 
 
-def test_a_chorale_is_played_by_whom_we_say(divisi, tmp_path):
+def test_a_chorale_is_rendered_with_given_instruments(divisi, tmp_path):
     code, out, _ = divisi(
         "render", "bwv269", "-o", tmp_path, "--rate", "8000", "--tempo", "300",
         "--instruments", "oboe,oboe,horn,bassoon",
@@ -59,7 +59,7 @@ def test_a_chorale_is_played_by_whom_we_say(divisi, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["no-such-piece"], "no-such-piece"),
         (["none.mid"], "none.mid"),
@@ -71,11 +71,11 @@ def test_a_chorale_is_played_by_whom_we_say(divisi, tmp_path):
         (["bwv269", "--renderer", "notes", "--notes", "nowhere"], "nowhere"),
     ],
 )
-def test_what_cannot_be_played_is_refused(divisi, tmp_path, monkeypatch, words, told):
+def test_what_cannot_be_rendered_is_refused(divisi, tmp_path, monkeypatch, words, message):
     monkeypatch.chdir(tmp_path)
     code, out, err = divisi("render", *words, "-o", "out")
     assert code == 2 and out == []
-    assert len(err) == 1 and told in err[0]
+    assert len(err) == 1 and message in err[0]
     assert list(tmp_path.iterdir()) == []
 
 

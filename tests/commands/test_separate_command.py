@@ -1,4 +1,4 @@
-"""What `divisi separate` writes for recordings that are fine, however odd."""
+"""What `divisi separate` writes for every valid recording."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def level_db(signal, reference):
     return 10 * np.log10(max(np.sum(signal**2), 1e-30) / np.sum(reference**2))
 
 
-def test_stems_are_what_the_model_says(divisi, recording, duo, tmp_path):
+def test_stems_are_the_output_of_the_model(divisi, recording, duo, tmp_path):
     path = recording(subtype="PCM_16")
     code, out, err = divisi("separate", path, "-o", tmp_path / "out", "--model", duo)
     assert (code, err) == (0, [])
@@ -69,7 +69,7 @@ def test_float_recordings_need_no_gain(divisi, recording, loud, tmp_path):
     assert np.abs(stem).max() == pytest.approx(8.0, rel=1e-3)
 
 
-def test_report_tells_model_device_speed_and_levels(divisi, tmp_path, duo):
+def test_the_report_has_model_device_speed_and_levels(divisi, tmp_path, duo):
     time = np.arange(16000) / 8000
     soundfile.write(tmp_path / "sine.wav", np.sin(2 * np.pi * 100 * time), 8000, "FLOAT")
     divisi("separate", tmp_path / "sine.wav", "-o", tmp_path, "--model", duo, "--device", "cpu")
@@ -100,7 +100,7 @@ def test_every_sample_format_is_read(divisi, recording, duo, tmp_path, subtype, 
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 8])
-def test_channels_are_kept_apart(divisi, recording, duo, tmp_path, channels):
+def test_channels_are_separated_independently(divisi, recording, duo, tmp_path, channels):
     path = recording(channels=channels)
     assert divisi("separate", path, "-o", tmp_path, "--model", duo)[0] == 0
     mixture, _ = read(path)
@@ -129,7 +129,7 @@ def test_the_shortest_files_are_separated(divisi, recording, duo, tmp_path, samp
     assert np.allclose(sum(parts), read(path)[0], atol=1e-4)
 
 
-def test_silence_is_told_and_stays_silence(divisi, recording, duo, tmp_path):
+def test_silence_gives_a_warning_and_silent_stems(divisi, recording, duo, tmp_path):
     path = recording(rate=44100, peak=0.0)
     code, _, err = divisi("separate", path, "-o", tmp_path, "--model", duo, "--residual")
     assert code == 0
@@ -140,7 +140,7 @@ def test_silence_is_told_and_stays_silence(divisi, recording, duo, tmp_path):
     assert report["levels"]["violin"] == {"peak_dbfs": None, "rms_dbfs": None}
 
 
-def test_a_file_that_breaks_off_is_told_and_separated(divisi, recording, duo, tmp_path):
+def test_a_truncated_file_gives_a_warning_and_is_separated(divisi, recording, duo, tmp_path):
     path = recording(subtype="PCM_16", seconds=2.0)
     path.write_bytes(path.read_bytes()[: 44 + 8000 * 2])
     code, _, err = divisi("separate", path, "-o", tmp_path, "--model", duo)
@@ -150,7 +150,7 @@ def test_a_file_that_breaks_off_is_told_and_separated(divisi, recording, duo, tm
 
 
 @pytest.mark.parametrize("name", ["à deux voix, nº 3.wav", "Für Thron.flac", "-quartet.wav"])
-def test_spaces_accents_and_dashes_in_names(divisi, recording, duo, tmp_path, name):
+def test_names_with_spaces_accents_and_dashes_are_kept(divisi, recording, duo, tmp_path, name):
     path = recording(f"some folder/{name}")
     code, _, err = divisi("separate", "-o", tmp_path / "out", "--model", duo, "--", path)
     assert (code, err) == (0, [])
@@ -170,7 +170,7 @@ def test_compressed_files_are_read_whatever_their_name(divisi, duo, tmp_path, ki
     assert np.abs(stem).max() == pytest.approx(0.25, abs=0.03)
 
 
-def test_repair_reads_what_is_no_number_as_zero(divisi, duo, tmp_path):
+def test_repair_reads_samples_that_are_not_finite_as_zeros(divisi, duo, tmp_path):
     audio = np.full(8000, 0.5)
     audio[4000] = np.nan
     soundfile.write(tmp_path / "torn.wav", audio, 8000, "FLOAT")
@@ -210,7 +210,7 @@ def test_overwrite_replaces_what_an_earlier_run_wrote(divisi, recording, duo, lo
 
 @pytest.fixture(scope="session")
 def trio(tmp_path_factory):
-    """A mask network with random weights that can be told who plays."""
+    """A mask network with random weights that can be conditioned on active sources."""
     torch.manual_seed(0)
     sizes = {"sample_rate": RATE, "window": 512, "hop": 128, "highest": 3000.0}
     small = {"width": 4, "pitch_channels": 2, "hidden": 8, "layers": 1, "segment_seconds": 1.0}
@@ -218,7 +218,7 @@ def trio(tmp_path_factory):
     return save_model(model, tmp_path_factory.mktemp("checkpoints"), "trio", {})[1]
 
 
-def test_instruments_that_are_named_share_the_whole_recording(divisi, recording, trio, tmp_path):
+def test_stems_of_given_instruments_sum_to_the_recording(divisi, recording, trio, tmp_path):
     path = recording(subtype="FLOAT")
     output = tmp_path / "out"
     named = ("--instruments", "Vn, piano")
@@ -229,29 +229,27 @@ def test_instruments_that_are_named_share_the_whole_recording(divisi, recording,
     np.testing.assert_allclose(sum(stems.values()), soundfile.read(path)[0], atol=1e-4)
 
 
-def test_a_model_that_can_be_told_listens_first_who_plays(divisi, recording, ears, tmp_path):
+def test_instruments_are_detected(divisi, recording, ears, tmp_path):
     path, output = recording(), tmp_path / "out"
     code, out, _ = divisi("separate", path, "--model", ears, "-o", output, "--residual")
-    assert code == 0 and "; heard violin, horn" in out[0]
+    assert code == 0 and "; detected violin, horn" in out[0]
     stems = {wav.stem: soundfile.read(wav)[0] for wav in (output / "quartet").glob("*.wav")}
     assert set(stems) == {"violin", "horn", "residual"}
     whole = soundfile.read(path)[0]
     assert level_db(stems["violin"] + stems["horn"] - whole, whole) < -80
     report = json.loads((output / "quartet" / "separation.json").read_text())
-    assert report["heard"] == ["violin", "horn"]
+    assert report["detected"] == ["violin", "horn"]
 
 
 def test_all_instruments_of_a_model_can_be_asked_for(divisi, recording, ears, tmp_path):
     asked = ("--instruments", "all")
     _, out, _ = divisi("separate", recording(), "--model", ears, "-o", tmp_path, *asked)
-    assert "hardly heard: piano" in out[0]
+    assert "nearly silent: piano" in out[0]
     names = {wav.stem for wav in (tmp_path / "quartet").glob("*.wav")}
     assert names == {"violin", "horn", "piano"}
 
 
-def test_of_one_instrument_alone_there_is_its_stem_beside_all_others(
-    divisi, recording, duo, tmp_path
-):
+def test_a_single_instrument_is_separated_from_all_others(divisi, recording, duo, tmp_path):
     path, output = recording(), tmp_path / "out"
     divisi("separate", path, "--model", duo, "-o", output, "--instruments", "bn")
     (stem,) = (output / "quartet").glob("*.wav")
@@ -261,27 +259,25 @@ def test_of_one_instrument_alone_there_is_its_stem_beside_all_others(
 
 
 @pytest.mark.parametrize(
-    ("named", "told"),
+    ("named", "message"),
     [
-        ("violin,horn", "duo does not know 'horn'; it knows violin, bassoon"),
+        ("violin,horn", "This model does not know 'horn'; it knows violin, bassoon"),
         ("violin,kazoo", "There is no instrument 'kazoo'"),
-        (" , ", "names nobody; choose from violin, bassoon"),
+        (" , ", "Choose at least one instrument; this model knows violin, bassoon"),
     ],
 )
-def test_instruments_that_cannot_be_named_are_refused(
-    divisi, recording, duo, tmp_path, named, told
-):
+def test_unknown_instruments_are_refused(divisi, recording, duo, tmp_path, named, message):
     output = tmp_path / "out"
     arguments = ("--model", duo, "-o", output, "--instruments", named)
     code, _, err = divisi("separate", recording(), *arguments)
     assert code == 2
-    assert told in err[0] and len(err) == 1
+    assert message in err[0] and len(err) == 1
     assert not output.exists()
 
 
-def test_a_stem_that_is_hardly_there_is_told(divisi, recording, scaling_model, tmp_path):
+def test_a_nearly_silent_stem_is_reported(divisi, recording, scaling_model, tmp_path):
     model, output = scaling_model("faint", violin=0.9, bassoon=0.05), tmp_path / "out"
     _, out, _ = divisi("separate", recording(), "--model", model, "-o", output)
-    assert out[0].endswith("hardly heard: bassoon")
+    assert out[0].endswith("nearly silent: bassoon")
     report = json.loads((output / "quartet" / "separation.json").read_text())
-    assert report["unheard"] == ["bassoon"]
+    assert report["nearly_silent"] == ["bassoon"]

@@ -9,8 +9,9 @@ import pytest
 import soundfile
 
 from experiments import fingerprints as table
-from helpers.audio.audio import AudioError, load
+from helpers.audio.audio import load
 from helpers.audio.resampling import resample
+from helpers.audio.track import AudioError
 from helpers.datasets import fingerprints
 from helpers.datasets.multitracks import multitrack_stems, training_pieces
 from helpers.datasets.own_stems import own_tracks

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from helpers.audio.audio import AudioError
+from helpers.audio.track import AudioError
 from helpers.datasets.registry import corpus
 from helpers.datasets.stem_folders import StemFolder, find_tracks
 

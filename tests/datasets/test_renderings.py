@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from helpers.audio.audio import Track
+from helpers.audio.track import Track
 from helpers.datasets import renderings
 from helpers.datasets.renderings import (
     RenderingConfig,

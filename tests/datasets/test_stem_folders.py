@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from helpers.audio.audio import AudioError, save
+from helpers.audio.track import AudioError
+from helpers.audio.wav import save
 from helpers.datasets.registry import corpus
 from helpers.datasets.stem_folders import find_tracks, solos
 from helpers.runtime import data_root

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from helpers.audio.audio import Track
+from helpers.audio.track import Track
 from helpers.datasets.mixing import Mixer, MixingConfig
 from helpers.datasets.stem_bank import RenderedStem, StemBank, write_piece
 from helpers.datasets.torch_datasets import MixtureDataset, TrackDataset

@@ -1,4 +1,4 @@
-"""The widget for the reader's own recording, pressed from Python; in a browser:
+"""The widget for a recording of your own, operated from Python; in a browser:
 test_own_recording_page.py."""
 
 from __future__ import annotations
@@ -11,51 +11,35 @@ import ipywidgets
 import pytest
 
 from helpers.display import own_recording
-from helpers.display.own_recording import OwnRecording, Panel, uploaded
+from helpers.display.own_recording import OwnRecording, uploaded
 from helpers.training.checkpoints import load_model
 
 TEXT = "text.wav: this is not audio that can be read; WAV, AIFF, FLAC, MP3 and OGG can."
 
 
 @pytest.fixture
-def panel(duo, tmp_path) -> Panel:
-    return Panel({"": duo}, tmp_path / "out")
+def panel(duo, tmp_path) -> OwnRecording:
+    return OwnRecording({"": duo}, tmp_path / "out")
 
 
 @pytest.fixture
 def text(tmp_path):
-    """A text that calls itself audio."""
+    """A text file with the suffix of audio."""
     path = tmp_path / "text.wav"
     path.write_text("I am a text.\n")
     return path
 
 
-def upload(panel: Panel, path) -> None:
-    """What a browser does with a file that was chosen."""
+def upload(panel: OwnRecording, path) -> None:
+    """Set the value as a browser does for a chosen file."""
     content = path.read_bytes()
     file = {"name": path.name, "type": "audio/wav", "size": len(content),
             "content": memoryview(content), "last_modified": datetime(2026, 1, 1)}  # fmt: skip
     panel.upload.value = (file,)
 
 
-def pages(panel: Panel) -> list[str]:
+def pages(panel: OwnRecording) -> list[str]:
     return [part.value for part in panel.result.children]
-
-
-def test_a_file_is_opened_without_a_widget(recording, duo, tmp_path, capsys):
-    done = OwnRecording(duo, tmp_path / "out").open(recording())
-    assert done.track.instruments == ("violin", "bassoon")
-    assert done.archive == tmp_path / "out" / "quartet.zip" and done.archive.is_file()
-    assert "100%" in capsys.readouterr().err
-
-
-def test_a_model_is_chosen_by_name_and_the_first_is_the_default(recording, duo, loud, tmp_path):
-    own = OwnRecording({"duo": duo, "solo": loud}, tmp_path)
-    assert own.open(str(recording())).track.instruments == ("violin", "bassoon")
-    assert own.open(recording(), model="solo").track.instruments == ("flute",)
-    assert own.open(recording(), ["bassoon"]).track.instruments == ("bassoon",)
-    with pytest.raises(ValueError, match="There is no model 'trio'; there are: duo, solo."):
-        own.open(recording(), model="trio")
 
 
 def test_an_upload_is_described_and_can_be_separated(panel, recording):
@@ -78,16 +62,14 @@ def test_the_button_shows_player_spectrograms_and_download(panel, recording, tmp
     )
 
 
-def test_a_path_is_as_good_as_an_upload(panel, recording):
+def test_a_path_can_replace_an_upload(panel, recording):
     panel.path.value = f" {recording()} "
     assert panel.status.value == "quartet.wav: 0:02, 8 kHz, mono."
     panel.path.value = ""
     assert not panel.button.disabled
 
 
-def test_a_bad_file_gets_the_sentence_of_the_loader_and_a_good_one_works_then(
-    panel, recording, text
-):
+def test_a_bad_file_shows_the_loaders_error_and_a_good_one_works_after_it(panel, recording, text):
     upload(panel, text)
     assert panel.status.value == TEXT and panel.button.disabled
     upload(panel, recording())
@@ -98,7 +80,7 @@ def test_a_bad_file_gets_the_sentence_of_the_loader_and_a_good_one_works_then(
 
 
 @pytest.mark.parametrize("path", ["none.wav", "."])
-def test_a_path_without_a_file_gets_the_sentence_of_the_loader(panel, path):
+def test_a_path_without_a_file_shows_the_loaders_error(panel, path):
     panel.path.value = path
     assert panel.button.disabled
     assert panel.status.value.endswith(("there is no such file; check the name and the folder.",
@@ -124,21 +106,21 @@ def test_only_the_instruments_that_are_ticked_are_separated(panel, recording):
     assert pages(panel) == [] and not panel.button.disabled
 
 
-def test_with_all_ticked_a_model_that_can_be_told_listens_who_plays(recording, ears, duo, tmp_path):
-    panel = Panel({"ears": load_model(ears), "duo": duo}, tmp_path)
-    assert "listens first" in panel.can_detect.value
+def test_with_all_ticked_instruments_are_detected(recording, ears, duo, tmp_path):
+    panel = OwnRecording({"ears": load_model(ears), "duo": duo}, tmp_path)
+    assert "detected automatically" in panel.detection_note.value
     upload(panel, recording())
     panel.button.click()
-    assert panel.status.value == "Heard: violin, horn."
+    assert panel.status.value == "Detected: violin, horn."
     panel.instruments.children[0].value = False
     panel.button.click()
     assert "piano" in pages(panel)[0] and "violin" not in pages(panel)[0]
     panel.model.value = "duo"
-    assert panel.can_detect.value == ""
+    assert panel.detection_note.value == ""
 
 
 def test_another_model_has_its_own_instruments(recording, duo, loud, tmp_path):
-    panel = Panel({"duo": duo, "solo": loud}, tmp_path)
+    panel = OwnRecording({"duo": duo, "solo": loud}, tmp_path)
     assert panel.model in panel.box.children
     panel.model.value = "solo"
     assert [box.description for box in panel.instruments.children] == ["Flute"]
@@ -147,12 +129,10 @@ def test_another_model_has_its_own_instruments(recording, duo, loud, tmp_path):
     assert panel.status.value == "All stems are 5.1 dB lower, so that none clips."
 
 
-def test_a_fault_of_ours_is_told_and_logged_and_the_widget_stays_usable(
-    panel, recording, monkeypatch
-):
+def test_a_bug_is_shown_and_raised_and_the_widget_stays_usable(panel, recording, monkeypatch):
     upload(panel, recording())
     with monkeypatch.context() as broken:
-        broken.setattr(own_recording, "separate_recording", lambda *_, **__: 1 / 0)
+        broken.setattr(own_recording, "separate_to_zip", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             panel.separate()
     assert panel.status.value == "ZeroDivisionError: division by zero"
@@ -160,13 +140,13 @@ def test_a_fault_of_ours_is_told_and_logged_and_the_widget_stays_usable(
     assert len(pages(panel)) == 3
 
 
-def test_what_a_sentence_holds_is_no_html(panel):
+def test_messages_are_escaped(panel):
     panel.path.value = "<b>.wav"
     assert panel.status.value.startswith("&lt;b&gt;.wav: ")
 
 
 def test_an_upload_is_kept_under_its_bare_name(panel, recording, tmp_path):
-    assert panel.take("../../quartet.wav", recording().read_bytes())
+    assert panel.receive("../../quartet.wav", recording().read_bytes())
     assert panel.recording.path.name == "quartet.wav"
     assert str(panel.recording.path).startswith(panel.uploads.name)
 
@@ -176,7 +156,7 @@ def test_an_upload_is_kept_under_its_bare_name(panel, recording, tmp_path):
     [{"a.wav": {"metadata": {"name": "a.wav", "size": 3}, "content": b"abc"}},  # ipywidgets 7
      ({"name": "a.wav", "size": 3, "content": memoryview(b"abc")},)],  # ipywidgets 8
 )  # fmt: skip
-def test_both_shapes_of_an_upload_are_read(value):
+def test_uploads_of_ipywidgets_7_and_8_are_read(value):
     assert uploaded(value) == ("a.wav", b"abc")
 
 
@@ -198,22 +178,19 @@ def colab(monkeypatch, recording, text):
     return SimpleNamespace(answers=answers, downloads=downloads)
 
 
-def test_in_colab_a_file_is_asked_for_until_one_can_be_read(colab, duo, tmp_path, monkeypatch):
+def test_in_colab_uploads_are_asked_for_until_one_can_be_read(colab, duo, tmp_path, monkeypatch):
     shown: list[ipywidgets.Widget] = []
-    panels: list[Panel] = []
     monkeypatch.setattr(own_recording, "display", shown.append)
-    monkeypatch.setattr(
-        own_recording, "Panel", lambda *words: panels.append(Panel(*words)) or panels[0]
-    )
-    OwnRecording(duo, tmp_path / "out")._ipython_display_()
-    assert shown == [panels[0].box] and colab.answers == []
-    assert panels[0].status.value == "quartet.wav: 0:02, 8 kHz, mono."
-    panels[0].button.click()
-    panels[0].result.children[2].click()
+    panel = OwnRecording(duo, tmp_path / "out")
+    panel._ipython_display_()
+    assert shown == [panel.box] and colab.answers == []
+    assert panel.status.value == "quartet.wav: 0:02, 8 kHz, mono."
+    panel.button.click()
+    panel.result.children[2].click()
     assert colab.downloads == [str(tmp_path / "out" / "quartet.zip")]
 
 
-def test_in_colab_one_may_give_no_file(colab, panel):
+def test_in_colab_no_file_may_be_uploaded(colab, panel):
     colab.answers[:] = [{}]
-    own_recording.upload_in_colab(panel)
+    panel.upload_in_colab()
     assert panel.recording is None and panel.button.disabled

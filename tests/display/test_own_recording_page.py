@@ -1,4 +1,4 @@
-"""The widget for the reader's own recording in JupyterLab, pressed in headless Chromium."""
+"""The widget for a recording of your own in JupyterLab, operated in headless Chromium."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from helpers.audio.audio import save
+from helpers.audio.wav import save
 from helpers.music.scores import Note, Part, Score
 from helpers.runtime import repository_root
 from helpers.synthesis.fluidsynth import FluidSynth
@@ -126,13 +126,13 @@ def upload(page, path: Path) -> None:
 
 
 def player(page, title: str):
-    """The frame of the player of that title, once it stands."""
+    """The frame of the player of that title, once it is loaded."""
     frame = page.wait_for_selector(f"iframe[title={title}]").content_frame()
     frame.wait_for_selector("#rows li")
     return frame
 
 
-def test_a_recording_is_uploaded_separated_heard_and_taken_away(page, folder):
+def test_a_recording_is_uploaded_separated_played_and_downloaded(page, folder):
     page.locator(".jp-CodeCell .cm-content").click()
     page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for()
     page.keyboard.press("Control+Enter")

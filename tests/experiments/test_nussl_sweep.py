@@ -12,8 +12,8 @@ from experiments.jobs import missing
 from experiments.nussl import sweep as nussl_sweep
 from experiments.nussl.musicsourcesep import METRICS, Configuration, target_and_rest
 from experiments.nussl.sweep import Network, Sweep, run_sweep
-from helpers.audio.audio import save
 from helpers.audio.track import Track
+from helpers.audio.wav import save
 from helpers.evaluation import results
 from helpers.training.checkpoints import load_model
 

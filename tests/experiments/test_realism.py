@@ -10,7 +10,7 @@ import pytest
 
 from experiments import realism
 from experiments.realism import ABLATION, ablation_recipes, budget, config_of, run_ablation
-from helpers.audio.audio import save
+from helpers.audio.wav import save
 from helpers.evaluation import results
 from helpers.evaluation.evaluate import evaluate, model_separator
 from helpers.evaluation.rows import Provenance

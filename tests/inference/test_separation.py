@@ -1,4 +1,4 @@
-"""Separation of any length: stub models whose answer for the whole file is known."""
+"""Separation of any length: stub models whose output for the whole file is known."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ def whole(model: nn.Module, mixture: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("samples", [7999, 8000, 8001, 14096, 40001])
-def test_windows_leave_no_trace_with_a_filter_shorter_than_their_context(samples):
+def test_segments_join_exactly_for_a_filter_shorter_than_their_context(samples):
     model, mixture = Filters(), noise(1, samples)
     difference = separate(model, mixture, 8000) - whole(model, mixture)
     assert level_db(difference, mixture) < -100
 
 
-def test_windows_leave_no_trace_in_spectrogram_frames():
+def test_segments_join_exactly_for_spectrogram_frames():
     class Frames(Filters):
         """Keeps the louder half of the bins of each frame: nonlinear, and bound to the frames."""
 
@@ -78,7 +78,7 @@ def test_windows_leave_no_trace_in_spectrogram_frames():
 
 @pytest.mark.parametrize("rate", [4000, 8000, 44100])
 @pytest.mark.parametrize("size", [1, 777, 100_000])
-def test_stream_equals_memory_to_the_last_bit(rate, size):
+def test_stream_equals_separation_in_memory_to_the_bit(rate, size):
     samples = 2001 if size == 1 else 25_001
     model, mixture = Filters(), noise(2, samples)
     blocks = (mixture[:, start : start + size] for start in range(0, samples, size))
@@ -96,7 +96,7 @@ def test_length_is_exact_at_every_rate(rate, samples):
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 8])
 @pytest.mark.parametrize("inside", [1, 2])
-def test_each_channel_is_separated_whatever_number_the_model_has(channels, inside):
+def test_each_channel_is_separated_by_models_of_one_or_two_channels(channels, inside):
     model, mixture = Filters(channels=inside), noise(channels, 20_000)
     np.testing.assert_allclose(separate(model, mixture, 8000), whole(model, mixture), atol=1e-6)
 
@@ -129,7 +129,7 @@ def test_silence_gives_exact_silence_from_a_model_that_hums(rate):
     assert not estimates.any()
 
 
-def test_nothing_in_gives_nothing_out():
+def test_an_empty_mixture_gives_empty_stems():
     assert separate(Filters(), np.zeros((2, 0), np.float32), 44100).shape == (2, 2, 0)
 
 
@@ -145,13 +145,6 @@ def test_memory_does_not_grow_with_the_length():
         return highest
 
     assert peak(3) < 1.1 * peak(1) < 200e6
-
-
-def test_progress_ends_with_the_seconds_of_the_file():
-    seconds: list[float] = []
-    separate(Filters(), noise(1, 36_000), 8000, progress=seconds.append)
-    assert seconds == sorted(seconds)
-    assert seconds[-1] == pytest.approx(4.5)
 
 
 def test_training_mode_is_left_as_it_was_and_dropout_is_off_inside():

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 import torch
 
-from helpers.audio.audio import Track
+from helpers.audio.track import Track
 from helpers.cli import main
 from helpers.music import splits
 from helpers.recipes import stem_banks, train

@@ -1,0 +1,112 @@
+"""The public face for people who write Python."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+import helpers
+from helpers.cli import main
+from helpers.training.checkpoints import load_model
+
+RATE = 8000
+
+
+@pytest.fixture
+def noise() -> np.ndarray:
+    return np.random.default_rng(0).uniform(-0.5, 0.5, (2, 2 * RATE)).astype(np.float32)
+
+
+@pytest.fixture
+def recording(noise, tmp_path):
+    soundfile.write(tmp_path / "quartet.wav", noise.T, RATE, "FLOAT")
+    return tmp_path / "quartet.wav"
+
+
+def test_a_file_gives_the_stems_of_the_command(recording, ears, tmp_path):
+    separation = helpers.separate(recording, model=ears)
+    assert (separation.name, separation.sample_rate) == ("quartet", RATE)
+    assert separation.detected == tuple(separation.stems) == ("violin", "horn")
+    assert (
+        main(["separate", str(recording), "-o", str(tmp_path / "out"), "--model", str(ears)]) == 0
+    )
+    saved = separation.save(tmp_path / "saved")
+    for name, stem in separation.stems.items():
+        written, _ = soundfile.read(tmp_path / "out" / "quartet" / f"{name}.wav", dtype="float32")
+        np.testing.assert_array_equal(stem, written.T)
+        assert (saved / f"{name}.wav").read_bytes() == (
+            tmp_path / "out" / "quartet" / f"{name}.wav"
+        ).read_bytes()
+    report = json.loads((saved / "separation.json").read_text())
+    assert report["detected"] == ["violin", "horn"] and report["model"] == "ears"
+
+
+def test_an_array_gives_the_stems_of_its_file(noise, recording, ears):
+    from_file = helpers.separate(recording, "vn, piano", load_model(ears))
+    from_array = helpers.separate(noise, ["violin", "pno"], load_model(ears), sample_rate=RATE)
+    assert from_array.detected == () and from_array.report["model"] == "MaskNet"
+    np.testing.assert_array_equal(from_array.mixture, noise)
+    for name in ("violin", "piano"):
+        np.testing.assert_array_equal(from_array.stems[name], from_file.stems[name])
+    mono = helpers.separate(noise[0], "all", ears, sample_rate=RATE)
+    assert {stem.shape for stem in mono.stems.values()} == {(1, 2 * RATE)}
+
+
+def test_a_result_is_replaced_only_when_asked(recording, ears, tmp_path):
+    separation = helpers.separate(recording, ["horn", "piano"], ears)
+    separation.save(tmp_path / "stems")
+    with pytest.raises(ValueError, match="exists already"):
+        separation.save(tmp_path / "stems")
+    (tmp_path / "stems" / "old.wav").touch()
+    separation.save(tmp_path / "stems", overwrite=True)
+    assert not (tmp_path / "stems" / "old.wav").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [({"score": "quartet.mid"}, "No model takes a score yet"),
+     ({"recording": np.zeros(8)}, "needs its sample rate"),
+     ({"recording": np.zeros((2, 2, 8)), "sample_rate": RATE}, "shape"),
+     ({"recording": np.full(8, np.nan), "sample_rate": RATE}, "not finite"),
+     ({"recording": np.zeros(8, np.int16), "sample_rate": RATE}, "int16; pass floats"),
+     ({"recording": np.zeros(8), "sample_rate": 100}, "the sample rate is 100 Hz"),
+     ({"instruments": ["tuba"]}, "does not know 'tuba'"),
+     ({"instruments": []}, "at least one instrument")],
+)  # fmt: skip
+def test_what_cannot_be_separated_is_refused_in_one_sentence(recording, ears, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        helpers.separate(**{"recording": recording, "model": ears, **arguments})
+
+
+def test_flaws_of_a_recording_are_warnings(ears):
+    with pytest.warns(UserWarning, match="is silent"):
+        separation = helpers.separate(np.zeros(RATE), model=ears, sample_rate=RATE)
+    assert not any(stem.any() for stem in separation.stems.values())
+
+
+def test_the_player_has_stems_and_recording(recording, ears):
+    separation = helpers.separate(recording, ["violin", "horn"], ears)
+    track = separation.player().track
+    np.testing.assert_array_equal(track.mixture, separation.mixture)
+    assert track.instruments == ("violin", "horn")
+
+
+def test_evaluation_gives_rows_with_floor_and_ceilings(noise, ears, tmp_path):
+    (tmp_path / "corpus" / "duo").mkdir(parents=True)
+    for name, channel in zip(("violin", "horn"), noise, strict=True):
+        soundfile.write(tmp_path / "corpus" / "duo" / f"{name}.wav", channel, RATE)
+    rows = helpers.evaluate(tmp_path / "corpus", ears)
+    assert {row.system for row in rows} == {"ears", "mixture", "oracle-irm", "oracle-ibm"}
+    assert {row.track for row in rows} == {"duo"}
+
+
+def test_models_are_listed_and_loaded():
+    assert "chamber" in helpers.available_models()
+    assert isinstance(helpers.load_model("violin-piano"), torch.nn.Module)
+    assert helpers.__version__
+    with pytest.raises(AttributeError, match="no attribute 'seperate'"):
+        helpers.seperate  # noqa: B018
