@@ -62,8 +62,9 @@ from tqdm.auto import tqdm
 # %%
 from helpers import runtime
 from helpers.audio.track import Track
+from helpers.datasets.manifests import manifest
 from helpers.datasets.mixing import MixingConfig
-from helpers.datasets.renderings import RenderingConfig, manifest, piece_variants
+from helpers.datasets.renderings import RenderingConfig, render_random_piece
 from helpers.datasets.stem_bank import build_bank
 from helpers.datasets.stem_folders import find_tracks
 
@@ -75,11 +76,11 @@ from helpers.display.plots import plot_comparison, plot_spectrograms, plot_stems
 from helpers.evaluation import results
 from helpers.evaluation.evaluate import evaluate, evaluate_baselines, model_separator
 from helpers.evaluation.rows import Provenance
-from helpers.music.arrangements import excerpts
+from helpers.music.arrangements import Excerpt, arrangement, excerpts
 from helpers.music.performances import Performance
-from helpers.music.random_pieces import piece_score, random_piece
+from helpers.music.random_pieces import RandomPiece
 from helpers.music.scores import Note, Part, Score
-from helpers.music.splits import KINDS, SPLITS, names, random_names
+from helpers.music.splits import KINDS, RANDOM, SPLITS, names
 
 # %%
 from helpers.recipes.schema import Recipe, read_recipe
@@ -188,7 +189,7 @@ pd.DataFrame(spectra, ["0.5-1 kHz", "1-2 kHz", "2-4 kHz", "4-8 kHz", "8-16 kHz"]
 # and fifths as they do in music.
 
 # %%
-piece = random_piece(0, ("violin", "cello", "flute", "piano"))
+piece = RandomPiece(0).score(("violin", "cello", "flute", "piano"))
 quartet = render_score(piece, FluidSynth(find_soundfont(SEEN)), RATE)
 StemPlayer(quartet)
 
@@ -202,17 +203,18 @@ plot_stems(quartet)
 # all that remains.
 
 # %%
-excerpt = piece_score("haydn/opus74no1/movement2@0000-0010", ("violin", "piano"))
+ten_seconds = Excerpt("haydn/opus74no1/movement2", 0.0, 10.0)
+excerpt = arrangement(ten_seconds, ("violin", "piano"))
 duo = render_score(excerpt, FluidSynth(find_soundfont(SEEN)), RATE)
 StemPlayer(duo)
 
 # %% [markdown]
-# Which work trains, validates and tests is written down once, in `helpers/data/splits.csv`: all
+# Which work trains, validates and tests is written down once, in `helpers/music/splits.csv`: all
 # movements of a quartet stand on one side, and so do all settings of a hymn.
 
 # %%
 counts = {kind: [len(names(kind, split)) for split in SPLITS] for kind in KINDS}
-counts["random piece"] = [len(random_names(split)) for split in SPLITS]
+counts["random piece"] = [len(RANDOM[split]) for split in SPLITS]
 pd.DataFrame(counts, SPLITS).T
 
 # %% [markdown]
@@ -245,18 +247,18 @@ MANIFEST = manifest(CONFIG, None)
 FOLDER = HOME / "runs" / "02-bank"
 
 
-def build(pieces: list[str]) -> float:
+def build(pieces: list[RandomPiece]) -> float:
     """Seconds that it takes to play what the bank lacks."""
     start = time.perf_counter()
-    perform = partial(piece_variants, config=CONFIG, notes_root=None)
-    build_bank(FOLDER, pieces, perform, CONFIG.sample_rate, workers=1, manifest=MANIFEST)
+    render = partial(render_random_piece, config=CONFIG, notes_root=None)
+    build_bank(FOLDER, pieces, render, CONFIG.sample_rate, workers=1, manifest=MANIFEST)
     return time.perf_counter() - start
 
 
 # %%
-build(random_names("training")[:1])  # loads the soundfont
+build([RandomPiece(0)])  # loads the soundfont
 shutil.rmtree(FOLDER)
-pieces = random_names("training")[: 4 if SMOKE else 64]
+pieces = [RandomPiece(number) for number in RANDOM["training"][: 4 if SMOKE else 64]]
 seconds = build(pieces)
 print(f"{len(pieces)} pieces of two stems of 5 s in {seconds:.1f} s: "
       f"{10 * len(pieces) / seconds:.0f} times real time on one core")  # fmt: skip
@@ -288,10 +290,11 @@ print("the same bits:", first.read_bytes() == before)
 def played_by(font: str, ensemble: tuple[str, ...], count: int = TRACKS) -> list[Track]:
     """Random pieces, and as many excerpts of quartets and chorales, none of which trains."""
     works = [*names("quartet", "test"), *names("chorale", "test")[:2]][:count]
-    real = [] if SMOKE else [excerpts(work, 10.0)[0] for work in works]
+    scores = [RandomPiece(number).score(ensemble) for number in RANDOM["test"][:count]]
+    if not SMOKE:
+        scores += [arrangement(excerpts(work, 10.0)[0], ensemble) for work in works]
     tracks = []
-    for number, name in enumerate([*random_names("test")[:count], *real]):
-        score = piece_score(name, ensemble)
+    for number, score in enumerate(scores):
         performed = Performance.draw(np.random.default_rng(number), len(ensemble)).apply(score)
         tracks.append(render_score(performed, FluidSynth(find_soundfont(font)), RATE))
     return tracks
@@ -354,9 +357,9 @@ def play_with(soundfonts: tuple[str, ...], tones: int = 0) -> RenderingConfig:
 
 
 STAGES = {
-    "tones": {"takes": play_with((), tones=1), "mixing": DRY},
-    "one soundfont": {"takes": play_with((SEEN,)), "mixing": DRY},
-    "effects": {"takes": play_with((SEEN, ALSO_SEEN)), "mixing": REAL.mixing},
+    "tones": {"rendering": play_with((), tones=1), "mixing": DRY},
+    "one soundfont": {"rendering": play_with((SEEN,)), "mixing": DRY},
+    "effects": {"rendering": play_with((SEEN, ALSO_SEEN)), "mixing": REAL.mixing},
 }
 PLANS = {
     "in stages": ("tones", "one soundfont", "effects"),
@@ -658,7 +661,7 @@ figure
 
 # %%
 ABLATION = {
-    "one soundfont": {"takes": play_with((SEEN,)), "mixing": DRY, "solos": False},
+    "one soundfont": {"rendering": play_with((SEEN,)), "mixing": DRY, "solos": False},
     "several soundfonts": {"mixing": DRY, "solos": False},
     "effects": {"solos": False},
     "recorded solos": {},

@@ -54,14 +54,14 @@ import pandas as pd
 import torch
 from IPython.display import display
 
+from experiments.folds import leave_one_out
+from experiments.nussl.coherent_mixes import CoherentMixes
 from experiments.nussl.musicsourcesep import CONFIGURATIONS, PUBLISHED
 
 # %%
 from helpers import runtime
 from helpers.audio.track import Track
 from helpers.datasets.archives import unzip
-from helpers.datasets.coherent import CoherentMixes
-from helpers.datasets.folds import leave_one_out
 from helpers.datasets.stem_folders import find_tracks
 from helpers.datasets.torch_datasets import TrackDataset
 from helpers.display.figures import Figure, style

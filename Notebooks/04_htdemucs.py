@@ -79,8 +79,7 @@ from helpers.evaluation.metrics import si_sdr
 from helpers.inference.detection import DETECTION_THRESHOLD, detect_instruments
 from helpers.models.ht_demucs import HTDemucs, HTDemucsConfig
 from helpers.music import splits
-from helpers.music.arrangements import excerpts
-from helpers.music.random_pieces import piece_score
+from helpers.music.arrangements import arrangement, excerpts
 from helpers.music.scores import corpus_score
 from helpers.music.splits import TEST
 
@@ -475,8 +474,8 @@ pd.DataFrame(alone).T.round(2)
 # question, and real recordings follow:
 
 # %%
-work = excerpts(splits.names("quartet", "test")[0], 12.0)[1]
-score = piece_score(work, ("violin", "horn", "piano"))
+excerpt = excerpts(splits.names("quartet", "test")[0], 12.0)[1]
+score = arrangement(excerpt, ("violin", "horn", "piano"))
 trio = render_score(score, FluidSynth(find_soundfont("FluidR3_GM")), RATE)
 stems = {name: stem[:, : SECONDS * RATE] for name, stem in trio.stems.items()}
 TRIO = Track("Haydn", RATE, {name: 0.05 * stem / stem.std() for name, stem in stems.items()})

@@ -3,9 +3,9 @@
     python -m experiments.architectures
     python -m experiments.architectures --minutes 60 --seeds 0 1
 
-Each is trained for so many minutes of one processor core (its seconds a step are measured first)
-on step 06 of the ablation of `experiments/realism.py`, and measured on the real excerpts of Bach10,
-which train nothing. A system whose rows are in the table is not trained again.
+Each is trained for some minutes of one processor core (the seconds per step are measured first) on
+the data of step 06 of `experiments/realism.py`, and measured on the real excerpts of Bach10, which
+are not in the training data. Systems whose rows are in the table are skipped.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from helpers.training.losses import negative_snr
 
 TABLE = "04_architectures"
 STEP = "06 spectral tilt"
-#: What is trained: architecture, the entries of its configuration, and its learning rate.
+#: Architecture, its configuration (None: that of the recipe) and its learning rate.
 SYSTEMS = {
     "mask network": ("mask_net.MaskNet", None, 2e-3),
     "HT-Demucs": (
@@ -46,7 +46,7 @@ SYSTEMS = {
 
 
 def recipe_of(system: str, seed: int) -> Recipe:
-    """The rung's recipe with the system in the place of the ladder's network."""
+    """The recipe of STEP with the system's network."""
     root = runtime.repository_root()
     step = ablation_recipes(read_recipe(root / "recipes" / "realism.toml"))[STEP]
     architecture, model, rate = SYSTEMS[system]
@@ -60,21 +60,21 @@ def recipe_of(system: str, seed: int) -> Recipe:
 
 
 def seconds_a_step(recipe: Recipe, steps: int = 4) -> float:
-    """Processor time of one core for a step of training, mixing included; the first is left out."""
+    """Processor time of a training step on one core, with mixing; the first step is ignored."""
     torch.set_num_threads(1)
     model, (training, _) = build_model(recipe), mixtures(recipe)
     batches = iter(DataLoader(training, recipe.training.batch_size))
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6)
     times = []
     for _ in range(steps):
-        began = time.process_time()
+        start = time.process_time()
         mixture, stems = next(batches)
         with torch.autocast("cpu", torch.bfloat16):
             estimates = model(mixture)
         negative_snr(estimates.float(), stems).backward()
         optimizer.step()
         optimizer.zero_grad()
-        times.append(time.process_time() - began)
+        times.append(time.process_time() - start)
     return sum(times[1:]) / (steps - 1)
 
 
@@ -85,7 +85,7 @@ def main() -> None:
     chosen = parser.parse_args()
     root = runtime.data_root()
     if root is None:
-        raise SystemExit("DIVISI_DATA names no folder; set it to the folder of real recordings.")
+        raise SystemExit("DIVISI_DATA is not set; set it to the folder of real recordings.")
     corpus, table = root / CORPUS, results.results_path(TABLE)
     results.append(table, baselines(table, corpus))
     for seed in chosen.seeds:

@@ -1,12 +1,12 @@
-"""What makes rendered training data realistic: one ingredient after another, at the same budget.
+"""What makes rendered training data realistic: an ablation, one ingredient after another.
 
     python -m experiments.realism
-    python -m experiments.realism --rungs 01 06 --seeds 0 1 2 --steps 1000 --workers 2
+    python -m experiments.realism --only 01 06 --seeds 0 1 2 --steps 1000 --workers 2
 
-A small network is trained on every rung of a ladder, whose first is `recipes/realism.toml` and
-whose every other adds one ingredient to the one before, and is measured on the real excerpts of
-Bach10, which train nothing. A rung whose rows are in the table is not trained again and a training
-that was stopped goes on, so the same command resumes.
+Step 01 is `recipes/realism.toml`; each further step adds one ingredient. A small network is trained
+on each of them with the same budget and measured on the real excerpts of Bach10, which are not in
+the training data. Steps whose rows are in the table are skipped and an interrupted training
+continues, so that the same command resumes.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import torch
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
+from experiments.ingredients import RealismMixing, RealismRendering
 from helpers import runtime
 from helpers.datasets.stem_folders import find_tracks
 from helpers.display.charts import plot_ablation
@@ -41,7 +42,7 @@ CORPUS = "bach10_excerpts"
 
 @dataclass(frozen=True)
 class AblationStep:
-    """An ingredient: the entries of takes and mixing that it changes. `kinds` join those before."""
+    """An ingredient: the fields that it changes; `variant_weights` are added to earlier ones."""
 
     name: str
     rendering: Mapping[str, Any] = field(default_factory=dict)
@@ -49,13 +50,13 @@ class AblationStep:
     variant_weights: Mapping[str, float] = field(default_factory=dict)
 
 
-ALL_TAKES = {
+ALL_VARIANTS = {
     "soundfonts": ("FluidR3_GM", "MuseScore_General_Lite", "TimGM6mb"),
     "note_samples": 1, "tones": 1, "timbre_substitution": 1,
 }  # fmt: skip
 ABLATION = (
     AblationStep("01 one soundfont"),
-    AblationStep("02 several soundfonts", rendering=ALL_TAKES),
+    AblationStep("02 several soundfonts", rendering=ALL_VARIANTS),
     AblationStep("03 recorded notes", variant_weights={"notes": 1.0}),
     AblationStep("04 recorded solos", variant_weights={"solo": 1.0}, mixing={"coherent": 0.8}),
     AblationStep(
@@ -85,8 +86,10 @@ ABLATION = (
 def ablation_recipes(
     base: Recipe, ablation: Iterable[AblationStep] = ABLATION
 ) -> dict[str, Recipe]:
-    """The recipe of every rung, with the ingredients of all rungs up to it."""
-    recipes, recipe = {}, base
+    """The recipe of every step, with the ingredients of all steps up to it."""
+    rendering = RealismRendering(**vars(base.rendering))
+    mixing = RealismMixing(**vars(base.mixing))
+    recipes, recipe = {}, replace(base, rendering=rendering, mixing=mixing)
     for step in ablation:
         variant_weights = {**recipe.mixing.variant_weights, **step.variant_weights}
         recipe = replace(
@@ -99,13 +102,13 @@ def ablation_recipes(
 
 
 def budget(training: TrainingConfig, steps: int, seed: int) -> TrainingConfig:
-    """The same for all; nothing is chosen on the way, the last averaged weights are the result."""
+    """The same for all steps; the last averaged weights are the result, not the best."""
     return replace(training, steps=steps, seed=seed, validate_every=steps)
 
 
 @dataclass(frozen=True)
 class Job:
-    """A rung and a seed."""
+    """A step of the ablation and a seed."""
 
     step: str
     recipe: Recipe
@@ -117,9 +120,9 @@ class Job:
     @property
     def config(self) -> str:
         """The column `config`: the budget."""
-        it = self.recipe.training
-        seconds = self.recipe.segment_seconds
-        return f"{self.recipe.architecture} {it.steps} steps of {it.batch_size}x{seconds:g}s"
+        training, seconds = self.recipe.training, self.recipe.segment_seconds
+        batch = f"{training.batch_size}x{seconds:g}s"
+        return f"{self.recipe.architecture} {training.steps} steps of {batch}"
 
     @property
     def folder(self) -> Path:
@@ -129,28 +132,28 @@ class Job:
 
 
 def measure(job: Job, corpus: Path, progress: bool) -> list[Row]:
-    """Train a job's network, or bring its training to the end, and measure it."""
-    torch.set_num_threads(1)  # so that all are trained alike, however many at a time
+    """Train a job's network, or finish its training, and measure it."""
+    torch.set_num_threads(1)  # the same result for any number of workers
     model = load_model(train(job.recipe, job.folder, progress=progress))
-    where = Provenance.here(
+    provenance = Provenance.here(
         NOTEBOOK, corpus.name,
         train_data=job.recipe.name, seed=job.seed, config=job.config,
         checkpoint_sha256=model.card["sha256"],
         device=runtime.describe_device(runtime.pick_device()),
     )  # fmt: skip
     tracks = [folder.load() for folder in find_tracks(corpus)]
-    return evaluate(job.step, model_separator(model), tracks, where, sources=model.sources)
+    return evaluate(job.step, model_separator(model), tracks, provenance, sources=model.sources)
 
 
 def known_rows(table: Path, corpus: Path) -> list[Row]:
-    """What the table already holds of a corpus, in this profile."""
+    """The rows of a corpus in the table, in this profile."""
     rows = results.read(table) if table.exists() else []
-    here = (corpus.name, runtime.profile())
-    return [row for row in rows if (row.test_data, row.profile) == here]
+    wanted = (corpus.name, runtime.profile())
+    return [row for row in rows if (row.test_data, row.profile) == wanted]
 
 
 def remaining(jobs: Iterable[Job], table: Path, corpus: Path) -> list[Job]:
-    """The jobs that the table does not hold every excerpt of."""
+    """The jobs that have not every excerpt in the table."""
     tracks = {folder.name for folder in find_tracks(corpus)}
     rows = known_rows(table, corpus)
 
@@ -162,7 +165,7 @@ def remaining(jobs: Iterable[Job], table: Path, corpus: Path) -> list[Job]:
 
 
 def baselines(table: Path, corpus: Path) -> list[Row]:
-    """Floor and ceilings, where the table has none."""
+    """Mixture and oracles, unless they are in the table."""
     if any(row.system == "mixture" for row in known_rows(table, corpus)):
         return []
     tracks = [folder.load() for folder in find_tracks(corpus)]
@@ -170,7 +173,7 @@ def baselines(table: Path, corpus: Path) -> list[Row]:
 
 
 def run(jobs: Sequence[Job], table: Path, corpus: Path, workers: int = 1) -> Iterator[Job]:
-    """Every job that the table lacks, as its rows are written; stem banks come first."""
+    """Each job that the table lacks, after its rows are written; stem banks are rendered first."""
     results.append(table, baselines(table, corpus))
     missing = remaining(jobs, table, corpus)
     for recipe in {job.recipe.rendering: job.recipe for job in missing}.values():
@@ -179,7 +182,7 @@ def run(jobs: Sequence[Job], table: Path, corpus: Path, workers: int = 1) -> Ite
     measured = Parallel(workers, return_as="generator")(
         delayed(measure)(job, corpus, progress=workers == 1) for job in missing
     )
-    for job, rows in zip(missing, tqdm(measured, total=len(missing), desc="ladder"), strict=True):
+    for job, rows in zip(missing, tqdm(measured, total=len(missing), desc="ablation"), strict=True):
         results.append(table, rows)
         yield job
 
@@ -187,28 +190,28 @@ def run(jobs: Sequence[Job], table: Path, corpus: Path, workers: int = 1) -> Ite
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     numbers = [step.name[:2] for step in ABLATION]
-    parser.add_argument("--rungs", nargs="+", choices=numbers, default=numbers)
+    parser.add_argument("--only", nargs="+", choices=numbers, default=numbers, help="steps")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
-    parser.add_argument("--steps", type=int, help="of each training; 300 as the recipe says")
-    parser.add_argument("--workers", type=int, default=1, help="trainings at a time (1)")
+    parser.add_argument("--steps", type=int, help="of each training (300)")
+    parser.add_argument("--workers", type=int, default=1, help="parallel trainings (1)")
     chosen = parser.parse_args()
     root = runtime.data_root()
     if root is None:
-        raise SystemExit("DIVISI_DATA names no folder; set it to the folder of real recordings.")
+        raise SystemExit("DIVISI_DATA is not set; set it to the folder of real recordings.")
     base = read_recipe(runtime.repository_root() / "recipes" / "realism.toml")
     steps = chosen.steps or base.training.steps
     jobs = [
         Job(step, replace(recipe, training=budget(recipe.training, steps, seed)))
         for seed in chosen.seeds
         for step, recipe in ablation_recipes(base).items()
-        if step[:2] in chosen.steps_of_ablation
+        if step[:2] in chosen.only
     ]
     table = results.results_path(TABLE)
     try:
         for job in run(jobs, table, root / CORPUS, chosen.workers):
             tqdm.write(f"{job.step}, seed {job.seed}: measured")
     except KeyboardInterrupt:
-        raise SystemExit("Stopped; the same command goes on from here.") from None
+        raise SystemExit("Stopped; the same command continues.") from None
     images = table.parent.parent / "Images"
     print(save_figure(plot_ablation(table, config=jobs[0].config), images / f"{TABLE}.png"))
     print(results.markdown(results.summary(table)))

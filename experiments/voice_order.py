@@ -2,8 +2,8 @@
 
     python -m experiments.voice_order
 
-The chorales that test, rendered: once in the order that the quartet trains in,
-and with neighbouring voices exchanged. Models that can be told who plays are.
+The rendered test chorales, once with the instruments in the order of the training data and twice
+with neighbouring voices exchanged. Models that can be conditioned on the instruments are.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ ORDERS = {
 
 
 def tracks(order: tuple[str, ...]) -> Iterator[Track]:
-    """Every test chorale, the soundfonts in turn: its first seconds, all stems equally loud."""
+    """The beginning of every test chorale, with alternating soundfonts and equally loud stems."""
     for name, soundfont in zip(TEST, cycle(find_soundfonts()), strict=False):
         track = render_score(corpus_score(name, order), FluidSynth(soundfont), SAMPLE_RATE)
         stems = {part: stem[:, : SECONDS * SAMPLE_RATE] for part, stem in track.stems.items()}
@@ -54,8 +54,8 @@ def main() -> None:
         for track in tqdm(tracks(order), total=len(TEST), desc=test_data):
             rows += evaluate_baselines([track], Provenance.here("none", test_data))
             for name, model in models.items():
-                where = provenance(test_data, model, device)
-                rows += evaluate(name, model_separator(model, device), [track], where)
+                source = provenance(test_data, model, device)
+                rows += evaluate(name, model_separator(model, device), [track], source)
     table = results.results_path(TABLE)
     results.append(table, rows)
     print(results.markdown(results.summary(table)))

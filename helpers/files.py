@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -52,3 +53,17 @@ def plain_name(name: str) -> str:
     """The name with `_` for what no file may be called; `_` alone where nothing remains."""
     plain = FORBIDDEN.sub("_", name).strip(" .")[:120].strip(" .") or "_"
     return f"{plain}_" if RESERVED.fullmatch(plain) else plain
+
+
+def file_sha256(path: Path) -> str:
+    """Of a file's content."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def files_sha256(paths: Iterable[Path]) -> str:
+    """Of the contents of several files, in the given order."""
+    return hashlib.sha256(" ".join(map(file_sha256, paths)).encode()).hexdigest()

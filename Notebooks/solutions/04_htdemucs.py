@@ -13,8 +13,7 @@ from helpers.evaluation.baselines import oracle_ratio_mask
 from helpers.evaluation.evaluate import model_separator
 from helpers.evaluation.metrics import si_sdr
 from helpers.music import splits
-from helpers.music.arrangements import excerpts
-from helpers.music.random_pieces import piece_score
+from helpers.music.arrangements import arrangement, excerpts
 from helpers.synthesis.fluidsynth import FluidSynth
 from helpers.synthesis.renderer import render_score
 from helpers.synthesis.soundfonts import find_soundfont
@@ -24,8 +23,8 @@ from helpers.training.checkpoints import condition_on, load_model
 RATE = 44100
 SECONDS = 3 if runtime.profile() == "smoke" else 12
 PLAYERS = ("violin", "horn", "piano")
-work = excerpts(splits.names("quartet", "test")[0], 12.0)[1]
-score = piece_score(work, PLAYERS)
+excerpt = excerpts(splits.names("quartet", "test")[0], 12.0)[1]
+score = arrangement(excerpt, PLAYERS)
 trio = render_score(score, FluidSynth(find_soundfont("FluidR3_GM")), RATE)
 stems = {name: stem[:, : SECONDS * RATE] for name, stem in trio.stems.items()}
 TRIO = Track("Haydn", RATE, {name: 0.05 * stem / stem.std() for name, stem in stems.items()})

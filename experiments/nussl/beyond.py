@@ -25,12 +25,12 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from experiments.folds import leave_one_out
 from experiments.nussl.musicsourcesep import CONFIGURATIONS, INSTRUMENTS, write_tables
 from experiments.nussl.sweep import NOTEBOOK, TABLE, Job, Sweep, measure
 from experiments.real_recordings import fitted
 from helpers import runtime
 from helpers.audio.track import Track
-from helpers.datasets.folds import leave_one_out
 from helpers.datasets.stem_folders import find_tracks
 from helpers.evaluation import results
 from helpers.evaluation.evaluate import Separator, against_the_rest, evaluate, model_separator

@@ -21,6 +21,8 @@ import torch
 from lightning.fabric import Fabric
 from tqdm import tqdm
 
+from experiments.folds import leave_one_out
+from experiments.nussl.coherent_mixes import CoherentMixes
 from experiments.nussl.musicsourcesep import (
     CONFIGURATIONS,
     INSTRUMENTS,
@@ -29,8 +31,6 @@ from experiments.nussl.musicsourcesep import (
 )
 from helpers import runtime
 from helpers.audio.track import Track
-from helpers.datasets.coherent import CoherentMixes
-from helpers.datasets.folds import leave_one_out
 from helpers.datasets.stem_folders import find_tracks
 from helpers.evaluation import results
 from helpers.evaluation.evaluate import (

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from ..audio.levels import rms
 from ..audio.track import AudioError, Track
 from ..music.instruments import instrument
-from .mixing import SILENCE, MixingConfig, rms
+from .mixing import SILENCE, MixingConfig
 from .multitracks import multitrack_stems
 from .stem_folders import AUDIO_SUFFIXES, StemFolder, find_tracks
 

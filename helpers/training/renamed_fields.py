@@ -47,6 +47,19 @@ MIXING = {
 TRAINING = {"named": "conditioned_share"}
 VARIANTS = {"foreign": "timbre_substitution"}  # in `variant_weights`
 
+#: Removed fields and the only values that are dropped; another value had an effect and is kept, so
+#: that a card stays readable and a recipe with it is refused.
+DROPPED = {
+    "rendering": {
+        "asynchrony": [0.0, 0.0],
+        "swell": 0.0,
+        "softness": 0.0,
+        "intonation": 0.0,
+        "darkening": 0.0,
+    },
+    "mixing": {"vibrato": 0.0, "microphone": 0.0, "noise": 0.0, "codec": 0.0},
+}
+
 
 def renamed(entries: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     """The entries under the names of today."""
@@ -62,7 +75,9 @@ def current_recipe(recipe: Mapping[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
     for name, names in tables.items():
         if isinstance(recipe.get(name), Mapping):
-            recipe[name] = renamed(recipe[name], names)
+            dropped = DROPPED.get(name, {}).items()
+            entries = renamed(recipe[name], names)
+            recipe[name] = {key: v for key, v in entries.items() if (key, v) not in dropped}
     mixing = recipe.get("mixing")
     if isinstance(mixing, Mapping) and isinstance(mixing.get("variant_weights"), Mapping):
         mixing["variant_weights"] = renamed(mixing["variant_weights"], VARIANTS)

@@ -1,4 +1,4 @@
-"""The ladder of realism at toy size: one ingredient a rung, one budget, and what resumes."""
+"""The ablation at toy size: one ingredient per step, one budget, and it resumes."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def corpus(tmp_path) -> Path:
 
 
 def flat(recipe) -> dict:
-    """The entries of takes and mixing, each with its name."""
+    """The fields of rendering and mixing by name."""
     return {
         f"{table}.{name}": value
         for table in ("rendering", "mixing")
@@ -50,8 +50,10 @@ def flat(recipe) -> dict:
     }
 
 
-def test_every_rung_adds_its_own_ingredient_and_nothing_else(base):
-    below = flat(base)
+def test_every_step_adds_its_own_ingredient_only(base):
+    first = next(iter(ablation_recipes(base).values()))
+    below = flat(first)
+    assert flat(base).items() <= below.items()
     for step, recipe in zip(ABLATION, ablation_recipes(base).values(), strict=True):
         changed = {name for name, value in flat(recipe).items() if value != below[name]}
         asked = {f"rendering.{name}" for name in step.rendering} | {
@@ -62,16 +64,18 @@ def test_every_rung_adds_its_own_ingredient_and_nothing_else(base):
         below = flat(recipe)
 
 
-def test_the_first_rung_is_one_soundfont_as_written_and_dry(base):
+def test_the_first_step_is_one_soundfont_as_written_and_dry(base):
     assert base.rendering.soundfonts == ("FluidR3_GM",) and base.mixing.variant_weights == {
         "soundfont": 1.5
     }
-    assert (base.rendering.timing, base.rendering.accent, base.rendering.swell) == (0.0, 0.0, 0.0)
-    shares = (base.mixing.reverb, base.mixing.compression, base.mixing.noise, base.mixing.codec)
-    assert not any(shares) and base.mixing.coherent == 1.0
+    first = ablation_recipes(base)["01 one soundfont"]
+    rendering, mixing = first.rendering, first.mixing
+    assert (rendering.timing, rendering.accent, rendering.swell) == (0.0, 0.0, 0.0)
+    assert not any((mixing.reverb, mixing.compression, mixing.noise, mixing.codec))
+    assert mixing.coherent == 1.0
 
 
-def test_the_last_rung_plays_from_every_soundfont_and_kind(base):
+def test_the_last_step_has_every_soundfont_and_kind(base):
     (*_, last) = ablation_recipes(base).values()
     assert set(last.rendering.soundfonts) == set(PACKAGES)
     assert set(last.mixing.variant_weights) == {
@@ -83,7 +87,7 @@ def test_the_last_rung_plays_from_every_soundfont_and_kind(base):
     }
 
 
-def test_all_rungs_have_one_budget_and_few_banks(base):
+def test_all_steps_have_one_budget_and_few_banks(base):
     recipes = list(ablation_recipes(base).values())
     trainings = {budget(recipe.training, 7, seed=1) for recipe in recipes}
     assert len(trainings) == 1
@@ -95,7 +99,7 @@ def test_all_rungs_have_one_budget_and_few_banks(base):
 
 @pytest.fixture
 def recipes(base, corpus, tmp_path, monkeypatch):
-    """Runs two rungs of untrained networks, without banks; returns the table and who was run."""
+    """Measures two steps with untrained networks; returns the table and the measured steps."""
     measured = []
 
     def measure(job, corpus, progress):
@@ -127,7 +131,7 @@ def recipes(base, corpus, tmp_path, monkeypatch):
     return recipes
 
 
-def test_every_rung_and_seed_is_measured_on_every_excerpt_with_floor_and_ceiling(recipes):
+def test_every_step_and_seed_is_measured_on_every_excerpt_with_baselines(recipes):
     table, _ = recipes((0, 1))
     rows = [row for row in results.read(table) if row.metric == "SI-SDR"]
     steps_of_ablation = {row.system for row in rows} - {"mixture", "oracle-ibm", "oracle-irm"}
@@ -145,3 +149,19 @@ def test_what_the_table_holds_is_not_trained_again(recipes):
     assert [seed for _, seed in more] == [1, 1]
     _, longer = recipes((0,), steps=4)
     assert len(longer) == 2
+
+
+def test_the_steps_to_run_are_chosen_on_the_command_line(monkeypatch, tmp_path):
+    """Failed before: the option and the code that read it had different names."""
+    jobs = []
+
+    def refuse(chosen, *_):
+        jobs.extend(chosen)
+        raise KeyboardInterrupt
+
+    monkeypatch.setenv("DIVISI_DATA", str(tmp_path))
+    monkeypatch.setattr(realism, "run", refuse)
+    monkeypatch.setattr("sys.argv", ["realism", "--only", "01", "06", "--seeds", "3"])
+    with pytest.raises(SystemExit, match="Stopped"):
+        realism.main()
+    assert [(job.step[:2], job.seed) for job in jobs] == [("01", 3), ("06", 3)]

@@ -56,3 +56,19 @@ def test_names_of_today_are_left_alone():
     assert current_recipe(recipe) == recipe
     card = {"config": {"pitch_channels": 2}, "provenance": {"recipe": recipe}}
     assert current_card(card) == card
+
+
+def test_removed_fields_are_dropped_at_the_value_that_changed_nothing():
+    off = {"sample_rate": 8000, "asynchrony": [0.0, 0.0], "swell": 0.0, "darkening": 0.0}
+    recipe = {"rendering": off, "mixing": {"vibrato": 0.0, "noise": 0.25}}
+    assert current_recipe(recipe) == {
+        "rendering": {"sample_rate": 8000},
+        "mixing": {"noise": 0.25},  # had an effect, so that a recipe with it is refused
+    }
+
+
+def test_the_recipe_of_a_shipped_card_has_no_removed_fields():
+    card = read_card(repository_root() / "Checkpoints" / "chamber.json")
+    recipe = card["provenance"]["recipe"]
+    assert not {"asynchrony", "swell", "softness"} & set(recipe["rendering"])
+    assert not {"vibrato", "noise", "codec"} & set(recipe["mixing"])

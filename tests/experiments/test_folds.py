@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.datasets.folds import leave_one_out, piece
+from experiments.folds import leave_one_out, piece
 from helpers.datasets.registry import FOLDER
 from helpers.datasets.stem_folders import StemFolder
 

@@ -1,10 +1,10 @@
-"""Leave one piece out: train on the recordings of all pieces but one, and measure on that one."""
+"""Leave-one-out cross-validation over pieces."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from .stem_folders import StemFolder
+from helpers.datasets.stem_folders import StemFolder
 
 
 def piece(folder: StemFolder) -> str:
@@ -17,14 +17,16 @@ def leave_one_out(
 ) -> Iterator[tuple[str, list[StemFolder], list[StemFolder]]]:
     """(piece, recordings of the other pieces, its own recordings) for every piece in turn.
 
-    Raises ValueError where there are fewer than two pieces.
+    ValueError for fewer than two pieces.
+
+    Chapter: 03.
     """
     pieces = sorted({piece(folder) for folder in folders})
     if len(pieces) < 2:
         raise ValueError(
-            f"There is only the piece '{pieces[0]}'; to leave one out takes two or more."
+            f"There is only the piece '{pieces[0]}'; give two or more."
             if pieces
-            else "There is no piece to leave out."
+            else "There are no pieces; give two or more."
         )
     for name in pieces:
         others = [folder for folder in folders if piece(folder) != name]
