@@ -17,7 +17,6 @@ import numpy as np
 import pytest
 from joblib import parallel_config
 
-from helpers.datasets import stem_bank
 from helpers.datasets.manifests import manifest
 from helpers.datasets.renderings import RenderingConfig, render_chorale
 from helpers.datasets.stem_bank import RenderedStem, StemBank, build_bank, write_piece
@@ -141,11 +140,11 @@ def test_an_interrupted_bank_is_resumed(tmp_path):
 
 
 @pytest.mark.parametrize("moment", range(4))
-def test_a_piece_is_listed_completely_or_not_at_all_whenever_it_is_killed(tmp_path, monkeypatch, moment):
+def test_a_killed_piece_is_listed_completely_or_not_at_all(tmp_path, monkeypatch, moment):
     """Killed while its samples are written, before each of the two renames, or after them."""
     write_piece(tmp_path, "piece-1", RATE, perform("piece-1"))
     steps = iter(range(4))
-    replace, write = stem_bank.os.replace, np.save
+    replace, write = os.replace, np.save
 
     def killed_at(action):
         def act(*arguments):
@@ -161,8 +160,8 @@ def test_a_piece_is_listed_completely_or_not_at_all_whenever_it_is_killed(tmp_pa
             raise KeyboardInterrupt
         write(file, samples)
 
-    monkeypatch.setattr(stem_bank.os, "replace", killed_at(replace))
-    monkeypatch.setattr(stem_bank.np, "save", cut_short)
+    monkeypatch.setattr(os, "replace", killed_at(replace))
+    monkeypatch.setattr(np, "save", cut_short)
     try:
         write_piece(tmp_path, "piece-2", RATE, perform("piece-2"))
     except KeyboardInterrupt:
