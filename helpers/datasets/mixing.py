@@ -19,6 +19,11 @@ SILENCE = 1e-5  # RMS below which nothing is amplified: -100 dBFS
 #: quieter one, such as the end of a release, stays as much quieter as it is.
 QUIETEST = 10 ** (-30 / 20)
 
+VARIANT_WEIGHTS = {
+    "soundfont": 1.5, "notes": 1.0, "solo": 1.0, "tones": 0.4, "timbre_substitution": 0.6,
+    "real": 1.0,
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class MixingConfig:
@@ -40,16 +45,7 @@ class MixingConfig:
     real_share: float = 0.0
     inactive: float = 0.05
     players: tuple[int, int] | None = None
-    variant_weights: dict[str, float] = field(
-        default_factory=lambda: {
-            "soundfont": 1.5,
-            "notes": 1.0,
-            "solo": 1.0,
-            "tones": 0.4,
-            "timbre_substitution": 0.6,
-            "real": 1.0,
-        }  # fmt: skip
-    )
+    variant_weights: dict[str, float] = field(default_factory=VARIANT_WEIGHTS.copy)
     normalise_stems: bool = True
     gain: float = 3.0
     tilt: tuple[float, float] = (-9.0, 3.0)

@@ -1,4 +1,4 @@
-"""One table of instruments: their names and abbreviations, families, GM programs and ranges."""
+"""The table of instruments: names and abbreviations, families, GM programs and ranges."""
 
 from __future__ import annotations
 
@@ -19,9 +19,8 @@ class Instrument:
     high: int
 
 
-# Programs: General MIDI 1 sound set. Ranges: sounding pitch, as orchestration books give them for
-# players in an ensemble; names and abbreviations: English scores, URMP, Bach10, and what Italian,
-# French and German parts are headed with.
+# Programs: General MIDI 1 sound set. Ranges: sounding pitch, from orchestration books. Names and
+# abbreviations: English, Italian, French and German scores, URMP and Bach10.
 INSTRUMENTS = (
     Instrument("violin", ("vn", "vln", "vl", "violino", "violon"), "strings", 40, 55, 103),
     Instrument("viola", ("va", "vla", "bratsche", "alto-viola"), "strings", 41, 48, 91),
@@ -64,9 +63,9 @@ INSTRUMENTS = (
 
 
 def instrument(name: str) -> Instrument:
-    """The row called `name`: in any case, by alias, numbered (`Violin II`, `vn-1`, `french_horn`).
+    """The row of a name or alias, in any case, with or without a number (`Violin II`, `vn-1`).
 
-    Raises KeyError with a sentence that tells the nearest name.
+    KeyError with the nearest name.
     """
     rows = {alias: row for row in INSTRUMENTS for alias in (row.name, *row.aliases)}
     plain = _plain(name)

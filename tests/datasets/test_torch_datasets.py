@@ -1,4 +1,4 @@
-"""Examples are functions of the seed and their number, whoever asks, in whatever order."""
+"""Examples depend on the seed and their number, in any order and any process."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from helpers.audio.audio import Track
+from helpers.audio.track import Track
 from helpers.datasets.mixing import Mixer, MixingConfig
 from helpers.datasets.stem_bank import RenderedStem, StemBank, write_piece
 from helpers.datasets.torch_datasets import MixtureDataset, TrackDataset
