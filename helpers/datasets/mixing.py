@@ -15,13 +15,13 @@ from .stem_bank import StemBank, StemVariant
 
 NOMINAL_RMS = 0.05  # of a normalised stem before its gain: -26 dBFS
 SILENCE = 1e-5  # RMS below which nothing is amplified: -100 dBFS
-#: A segment this far below the RMS of its whole stem (-30 dB) is still raised to NOMINAL_RMS; a
-#: quieter one, such as the end of a release, stays as much quieter as it is.
+#: Relative to the RMS of the whole stem, -30 dB: a segment of this level is raised to NOMINAL_RMS, a
+#: quieter one, such as the end of a release, stays as much quieter.
 QUIETEST = 10 ** (-30 / 20)
 
 VARIANT_WEIGHTS = {
-    "soundfont": 1.5, "notes": 1.0, "solo": 1.0, "tones": 0.4, "timbre_substitution": 0.6,
-    "real": 1.0,
+    "soundfont": 1.5, "notes": 1.0, "solo": 1.0, "real": 1.0, "tones": 0.4,
+    "timbre_substitution": 0.6,
 }  # fmt: skip
 
 
@@ -60,8 +60,7 @@ class MixingConfig:
         """Of all stems of a mixture alike; drawn from a child of `rng`."""
         if not self.transpose_range:
             return ()
-        (own,) = rng.spawn(1)
-        most = self.transpose_range
+        (own,), most = rng.spawn(1), self.transpose_range
         return (Detune(100.0 * float(own.uniform(-most, most))),)
 
     def stem_effects(
@@ -103,8 +102,8 @@ class StemSegment:
 class Pool:
     """Variants by source, of single pieces (for coherent mixes) and of all (for random mixes).
 
-    Of `sources`, `players[0]` to `players[1]` are active; pieces with fewer sources are skipped.
-    A piece may have more instruments than `sources`: the bank of a quartet serves its duos.
+    `players[0]` to `players[1]` of the sources are active. Pieces with fewer sources are skipped;
+    they may have more instruments, so that the bank of a quartet serves its duos.
     """
 
     def __init__(
@@ -185,9 +184,10 @@ class Mixer:
         self.samples = round(seconds * bank.sample_rate)
         players = config.players or (len(self.sources),) * 2
         real = [variant for variant in bank.variants if variant.kind == "real"]
-        rendered = [variant for variant in bank.variants if variant.kind != "real"]
-        self.real = Pool(real, self.sources, config.variant_weights, players)
-        self.rendered = Pool(rendered, self.sources, config.variant_weights, players)
+        rest = [variant for variant in bank.variants if variant.kind != "real"]
+        self.real, self.rendered = (
+            Pool(some, self.sources, config.variant_weights, players) for some in (real, rest)
+        )
         if config.real_share > 0.0:
             self.real.check(config.coherent)
         if config.real_share < 1.0:

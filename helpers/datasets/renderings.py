@@ -17,9 +17,8 @@ from ..music.performances import Performance
 from ..music.random_pieces import RandomPiece
 from ..music.scores import Part, Score, corpus_score, transpose
 from ..synthesis.fluidsynth import FluidSynth
-from ..synthesis.note_samples import load_note_samples, sampled_instruments
 from ..synthesis.renderer import Renderer
-from ..synthesis.sampler import WHOLE_TONE, Sampler
+from ..synthesis.sampler import Sampler
 from ..synthesis.soundfonts import find_soundfont
 from ..synthesis.tones import Tones, Voice
 from .stem_bank import RenderedStem
@@ -163,7 +162,7 @@ def render_variants(
                 part = replace(part, instrument=substitute)
                 soundfont = config.soundfonts[rng.integers(len(config.soundfonts))]
             renderer = config.renderer(kind, soundfont, rng, notes_root)
-            if kind != "notes" or _recorded(part, notes_root):
+            if kind != "notes" or renderer.can_play(part):
                 stem = renderer.render(part, config.sample_rate)
                 yield RenderedStem(instrument, kind, voice, stem)
 
@@ -178,13 +177,3 @@ def _substitutes(part: Part) -> list[str]:
         if other.family in families and other.name != part.instrument
         if all(other.low <= note.pitch <= other.high for note in part.notes)
     ]
-
-
-def _recorded(part: Part, notes_root: Path) -> bool:
-    """Whether there are recorded notes within a whole tone of every note."""
-    if part.instrument not in sampled_instruments(notes_root):
-        return False
-    pitches = [sample.pitch for sample in load_note_samples(notes_root, part.instrument)]
-    return all(
-        min(abs(pitch - note.pitch) for pitch in pitches) < WHOLE_TONE for note in part.notes
-    )

@@ -43,7 +43,6 @@ class FluidSynth:
     """
 
     soundfont: Path
-    reverb: bool = False
     gain: float = 0.5
 
     def render(self, part: Part, sample_rate: int) -> np.ndarray:
@@ -53,7 +52,7 @@ class FluidSynth:
         ValueError if the soundfont is missing, broken or lacks the program.
         """
         with LOCK:
-            font = _open(str(self.soundfont), sample_rate, self.reverb, self.gain)
+            font = _open(str(self.soundfont), sample_rate, self.gain)
             return font.play(part.notes, instrument(part.instrument).program)[None]
 
 
@@ -64,7 +63,7 @@ class _Font:
     differs in the last bits; a new one costs a millisecond.
     """
 
-    def __init__(self, soundfont: str, sample_rate: int, reverb: bool, gain: float) -> None:
+    def __init__(self, soundfont: str, sample_rate: int, gain: float) -> None:
         self.api = _library()
         self.sample_rate = sample_rate
         self.soundfont = Path(soundfont)
@@ -75,7 +74,7 @@ class _Font:
             "samplerate": float(sample_rate),
             "channels": 16,
             "synth.polyphony": 128,
-            "synth.reverb.active": int(reverb),
+            "synth.reverb.active": 0,
             "synth.chorus.active": 0,
             "synth.threadsafe-api": 0,
         }
@@ -165,8 +164,8 @@ def fluidsynth_version() -> str:
 
 
 @cache
-def _open(soundfont: str, sample_rate: int, reverb: bool, gain: float) -> _Font:
-    return _Font(soundfont, sample_rate, reverb, gain)
+def _open(soundfont: str, sample_rate: int, gain: float) -> _Font:
+    return _Font(soundfont, sample_rate, gain)
 
 
 def _library():

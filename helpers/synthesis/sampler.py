@@ -10,7 +10,14 @@ import soxr
 
 from ..music.instruments import instrument
 from ..music.scores import Note, Part
-from .note_samples import DYNAMICS, PREROLL, RATE, NoteSample, load_note_samples
+from .note_samples import (
+    DYNAMICS,
+    PREROLL,
+    RATE,
+    NoteSample,
+    load_note_samples,
+    sampled_instruments,
+)
 
 WHOLE_TONE = 2.0  # semitones: the largest pitch shift of a sample
 LEVEL = -28.0  # dBFS RMS of an average sample at velocity 80
@@ -41,6 +48,14 @@ class Sampler:
 
     root: Path
     seed: int = 0
+
+    def can_play(self, part: Part) -> bool:
+        """Whether there is a sample within a whole tone of every note."""
+        name = instrument(part.instrument).name
+        if name not in sampled_instruments(self.root):
+            return False
+        pitches = np.array([sample.pitch for sample in load_note_samples(self.root, name)])
+        return all(np.abs(pitches - note.pitch).min() < WHOLE_TONE for note in part.notes)
 
     def render(self, part: Part, sample_rate: int) -> np.ndarray:
         """(1, samples) float32, including the last release.

@@ -15,20 +15,12 @@ from ..music.scores import Note, Part
 
 LEVEL = 0.08  # RMS of a steady note at velocity 80 (-22 dB full scale)
 BLOCK = 4096  # samples processed at once, to stay in the CPU cache
-N = 24  # harmonics of WAVEFORMS and SPECTRA
+N = 24  # harmonics of SPECTRA
 
 
 def _harmonics(amplitude) -> tuple[float, ...]:
     return tuple(float(amplitude(k)) for k in range(1, N + 1))
 
-
-#: Amplitudes of the first harmonics of the textbook waveforms (all as sines).
-WAVEFORMS = {
-    "sine": (1.0,),
-    "triangle": _harmonics(lambda k: k % 2 * (-1.0) ** (k // 2) / k**2),
-    "square": _harmonics(lambda k: k % 2 / k),
-    "sawtooth": _harmonics(lambda k: 1.0 / k),
-}
 
 #: Harmonic amplitudes of instrument families: the slow roll-off of a bowed string, the weak even
 #: harmonics of a cylindrical reed, the few harmonics of a flute, the formant of brass around the

@@ -113,10 +113,9 @@ def test_the_ingredients_change_no_other_draw_of_a_performance():
 def test_soft_notes_are_darker_by_a_tilt_and_recorded_ones_unchanged(monkeypatch):
     """White noise, 9 dB per octave above 500 Hz darker at piano; 2 to 4 kHz are 2.5 octaves up."""
     noise = np.random.default_rng(0).normal(0.0, 0.1, (1, 4 * RATE)).astype(np.float32)
-    renderer = SimpleNamespace(render=lambda part, sample_rate: noise)
+    renderer = SimpleNamespace(render=lambda *_: noise, can_play=lambda _: True)
     for name in ("Tones", "Sampler"):
         monkeypatch.setattr(renderings, name, lambda *_: renderer)
-    monkeypatch.setattr(renderings, "_recorded", lambda *_: True)
     as_written = Performance(1.0, 0.0, 0.0, (1.0,), (0.0,), (0.0,), 0)
     monkeypatch.setattr(RealismRendering, "performance", lambda *_: as_written)
     config = RealismRendering(("violin",), RATE, **{**SCORE_ONLY, "note_samples": 1}, darkening=9.0)

@@ -123,6 +123,16 @@ def test_pitch_more_than_a_whole_tone_away_is_refused(folder):
         play(folder, Note(0.0, 1.0, 75))
 
 
+def test_a_part_is_playable_within_a_whole_tone_of_recorded_notes(folder):
+    """Flute notes from 60 to 69, a third or less apart, and no oboe."""
+    for name, pitch, playable in (
+        ("flute", 70.9, True),
+        ("flute", 72.0, False),
+        ("oboe", 69, False),
+    ):
+        assert Sampler(folder).can_play(Part(name, (Note(0.0, 1.0, pitch),))) == playable
+
+
 def test_instrument_that_was_not_recorded_is_refused(folder):
     with pytest.raises(ValueError, match="'tuba'.*flute"):
         play(folder, Note(0.0, 1.0, 40), player="tuba")
