@@ -15,8 +15,8 @@ from .stem_bank import StemBank, StemVariant
 
 NOMINAL_RMS = 0.05  # of a normalised stem before its gain: -26 dBFS
 SILENCE = 1e-5  # RMS below which nothing is amplified: -100 dBFS
-#: Relative to the RMS of the whole stem, -30 dB: a segment of this level is raised to NOMINAL_RMS, a
-#: quieter one, such as the end of a release, stays as much quieter.
+#: -30 dB, relative to the RMS of the whole stem: a segment of this level is raised to NOMINAL_RMS,
+#: a quieter one, such as the end of a release, stays as much quieter.
 QUIETEST = 10 ** (-30 / 20)
 
 VARIANT_WEIGHTS = {
