@@ -66,11 +66,14 @@ def transpose(score: Score, semitones: float) -> Score:
     return replace(score, parts=tuple(parts))
 
 
-def corpus_score(name: str, instruments: Sequence[str] | None = None, tempo: float = 72.0) -> Score:
+def corpus_score(
+    name: str, instruments: Sequence[str] | None = None, tempo: float | None = None
+) -> Score:
     """A chorale (`bwv269`) or another work of music21's corpus (`haydn/opus74no1/movement1`).
 
     instruments: one for each part; by default CHORALE_QUARTET for a chorale and the part names of
-    another work (`voice` for a name that is no instrument). tempo: quarter notes per minute.
+    another work (`voice` for a name that is no instrument). tempo: quarter notes per minute,
+    72 by default.
     Ties are merged and rests kept; repeats, grace notes and fermatas are ignored.
     KeyError for an unknown work, ValueError for a wrong number of instruments.
 
@@ -86,7 +89,7 @@ def corpus_score(name: str, instruments: Sequence[str] | None = None, tempo: flo
             f"{name}: it has {len(parts)} parts and {len(instruments)} instruments are given; "
             "give one for each part."
         )
-    beat = 60.0 / tempo
+    beat = 60.0 / (tempo or 72.0)
     return Score(
         title=name,
         parts=tuple(
