@@ -160,10 +160,10 @@ pd.DataFrame(spectra, ["0.5-1 kHz", "1-2 kHz", "2-4 kHz", "4-8 kHz", "8-16 kHz"]
 # and fifths as they do in music.
 
 # %%
-from helpers.music.random_pieces import piece_score, random_piece
+from helpers.music.random_pieces import RandomPiece
 from helpers.synthesis.renderer import render_score
 
-piece = random_piece(0, ("violin", "cello", "flute", "piano"))
+piece = RandomPiece(0).score(("violin", "cello", "flute", "piano"))
 quartet = render_score(piece, FluidSynth(find_soundfont(SEEN)), RATE)
 StemPlayer(quartet)
 
@@ -177,19 +177,22 @@ plot_stems(quartet)
 # all that remains.
 
 # %%
-excerpt = piece_score("haydn/opus74no1/movement2@0000-0010", ("violin", "piano"))
+from helpers.music.arrangements import Excerpt, arrangement
+
+ten_seconds = Excerpt("haydn/opus74no1/movement2", 0.0, 10.0)
+excerpt = arrangement(ten_seconds, ("violin", "piano"))
 duo = render_score(excerpt, FluidSynth(find_soundfont(SEEN)), RATE)
 StemPlayer(duo)
 
 # %% [markdown]
-# Which work trains, validates and tests is written down once, in `helpers/data/splits.csv`: all
+# Which work trains, validates and tests is written down once, in `helpers/music/splits.csv`: all
 # movements of a quartet stand on one side, and so do all settings of a hymn.
 
 # %%
-from helpers.music.splits import KINDS, SPLITS, names, random_names
+from helpers.music.splits import KINDS, RANDOM, SPLITS, names
 
 counts = {kind: [len(names(kind, split)) for split in SPLITS] for kind in KINDS}
-counts["random piece"] = [len(random_names(split)) for split in SPLITS]
+counts["random piece"] = [len(RANDOM[split]) for split in SPLITS]
 pd.DataFrame(counts, SPLITS).T
 
 # %% [markdown]
@@ -217,7 +220,8 @@ StemPlayer(render_score(performance.apply(excerpt), FluidSynth(find_soundfont(SE
 # cores; what is there is not played again.
 
 # %%
-from helpers.datasets.renderings import RenderingConfig, manifest, piece_variants
+from helpers.datasets.manifests import manifest
+from helpers.datasets.renderings import RenderingConfig, render_random_piece
 from helpers.datasets.stem_bank import build_bank
 from helpers.evaluation.results import output_folder
 
@@ -229,18 +233,18 @@ FOLDER = output_folder("runs") / "02-bank"
 
 
 # %%
-def build(pieces: list[str]) -> float:
+def build(pieces: list[RandomPiece]) -> float:
     """Seconds to render what the bank lacks."""
     start = time.perf_counter()
-    render = partial(piece_variants, config=CONFIG, notes_root=None)
+    render = partial(render_random_piece, config=CONFIG, notes_root=None)
     build_bank(FOLDER, pieces, render, CONFIG.sample_rate, workers=1, manifest=MANIFEST)
     return time.perf_counter() - start
 
 
 # %%
-build(random_names("training")[:1])  # loads the soundfont
+build([RandomPiece(0)])  # loads the soundfont
 shutil.rmtree(FOLDER)
-pieces = random_names("training")[: 4 if SMOKE else 64]
+pieces = [RandomPiece(number) for number in RANDOM["training"][: 4 if SMOKE else 64]]
 seconds = build(pieces)
 print(f"{len(pieces)} pieces of two stems of 5 s in {seconds:.1f} s: "
       f"{10 * len(pieces) / seconds:.0f} times real time on one core")  # fmt: skip
@@ -275,10 +279,11 @@ from helpers.music.arrangements import excerpts
 def play(font: str, ensemble: tuple[str, ...], count: int = TRACKS) -> list[Track]:
     """Random pieces, and as many excerpts of quartets and chorales, of the test split."""
     works = [*names("quartet", "test"), *names("chorale", "test")[:2]][:count]
-    real = [] if SMOKE else [excerpts(work, 10.0)[0] for work in works]
+    scores = [RandomPiece(number).score(ensemble) for number in RANDOM["test"][:count]]
+    if not SMOKE:
+        scores += [arrangement(excerpts(work, 10.0)[0], ensemble) for work in works]
     tracks = []
-    for number, name in enumerate([*random_names("test")[:count], *real]):
-        score = piece_score(name, ensemble)
+    for number, score in enumerate(scores):
         performed = Performance.draw(np.random.default_rng(number), len(ensemble)).apply(score)
         tracks.append(render_score(performed, FluidSynth(find_soundfont(font)), RATE))
     return tracks

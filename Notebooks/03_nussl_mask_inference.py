@@ -95,8 +95,8 @@ else:
 # player) and any other folder of stems. One piece is set aside and trains nothing:
 
 # %%
+from experiments.folds import leave_one_out
 from experiments.pieces import chorale
-from helpers.datasets.folds import leave_one_out
 from helpers.datasets.stem_folders import find_tracks
 from helpers.music.splits import TEST
 
@@ -124,7 +124,7 @@ StemPlayer(HELD_OUT)
 # *coherent*. A network that listens for the violin gets two stems: the violin, and the rest.
 
 # %%
-from helpers.datasets.coherent import CoherentMixes
+from experiments.nussl.coherent_mixes import CoherentMixes
 
 mixes = CoherentMixes(RECORDINGS, "violin", SECONDS, mixes=10, seed=0)
 drawn = [mixes.draw(np.random.default_rng([0, index])) for index in range(10)]

@@ -1,4 +1,4 @@
-"""How fast a part becomes a stem, on one core, against `PrettyMIDI.fluidsynth` on that part."""
+"""Speed of the renderers on one core, compared to `PrettyMIDI.fluidsynth`."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from helpers.synthesis.soundfonts import find_soundfonts
 from helpers.synthesis.tones import Tones
 
 CHORALE = "bwv269"
-PLAYERS = ("oboe", "clarinet", "saxophone", "bassoon")  # of whom there are recorded notes
+INSTRUMENTS = ("oboe", "clarinet", "saxophone", "bassoon")  # that have recorded notes
 RATE = 44100
 REPEATS = 9
 
 
 def measure(_: Namespace) -> str:
-    """The soprano of one chorale by every renderer: a Markdown table."""
-    score = corpus_score(CHORALE, PLAYERS)
+    """The soprano of one chorale with every renderer: a Markdown table."""
+    score = corpus_score(CHORALE, INSTRUMENTS)
     part = score.parts[0]
     renderers = {"`Tones`": Tones()}
     root = runtime.data_root()
     if root is not None and (root / "philharmonia_notes").is_dir():
-        renderers["`RecordedNotes`"] = Sampler(root / "philharmonia_notes", 0)
+        renderers["`Sampler`"] = Sampler(root / "philharmonia_notes", 0)
     with tempfile.TemporaryDirectory() as folder:
         write_midi(Score(CHORALE, (part,)), Path(folder) / "score.mid")
         midi = pretty_midi.PrettyMIDI(str(Path(folder) / "score.mid"))

@@ -64,14 +64,14 @@ def seconds_a_step(recipe: Recipe, steps: int = 4) -> float:
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6)
     times = []
     for _ in range(steps):
-        began = time.process_time()
+        start = time.process_time()
         mixture, stems = next(batches)
         with torch.autocast("cpu", torch.bfloat16):
             estimates = model(mixture)
         negative_snr(estimates.float(), stems).backward()
         optimizer.step()
         optimizer.zero_grad()
-        times.append(time.process_time() - began)
+        times.append(time.process_time() - start)
     return sum(times[1:]) / (steps - 1)
 
 

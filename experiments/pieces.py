@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from helpers.audio.track import Track
-from helpers.music.arrangements import excerpts
-from helpers.music.random_pieces import piece_score
+from helpers.music.arrangements import arrangement, excerpts
 from helpers.music.scores import Score, corpus_score
 from helpers.music.splits import names
 from helpers.synthesis.fluidsynth import FluidSynth
@@ -38,4 +37,4 @@ def chorale(work: str, instruments: tuple[str, ...], seconds: float) -> Track:
 def haydn_trio(instruments: tuple[str, ...], seconds: float) -> Track:
     """An excerpt of a quartet by Haydn that no model was trained on, arranged for others."""
     excerpt = excerpts(names("quartet", "test")[0], 12.0)[1]
-    return rendered(piece_score(excerpt, instruments), seconds, "Haydn")
+    return rendered(arrangement(excerpt, instruments), seconds, "Haydn")

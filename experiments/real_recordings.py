@@ -20,10 +20,10 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from experiments.folds import leave_one_out
 from experiments.jobs import corpus_folder, report
 from helpers import runtime
 from helpers.audio.track import Track
-from helpers.datasets.folds import leave_one_out
 from helpers.datasets.stem_folders import find_tracks
 from helpers.display.figures import publish
 from helpers.display.plots import plot_stems

@@ -21,6 +21,7 @@ from typing import Any
 import torch
 
 from experiments.charts import plot_ablation
+from experiments.ingredients import RealismMixing, RealismRendering
 from experiments.jobs import Job, baseline_job, corpus_folder, missing, report, run
 from helpers import runtime
 from helpers.datasets.stem_folders import find_tracks
@@ -86,7 +87,9 @@ def ablation_recipes(
     base: Recipe, ablation: Iterable[AblationStep] = ABLATION
 ) -> dict[str, Recipe]:
     """The recipe of every step, with the ingredients of all steps up to it."""
-    recipes, recipe = {}, base
+    rendering = RealismRendering(**vars(base.rendering))
+    mixing = RealismMixing(**vars(base.mixing))
+    recipes, recipe = {}, replace(base, rendering=rendering, mixing=mixing)
     for step in ablation:
         variant_weights = {**recipe.mixing.variant_weights, **step.variant_weights}
         recipe = replace(

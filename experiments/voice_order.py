@@ -37,7 +37,7 @@ ORDERS = {
 
 
 def tracks(order: tuple[str, ...]) -> Iterator[Track]:
-    """Every test chorale, the soundfonts in turn: its first seconds, all stems equally loud."""
+    """The beginning of every test chorale, with alternating soundfonts and equally loud stems."""
     for name, soundfont in zip(TEST, cycle(find_soundfonts()), strict=False):
         yield rendered(corpus_score(name, order), SECONDS, f"{name} {soundfont.stem}", soundfont)
 

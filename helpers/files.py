@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -50,3 +50,21 @@ def plain_name(name: str) -> str:
     """The name with `_` for every character that a file name cannot contain."""
     plain = FORBIDDEN.sub("_", name).strip(" .")[:120].strip(" .") or "_"
     return f"_{plain}" if RESERVED.fullmatch(plain) else plain
+
+
+def file_sha256(path: Path) -> str:
+    """Of a file's content."""
+    import hashlib  # not while `divisi --help` starts
+
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def files_sha256(paths: Iterable[Path]) -> str:
+    """Of the contents of several files, in the given order."""
+    import hashlib
+
+    return hashlib.sha256(" ".join(map(file_sha256, paths)).encode()).hexdigest()

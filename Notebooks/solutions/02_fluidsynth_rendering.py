@@ -15,9 +15,9 @@ from helpers.evaluation.baselines import oracle_ratio_mask
 from helpers.evaluation.evaluate import model_separator
 from helpers.evaluation.metrics import si_sdr
 from helpers.music.performances import Performance
-from helpers.music.random_pieces import piece_score
+from helpers.music.random_pieces import RandomPiece
 from helpers.music.scores import Part, Score
-from helpers.music.splits import random_names
+from helpers.music.splits import RANDOM
 from helpers.synthesis.fluidsynth import FluidSynth
 from helpers.synthesis.renderer import render_score
 from helpers.synthesis.soundfonts import find_soundfont
@@ -29,7 +29,7 @@ DUO = ("violin", "piano")
 COUNT = 1 if runtime.profile() == "smoke" else 10
 RENDERER = FluidSynth(find_soundfont("FluidR3_GM"))
 NETWORK = model_separator(load_model("violin-piano"))
-SCORES = [piece_score(name, DUO) for name in random_names("test")[:COUNT]]
+SCORES = [RandomPiece(number).score(DUO) for number in RANDOM["test"][:COUNT]]
 
 
 def mean_si_sdr(tracks: list[Track], separator=NETWORK) -> float:

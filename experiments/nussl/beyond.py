@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from experiments.folds import leave_one_out
 from experiments.jobs import Job, corpus_folder, report, run
 from experiments.nussl.musicsourcesep import (
     CONFIGURATIONS,
@@ -32,7 +33,6 @@ from experiments.nussl.sweep import NOTEBOOK, TABLE, Network, Sweep, measure
 from experiments.real_recordings import fitted
 from helpers import runtime
 from helpers.audio.track import Track
-from helpers.datasets.folds import leave_one_out
 from helpers.datasets.stem_folders import find_tracks
 from helpers.evaluation import results
 from helpers.evaluation.evaluate import Separator, evaluate, model_separator

@@ -17,7 +17,9 @@ from pathlib import Path
 
 from lightning.fabric import Fabric
 
+from experiments.folds import leave_one_out
 from experiments.jobs import Job, corpus_folder, read_rows, report, run
+from experiments.nussl.coherent_mixes import CoherentMixes
 from experiments.nussl.musicsourcesep import (
     CONFIGURATIONS,
     INSTRUMENTS,
@@ -27,8 +29,6 @@ from experiments.nussl.musicsourcesep import (
 )
 from helpers import runtime
 from helpers.audio.track import Track
-from helpers.datasets.coherent import CoherentMixes
-from helpers.datasets.folds import leave_one_out
 from helpers.datasets.stem_folders import find_tracks
 from helpers.evaluation import results
 from helpers.evaluation.evaluate import evaluate, evaluate_baselines, model_separator

@@ -1,4 +1,4 @@
-"""Peak and RMS level of a signal that arrives in blocks."""
+"""Peak and RMS level of a signal, in memory or in blocks."""
 
 from __future__ import annotations
 
@@ -31,6 +31,11 @@ class Level:
         """
         rms = math.sqrt(self.energy / self.count) if self.count else 0.0
         return {"peak_dbfs": decibels(gain * self.peak), "rms_dbfs": decibels(gain * rms)}
+
+
+def rms(sound: np.ndarray) -> float:
+    """Root mean square, as a fraction of full scale; 0 for an empty signal."""
+    return float(np.sqrt(np.mean(sound**2))) if sound.size else 0.0
 
 
 def decibels(amplitude: float) -> float | None:

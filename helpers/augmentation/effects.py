@@ -1,6 +1,6 @@
-"""What happens to a stem between the instrument and the listener.
+"""Effects on single stems, between the instrument and the microphone.
 
-Each effect is a frozen dataclass: `draw` chooses its parameters from a generator, `apply` uses
+Each effect is a frozen dataclass: `draw` chooses its parameters with a generator and `apply` uses
 them, so that a mixture can be described, replayed and tested. Stems are float32 (channels,
 samples) and keep their shape.
 """
@@ -8,17 +8,23 @@ samples) and keep their shape.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Protocol
 
 import numpy as np
 import soxr
 from scipy import fft, signal
 
 
-def filter_magnitude(stem: np.ndarray, sample_rate: int, hertz, decibels) -> np.ndarray:
-    """Zero-phase filter whose gain in dB is interpolated over log-frequency between points.
+class Effect(Protocol):
+    """What all effects have in common."""
 
-    stem: (..., samples). A tenth of a second of zeros keeps its end out of its beginning.
+    def apply(self, stem: np.ndarray, sample_rate: int) -> np.ndarray: ...
+
+
+def filter_magnitude(stem: np.ndarray, sample_rate: int, hertz, decibels) -> np.ndarray:
+    """A zero-phase filter with a gain in dB interpolated over log-frequency between points.
+
+    stem: (..., samples), padded with 0.1 s of zeros against circular convolution.
     """
     length = fft.next_fast_len(stem.shape[-1] + sample_rate // 10, real=True)
     bins = fft.rfftfreq(length, 1 / sample_rate)
@@ -44,7 +50,10 @@ class Gain:
 
 @dataclass(frozen=True)
 class Tilt:
-    """A spectral slope in dB per octave above a corner frequency: how hard the player plays."""
+    """A spectral slope in dB per octave above a corner frequency, such as that of loud playing.
+
+    Chapter: 04.
+    """
 
     slope: float
     corner: float = 500.0
@@ -63,7 +72,7 @@ class Tilt:
 
 @dataclass(frozen=True)
 class Equaliser:
-    """Smooth gains in dB at octave-spaced frequencies: body of the instrument, microphone."""
+    """Gains in dB at log-spaced frequencies, such as those of an instrument's body."""
 
     hertz: tuple[float, ...]
     decibels: tuple[float, ...]
@@ -79,7 +88,7 @@ class Equaliser:
 
 @dataclass(frozen=True)
 class Compression:
-    """Feed-forward compressor: above `threshold` dBFS, `ratio` dB in become 1 dB out.
+    """A feed-forward compressor: above `threshold` dBFS, `ratio` dB in become 1 dB out.
 
     The level is the mean square over 5 ms, smoothed by a one-pole filter of `release` seconds.
     Giannoulis et al., "Digital dynamic range compressor design", JAES 2012.
@@ -109,7 +118,7 @@ class Compression:
 
 @dataclass(frozen=True)
 class Detune:
-    """A constant error of tuning in cents, by resampling; time moves by the same 0.06 % a cent."""
+    """A constant detuning in cents by resampling, which changes the duration by 0.06 % per cent."""
 
     cents: float
 
@@ -124,67 +133,3 @@ class Detune:
         length = min(stem.shape[-1], shifted.shape[-1])
         tuned[:, :length] = shifted[:, :length]
         return tuned
-
-
-@dataclass(frozen=True)
-class Brightness:
-    """A tilt that changes with time: `slopes` in dB per octave above a corner, at `seconds`.
-
-    Between two times the slope goes straight from one to the other. Who plays softly plays darkly:
-    2 kHz and above of a clarinet fall by 19 dB from forte to piano, in the same recordings in which
-    the octave below 1 kHz falls by 4 dB. What is heard is interpolated between tilts STEP apart.
-    """
-
-    seconds: tuple[float, ...]
-    slopes: tuple[float, ...]
-    corner: float = 500.0
-
-    STEP: ClassVar[float] = 3.0
-
-    def apply(self, stem: np.ndarray, sample_rate: int) -> np.ndarray:
-        if not self.seconds:
-            return stem
-        time = np.arange(stem.shape[-1]) / sample_rate
-        place = np.interp(time, self.seconds, self.slopes) / self.STEP
-        bright = np.zeros_like(stem)
-        for step in range(int(np.floor(place.min())), int(np.ceil(place.max())) + 1):
-            share = np.maximum(1.0 - np.abs(place - step), 0.0).astype(np.float32)
-            bright += share * Tilt(step * self.STEP, self.corner).apply(stem, sample_rate)
-        return bright
-
-
-@dataclass(frozen=True)
-class Vibrato:
-    """A pitch that swings by `cents` to either side, `hertz` times a second.
-
-    The stem is read at a place that swings by a fraction of a millisecond, between samples by the
-    cubic through the nearest four.
-    """
-
-    hertz: float
-    cents: float
-    phase: float
-
-    @classmethod
-    def draw(cls, rng: np.random.Generator) -> Vibrato:
-        return cls(rng.uniform(4.5, 6.5), rng.uniform(5.0, 30.0), rng.uniform(0.0, 2 * np.pi))
-
-    def apply(self, stem: np.ndarray, sample_rate: int) -> np.ndarray:
-        turns = 2 * np.pi * self.hertz / sample_rate
-        reach = (2 ** (self.cents / 1200) - 1) / turns  # samples
-        times = np.arange(stem.shape[-1])
-        places = times + reach * np.sin(turns * times + self.phase)
-        before = np.floor(places).astype(int)
-        part = (places - before).astype(np.float32)
-        weights = (
-            -part * (part - 1) * (part - 2) / 6,
-            (part + 1) * (part - 1) * (part - 2) / 2,
-            -(part + 1) * part * (part - 2) / 2,
-            (part + 1) * part * (part - 1) / 6,
-        )
-        margin = int(np.ceil(reach)) + 2
-        padded = np.pad(stem, ((0, 0), (margin, margin)))
-        swung = np.zeros_like(stem)
-        for step, weight in enumerate(weights, start=margin - 1):
-            swung += weight * padded[:, before + step]
-        return swung

@@ -1,8 +1,7 @@
-"""What happens to all stems of a mixture alike: the microphone, its noise, and a lossy file.
+"""The recording chain: microphone, noise floor and lossy coding, which all stems share.
 
-One microphone hears all players. So these effects are given the stems of a mixture together,
-float32 (sources, channels, samples), and give back stems whose sum is what would have become of
-the mixture; a stem that is silent stays so.
+These effects take the stems of a mixture together, float32 (sources, channels, samples), and
+return stems whose sum is the processed mixture; a silent stem stays silent.
 """
 
 from __future__ import annotations
@@ -14,27 +13,30 @@ from scipy import fft
 
 from .effects import filter_magnitude
 
-GRANULE = 576  # samples: what a frame of the codec moves on by, as in MP3
-BANDS = 24  # of the codec, a third of an octave and more each
+GRANULE = 576  # samples: hop of the codec, as in MP3
+BANDS = 24  # of the codec, a third of an octave or wider
 
 
 @dataclass(frozen=True)
 class Microphone:
-    """The colour of a microphone: gains in dB at frequencies, straight between them in octaves."""
+    """A frequency response: gains in dB, interpolated over log-frequency.
+
+    Chapter: 04.
+    """
 
     hertz: tuple[float, ...]
     decibels: tuple[float, ...]
 
     @classmethod
     def draw(cls, rng: np.random.Generator, spread: float = 2.5) -> Microphone:
-        """Bass that falls below 50 to 200 Hz, treble above 4 to 14 kHz; bumps between them."""
+        """Roll-off below 50 to 200 Hz and above 4 to 14 kHz; random gains between."""
         low, high = rng.uniform(50.0, 200.0), rng.uniform(4e3, 14e3)
         between = np.geomspace(low, high, 7)
         gains = rng.normal(0.0, spread, len(between))
-        falls = -rng.uniform([6.0, 3.0], [18.0, 18.0])  # an octave below the first, above the last
+        roll_off = -rng.uniform([6.0, 3.0], [18.0, 18.0])  # an octave beyond
         return cls(
             (low / 2, *between.tolist(), high * 2),
-            (gains[0] + falls[0], *gains.tolist(), gains[-1] + falls[1]),
+            (gains[0] + roll_off[0], *gains.tolist(), gains[-1] + roll_off[1]),
         )
 
     def apply(self, stems: np.ndarray, sample_rate: int) -> np.ndarray:
@@ -43,10 +45,12 @@ class Microphone:
 
 @dataclass(frozen=True)
 class Noise:
-    """A noise floor, `decibels` relative to the mixture, that falls by `slope` dB per octave.
+    """A noise floor, `decibels` relative to the mixture, with `slope` dB per octave.
 
-    The stems that sound share its power: each is recorded with a noise of its own, so that the
-    mixture remains their sum. `seed` draws the noise.
+    Its power is divided among the stems that are not silent, so that the mixture remains their
+    sum. `seed`: of the noise.
+
+    Chapter: 04.
     """
 
     decibels: float
@@ -84,11 +88,12 @@ class Noise:
 class Codec:
     """Lossy coding: nothing above `cutoff` Hz, and noise `ratio` dB below each band of the mixture.
 
-    As in MP3 and its kin, a modified discrete cosine transform (Princen et al., "Subband/transform
-    coding using filter bank designs based on time domain aliasing cancellation", ICASSP 1987) is
-    rounded to steps that are coarser where a band is louder. The rounding of the mixture is a gain
-    in every bin, none where a bin is rounded to zero, and each stem is given this gain: so the
-    coded stems sum to the coded mixture.
+    As in MP3, a modified discrete cosine transform (Princen et al., "Subband/transform coding
+    using filter bank designs based on time domain aliasing cancellation", ICASSP 1987) is
+    quantised with larger steps in louder bands. The quantisation of the mixture is a gain in each
+    bin, which every stem is given, so that the coded stems sum to the coded mixture.
+
+    Chapter: 04.
     """
 
     cutoff: float
@@ -114,8 +119,7 @@ class Codec:
 
 
 def transform(sound: np.ndarray) -> np.ndarray:
-    """(..., samples) -> (..., frames, GRANULE): the modified discrete cosine transform, windowed
-    by half a sine, of frames of two granules that begin one granule apart."""
+    """(..., samples) -> (..., frames, GRANULE): MDCT with sine windows of two granules."""
     frames = -(-sound.shape[-1] // GRANULE) + 1
     edges = [(0, 0)] * (sound.ndim - 1) + [(GRANULE, frames * GRANULE - sound.shape[-1])]
     halves = np.pad(sound, edges).reshape(*sound.shape[:-1], frames + 1, 2, GRANULE // 2)
@@ -127,7 +131,7 @@ def transform(sound: np.ndarray) -> np.ndarray:
 
 
 def inverse(bins: np.ndarray, samples: int) -> np.ndarray:
-    """What `transform` came from, (..., samples) float32; aliases cancel between frames."""
+    """The inverse of `transform`, (..., samples) float32."""
     folded = fft.dct(bins, type=4, norm="ortho")
     first, second = folded[..., : GRANULE // 2], folded[..., GRANULE // 2 :]
     window = _window().reshape(2, GRANULE)
@@ -138,6 +142,6 @@ def inverse(bins: np.ndarray, samples: int) -> np.ndarray:
 
 
 def _window() -> np.ndarray:
-    """Half a sine over two granules, by quarters: (2, 2, GRANULE / 2)."""
+    """A sine window over two granules, in quarters: (2, 2, GRANULE / 2)."""
     places = (np.arange(2 * GRANULE) + 0.5) / (2 * GRANULE)
     return np.sin(np.pi * places).astype(np.float32).reshape(2, 2, GRANULE // 2)

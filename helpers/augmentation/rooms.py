@@ -1,7 +1,4 @@
-"""Rooms: what the walls add between a player and the microphone.
-
-As the effects are, a room and a place in it are drawn and then applied.
-"""
+"""Reverberation: rooms and positions in them, drawn and then applied like the effects."""
 
 from __future__ import annotations
 
@@ -12,10 +9,12 @@ import numpy as np
 import pyroomacoustics
 from scipy import fft, signal
 
+POSITIONS = 4  # of players, in each room
+
 
 @dataclass(frozen=True)
 class Room:
-    """A shoe-box room in metres with one microphone; `absorption` is the share of energy lost."""
+    """A shoe-box room in metres with one microphone; `absorption` is a share of energy."""
 
     size: tuple[float, float, float]
     absorption: float
@@ -30,10 +29,12 @@ class Room:
 
 @dataclass(frozen=True)
 class Reverb:
-    """The response of a room between a player at `source` and its microphone.
+    """The impulse response of a room between `source` and its microphone.
 
-    Image-source method (Allen & Berkley 1979) through pyroomacoustics. The direct sound stays
-    where it was and keeps its level, so that stems stay in time and in balance.
+    Image-source method (Allen & Berkley 1979) of pyroomacoustics. Time and level of the direct
+    sound are unchanged, so that stems stay synchronous and balanced.
+
+    Chapter: 04.
     """
 
     room: Room
@@ -53,6 +54,14 @@ class Reverb:
         )
 
 
+def room_positions(number: int) -> tuple[Reverb, ...]:
+    """The positions in room `number`; only a few, because responses are slow to compute."""
+    room = Room.draw(np.random.default_rng(number))
+    # numpy treats the seed [number, 0] like number, so positions count from 1
+    rngs = (np.random.default_rng([number, place]) for place in range(1, POSITIONS + 1))
+    return tuple(Reverb.draw(rng, room) for rng in rngs)
+
+
 def _direction(rng: np.random.Generator) -> np.ndarray:
     vector = rng.normal(size=3) * [1.0, 1.0, 0.3]
     return vector / np.linalg.norm(vector)
@@ -60,10 +69,10 @@ def _direction(rng: np.random.Generator) -> np.ndarray:
 
 @lru_cache(maxsize=512)
 def _response(reverb: Reverb, sample_rate: int) -> np.ndarray:
-    """Room impulse response from the direct sound on, (samples,), direct sound = 1.
+    """(samples,), from the direct sound on, which is 1.
 
-    The direct sound arrives between two samples, as a sinc; the response is moved by all of its
-    delay, so that the sinc becomes a single sample and nothing of it is cut off.
+    The direct sound arrives between two samples, as a sinc; the response is shifted by its exact
+    delay, which turns the sinc into a single sample.
     """
     room = pyroomacoustics.ShoeBox(
         reverb.room.size,
@@ -78,6 +87,6 @@ def _response(reverb: Reverb, sample_rate: int) -> np.ndarray:
     distance = np.linalg.norm(np.subtract(reverb.source, reverb.room.microphone))
     centre = pyroomacoustics.constants.get("frac_delay_length") // 2  # of the sinc
     delay = distance / room.c * sample_rate + centre
-    turns = fft.rfftfreq(len(response)) * delay
-    moved = fft.irfft(fft.rfft(response) * np.exp(2j * np.pi * turns), len(response))
-    return (moved[: len(response) - int(np.ceil(delay))] / moved[0]).astype(np.float32)
+    cycles = fft.rfftfreq(len(response)) * delay
+    shifted = fft.irfft(fft.rfft(response) * np.exp(2j * np.pi * cycles), len(response))
+    return (shifted[: len(response) - int(np.ceil(delay))] / shifted[0]).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Training mixtures, drawn and then made: which takes, from where, through which effects."""
+"""Training mixtures: which stems, from where and through which effects is drawn, then applied."""
 
 from __future__ import annotations
 
@@ -8,42 +8,44 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..augmentation.chains import common_effects, seats, stem_effects, transposition
-from ..augmentation.rooms import Reverb
+from ..audio.levels import rms
+from ..augmentation.effects import Compression, Detune, Effect, Equaliser, Gain, Tilt
+from ..augmentation.rooms import Reverb, room_positions
 from .stem_bank import StemBank, StemVariant
 
-NOMINAL_RMS = 0.05  # root mean square of a levelled stem before its gain, -26 dBFS
-SILENCE = 1e-5  # root mean square under which nothing is made louder
+NOMINAL_RMS = 0.05  # of a normalised stem before its gain: -26 dBFS
+SILENCE = 1e-5  # RMS below which nothing is amplified: -100 dBFS
+#: -30 dB, relative to the RMS of the whole stem: a segment of this level is raised to NOMINAL_RMS,
+#: a quieter one, such as the end of a release, stays as much quieter.
+QUIETEST = 10 ** (-30 / 20)
+
+VARIANT_WEIGHTS = {
+    "soundfont": 1.5, "notes": 1.0, "solo": 1.0, "real": 1.0, "tones": 0.4,
+    "timbre_substitution": 0.6,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class MixingConfig:
-    """How mixtures are drawn: shares are probabilities, spreads standard deviations in dB.
+    """How mixtures are drawn. Shares are probabilities.
 
-    `coherent`: the voices of one piece in time, against unrelated takes. `recorded`: from real
-    recordings. `absent`: an instrument is silent. `players`: how many of the sources play at
-    least and at most, where that is not all of them. `kinds`: how likely each kind of take is,
-    relative to the others that are at hand. `levelled`: every stem is brought to LOUDNESS before
-    its gain; otherwise the mixture as a whole is, and the balance of the takes stays.
-    `transposed`: the most semitones by which a mixture is moved as a whole, like a tape that runs
-    faster or slower. `reverb` to `compression` and `vibrato` to `codec` are shares; the last three
-    befall a mixture as a whole.
+    coherent: share of mixtures of synchronous stems of one piece; the others are random mixes.
+    real_share: share of mixtures from real recordings. inactive: probability that a source is
+    silent. players: the least and the most active sources, if not all. variant_weights: relative
+    probabilities of the kinds of variants. normalise_stems: whether each stem is normalised before
+    its gain; otherwise the mixture is, and the balance of the stems is kept.
+    gain and equaliser (dB), detune (cents): standard deviations. tilt: range in dB per octave.
+    transpose_range: largest pitch shift of a whole mixture in semitones, by resampling.
+    reverb, compression: shares. rooms: number of different rooms.
+
+    A subclass may override `stem_effects` and `common_effects` to add effects of its own.
     """
 
     coherent: float = 0.8
     real_share: float = 0.0
     inactive: float = 0.05
     players: tuple[int, int] | None = None
-    variant_weights: dict[str, float] = field(
-        default_factory=lambda: {
-            "soundfont": 1.5,
-            "notes": 1.0,
-            "solo": 1.0,
-            "tones": 0.4,
-            "timbre_substitution": 0.6,
-            "real": 1.0,
-        }  # fmt: skip
-    )
+    variant_weights: dict[str, float] = field(default_factory=VARIANT_WEIGHTS.copy)
     normalise_stems: bool = True
     gain: float = 3.0
     tilt: tuple[float, float] = (-9.0, 3.0)
@@ -53,104 +55,126 @@ class MixingConfig:
     reverb: float = 0.5
     compression: float = 0.3
     rooms: int = 64
-    vibrato: float = 0.0
-    microphone: float = 0.0
-    noise: float = 0.0
-    codec: float = 0.0
+
+    def transposition(self, rng: np.random.Generator) -> tuple[Effect, ...]:
+        """Of all stems of a mixture alike; drawn from a child of `rng`."""
+        if not self.transpose_range:
+            return ()
+        (own,), most = rng.spawn(1), self.transpose_range
+        return (Detune(100.0 * float(own.uniform(-most, most))),)
+
+    def stem_effects(
+        self, rng: np.random.Generator, positions: Sequence[Reverb]
+    ) -> tuple[Effect, ...]:
+        """Of one stem, in order. positions: of the players in the room; none without reverb."""
+        effects: list[Effect] = [
+            Detune.draw(rng, self.detune),
+            Tilt.draw(rng, *self.tilt),
+            Equaliser.draw(rng, self.equaliser),
+        ]
+        if rng.random() < self.compression:
+            effects.append(Compression.draw(rng))
+        if positions:
+            effects.append(positions[rng.integers(len(positions))])
+        return (*effects, Gain.draw(rng, self.gain))
+
+    def common_effects(self, rng: np.random.Generator) -> tuple[Effect, ...]:
+        """Of all stems together, (sources, channels, samples), after the effects of each stem.
+
+        Their sum must remain the mixture. None here; see `experiments/ingredients.py`.
+        """
+        return ()
 
 
 @dataclass(frozen=True)
 class StemSegment:
-    """A window of a take in samples, and the effects that it goes through, in order.
+    """A segment of a variant from `offset` (samples) on, and its effects in order.
 
-    `heard`: what then happens to all stems alike, the same for every excerpt of a mixture.
+    common: the effects of all stems together, the same for each segment of a mixture.
     """
 
     variant: StemVariant
     offset: int
-    effects: tuple
-    common: tuple = ()
+    effects: tuple[Effect, ...]
+    common: tuple[Effect, ...] = ()
 
 
 class Pool:
-    """Takes by how a mixture asks for them: of one piece, or of any; always by instrument.
+    """Variants by source, of single pieces (for coherent mixes) and of all (for random mixes).
 
-    The instrument of a take is its voice's, whoever plays it, so that the bank of a quartet serves
-    each of its duos. Of `sources`, from `players[0]` to `players[1]` play; pieces that have not so
-    many of them are left out.
+    `players[0]` to `players[1]` of the sources are active. Pieces with fewer sources are skipped;
+    they may have more instruments, so that the bank of a quartet serves its duos.
     """
 
     def __init__(
         self,
         variants: Iterable[StemVariant],
         sources: Sequence[str],
-        variant_weights: dict[str, float],
+        weights: dict[str, float],
         players: tuple[int, int],
     ):
-        self.sources, self.variant_weights, self.players = sources, variant_weights, players
-        voices: dict[str, list[list[StemVariant]]] = defaultdict(lambda: [[] for _ in sources])
-        self.own: list[list[StemVariant]] = [[] for _ in sources]
+        self.sources, self.weights, self.players = sources, weights, players
+        pieces: dict[str, list[list[StemVariant]]] = defaultdict(lambda: [[] for _ in sources])
+        self.all: list[list[StemVariant]] = [[] for _ in sources]
         for variant in variants:
-            if variant_weights.get(variant.kind, 0.0) > 0 and variant.instrument in sources:
+            if weights.get(variant.kind, 0.0) > 0 and variant.instrument in sources:
                 source = sources.index(variant.instrument)
                 if variant.voice is not None:
-                    voices[variant.piece][source].append(variant)
+                    pieces[variant.piece][source].append(variant)
                 if variant.kind != "timbre_substitution":
-                    self.own[source].append(variant)
-        pieces = (voices[piece] for piece in sorted(voices))
-        self.pieces = [piece for piece in pieces if sum(map(bool, piece)) >= players[0]]
+                    self.all[source].append(variant)
+        in_order = (pieces[name] for name in sorted(pieces))
+        self.pieces = [piece for piece in in_order if sum(map(bool, piece)) >= players[0]]
 
     def check(self, coherent: float) -> None:
-        """ValueError where the mixtures of such a share cannot be drawn from the takes."""
+        """ValueError if the variants are not enough for mixtures with this coherent share."""
         least = self.players[0]
-        lacking = [name for name, own in zip(self.sources, self.own, strict=True) if not own]
-        wanted = "all" if least == len(self.sources) else f"{least}"
+        missing = [name for name, some in zip(self.sources, self.all, strict=True) if not some]
         if coherent > 0.0 and not self.pieces:
+            count = "all" if least == len(self.sources) else f"{least}"
             names = ", ".join(self.sources)
-            raise ValueError(f"No piece of the stem bank has takes of {wanted} of {names} to mix.")
-        if coherent < 1.0 and len(self.sources) - len(lacking) < least:
-            raise ValueError(f"The stem bank has no take of {lacking[0]} to mix.")
+            raise ValueError(f"The stem bank has no piece with {count} of {names}.")
+        if coherent < 1.0 and len(self.sources) - len(missing) < least:
+            raise ValueError(f"The stem bank has no stem of {missing[0]}.")
 
     def coherent_mix(self, rng: np.random.Generator) -> list[StemVariant | None]:
-        """Takes from one piece, one for each instrument that plays."""
-        voices = self.pieces[rng.integers(len(self.pieces))]
-        return self._choose_players(rng, voices, self.players[1])
+        """Variants of one piece, one for each active source."""
+        piece = self.pieces[rng.integers(len(self.pieces))]
+        return self._choose_active(rng, piece, self.players[1])
 
     def random_mix(self, rng: np.random.Generator) -> list[StemVariant | None]:
-        """Takes from any piece, one for each instrument that plays."""
+        """Variants of any pieces, one for each active source; no substituted timbres."""
         least, most = self.players
         count = int(rng.integers(least, most + 1)) if least < most else most
-        return self._choose_players(rng, self.own, count)
+        return self._choose_active(rng, self.all, count)
 
-    def _choose_players(
+    def _choose_active(
         self, rng: np.random.Generator, variants: Sequence[Sequence[StemVariant]], most: int
     ) -> list[StemVariant | None]:
-        """A take of every source that has some, but of `most` of them at the most."""
-        there = [source for source, own in enumerate(variants) if own]
-        if len(there) > most:
+        """A variant of every source that has some, but of at most `most` of them."""
+        active = [source for source, some in enumerate(variants) if some]
+        if len(active) > most:
             count = rng.integers(self.players[0], most + 1) if most > self.players[0] else most
-            there = rng.choice(there, count, replace=False)
+            active = rng.choice(active, count, replace=False)
         return [
-            self._choose(rng, own) if source in there else None
-            for source, own in enumerate(variants)
+            self._choose(rng, some) if source in active else None
+            for source, some in enumerate(variants)
         ]
 
     def _choose(self, rng: np.random.Generator, variants: Sequence[StemVariant]) -> StemVariant:
-        """First a kind by its weight, then any take of that kind."""
-        variant_weights = sorted({variant.kind for variant in variants})
-        weights = np.array([self.variant_weights[kind] for kind in variant_weights])
-        kind = variant_weights[rng.choice(len(variant_weights), p=weights / weights.sum())]
-        alike = [variant for variant in variants if variant.kind == kind]
-        return alike[rng.integers(len(alike))]
+        """A kind by its weight, then any variant of that kind."""
+        kinds = sorted({variant.kind for variant in variants})
+        weights = np.array([self.weights[kind] for kind in kinds])
+        kind = kinds[rng.choice(len(kinds), p=weights / weights.sum())]
+        of_kind = [variant for variant in variants if variant.kind == kind]
+        return of_kind[rng.integers(len(of_kind))]
 
 
 class Mixer:
     """Draws and makes mixtures of `sources` from a bank.
 
-    A coherent mixture takes the voices that the sources have in one piece. An incoherent one takes,
-    for every source that plays, any take of that instrument itself, never a foreign one. A share
-    `recorded` of both comes from the takes of kind `real`, the rest from all others. ValueError
-    where the bank lacks takes for what the config asks for.
+    The `real_share` of the mixtures has variants of kind `real` only, the others all other kinds.
+    ValueError if the bank lacks stems that the config asks for.
     """
 
     def __init__(
@@ -158,81 +182,73 @@ class Mixer:
     ):
         self.bank, self.sources, self.config = bank, tuple(sources), config
         self.samples = round(seconds * bank.sample_rate)
-        rendered_pool = [variant for variant in bank.variants if variant.kind != "real"]
+        players = config.players or (len(self.sources),) * 2
         real = [variant for variant in bank.variants if variant.kind == "real"]
-        players = config.players or (len(self.sources), len(self.sources))
-        self.rendered_pool = Pool(rendered_pool, self.sources, config.variant_weights, players)
-        self.real = Pool(real, self.sources, config.variant_weights, players)
-        for pool, share in (
-            (self.rendered_pool, 1.0 - config.real_share),
-            (self.real, config.real_share),
-        ):
-            if share > 0.0:
-                pool.check(config.coherent)
+        rest = [variant for variant in bank.variants if variant.kind != "real"]
+        self.real, self.rendered = (
+            Pool(some, self.sources, config.variant_weights, players) for some in (real, rest)
+        )
+        if config.real_share > 0.0:
+            self.real.check(config.coherent)
+        if config.real_share < 1.0:
+            self.rendered.check(config.coherent)
 
     def draw(self, rng: np.random.Generator) -> list[StemSegment | None]:
-        """One excerpt a source, None where the instrument is absent."""
-        room = int(rng.integers(self.config.rooms))
-        places = seats(room) if rng.random() < self.config.reverb else ()
-        real_share = self.config.real_share and rng.random() < self.config.real_share
-        pool = self.real if real_share else self.rendered_pool
-        if rng.random() < self.config.coherent:
+        """One segment for each source, None for an inactive one."""
+        config = self.config
+        room = int(rng.integers(config.rooms))
+        positions = room_positions(room) if rng.random() < config.reverb else ()
+        real = config.real_share and rng.random() < config.real_share
+        pool = self.real if real else self.rendered
+        if rng.random() < config.coherent:
             variants = pool.coherent_mix(rng)
-            offsets = [
-                self._offset(rng, max(variant.length for variant in variants if variant))
-            ] * len(variants)
+            longest = max(variant.length for variant in variants if variant)
+            offsets = [self._offset(rng, longest)] * len(variants)
         else:
             variants = pool.random_mix(rng)
             offsets = [self._offset(rng, variant.length) if variant else 0 for variant in variants]
-        absent = rng.random(len(variants)) < self.config.inactive
-        config = self.config
-        moved = transposition(rng, config.transpose_range)
-        common = common_effects(
-            rng, microphone=config.microphone, noise=config.noise, codec=config.codec
-        )
+        inactive = rng.random(len(variants)) < config.inactive
+        transposition, common = config.transposition(rng), config.common_effects(rng)
         return [
             None
-            if gone or not variant
-            else StemSegment(variant, offset, (*moved, *self._effects(rng, places)), common)
-            for variant, offset, gone in zip(variants, offsets, absent, strict=True)
+            if silent or not variant
+            else StemSegment(
+                variant, offset, (*transposition, *config.stem_effects(rng, positions)), common
+            )
+            for variant, offset, silent in zip(variants, offsets, inactive, strict=True)
         ]
 
     def make(self, mixture: Sequence[StemSegment | None]) -> np.ndarray:
         """The stems of a drawn mixture, (sources, 1, samples); the mixture is their sum."""
-        variants = np.zeros((len(mixture), 1, self.samples), np.float32)
-        stems = np.zeros_like(variants)
+        windows = np.zeros((len(mixture), 1, self.samples), np.float32)
+        stems, whole = np.zeros_like(windows), np.zeros(len(mixture))
         for index, segment in enumerate(mixture):
             if segment is not None:
-                stem = self.bank.read(segment.variant, segment.offset, self.samples)
-                variants[index] = stem
-                for effect in segment.effects:
-                    stem = effect.apply(normalise_rms(stem), self.bank.sample_rate)
-                stems[index] = stem
-        whole = rms(variants.sum(axis=0))
-        if not self.config.normalise_stems and whole > SILENCE:
-            stems *= np.array([rms(variant) / whole for variant in variants])[:, None, None]
+                windows[index] = self.bank.read(segment.variant, segment.offset, self.samples)
+                whole[index] = segment.variant.rms
+                stems[index] = self._apply(segment, windows[index])
+        if not self.config.normalise_stems:
+            level = max(rms(windows.sum(axis=0)), QUIETEST * float(np.sqrt(np.sum(whole**2))))
+            if level > SILENCE:
+                stems *= np.array([rms(window) / level for window in windows])[:, None, None]
         for effect in next((segment.common for segment in mixture if segment), ()):
             stems = effect.apply(stems, self.bank.sample_rate)
         return stems
 
-    def _effects(self, rng: np.random.Generator, places: Sequence[Reverb]) -> tuple:
-        config = self.config
-        return stem_effects(
-            rng, places,
-            detune=config.detune, tilt=config.tilt, equaliser=config.equaliser,
-            compression=config.compression, vibrato=config.vibrato, gain=config.gain,
-        )  # fmt: skip
+    def _apply(self, segment: StemSegment, stem: np.ndarray) -> np.ndarray:
+        """A window through the effects of its segment, normalised before each of them."""
+        target, quietest = NOMINAL_RMS, QUIETEST * segment.variant.rms
+        if self.config.normalise_stems and (level := rms(stem)) < quietest:
+            target *= level / quietest
+        for effect in segment.effects:
+            stem = effect.apply(normalise_rms(stem, target), self.bank.sample_rate)
+        return stem
 
     def _offset(self, rng: np.random.Generator, length: int) -> int:
         return int(rng.integers(max(1, length - self.samples + 1)))
 
 
-def normalise_rms(stem: np.ndarray) -> np.ndarray:
-    """The stem at the common loudness; one that is silent stays so."""
-    now = rms(stem)
-    return stem * np.float32(NOMINAL_RMS / now) if now > SILENCE else stem
-
-
-def rms(sound: np.ndarray) -> float:
-    """The root mean square, of full scale."""
-    return float(np.sqrt(np.mean(sound**2)))
+def normalise_rms(stem: np.ndarray, target: float = NOMINAL_RMS) -> np.ndarray:
+    """The stem with a given RMS; one below SILENCE is unchanged."""
+    level = rms(stem)
+    return stem * np.float32(target / level) if level > SILENCE else stem

@@ -6,8 +6,9 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..audio.levels import rms
 from ..audio.track import AudioError, Track
-from .mixing import SILENCE, rms
+from .mixing import SILENCE
 from .multitracks import multitrack_stems, refuse_held_out
 from .stem_folders import AUDIO_SUFFIXES, StemFolder, equal_length, find_tracks, instrument_name
 

@@ -1,4 +1,4 @@
-"""Endless random melodies of synthetic singers: a task whose every rule is known."""
+"""Endless random melodies of synthetic singers: a separation task with known rules."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from ..music.scores import Note, Part, Score
 from ..synthesis.renderer import render_score
 from ..synthesis.tones import Tones, Voice
 
-MAJOR = (0, 2, 4, 5, 7, 9, 11)  # semitones above the keynote
-LEAPS = (-3, -2, -1, -1, 1, 1, 2, 3)  # steps of the scale to the next note
-LENGTHS = (0.5, 0.5, 1.0, 1.0, 1.5, 2.0)  # of a note in beats
-REST = 0.08  # how often a note is left out
+MAJOR = (0, 2, 4, 5, 7, 9, 11)  # semitones above the tonic
+LEAPS = (-3, -2, -1, -1, 1, 1, 2, 3)  # scale steps to the next note
+LENGTHS = (0.5, 0.5, 1.0, 1.0, 1.5, 2.0)  # note lengths in beats
+REST = 0.08  # probability of a rest
 
 
 @dataclass(frozen=True)
 class Singer:
-    """A voice and the range that it sings in, MIDI pitch `low` to `high`."""
+    """A timbre and a range, MIDI pitch `low` to `high`."""
 
     low: int
     high: int
     voice: Voice
 
 
-#: Each has a register and a timbre of its own. Of soprano and bass only the bass' two weakest
-#: partials reach into the other's register; those of alto and tenor lie in between and coincide
-#: with both. Nothing is noisy, nothing reverberates, and there is no vibrato.
+#: Each has its own register and timbre. Only the two weakest partials of the bass are in the
+#: register of the soprano; those of alto and tenor coincide with both. There is no noise, no
+#: reverberation and no vibrato.
 SINGERS = {
     "soprano": Singer(74, 86, Voice((1.0, 0.25, 0.1), attack=0.04, release=0.07)),
     "alto": Singer(62, 74, Voice((1.0, 0.6, 0.3, 0.15, 0.08), attack=0.03, release=0.06)),
@@ -40,7 +40,7 @@ SINGERS = {
     "bass": Singer(40, 52, Voice((1.0, 0.4, 0.2, 0.1, 0.05), attack=0.04, release=0.07)),
 }
 
-#: Who sings in a mixture of two, three and four voices.
+#: The singers of a mixture of two, three and four.
 ENSEMBLES = {
     2: ("soprano", "bass"),
     3: ("soprano", "alto", "bass"),
@@ -51,31 +51,33 @@ ENSEMBLES = {
 def draw_part(
     singer: str, seconds: float, key: int, tempo: float, rng: np.random.Generator
 ) -> Part:
-    """A random walk through the singer's part of a major scale, with a rest now and then.
+    """A random walk in the singer's range of a major scale, with rests.
 
-    key: pitch class of the keynote, 0 (C) to 11. tempo: beats per minute. The last note may sound
-    on after `seconds`.
+    key: pitch class of the tonic, 0 (C) to 11. tempo: beats per minute. The last note may end
+    after `seconds`.
     """
     low, high = SINGERS[singer].low, SINGERS[singer].high
     scale = [pitch for pitch in range(low, high + 1) if (pitch - key) % 12 in MAJOR]
-    rms = rng.uniform(65.0, 95.0)
-    place, onset, notes = int(rng.integers(len(scale))), 0.0, []
+    mean_velocity = rng.uniform(65.0, 95.0)
+    step, onset, notes = int(rng.integers(len(scale))), 0.0, []
     while onset < seconds:
         duration = rng.choice(LENGTHS) * 60.0 / tempo
         if rng.random() >= REST:
-            velocity = round(rms + rng.uniform(-8.0, 8.0))
-            notes.append(Note(onset, duration, scale[place], velocity))
+            velocity = round(mean_velocity + rng.uniform(-8.0, 8.0))
+            notes.append(Note(onset, duration, scale[step], velocity))
         onset += duration
-        place = abs(place + int(rng.choice(LEAPS)))  # turn round at the lowest note
-        place = min(place, 2 * (len(scale) - 1) - place)  # and at the highest
+        step = abs(step + int(rng.choice(LEAPS)))  # reflected at the lowest note
+        step = min(step, 2 * (len(scale) - 1) - step)  # and at the highest
     return Part(singer, tuple(notes))
 
 
 class Melodies(Dataset):
     """Item i is (mixture (1, T), stems (S, 1, T)); track(i) is the same as a Track.
 
-    singers: names in SINGERS. seconds: T / sample_rate. Melodies of different seeds have nothing
-    in common, so a seed makes a training, validation or test set.
+    singers: names in SINGERS. seconds: T / sample_rate. Different seeds give independent melodies,
+    for training, validation and test.
+
+    Chapter: 01.
     """
 
     def __init__(
@@ -99,7 +101,7 @@ class Melodies(Dataset):
         return stems.sum(0), stems
 
     def score(self, index: int) -> Score:
-        """The parts of one key and tempo that are cut to T samples, up to two seconds longer."""
+        """Parts of one key and tempo, up to two seconds longer than T samples."""
         rng = np.random.default_rng([self.seed, index])
         key, tempo = int(rng.integers(12)), rng.uniform(80.0, 160.0)
         seconds = self.samples / self.sample_rate + 60.0 / tempo
@@ -107,14 +109,14 @@ class Melodies(Dataset):
         return Score(f"melody-{self.seed}-{index:03d}", tuple(parts))
 
     def track(self, index: int) -> Track:
-        """The singers' stems; where they begin lies anywhere in the first beat of the score."""
+        """The singers' stems, from a random start in the first beat of the score."""
         score = self.score(index)
         track = render_score(score, self.renderers, self.sample_rate)
-        beat = round(0.375 * self.sample_rate)  # the shortest
+        beat = round(0.375 * self.sample_rate)  # of the fastest tempo
         start = int(np.random.default_rng([self.seed, index, 1]).integers(beat))
         stems = {}
         for name, stem in track.stems.items():
-            stems[name] = np.zeros((1, self.samples), np.float32)  # rests until the end, if need be
+            stems[name] = np.zeros((1, self.samples), np.float32)
             window = stem[:, start : start + self.samples]
             stems[name][:, : window.shape[1]] = window
         return Track(score.title, self.sample_rate, stems)

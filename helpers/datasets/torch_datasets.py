@@ -1,4 +1,4 @@
-"""Torch data sets. Example number i is a function of the seed and i alone, so a run can resume."""
+"""Torch datasets. Example i depends only on the seed and i, so that a training can resume."""
 
 from __future__ import annotations
 
@@ -27,9 +27,11 @@ class MixtureDataset(Dataset):
 
 
 class TrackDataset(Dataset):
-    """Windows of whole tracks that cover each once: item i is (mixture (C, T), stems (S, C, T)).
+    """Consecutive segments of tracks: item i is (mixture (C, T), stems (S, C, T)).
 
-    Tracks have one sample rate; a source that a track lacks is silent.
+    Tracks have one sample rate; a missing source is silent.
+
+    Chapter: 03.
     """
 
     def __init__(self, tracks: list[Track], sources: tuple[str, ...], seconds: float):

@@ -1,13 +1,14 @@
-"""Works of the corpus for any ensemble: who plays which line of a quartet, chorale or piano piece.
+"""Arrangements: works of the corpus for any ensemble of up to four instruments.
 
-The lines of a work go from top to bottom, as its players do: the players of one line each take
-those that they reach with the fewest changes of octave, the soprano and the bass before what lies
-between; a keyboard takes all lines that remain.
+The lines of a work and the instruments are both ordered from high to low. Each instrument takes
+one line, the one that needs the fewest octave shifts; outer lines are preferred to inner ones. A
+keyboard plays all remaining lines.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -18,170 +19,191 @@ from .scores import Note, Part, Score
 from .splits import kind_of
 
 TEMPO = {"chorale": 72.0, "quartet": 90.0, "piano": 90.0}  # quarter notes per minute
-COMFORT = 0.7  # how much of its range, from its lowest note, an instrument plays at ease
+COMFORTABLE_SHARE = 0.7  # of an instrument's range, from its lowest note
 OCTAVES = range(-4, 5)
-MOVED = 0.25  # an octave up or down weighs as much as a quarter of all notes out of reach
-INNER, BASS = 0.2, 0.1  # and what it weighs to play an inner line or the bass, not the soprano
-HELD = 0.1  # seconds that must remain of a note that was struck before an excerpt begins
+OCTAVE_COST = 0.25  # of each octave of shift; 1 is the cost of a line that is all out of range
+INNER_COST, BASS_COST = 0.2, 0.1  # of an inner line and of the bass; the soprano costs nothing
+SHORTEST_TIED = 0.1  # seconds; a shorter rest of a note that began before the excerpt is dropped
 
 Event = tuple[float, float, float]  # onset and duration in quarter notes, MIDI pitch
 
 
-def arrangement(
-    work: str,
-    instruments: Sequence[str],
-    start: float = 0.0,
-    seconds: float | None = None,
-    ranked: bool = True,
-) -> Score:
-    """A work of `splits.csv`, or `seconds` of it from `start` on, one part for each instrument.
+@dataclass(frozen=True)
+class Excerpt:
+    """A work of `splits.csv` between two times in seconds.
 
-    A quartet or chorale suits any ensemble of one to four, one keyboard among them or none; who
-    plays what is decided for the whole work. Piano music suits one keyboard alone. Without
-    `ranked` the lines go to the players as they are named, whatever their registers. Of double
-    stops the outer note is played, and notes beyond an instrument's range an octave nearer.
-    KeyError for an unlisted work or instrument, ValueError where the work does not suit them or
-    is over by `start`.
+    ensemble: the instruments that play it; if empty, those that a rendering asks for.
     """
-    kind = kind_of(work)
+
+    work: str
+    start: float = 0.0
+    end: float = float("inf")
+    ensemble: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """`WORK`, `WORK@0030-0045`, or `WORK@0030` if it lasts to the end of the work."""
+        if (self.start, self.end) == (0.0, float("inf")):
+            return self.work
+        return f"{self.work}@{self.start:04.8g}" + (
+            f"-{self.end:04.8g}" if self.end < float("inf") else ""
+        )
+
+    def __str__(self) -> str:
+        """A unique name; the stem bank names its files after it."""
+        prefix = "-".join(("ensemble", *self.ensemble)) + "/" if self.ensemble else ""
+        return prefix + self.title
+
+
+def arrangement(excerpt: Excerpt, instruments: Sequence[str], by_register: bool = True) -> Score:
+    """An excerpt with one part for each instrument.
+
+    Quartets and chorales suit one to four instruments with at most one keyboard; piano music
+    suits a single keyboard. The lines are assigned from the whole work. If `by_register` is
+    false, they go to the instruments in the given order. Of double stops only the outer note is
+    played, and notes out of range are shifted by octaves.
+    KeyError for an unknown work or instrument; ValueError if the ensemble does not suit the work
+    or the excerpt starts after its end.
+
+    Chapter: 02.
+    """
+    kind = kind_of(excerpt.work)
     rows = [instrument(name) for name in instruments]
-    lines = _lines(work)
-    _check(work, kind, rows, len(lines))
-    players = [place for place, row in enumerate(rows) if row.family != "keyboard"]
-    if ranked:
-        players.sort(key=lambda place: -rows[place].low)
-    cast = _cast(lines, [rows[place] for place in players])
-    left = [event for line, events in enumerate(lines) if line not in cast for event in events]
-    voices = {place: _keys(left) for place in range(len(rows)) if place not in players}
-    for place, line in zip(players, cast, strict=True):
-        _, octave = _reach(lines[line], rows[place])
-        voice = _voice(lines[line], top=line < len(lines) - 1)
-        voices[place] = [(on, length, pitch + 12 * octave) for on, length, pitch in voice]
+    lines = _lines(excerpt.work)
+    _check(excerpt.work, kind, rows, len(lines))
+    monophonic = [i for i, row in enumerate(rows) if row.family != "keyboard"]
+    if by_register:
+        monophonic.sort(key=lambda i: -rows[i].low)
+    assigned = _assign_lines(lines, [rows[i] for i in monophonic])
+    remaining = [event for n, events in enumerate(lines) if n not in assigned for event in events]
+    parts = {i: _keyboard_part(remaining) for i in range(len(rows)) if i not in monophonic}
+    for i, number in zip(monophonic, assigned, strict=True):
+        _, octave = _octave_shift(lines[number], rows[i])
+        line = _monophonic(lines[number], upper=number < len(lines) - 1)
+        parts[i] = [(onset, length, pitch + 12 * octave) for onset, length, pitch in line]
     beat = 60.0 / TEMPO[kind]
-    end = float("inf") if seconds is None else start + seconds
     total = beat * _beats(lines)
-    if not 0.0 <= start < min(end, total):
+    if not 0.0 <= excerpt.start < min(excerpt.end, total):
         raise ValueError(
-            f"{work}: nothing lies between {start:g} and {end:g} s; it lasts {total:.1f} s."
+            f"{excerpt.work}: there is nothing between {excerpt.start:g} and {excerpt.end:g} s; "
+            f"the work lasts {total:.1f} s."
         )
     return Score(
-        title=work if start == 0.0 and seconds is None else excerpt_name(work, start, end),
+        title=excerpt.title,
         parts=tuple(
-            Part(row.name, tuple(_cut(_within(voices[place], row), beat, start, end)))
-            for place, row in enumerate(rows)
+            Part(row.name, tuple(_cut(_into_range(parts[i], row), beat, excerpt)))
+            for i, row in enumerate(rows)
         ),
     )
 
 
-def excerpts(work: str, seconds: float) -> list[str]:
-    """A work cut into pieces of equal length: `WORK@0000-0030`, `WORK@0030-0060` and so on.
+def excerpts(work: str, seconds: float, ensemble: tuple[str, ...] = ()) -> list[Excerpt]:
+    """A work cut into excerpts of equal length; the remainder at the end is dropped.
 
-    What remains at the end is left out, but a work that is shorter is one excerpt.
+    A work shorter than `seconds` is one excerpt.
+
+    Chapter: 02.
     """
     beat = 60.0 / TEMPO[kind_of(work)]
     count = max(1, int(beat * _beats(_lines(work)) // seconds))
-    return [excerpt_name(work, i * seconds, (i + 1) * seconds) for i in range(count)]
+    return [Excerpt(work, i * seconds, (i + 1) * seconds, ensemble) for i in range(count)]
 
 
-def excerpt_name(work: str, start: float, end: float) -> str:
-    """`WORK@0030-0045` for what sounds between two moments in seconds; `WORK@0030` to the end."""
-    return f"{work}@{start:04.8g}" + (f"-{end:04.8g}" if end < float("inf") else "")
-
-
-def comfort(row: Instrument) -> tuple[int, int]:
-    """The range that an instrument plays at ease, MIDI pitch; its highest notes are left out."""
-    return row.low, row.low + round(COMFORT * (row.high - row.low))
+def comfortable_range(row: Instrument) -> tuple[int, int]:
+    """MIDI pitches that an instrument plays with ease: its range without the highest notes."""
+    return row.low, row.low + round(COMFORTABLE_SHARE * (row.high - row.low))
 
 
 def _lines(work: str) -> list[list[Event]]:
-    """The parts that play at all, the highest first."""
+    """The parts that have notes, from the highest mean pitch to the lowest."""
+
+    def mean_pitch(notes: Sequence[Event]) -> float:
+        _, lengths, pitches = np.array(notes).T
+        return float(np.average(pitches, weights=lengths))
+
     lines = [[tuple(note) for note in part["notes"]] for part in corpus.work(work)]
-    return sorted(filter(None, lines), key=lambda notes: -_middle(notes))
+    return sorted(filter(None, lines), key=mean_pitch, reverse=True)
 
 
 def _beats(lines: Iterable[Sequence[Event]]) -> float:
-    """Where the last note ends, in quarter notes."""
-    return max(on + length for line in lines for on, length, _ in line)
-
-
-def _middle(notes: Sequence[Event]) -> float:
-    """The mean pitch of all that sounds."""
-    _, lengths, pitches = np.array(notes).T
-    return float(np.average(pitches, weights=lengths))
+    """The end of the last note, in quarter notes."""
+    return max(onset + length for line in lines for onset, length, _ in line)
 
 
 def _check(work: str, kind: str, rows: Sequence[Instrument], lines: int) -> None:
-    """ValueError where the ensemble cannot play the work."""
+    """ValueError if the ensemble cannot play the work."""
     keyboards = sum(row.family == "keyboard" for row in rows)
-    named = ", ".join(row.name for row in rows) or "nobody"
+    names = ", ".join(row.name for row in rows) or "no instrument"
     if kind == "piano" and (keyboards, len(rows)) != (1, 1):
-        raise ValueError(f"{work}: this is music for piano alone, not for {named}; give 'piano'.")
+        raise ValueError(f"{work}: this is music for solo piano, not for {names}; use 'piano'.")
     if kind != "piano" and not 1 <= len(rows) <= lines:
-        raise ValueError(f"{work}: {named} cannot share {lines} lines; give 1 to {lines} of them.")
+        raise ValueError(f"{work}: {names} cannot share {lines} lines; use 1 to {lines} of them.")
     if keyboards > 1:
-        raise ValueError(f"{work}: {named} are {keyboards} keyboards; give one, or none.")
+        raise ValueError(f"{work}: {names} are {keyboards} keyboards; use one or none.")
 
 
-def _cast(lines: Sequence[Sequence[Event]], players: Sequence[Instrument]) -> tuple[int, ...]:
-    """The line of each player, both from the top down."""
-    rank = [0.0] + [INNER] * (len(lines) - 2) + [BASS] * (len(lines) > 1)
+def _assign_lines(
+    lines: Sequence[Sequence[Event]], players: Sequence[Instrument]
+) -> tuple[int, ...]:
+    """The number of each player's line; both are ordered from high to low."""
+    line_cost = [0.0] + [INNER_COST] * (len(lines) - 2) + [BASS_COST] * (len(lines) > 1)
 
-    def effort(chosen: tuple[int, ...]) -> float:
+    def cost(chosen: tuple[int, ...]) -> float:
         pairs = zip(chosen, players, strict=True)
-        return sum(rank[line] + _reach(lines[line], player)[0] for line, player in pairs)
+        return sum(line_cost[line] + _octave_shift(lines[line], row)[0] for line, row in pairs)
 
-    return min(combinations(range(len(lines)), len(players)), key=effort)
+    return min(combinations(range(len(lines)), len(players)), key=cost)
 
 
-def _reach(notes: Sequence[Event], player: Instrument) -> tuple[float, int]:
-    """How hard a line is for a player in the octave that suits best, and that octave."""
+def _octave_shift(notes: Sequence[Event], row: Instrument) -> tuple[float, int]:
+    """The lowest cost at which an instrument plays a line, and its shift in octaves."""
     pitches = np.array([pitch for _, _, pitch in notes])
-    low, high = comfort(player)
+    low, high = comfortable_range(row)
 
-    def effort(octave: int) -> float:
-        moved = pitches + 12 * octave
-        return float(np.mean((moved < low) | (moved > high))) + MOVED * abs(octave)
+    def cost(octaves: int) -> float:
+        shifted = pitches + 12 * octaves
+        return float(np.mean((shifted < low) | (shifted > high))) + OCTAVE_COST * abs(octaves)
 
-    return min((effort(octave), octave) for octave in OCTAVES)
+    return min((cost(octaves), octaves) for octaves in OCTAVES)
 
 
-def _voice(notes: Iterable[Event], top: bool) -> list[Event]:
-    """One note at a time: the highest that sounds, or the lowest, until a new one begins."""
-    sign, kept = 1 if top else -1, []
-    for on, length, pitch in sorted(notes, key=lambda n: (n[0], -sign * n[2], -n[1])):
-        if kept and on < sum(kept[-1][:2]) - 1e-3:
-            before, _, held = kept[-1]
-            if on - before < 1e-3 or sign * pitch < sign * held:
+def _monophonic(notes: Iterable[Event], upper: bool) -> list[Event]:
+    """One note at a time: the highest (or lowest) that sounds, until a new one begins."""
+    sign, kept = 1 if upper else -1, []
+    for onset, length, pitch in sorted(notes, key=lambda n: (n[0], -sign * n[2], -n[1])):
+        if kept and onset < sum(kept[-1][:2]) - 1e-3:
+            previous, _, sounding = kept[-1]
+            if onset - previous < 1e-3 or sign * pitch < sign * sounding:
                 continue
-            kept[-1] = (before, on - before, held)
-        kept.append((on, length, pitch))
+            kept[-1] = (previous, onset - previous, sounding)
+        kept.append((onset, length, pitch))
     return kept
 
 
-def _keys(notes: Iterable[Event]) -> list[Event]:
-    """All notes of a keyboard; a key that is struck again while it is down is let go before."""
+def _keyboard_part(notes: Iterable[Event]) -> list[Event]:
+    """All notes; a key is released before it is struck again."""
     keys: dict[float, list[Event]] = {}
     for note in notes:
         keys.setdefault(note[2], []).append(note)
-    return sorted(note for same in keys.values() for note in _voice(same, top=True))
+    return sorted(note for same_key in keys.values() for note in _monophonic(same_key, upper=True))
 
 
-def _within(notes: Iterable[Event], row: Instrument) -> list[Event]:
-    """Notes out of an instrument's range, moved by as many octaves as it takes."""
-    moved = []
-    for on, length, pitch in notes:
+def _into_range(notes: Iterable[Event], row: Instrument) -> list[Event]:
+    """The notes, shifted into an instrument's range by as few octaves as possible."""
+    shifted = []
+    for onset, length, pitch in notes:
         pitch += 12 * max(0, -((pitch - row.low) // 12))  # up, from below
         pitch -= 12 * max(0, -((row.high - pitch) // 12))  # down, from above
-        moved.append((on, length, pitch))
-    return moved
+        shifted.append((onset, length, pitch))
+    return shifted
 
 
-def _cut(notes: Iterable[Event], beat: float, start: float, end: float) -> list[Note]:
-    """What sounds between two moments, in seconds; a note that is held at `start` begins there."""
+def _cut(notes: Iterable[Event], beat: float, excerpt: Excerpt) -> list[Note]:
+    """The notes within an excerpt, in seconds; a note that sounds at its start begins there."""
     cut = []
     for on, length, pitch in notes:
-        onset = max(on * beat, start)
-        duration = min(length * beat - (onset - on * beat), end - onset)
-        if duration > 0.0 and (onset == on * beat or duration >= HELD):
-            cut.append(Note(onset - start, duration, float(pitch)))
+        onset = max(on * beat, excerpt.start)
+        duration = min(length * beat - (onset - on * beat), excerpt.end - onset)
+        if duration > 0.0 and (onset == on * beat or duration >= SHORTEST_TIED):
+            cut.append(Note(onset - excerpt.start, duration, float(pitch)))
     return sorted(cut, key=lambda note: (note.onset, note.pitch))

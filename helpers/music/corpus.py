@@ -1,6 +1,6 @@
-"""music21's corpus as rows of numbers: which chorales there are, which of them Bach10 recorded.
+"""music21's corpus as rows of numbers, and which of its chorales Bach10 recorded.
 
-Parsing is slow (20 seconds for all chorales on two cores), so the rows are kept as JSON under
+Parsing is slow (20 seconds for all chorales on two cores), so the rows are cached as JSON under
 `cache_root()/scores`.
 """
 
@@ -17,8 +17,8 @@ from pathlib import Path
 from .. import runtime
 from ..files import replaced_atomically
 
-#: The ten pieces of Bach10 as its folders call them. They are kept for measuring: no chorale of
-#: `chorale_names` is a setting of one of these hymns.
+#: The ten pieces of Bach10 as its folders spell them. They are test data: `chorale_names` excludes
+#: every setting of these hymns.
 BACH10_TITLES = (
     "Ach Gott und Herr",
     "Ach lieben Christen",
@@ -32,9 +32,9 @@ BACH10_TITLES = (
     "Nun bitten",
 )
 
-# The same hymns as other sources spell them, and hymns that share a melody with one of them:
-# "Wo Gott der Herr" and "Wär Gott nicht mit uns" with 02, "Nun komm" with 03, "Wenn wir in
-# höchsten Nöten sein" with 08. Bach10 calls piece 09 only "Jesus", so all "Jesu ..." go too.
+# The same hymns in other spellings, and hymns that share a melody with one of them: "Wo Gott der
+# Herr" and "Wär Gott nicht mit uns" with 02, "Nun komm" with 03, "Wenn wir in höchsten Nöten sein"
+# with 08. Bach10 calls piece 09 only "Jesus", so every "Jesu ..." is excluded.
 SPELLINGS = (
     "Christ der du bist",
     "Christe der du bist",
@@ -47,20 +47,17 @@ SPELLINGS = (
     "Wenn wir in höchsten Nöten",
 )
 
-# Corpus files without a title that sing one of those melodies, found by the intervals of the
+# Corpus files without a title that have one of those melodies, found by the intervals of the
 # soprano (178.7 is 114.7, 146.8 is 359) and by their words (119.9 and 120.6 belong to 328).
 UNTITLED = ("bwv119.9", "bwv120.6", "bwv146.8", "bwv178.7")
 
-PARSED = 2  # the edition of the stored rows; raise it where `parse` changes what they hold
+FORMAT = 2  # version of the cached rows; increase it when `parse` changes its result
 
 
 def chorale_names() -> list[str]:
-    """Four-part Bach chorales of the corpus, such as `bwv269`, none of them in Bach10.
+    """The four-part Bach chorales of the corpus, such as `bwv269`, without those of Bach10.
 
-    A chorale counts as one of Bach10 when its title begins like one of BACH10_TITLES or SPELLINGS
-    (compared without case, accents and punctuation), or when it is one of UNTITLED.
-
-    Dropped are 53 of 365 files: bwv14.5 36.8-2 48.3 62.6 64.8 78.7 81.7 87.7 114.7 119.9 120.6
+    53 of 365 files are excluded: bwv14.5 36.8-2 48.3 62.6 64.8 78.7 81.7 87.7 114.7 119.9 120.6
     145-a 146.8 159.5 169.7 178.7 190.7 194.6 197.5 227.1 227.11 227.7 245.14 245.28 255 256 257
     258 273 274 275 296 297 326 327 328 352-365 385 431 432.
     """
@@ -68,41 +65,45 @@ def chorale_names() -> list[str]:
 
 
 def is_bach10(name: str) -> bool:
-    """Whether the corpus chorale `name` (`bwv255`) may be one that Bach10 recorded."""
-    hymns = [_plain(text) for text in BACH10_TITLES + SPELLINGS]
-    titles = [_plain(text) for text in _titles().get(name, ())]
+    """Whether the corpus chorale `name` (`bwv255`) may be a piece of Bach10.
+
+    True if a title begins like one of BACH10_TITLES or SPELLINGS (ignoring case, accents and
+    punctuation), or for one of UNTITLED.
+    """
+    hymns = [_letters(text) for text in BACH10_TITLES + SPELLINGS]
+    titles = [_letters(text) for text in _titles().get(name, ())]
     return name in UNTITLED or any(t.startswith(h) for t in titles for h in hymns)
 
 
 def names_bach10(title: str) -> bool:
-    """Whether any words of a title, such as that of a folder, are one of those hymns."""
-    return any(_plain(hymn) in _plain(title) for hymn in BACH10_TITLES + SPELLINGS)
+    """Whether a title, such as the name of a folder, contains one of those hymns."""
+    return any(_letters(hymn) in _letters(title) for hymn in BACH10_TITLES + SPELLINGS)
 
 
 @lru_cache(maxsize=1)
 def chorales() -> dict[str, list[dict]]:
-    """All chorales in exactly four parts, Bach10 included: name -> parts as `work` gives them."""
+    """All chorales in exactly four parts, including Bach10: name -> parts as `work` gives them."""
     return _cached("chorales", _parse_chorales)
 
 
 def work(name: str) -> list[dict]:
     """The parts of one work: `{"name": "Violin I", "notes": [[onset, duration, pitch], ...]}`.
 
-    Onsets and durations in quarter notes, ordered by onset. Ties are merged, chords become
-    several notes, rests stay gaps; repeats, grace notes and fermatas are left out.
+    Onsets and durations are in quarter notes, ordered by onset. Ties are merged, chords become
+    several notes, rests are gaps; repeats, grace notes and fermatas are ignored.
     KeyError with the nearest names for an unknown work.
     """
-    if _store("chorales").is_file() and name in chorales():
+    if _cache_file("chorales").is_file() and name in chorales():
         return chorales()[name]
     return _cached(name, lambda: parse(_find(name)))
 
 
 def works() -> dict[str, Path]:
-    """The files of the corpus by name; one of Bach's is called `bach/bwv269` and `bwv269`."""
+    """The files of the corpus by name; a work of Bach is both `bach/bwv269` and `bwv269`."""
     from music21 import corpus
 
     known: dict[str, Path] = {}
-    for path in sorted(corpus.getCorePaths()):  # .mxl wins over .krn
+    for path in sorted(corpus.getCorePaths()):  # .mxl replaces .krn
         inside = Path(str(path).split(f"corpus{os.sep}", 1)[-1]).with_suffix("")
         known[inside.as_posix()] = path
         if inside.parts[0] == "bach":
@@ -115,7 +116,7 @@ def parse(path: Path | str) -> list[dict]:
     from music21 import converter
 
     score = converter.parse(path)
-    _align(list(score.parts))
+    _align_bars(list(score.parts))
     parts = []
     for part in score.parts:
         notes = [
@@ -128,33 +129,34 @@ def parse(path: Path | str) -> list[dict]:
     return parts
 
 
-def _align(parts: list) -> None:
-    """Let the bars of all parts begin together.
+def _align_bars(parts: list) -> None:
+    """Make the bars of all parts begin together.
 
-    music21 counts a bar as long as its notes are, so that a misprinted one moves all that follows
-    in its part. Here a bar is as long as it is in most parts, or else as its time signature says.
+    music21 takes the length of a bar from its notes, so that a misprint shifts the rest of its
+    part. Here a bar is as long as in most parts; in a tie, the length nearest to its time
+    signature wins.
     """
     bars = [list(part.getElementsByClass("Measure")) for part in parts]
-    if len({len(each) for each in bars}) != 1:
-        return  # nothing tells which bars belong together
-    starts = [[float(bar.offset) for bar in each] for each in bars]
-    begin = starts[0][0] if bars[0] else 0.0
-    for place, together in enumerate(zip(*bars, strict=True)):
-        for part, bar in zip(parts, together, strict=True):
-            part.setElementOffset(bar, begin)
-        if place + 1 < len(bars[0]):
-            lengths = [round(each[place + 1] - each[place], 4) for each in starts]
-            meant = float(together[0].barDuration.quarterLength)
-            begin += max(set(lengths), key=lambda n: (lengths.count(n), -abs(n - meant), n))
+    if len({len(part_bars) for part_bars in bars}) != 1:
+        return  # unknown which bars belong together
+    starts = [[float(bar.offset) for bar in part_bars] for part_bars in bars]
+    start = starts[0][0] if bars[0] else 0.0
+    for number, simultaneous in enumerate(zip(*bars, strict=True)):
+        for part, bar in zip(parts, simultaneous, strict=True):
+            part.setElementOffset(bar, start)
+        if number + 1 < len(bars[0]):
+            lengths = [round(part[number + 1] - part[number], 4) for part in starts]
+            nominal = float(simultaneous[0].barDuration.quarterLength)
+            start += max(set(lengths), key=lambda n: (lengths.count(n), -abs(n - nominal), n))
 
 
-def _store(name: str) -> Path:
+def _cache_file(name: str) -> Path:
     plain = re.sub(r"[^\w.-]+", "__", name)
-    return runtime.cache_root() / "scores" / f"{plain}-{PARSED}.json"
+    return runtime.cache_root() / "scores" / f"{plain}-{FORMAT}.json"
 
 
 def _cached(name: str, compute):
-    file = _store(name)
+    file = _cache_file(name)
     if not file.is_file():
         parsed = compute()
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -165,10 +167,8 @@ def _cached(name: str, compute):
 
 def _parse_chorales() -> dict[str, list[dict]]:
     from joblib import Parallel, delayed
-    from music21 import corpus
 
-    files = {path.stem: path for path in sorted(corpus.getComposer("bach"))}  # .mxl wins over .krn
-    files = {name: path for name, path in files.items() if name.startswith("bwv")}
+    files = {n: path for n, path in works().items() if n.startswith("bwv")}
     parsed = Parallel(n_jobs=-1)(delayed(parse)(path) for path in files.values())
     return {name: parts for name, parts in zip(files, parsed, strict=True) if len(parts) == 4}
 
@@ -183,11 +183,7 @@ def _find(name: str) -> Path:
 
 @lru_cache(maxsize=1)
 def _titles() -> dict[str, list[str]]:
-    """Hymn titles of each chorale, by the name of its corpus file; one may have several."""
-    return _cached("titles", _list_titles)
-
-
-def _list_titles() -> dict[str, list[str]]:
+    """Hymn titles of each chorale, by the name of its corpus file."""
     from music21.corpus.chorales import ChoraleListRKBWV
 
     catalogue = ChoraleListRKBWV()
@@ -198,7 +194,7 @@ def _list_titles() -> dict[str, list[str]]:
     return titles
 
 
-def _plain(text: str) -> str:
-    """Lower case letters of a title: `Für deinen Thron, o Gott` -> `furdeinenthronogott`."""
+def _letters(text: str) -> str:
+    """The letters of a title in lower case: `Für deinen Thron, o Gott` -> `furdeinenthronogott`."""
     letters = unicodedata.normalize("NFKD", text.replace("ß", "ss").lower())
     return re.sub(r"[^a-z]", "", letters.encode("ascii", "ignore").decode())

@@ -1,4 +1,4 @@
-"""Who plays together: the ensembles that chamber music is written for, and any other."""
+"""Ensembles: those of the chamber music repertoire, and random ones."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from .arrangements import Excerpt, arrangement
 from .instruments import instrument
-from .random_pieces import piece_score
 from .scores import Note, Part, Score
 
-#: From the repertoire: sonatas, duos, trios, quartets, arranged as in catalogues of chamber music.
+#: Sonatas, duos, trios and quartets for which chamber music is written.
 REPERTOIRE = (
     ("violin", "piano"),
     ("viola", "piano"),
@@ -45,60 +45,58 @@ REPERTOIRE = (
     ("flute", "clarinet", "horn", "bassoon"),
     ("violin", "clarinet", "saxophone", "bassoon"),
 )
-HANDS_MEET = 60  # MIDI pitch: octaves are added above notes that are higher, below all others
-PEDAL = (0.6, 2.0)  # seconds, on the page, between two changes
-SIZES = (2, 3, 3, 4, 4)  # of an ensemble that shares four lines, as often as they stand here
+MIDDLE_C = 60  # octaves are doubled above higher notes and below all others
+PEDAL = (0.6, 2.0)  # seconds in the score between two pedal changes
+SIZES = (2, 3, 3, 4, 4)  # of an ensemble that is not from the repertoire; repeats are weights
 
 
 def draw_ensemble(rng: np.random.Generator, instruments: Sequence[str]) -> tuple[str, ...]:
-    """Two to four of the instruments, one keyboard at the most, none twice.
+    """Two to four different instruments, at most one of them a keyboard.
 
-    Every other time an ensemble of the repertoire that they can form, otherwise any.
-    ValueError where the instruments cannot form an ensemble of two.
+    With probability 0.5 an ensemble of REPERTOIRE that they can form, otherwise any.
+    ValueError if the instruments cannot form a duo.
     """
     keyboards = [name for name in instruments if instrument(name).family == "keyboard"]
-    players = [name for name in instruments if name not in keyboards]
-    if len(players) + bool(keyboards) < SIZES[0]:
-        raise ValueError(f"{', '.join(instruments)} are no ensemble; name two that can play lines.")
-    known = [each for each in REPERTOIRE if set(each) <= set(instruments)]
+    others = [name for name in instruments if name not in keyboards]
+    if len(others) + bool(keyboards) < SIZES[0]:
+        raise ValueError(
+            f"{', '.join(instruments)}: these form no ensemble; give two instruments, at most one "
+            "of them a keyboard."
+        )
+    known = [ensemble for ensemble in REPERTOIRE if set(ensemble) <= set(instruments)]
     if known and rng.random() < 0.5:
         return known[rng.integers(len(known))]
-    alone = players + [keyboards[rng.integers(len(keyboards))]] if keyboards else players
-    size = min(SIZES[rng.integers(len(SIZES))], len(alone))
-    return tuple(rng.choice(alone, size, replace=False).tolist())
+    available = others + [keyboards[rng.integers(len(keyboards))]] if keyboards else others
+    size = min(SIZES[rng.integers(len(SIZES))], len(available))
+    return tuple(rng.choice(available, size, replace=False).tolist())
 
 
 def ensemble_score(
     rng: np.random.Generator,
-    name: str,
+    excerpt: Excerpt,
     instruments: Sequence[str],
-    seed: int = 0,
     shuffled_registers: float = 0.0,
     piano_texture: float = 0.0,
 ) -> Score:
-    """A piece for a drawn ensemble of the instruments.
+    """An excerpt arranged for an ensemble drawn from the instruments.
 
-    name, seed: as `pieces.piece_score` takes them. exchanged: how often the lines go to the players
-    in any order, not by register. pianism: how often keyboards add octaves, and how often pedal, to
-    the lines that remain for them. ValueError as in `draw_ensemble`.
+    shuffled_registers: probability that the lines ignore the registers of the instruments.
+    piano_texture: probabilities that a keyboard doubles its lines in octaves, and that it uses the
+    pedal. ValueError as in `draw_ensemble` and `arrangement`.
     """
     ensemble = draw_ensemble(rng, instruments)
     shuffled = bool(rng.random() < shuffled_registers)
     if shuffled:
         ensemble = tuple(rng.permutation(ensemble).tolist())
-    score = piece_score(name, ensemble, seed, ranked=not shuffled)
+    score = arrangement(excerpt, ensemble, by_register=not shuffled)
     if not piano_texture:
         return score
-    return replace(
-        score, parts=tuple(_as_pianists(rng, part, piano_texture) for part in score.parts)
-    )
+    parts = tuple(_with_piano_texture(rng, part, piano_texture) for part in score.parts)
+    return replace(score, parts=parts)
 
 
-def _as_pianists(rng: np.random.Generator, part: Part, share: float) -> Part:
-    """The lines of a quartet as a keyboard would play them: in octaves, with a pedal, or neither.
-
-    Other instruments play what is written.
-    """
+def _with_piano_texture(rng: np.random.Generator, part: Part, share: float) -> Part:
+    """A keyboard part with octave doublings, pedal, both or neither; other parts unchanged."""
     row = instrument(part.instrument)
     if row.family != "keyboard":
         return part
@@ -106,27 +104,27 @@ def _as_pianists(rng: np.random.Generator, part: Part, share: float) -> Part:
     notes = list(part.notes)
     if octaves:
         doubled = (
-            replace(note, pitch=note.pitch + (12 if note.pitch > HANDS_MEET else -12))
+            replace(note, pitch=note.pitch + (12 if note.pitch > MIDDLE_C else -12))
             for note in notes
         )
-        played = {(note.onset, note.pitch) for note in notes}
+        written = {(note.onset, note.pitch) for note in notes}
         notes += [
             note
             for note in doubled
-            if row.low <= note.pitch <= row.high and (note.onset, note.pitch) not in played
+            if row.low <= note.pitch <= row.high and (note.onset, note.pitch) not in written
         ]
     if pedal:
-        notes = _pedalled(notes, float(rng.uniform(*PEDAL)))
+        notes = _with_pedal(notes, float(rng.uniform(*PEDAL)))
     return replace(part, notes=tuple(sorted(notes, key=lambda note: (note.onset, note.pitch))))
 
 
-def _pedalled(notes: Sequence[Note], every: float) -> list[Note]:
-    """Each note held to the next change of the pedal, or until its key is struck again."""
-    again: dict[float, float] = {}
-    held = []
+def _with_pedal(notes: Sequence[Note], interval: float) -> list[Note]:
+    """Each note lasts until the next pedal change or until its key is struck again."""
+    next_onset: dict[float, float] = {}
+    sustained = []
     for note in sorted(notes, key=lambda note: -note.onset):
-        change = every * (np.floor(note.onset / every + 1e-6) + 1.0)
-        until = min(max(note.onset + note.duration, change), again.get(note.pitch, np.inf))
-        held.append(replace(note, duration=float(until - note.onset)))
-        again[note.pitch] = note.onset
-    return held
+        change = interval * (np.floor(note.onset / interval + 1e-6) + 1.0)
+        end = min(max(note.onset + note.duration, change), next_onset.get(note.pitch, np.inf))
+        sustained.append(replace(note, duration=float(end - note.onset)))
+        next_onset[note.pitch] = note.onset
+    return sustained

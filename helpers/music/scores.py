@@ -12,21 +12,7 @@ import numpy as np
 import pretty_midi
 
 from . import corpus
-from .corpus import BACH10_TITLES, chorale_names
 from .instruments import INSTRUMENTS, instrument
-
-__all__ = [
-    "BACH10_TITLES",
-    "CHORALE_QUARTET",
-    "Note",
-    "Part",
-    "Score",
-    "chorale_names",
-    "corpus_score",
-    "read_midi",
-    "transpose",
-    "write_midi",
-]
 
 #: The quartet of Bach10, from soprano to bass.
 CHORALE_QUARTET = ("violin", "clarinet", "saxophone", "bassoon")
@@ -47,32 +33,32 @@ class Note:
 
 @dataclass(frozen=True)
 class Part:
-    """The notes of one player, ordered by onset; `instrument` is a name of `instruments.py`."""
+    """The notes of one player in order of onset; `instrument` is a name of `INSTRUMENTS`."""
 
     instrument: str
     notes: tuple[Note, ...]
 
     @property
     def seconds(self) -> float:
-        """Where the last note ends."""
+        """The end of the last note."""
         return max((note.onset + note.duration for note in self.notes), default=0.0)
 
 
 @dataclass(frozen=True)
 class Score:
-    """The parts of one piece, from top to bottom."""
+    """The parts of a piece, from high to low."""
 
     title: str
     parts: tuple[Part, ...]
 
     @property
     def seconds(self) -> float:
-        """Where the last note of all parts ends; what rings after it is not counted."""
+        """The end of the last note of all parts; releases are not counted."""
         return max((part.seconds for part in self.parts), default=0.0)
 
 
 def transpose(score: Score, semitones: float) -> Score:
-    """The score moved up by `semitones` (a fraction retunes it)."""
+    """The score shifted by `semitones`, which may be fractional."""
     parts = (
         replace(p, notes=tuple(replace(n, pitch=n.pitch + semitones) for n in p.notes))
         for p in score.parts
@@ -83,22 +69,24 @@ def transpose(score: Score, semitones: float) -> Score:
 def corpus_score(
     name: str, instruments: Sequence[str] | None = None, tempo: float | None = None
 ) -> Score:
-    """A chorale (`bwv269`) or any work of music21's corpus (`haydn/opus74no1/movement1`).
+    """A chorale (`bwv269`) or another work of music21's corpus (`haydn/opus74no1/movement1`).
 
-    instruments: one for each part; by default CHORALE_QUARTET for a chorale and what the parts
-    are called in any other work (`voice` where that is no instrument).
-    tempo: quarter notes per minute, 72 by default. Ties are merged, rests kept; repeats, grace
-    notes and fermatas are left out.
-    KeyError for an unknown work, ValueError where the number of instruments differs.
+    instruments: one for each part; by default CHORALE_QUARTET for a chorale and the part names of
+    another work (`voice` for a name that is no instrument). tempo: quarter notes per minute,
+    72 by default.
+    Ties are merged and rests kept; repeats, grace notes and fermatas are ignored.
+    KeyError for an unknown work, ValueError for a wrong number of instruments.
+
+    Chapter: 03, 04.
     """
     parts = corpus.work(name)
     if instruments is None:
         is_chorale = name.startswith("bwv") and len(parts) == len(CHORALE_QUARTET)
-        called = [_player(part["name"]) for part in parts]
-        instruments = CHORALE_QUARTET if is_chorale else called
+        by_name = [_instrument_of(part["name"]) for part in parts]
+        instruments = CHORALE_QUARTET if is_chorale else by_name
     if len(instruments) != len(parts):
         raise ValueError(
-            f"{name}: it has {len(parts)} parts and {len(instruments)} instruments were given; "
+            f"{name}: it has {len(parts)} parts and {len(instruments)} instruments are given; "
             "give one for each part."
         )
     beat = 60.0 / (tempo or 72.0)
@@ -107,15 +95,15 @@ def corpus_score(
         parts=tuple(
             Part(
                 instrument(player).name,
-                tuple(Note(on * beat, length * beat, pitch) for on, length, pitch in p["notes"]),
+                tuple(Note(on * beat, length * beat, pitch) for on, length, pitch in part["notes"]),
             )
-            for player, p in zip(instruments, parts, strict=True)
+            for player, part in zip(instruments, parts, strict=True)
         ),
     )
 
 
-def _player(part_name: str, program: int | None = None) -> str:
-    """The instrument of a part called `1st Violin` or, failing that, of its MIDI program."""
+def _instrument_of(part_name: str, program: int | None = None) -> str:
+    """The instrument of a part name such as `1st Violin`, otherwise of a MIDI program."""
     bare = re.sub(r"^\d+(st|nd|rd|th)\s+", "", part_name)
     try:
         return instrument(bare).name
@@ -125,17 +113,17 @@ def _player(part_name: str, program: int | None = None) -> str:
 
 
 def read_midi(path: Path | str) -> Score:
-    """The pitched tracks of a MIDI file, one part each; drums and empty tracks are left out.
+    """The pitched tracks of a MIDI file, one part each; drums and empty tracks are skipped.
 
-    The track's name decides its instrument, then its program. A pitch bend (of the usual two
-    semitones) that holds at a note's onset becomes a fraction of its pitch.
-    ValueError naming the file where it is no MIDI file.
+    The instrument follows from the track's name, otherwise from its program. The pitch bend at a
+    note's onset (with a range of two semitones) becomes a fraction of its pitch.
+    ValueError if the file is not MIDI.
     """
     path = Path(path)
     try:
         midi = pretty_midi.PrettyMIDI(str(path))
     except (OSError, EOFError, ValueError, KeyError, IndexError) as error:
-        raise ValueError(f"{path.name}: this is no readable MIDI file ({error}).") from error
+        raise ValueError(f"{path.name}: not a readable MIDI file ({error}).") from error
     parts = []
     for track in midi.instruments:
         if track.is_drum or not track.notes:
@@ -144,20 +132,20 @@ def read_midi(path: Path | str) -> Score:
         times = [time for time, _ in bends]
         notes = []
         for note in track.notes:
-            held = bisect_right(times, note.start + 1e-6)
-            bend = bends[held - 1][1] / 8192 * BEND_RANGE if held else 0.0
+            count = bisect_right(times, note.start + 1e-6)
+            bend = bends[count - 1][1] / 8192 * BEND_RANGE if count else 0.0
             pitch = note.pitch + round(bend, 4)
             notes.append(Note(note.start, note.end - note.start, pitch, note.velocity))
         notes.sort(key=lambda note: (note.onset, note.pitch))
-        parts.append(Part(_player(track.name, track.program), tuple(notes)))
+        parts.append(Part(_instrument_of(track.name, track.program), tuple(notes)))
     return Score(title=path.stem, parts=tuple(parts))
 
 
 def write_midi(score: Score, path: Path | str) -> None:
-    """One track a part, named after its instrument; fractions of a pitch become pitch bends.
+    """One track for each part, named after its instrument; fractional pitches become pitch bends.
 
-    Times are rounded to half a millisecond. A bend moves the whole track, so of two notes that
-    sound at once in one part the later decides.
+    Times are rounded to half a millisecond. A bend applies to a whole track: of two simultaneous
+    notes of a part, the later one sets it.
     """
     midi = pretty_midi.PrettyMIDI(resolution=TICKS, initial_tempo=120.0)
     for part in score.parts:

@@ -1,7 +1,7 @@
-"""Which works train, validate and test: no melody stands on two sides, and Bach10 on none.
+"""The training, validation and test works: no melody is in two splits, Bach10 is in none.
 
-The table `splits.csv` beside this file lists every work; `experiments/splits.py` writes it and
-tells how the works that are held out were chosen.
+`splits.csv` beside this file lists every work. `experiments/splits.py` writes it and says how the
+held-out works were chosen.
 """
 
 from __future__ import annotations
@@ -13,23 +13,19 @@ from pathlib import Path
 
 KINDS = ("chorale", "quartet", "piano")
 SPLITS = ("training", "validation", "test")
+#: Numbers of the random pieces of each split; see `random_pieces.RandomPiece`.
 RANDOM = {"training": range(2800), "validation": range(2800, 2900), "test": range(2900, 3000)}
 
 
 def names(kind: str, split: str) -> list[str]:
-    """The works of one kind (`chorale`, `quartet`, `piano`) that train, validate or test.
+    """The works of a kind and split; ValueError for an unknown kind or split.
 
-    ValueError for a kind or split that there is not.
+    Chapter: 02.
     """
-    for given, known in ((kind, KINDS), (split, SPLITS)):
-        if given not in known:
-            raise ValueError(f"There is no '{given}' among the works; choose {', '.join(known)}.")
+    for value, known in ((kind, KINDS), (split, SPLITS)):
+        if value not in known:
+            raise ValueError(f"Unknown kind or split '{value}'; choose {', '.join(known)}.")
     return [work for work, row in _table().items() if row == (kind, split)]
-
-
-def random_names(split: str) -> list[str]:
-    """The random pieces (see `pieces.random_piece`) that train, validate or test: 3,000 in all."""
-    return [f"random-{number:05d}" for number in RANDOM[split]]
 
 
 def kind_of(work: str) -> str:
@@ -41,11 +37,6 @@ def kind_of(work: str) -> str:
     return _table()[work][0]
 
 
-def training_names() -> list[str]:
-    """All chorales that neither validate nor test."""
-    return names("chorale", "training")
-
-
 @lru_cache(maxsize=1)
 def _table() -> dict[str, tuple[str, str]]:
     """Kind and split of each work."""
@@ -53,6 +44,5 @@ def _table() -> dict[str, tuple[str, str]]:
         return {row["work"]: (row["kind"], row["split"]) for row in csv.DictReader(file)}
 
 
-#: The chorales that are held out.
-VALIDATION = tuple(names("chorale", "validation"))
+#: The held-out chorales.
 TEST = tuple(names("chorale", "test"))

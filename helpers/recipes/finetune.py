@@ -12,7 +12,7 @@ from torch import nn
 
 from .. import runtime
 from ..audio.track import Track
-from ..datasets.folds import hold_out
+from ..datasets.hold_out import hold_out
 from ..datasets.mixing import MixingConfig
 from ..datasets.own_stems import own_tracks
 from ..datasets.renderings import RenderingConfig
@@ -56,7 +56,7 @@ def finetune(
 ) -> FineTuned:
     """Fine-tune `model` (a name or a file) on the pieces in or below `stems`, or resume that.
 
-    held_out: the pieces to measure on, by default those of `folds.hold_out`; they select
+    held_out: the pieces to measure on, by default those of `hold_out.hold_out`; they select
     nothing, the last averaged weights are the result. folder: of the run, `runs/NAME` by default,
     with the checkpoint NAME. restart: forget an earlier run there.
     Raises AudioError for unusable stems, RecipeError for a model that cannot be fine-tuned or a

@@ -1,4 +1,4 @@
-"""The stem banks that recipes ask for: which pieces, who plays them, where they are kept."""
+"""The stem bank of a recipe: its pieces, how they are rendered, and where they are stored."""
 
 from __future__ import annotations
 
@@ -8,152 +8,159 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from joblib import Parallel, delayed
 
 from .. import runtime
 from ..audio.track import Track
-from ..datasets.multitracks import multitrack_stems, training_pieces
+from ..datasets.manifests import manifest
+from ..datasets.multitracks import training_pieces
+from ..datasets.real_pieces import RealPiece, folder_stems, solo_stems, track_stems
 from ..datasets.renderings import (
-    RenderingConfig,
-    chorale_variants,
-    ensemble_variants,
-    manifest,
-    piece_variants,
-    real_stems,
-    solo_stems,
+    render_chorale,
+    render_ensemble,
+    render_excerpt,
+    render_random_piece,
 )
 from ..datasets.stem_bank import RenderedStem, StemBank, build_bank, track_sha256
 from ..datasets.stem_folders import solos
+from ..files import files_sha256
 from ..music import splits
-from ..music.arrangements import excerpts
+from ..music.arrangements import Excerpt, excerpts
 from ..music.instruments import instrument
+from ..music.random_pieces import RandomPiece
 from .schema import Recipe, RecipeError
 
 NOTES = "philharmonia_notes"  # the folder of recorded notes
-Shelf = tuple[list[str], Callable[[str], Iterable[RenderedStem]]]  # pieces, and how each is played
+
+
+@dataclasses.dataclass(frozen=True)
+class Shelf:
+    """The pieces of a bank that are rendered alike; `name` is their folder."""
+
+    name: str
+    pieces: Sequence[object]
+    render: Callable[[Any], Iterable[RenderedStem]]
 
 
 def stem_bank(recipe: Recipe, split: str, recordings: Sequence[Track] = ()) -> StemBank:
-    """The takes of a split, made once and kept in the cache: `training` or `validation`.
+    """The bank of a split (`training` or `validation`), rendered once and cached.
 
-    Recorded solos and corpora train only. recordings: real tracks that train too, at the recipe's
-    sample rate. RecipeError where a soundfont or a corpus is missing.
+    Recorded solos, corpora and `recordings` (mono tracks at the recipe's sample rate) are used for
+    training only. RecipeError if a soundfont or a corpus is missing.
     """
-    rendering, root = recipe.rendering, runtime.data_root()
+    root = runtime.data_root()
     notes = root / NOTES if root and recipe.use_note_samples else None
     try:
-        made = manifest(rendering, notes)
+        made = manifest(recipe.rendering, notes)
     except ValueError as error:
         raise RecipeError(f"{recipe.name}: {error}") from error
-    said = json.dumps(made, sort_keys=True)
-    folder = runtime.cache_root() / "banks" / hashlib.sha256(said.encode()).hexdigest()[:16]
-    shelves = _scores(recipe, split, notes)
-    if root and recipe.use_solos and split == "training":
-        players = [name for name in rendering.instruments if name in solos(root)]
-        shelves["solos"] = (
-            players,
-            partial(solo_stems, root=root, sample_rate=rendering.sample_rate),
-        )
+    key = hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()[:16]
+    folder = runtime.cache_root() / "banks" / key
+    shelves = _score_shelves(recipe, split, notes)
     if split == "training":
-        shelves |= _corpora(recipe)
-    if recordings:
-        # Named by content too: other recordings may have the same names.
-        tracks = {f"{track.name}-{track_sha256(track)[:16]}": track for track in recordings}
-        play = partial(real_stems, tracks=tracks, instruments=rendering.instruments)
-        shelves["recordings"] = list(tracks), play
-    shelves = {shelf: content for shelf, content in shelves.items() if content[0]}
-    for shelf, (names, perform) in shelves.items():
-        build_bank(folder / shelf, names, perform, rendering.sample_rate, manifest=made)
-    wanted = [name for names, _ in shelves.values() for name in names]
-    return StemBank(*(folder / shelf for shelf in shelves), pieces=wanted)
+        shelves += [*_solo_shelves(recipe), *_corpus_shelves(recipe)]
+        shelves.append(_recordings_shelf(recipe, recordings))
+    shelves = [shelf for shelf in shelves if shelf.pieces]
+    rate = recipe.rendering.sample_rate
+    for shelf in shelves:
+        build_bank(folder / shelf.name, shelf.pieces, shelf.render, rate, manifest=made)
+    pieces = [piece for shelf in shelves for piece in shelf.pieces]
+    return StemBank(*(folder / shelf.name for shelf in shelves), pieces=pieces)
 
 
 def collections(recipe: Recipe) -> list[str]:
-    """The folders of recorded notes and solos under `DIVISI_DATA` that a training hears."""
-    root = runtime.data_root()
-    if root is None:
+    """The folders of recorded notes and solos in `DIVISI_DATA` that a recipe uses."""
+    if runtime.data_root() is None:
         return []
-    names = (
-        {NOTES}
-        if recipe.use_note_samples and recipe.rendering.note_samples and recipe.scores
-        else set()
-    )
-    if recipe.use_solos:
-        found = solos(root)
-        files = [file for name in recipe.rendering.instruments for file in found.get(name, [])]
-        names |= {file.relative_to(root).parts[0] for file in files}
-    return sorted(names)
+    uses_notes = recipe.use_note_samples and recipe.rendering.note_samples and recipe.scores
+    names = {NOTES} if uses_notes else set()
+    files = [file for files in _solo_files(recipe).values() for file in files]
+    return sorted(names | {file.relative_to(runtime.data_root()).parts[0] for file in files})
 
 
-def _scores(recipe: Recipe, split: str, notes: Path | None) -> dict[str, Shelf]:
-    """The shelves of scores; of each kind the first `recipe.max_pieces` where that is not 0."""
-    count, rendering = recipe.max_pieces or None, recipe.rendering
-    play = partial(piece_variants, config=rendering, notes_root=notes)
-    shelves: dict[str, Shelf] = {}
+def _score_shelves(recipe: Recipe, split: str, notes: Path | None) -> list[Shelf]:
+    """Of each kind of score the first `max_pieces`, or all if it is 0."""
+    count, config = recipe.max_pieces or None, recipe.rendering
+    chorales = splits.names("chorale", split)[:count]
+    works = [*splits.names("quartet", split)[:count], *chorales]
+    shelves = []
+
+    def add(name: str, pieces: Sequence[object], render: Callable, config=config) -> None:
+        shelves.append(Shelf(name, pieces, partial(render, config=config, notes_root=notes)))
+
     if "chorales" in recipe.scores:
-        voices = partial(chorale_variants, config=rendering, notes_root=notes)
-        shelves["chorales"] = splits.names("chorale", split)[:count], voices
+        add("chorales", chorales, render_chorale)
     if "random" in recipe.scores:
-        shelves["random"] = splits.random_names(split)[:count], play
-    if recipe.chorale_instruments:
-        four = dataclasses.replace(rendering, instruments=recipe.chorale_instruments)
-        chorales = _excerpts(splits.names("chorale", split)[:count], four)
-        shelf = "-".join(("chorus", *recipe.chorale_instruments))
-        voices = partial(piece_variants, config=four, notes_root=notes)
-        # The ensembles play these excerpts too; pieces of one bank have names of their own.
-        names = [f"{shelf}/{name}" for name in chorales]
-        shelves[shelf] = names, partial(_from_shelf, shelf=shelf, play=voices)
-    works = [*splits.names("quartet", split)[:count], *splits.names("chorale", split)[:count]]
+        pieces = [RandomPiece(number) for number in splits.RANDOM[split][:count]]
+        add("random", pieces, render_random_piece)
+    if ensemble := recipe.chorale_instruments:
+        pieces = _excerpts(chorales, config.max_seconds, ensemble)
+        add("-".join(("chorales", *ensemble)), pieces, render_excerpt)
     if "ensembles" in recipe.scores:
-        share = partial(ensemble_variants, config=rendering, notes_root=notes)
-        shelves["ensembles"] = _excerpts(works, rendering), share
+        add("ensembles", _excerpts(works, config.max_seconds), render_ensemble)
     if "works" in recipe.scores:
-        shelves["works"] = _excerpts(works, rendering), play
-        if keyboards := [k for k in rendering.instruments if instrument(k).family == "keyboard"]:
-            alone = dataclasses.replace(rendering, instruments=tuple(keyboards))
-            pieces = _excerpts(splits.names("piano", split)[:count], alone)
-            shelves["piano"] = pieces, partial(piece_variants, config=alone, notes_root=notes)
+        add("works", _excerpts(works, config.max_seconds), render_excerpt)
+        if keyboards := [k for k in config.instruments if instrument(k).family == "keyboard"]:
+            solo = dataclasses.replace(config, instruments=tuple(keyboards))
+            piano = splits.names("piano", split)[:count]
+            add("piano", _excerpts(piano, config.max_seconds), render_excerpt, solo)
     return shelves
 
 
-def _corpora(recipe: Recipe) -> dict[str, Shelf]:
-    """A shelf for each published corpus, of the first `recipe.max_pieces` where that is not 0.
+def _solo_shelves(recipe: Recipe) -> list[Shelf]:
+    pieces = [
+        RealPiece(name, files_sha256(files), files) for name, files in _solo_files(recipe).items()
+    ]
+    return [Shelf("solos", pieces, partial(solo_stems, sample_rate=recipe.rendering.sample_rate))]
 
-    RecipeError where one is not at hand or may not train.
+
+def _solo_files(recipe: Recipe) -> dict[str, list[Path]]:
+    """The files of solos for each instrument of a recipe that uses them."""
+    root = runtime.data_root()
+    found = solos(root) if root and recipe.use_solos else {}
+    return {name: found[name] for name in recipe.rendering.instruments if name in found}
+
+
+def _corpus_shelves(recipe: Recipe) -> list[Shelf]:
+    """The first `max_pieces` of each published corpus, or all if it is 0.
+
+    RecipeError if a corpus is missing or may not be used for training.
     """
-    root, rendering = runtime.data_root(), recipe.rendering
-    shelves: dict[str, Shelf] = {}
+    root, config, shelves = runtime.data_root(), recipe.rendering, []
     for corpus in recipe.corpora:
         places = [Path(corpus).expanduser(), *([root / corpus] if root else [])]
         place = next((place.resolve() for place in places if place.is_dir()), None)
         if place is None:
             raise RecipeError(
-                f"{recipe.name}: there is no corpus '{corpus}'; name its folder, or one of "
-                "`divisi corpora` that is under DIVISI_DATA."
+                f"{recipe.name}: there is no corpus '{corpus}'; give its folder, or a name of "
+                "`divisi corpora` that is in DIVISI_DATA."
             )
         try:
-            found = training_pieces(place, rendering.instruments, recipe.microphone or None)
+            found = training_pieces(place, config.instruments, recipe.microphone or None)
         except ValueError as error:
             raise RecipeError(f"{recipe.name}: {error}") from error
-        shelf = f"{place.name}-{hashlib.sha256(str(place).encode()).hexdigest()[:8]}"
-        pieces = {f"{shelf}/{name}": piece for name, piece in found.items()}
-        play = partial(
-            multitrack_stems,
-            pieces=pieces,
-            instruments=rendering.instruments,
-            sample_rate=rendering.sample_rate,
+        pieces = []
+        for name, folder in list(found.items())[: recipe.max_pieces or None]:
+            files = [file for player in config.instruments for file in folder.players(player)]
+            pieces.append(RealPiece(f"{place.name}/{name}", files_sha256(files), folder))
+        render = partial(
+            folder_stems, instruments=config.instruments, sample_rate=config.sample_rate
         )
-        shelves[shelf] = list(pieces)[: recipe.max_pieces or None], play
+        shelves.append(Shelf(f"corpus-{place.name}", pieces, render))
     return shelves
 
 
-def _from_shelf(name: str, shelf: str, play: Callable[[str], Iterable[RenderedStem]]):
-    """The takes of `SHELF/NAME`, which is NAME played for that shelf."""
-    yield from play(name.removeprefix(f"{shelf}/"))
+def _recordings_shelf(recipe: Recipe, recordings: Sequence[Track]) -> Shelf:
+    pieces = [RealPiece(track.name, track_sha256(track), track) for track in recordings]
+    render = partial(track_stems, instruments=recipe.rendering.instruments)
+    return Shelf("recordings", pieces, render)
 
 
-def _excerpts(works: Sequence[str], rendering: RenderingConfig) -> list[str]:
-    """All works cut into excerpts as long as a take may be; parsed over all cores at first."""
-    cut = Parallel(n_jobs=-1)(delayed(excerpts)(work, rendering.max_seconds) for work in works)
-    return [excerpt for pieces in cut for excerpt in pieces]
+def _excerpts(
+    works: Sequence[str], seconds: float, ensemble: tuple[str, ...] = ()
+) -> list[Excerpt]:
+    """All excerpts of some works; the first time, the works are parsed on all cores."""
+    cut = Parallel(n_jobs=-1)(delayed(excerpts)(work, seconds, ensemble) for work in works)
+    return [excerpt for of_work in cut for excerpt in of_work]

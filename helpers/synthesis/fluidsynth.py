@@ -1,8 +1,8 @@
-"""Scores played by a soundfont. The only module that knows FluidSynth.
+"""A renderer of soundfonts. The only module that uses FluidSynth.
 
 A soundfont is loaded once per process, because that takes seconds (an .sf3 is decompressed at
-every load). The synthesiser writes floats, so that nothing is clipped, dithered or normalised and
-the balance between instruments is the soundfont's own.
+every load). The synthesiser writes floats: nothing is clipped, dithered or normalised, and the
+balance between instruments is that of the soundfont.
 """
 
 from __future__ import annotations
@@ -19,63 +19,62 @@ import numpy as np
 from ..music.instruments import instrument
 from ..music.scores import Note, Part
 
-BLOCK = 64  # samples: FluidSynth hears events only at multiples of its own block
-LANES = 9  # channels a part goes round in, so that a bend leaves the last eight tails alone
+BLOCK = 64  # samples: FluidSynth quantises events to its own blocks
+CHANNELS = 9  # used in turn, so that a pitch bend does not affect the last eight releases
 BEND_RANGE = 2.0  # semitones, FluidSynth's default
 ERROR_AND_WARNING = (1, 2)  # FluidSynth's log levels
 LONGEST_TAIL = 4.0  # seconds after the last note
 TAIL_STEP = 64 * BLOCK  # samples
 SILENCE = 1e-5  # peak, -100 dB full scale
-ALONE = threading.Lock()  # a soundfont counts its users without one of its own
+LOCK = threading.Lock()  # the reference count of a soundfont is not thread-safe
 
 
 class FluidSynthError(ImportError):
-    """One sentence: what is not installed, and how to install it."""
+    """FluidSynth is not installed."""
 
 
 @dataclass(frozen=True)
 class FluidSynth:
     """A renderer that plays each part with its General MIDI program.
 
-    soundfont: an .sf2 or .sf3 file. reverb: FluidSynth's own room, off by default because a room
-    is an effect. gain: FluidSynth's, a plain factor.
-    Rendering the same part twice gives the same bits.
+    soundfont: an .sf2 or .sf3 file. gain: a factor. The same part always gives the same bits.
+
+    Chapter: 02.
     """
 
     soundfont: Path
-    reverb: bool = False
     gain: float = 0.5
 
     def render(self, part: Part, sample_rate: int) -> np.ndarray:
-        """(1, samples) float32, both channels averaged; the release rings out, 4 s at most.
+        """(1, samples) float32, both channels averaged, with a release of at most 4 s.
 
-        Events fall on multiples of 64 samples. A fraction of a pitch is a pitch bend, exact to
-        0.03 cents. ValueError where the soundfont is missing, broken or lacks the program.
+        Events are quantised to 64 samples. Fractional pitches are pitch bends, exact to 0.03 cents.
+        ValueError if the soundfont is missing, broken or lacks the program.
         """
-        with ALONE:
-            font = _open(str(self.soundfont), sample_rate, self.reverb, self.gain)
+        with LOCK:
+            font = _open(str(self.soundfont), sample_rate, self.gain)
             return font.play(part.notes, instrument(part.instrument).program)[None]
 
 
 class _Font:
-    """One loaded soundfont, handed to a fresh synthesiser for each part.
+    """A loaded soundfont, given to a new synthesiser for each part.
 
-    A used synthesiser remembers filter states even after a system reset, so that its second
-    render differs in the last bits; a fresh one costs a millisecond.
+    A used synthesiser keeps filter states even after a system reset, so that its second render
+    differs in the last bits; a new one costs a millisecond.
     """
 
-    def __init__(self, soundfont: str, sample_rate: int, reverb: bool, gain: float) -> None:
+    def __init__(self, soundfont: str, sample_rate: int, gain: float) -> None:
         self.api = _library()
         self.sample_rate = sample_rate
         self.soundfont = Path(soundfont)
         if not self.soundfont.is_file():
-            raise ValueError(f"{soundfont}: there is no such soundfont; see find_soundfonts().")
+            raise ValueError(f"{soundfont}: this soundfont does not exist; see find_soundfonts().")
         self.settings = {
             "gain": float(gain),
             "samplerate": float(sample_rate),
             "channels": 16,
             "synth.polyphony": 128,
-            "synth.reverb.active": int(reverb),
+            "synth.reverb.active": 0,
             "synth.chorus.active": 0,
             "synth.threadsafe-api": 0,
         }
@@ -89,7 +88,7 @@ class _Font:
         self.remove(self.holder.synth, self.font)
 
     def _declare(self) -> None:
-        """The three functions of FluidSynth's C interface that pyfluidsynth leaves out."""
+        """The three functions of FluidSynth's C interface that pyfluidsynth lacks."""
         pointer, number = ctypes.c_void_p, ctypes.c_int
         font = (("synth", pointer, 1), ("sfont", pointer, 1))
         self.add = self.api.cfunc("fluid_synth_add_sfont", number, *font)
@@ -112,8 +111,8 @@ class _Font:
         synth = self.api.Synth(**self.settings)
         number = self.add(synth.synth, self.font)
         try:
-            for lane in range(LANES):
-                if synth.program_select(lane, number, 0, program) != 0:
+            for channel in range(CHANNELS):
+                if synth.program_select(channel, number, 0, program) != 0:
                     raise ValueError(
                         f"{self.soundfont.name}: this soundfont has no program {program}; "
                         "use a General MIDI soundfont."
@@ -126,30 +125,30 @@ class _Font:
 
     def _sounds(self, synth, notes: tuple[Note, ...]) -> Iterator[np.ndarray]:
         clock = 0
-        for block, start, lane, note in self._events(notes):
+        for block, start, channel, note in self._events(notes):
             if block > clock:
                 yield self._write(synth, (block - clock) * BLOCK)
                 clock = block
             key = int(np.clip(round(note.pitch), 0, 127))
             if start:
                 bend = round((note.pitch - key + BEND_RANGE) / (2 * BEND_RANGE) * 16384)
-                synth.pitch_bend(lane, int(np.clip(bend, 0, 16383)) - 8192)
-                synth.noteon(lane, key, int(np.clip(note.velocity, 1, 127)))
+                synth.pitch_bend(channel, int(np.clip(bend, 0, 16383)) - 8192)
+                synth.noteon(channel, key, int(np.clip(note.velocity, 1, 127)))
             else:
-                synth.noteoff(lane, key)
+                synth.noteoff(channel, key)
         for _ in range(round(LONGEST_TAIL * self.sample_rate / TAIL_STEP) if notes else 0):
             yield (tail := self._write(synth, TAIL_STEP))
             if np.abs(tail).max() < SILENCE:
                 break
 
     def _events(self, notes: tuple[Note, ...]) -> list[tuple[int, bool, int, Note]]:
-        """(block, starts, lane, note) in playing order; where two coincide, ends come first."""
+        """(block, starts, channel, note) in order of time; at equal times, ends come first."""
         events = []
         for i, note in enumerate(sorted(notes, key=lambda note: note.onset)):
             first = round(note.onset * self.sample_rate / BLOCK)
             last = round((note.onset + note.duration) * self.sample_rate / BLOCK)
-            events.append((first, True, i % LANES, note))
-            events.append((max(last, first + 1), False, i % LANES, note))
+            events.append((first, True, i % CHANNELS, note))
+            events.append((max(last, first + 1), False, i % CHANNELS, note))
         return sorted(events, key=lambda event: event[:3])
 
     def _write(self, synth, samples: int) -> np.ndarray:
@@ -160,17 +159,17 @@ class _Font:
 
 
 def fluidsynth_version() -> str:
-    """Of the C library, such as `2.3.1`."""
+    """The version of the C library, such as `2.3.1`."""
     return _library().cfunc("fluid_version_str", ctypes.c_char_p)().decode()
 
 
 @cache
-def _open(soundfont: str, sample_rate: int, reverb: bool, gain: float) -> _Font:
-    return _Font(soundfont, sample_rate, reverb, gain)
+def _open(soundfont: str, sample_rate: int, gain: float) -> _Font:
+    return _Font(soundfont, sample_rate, gain)
 
 
 def _library():
-    """pyfluidsynth, its log silenced (errors are raised here), or how to install FluidSynth."""
+    """pyfluidsynth with its log silenced; FluidSynthError if it is missing."""
     try:
         import fluidsynth
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""Recorded single notes as they lie on disk: cut at the onset, measured, kept decoded.
+"""Recorded single notes on disk: trimmed at the onset, measured and cached.
 
 The folder is laid out like `philharmonia-samples`: `index.csv` with the columns instrument, pitch
 (`A#4`), length (`1`; `15` is 1.5 s), dynamic and file, and one folder of sound files for each
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,15 +18,15 @@ import numpy as np
 
 from .. import runtime
 from ..audio import audio
-from ..files import replaced_atomically
+from ..files import files_sha256, replaced_atomically
 from ..music.instruments import instrument as find_instrument
 
-RATE = 44100  # Hz, of all takes
+RATE = 44100  # Hz, of all samples
 DYNAMICS = ("pianissimo", "piano", "mezzo-piano", "mezzo-forte", "forte", "fortissimo")
 
-FRAME = 441  # samples: envelopes are taken in steps of 10 ms
-PREROLL = 6 * FRAME  # samples kept before the onset
-SHORTEST = 0.25  # seconds of steady sound that a take must have
+FRAME = 441  # samples: 10 ms, the resolution of envelopes
+PREROLL = 6 * FRAME  # samples before the onset
+SHORTEST = 0.25  # seconds of steady sound that a note needs
 STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 
 
@@ -34,9 +35,9 @@ class NoteSample:
     """One recorded note.
 
     sound: (samples,) float32 at RATE, from 60 ms before its onset (where it reaches a tenth of its
-    level) until it has faded.
-    pitch: as measured, MIDI with a fraction. dynamic: index into DYNAMICS.
-    start, stop: samples between which the note is steady. level: RMS there, dB full scale.
+    level) to the end of its decay.
+    pitch: measured, fractional MIDI. dynamic: index into DYNAMICS.
+    start, stop: the steady part, in samples. level: its RMS in dBFS.
     """
 
     sound: np.ndarray
@@ -48,13 +49,13 @@ class NoteSample:
 
 
 def sampled_instruments(root: Path | str) -> dict[str, list[dict[str, str]]]:
-    """Rows of index.csv by the instrument's usual name (`french_horn` is `horn`).
+    """Rows of index.csv by instrument (`french_horn` is `horn`).
 
-    ValueError where the folder has no index.csv.
+    ValueError if the folder has no index.csv.
     """
     index = Path(root) / "index.csv"
     if not index.is_file():
-        raise ValueError(f"{root}: it has no index.csv; give a folder of recorded notes.")
+        raise ValueError(f"{root}: there is no index.csv; give a folder of recorded notes.")
     rows: dict[str, list[dict[str, str]]] = {}
     with open(index, encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
@@ -62,32 +63,40 @@ def sampled_instruments(root: Path | str) -> dict[str, list[dict[str, str]]]:
     return rows
 
 
+def recorded_files(root: Path | str, instruments: Iterable[str]) -> list[Path]:
+    """All files that `load_note_samples` reads for some instruments."""
+    rows = sampled_instruments(root)
+    files = [Path(root) / row["file"] for name in instruments for row in rows.get(name, ())]
+    return [Path(root) / "index.csv", *files]
+
+
 @lru_cache(maxsize=32)
 def load_note_samples(root: Path | str, instrument: str) -> tuple[NoteSample, ...]:
-    """All usable takes of one instrument, decoded once and kept under `cache_root()/notes`.
+    """The usable notes of an instrument, decoded once and cached under `cache_root()/notes`.
 
-    Takes that are steady for less than a quarter of a second are left out.
-    ValueError where the folder has none of this instrument.
+    Notes that are steady for less than a quarter of a second are skipped.
+    ValueError if the folder has no notes of this instrument.
     """
     recorded = sampled_instruments(root)
     if instrument not in recorded:
         raise ValueError(
-            f"{Path(root).name}: no notes of '{instrument}' were recorded; "
-            f"there are: {', '.join(sorted(recorded))}."
+            f"{Path(root).name}: there are no recorded notes of '{instrument}'; "
+            f"there are notes of: {', '.join(sorted(recorded))}."
         )
     rows = recorded[instrument]
-    mark = hashlib.sha256(repr((str(Path(root).resolve()), rows)).encode()).hexdigest()[:12]
-    store = runtime.cache_root() / "notes" / f"{instrument}-{mark}.npz"
-    if not store.is_file():
-        _save(store, [note_sample for row in rows if (note_sample := _read(Path(root), row))])
-    return _load(store)
+    content = files_sha256(recorded_files(root, [instrument]))
+    key = hashlib.sha256(repr((content, rows)).encode()).hexdigest()[:12]
+    cache = runtime.cache_root() / "notes" / f"{instrument}-{key}.npz"
+    if not cache.is_file():
+        _save(cache, [sample for row in rows if (sample := _read(Path(root), row))])
+    return _load(cache)
 
 
 def measure_pitch(sound: np.ndarray, near: float, rate: int = RATE) -> float:
-    """The pitch (MIDI) within 1.5 semitones of `near` whose harmonics are strongest together.
+    """The MIDI pitch within 1.5 semitones of `near` with the strongest harmonics.
 
-    sound: (samples,). The eight lowest harmonics count by their logarithm, floored at -40 dB, so
-    that a weak fundamental does not mislead.
+    sound: (samples,). The score is the sum of the log magnitudes of the eight lowest harmonics,
+    floored at -40 dB, so that a weak fundamental does not matter.
     """
     size = 1 << max(18, int(len(sound) - 1).bit_length())
     spectrum = np.abs(np.fft.rfft(sound * np.hanning(len(sound)), size))
@@ -115,7 +124,7 @@ def _read(root: Path, row: dict[str, str]) -> NoteSample | None:
     steady = sound[start:stop]
     return NoteSample(
         sound=sound.astype(np.float32),
-        pitch=measure_pitch(steady, _named_pitch(row["pitch"])),
+        pitch=measure_pitch(steady, _midi_pitch(row["pitch"])),
         dynamic=DYNAMICS.index(row["dynamic"]),
         start=start,
         stop=stop,
@@ -129,52 +138,37 @@ def _envelope(sound: np.ndarray) -> np.ndarray:
     return np.sqrt(np.mean(frames**2, axis=1))
 
 
-def _named_pitch(name: str) -> int:
-    """MIDI number of `A#4`."""
+def _midi_pitch(name: str) -> int:
+    """Of a name such as `A#4`."""
     return STEPS[name[0]] + name.count("#") + 12 * (int(name.lstrip("ABCDEFG#")) + 1)
 
 
-def _save(store: Path, note_samples: list[NoteSample]) -> None:
-    """Sounds as 16-bit fractions of each take's own peak: 96 dB under it."""
-    peaks = [float(np.abs(note_sample.sound).max()) for note_sample in note_samples]
+def _save(cache: Path, samples: list[NoteSample]) -> None:
+    """Sounds as 16-bit integers, each scaled by its own peak."""
+    peaks = [float(np.abs(sample.sound).max()) for sample in samples]
     sounds = [
-        np.rint(note_sample.sound / peak * 32767).astype(np.int16)
-        for note_sample, peak in zip(note_samples, peaks, strict=True)
+        np.rint(sample.sound / peak * 32767).astype(np.int16)
+        for sample, peak in zip(samples, peaks, strict=True)
     ]
-    store.parent.mkdir(parents=True, exist_ok=True)
-    with replaced_atomically(store) as draft, draft.open("wb") as file:
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    with replaced_atomically(cache) as draft, draft.open("wb") as file:
         np.savez(
             file,
             sounds=np.concatenate(sounds),
             lengths=[len(sound) for sound in sounds],
             peaks=peaks,
-            numbers=[
-                [
-                    note_sample.pitch,
-                    note_sample.dynamic,
-                    note_sample.start,
-                    note_sample.stop,
-                    note_sample.level,
-                ]
-                for note_sample in note_samples
-            ],
+            numbers=[(s.pitch, s.dynamic, s.start, s.stop, s.level) for s in samples],
         )
 
 
-def _load(store: Path) -> tuple[NoteSample, ...]:
-    with np.load(store, allow_pickle=False) as kept:
-        sounds = np.split(kept["sounds"], np.cumsum(kept["lengths"])[:-1])
-        peaks, numbers = kept["peaks"], kept["numbers"]
+def _load(cache: Path) -> tuple[NoteSample, ...]:
+    with np.load(cache, allow_pickle=False) as arrays:
+        sounds = np.split(arrays["sounds"], np.cumsum(arrays["lengths"])[:-1])
+        rows = zip(sounds, arrays["peaks"], arrays["numbers"].tolist(), strict=True)
     return tuple(
         NoteSample(
             (sound * (peak / 32767)).astype(np.float32),
-            float(pitch),
-            int(dynamic),
-            int(start),
-            int(stop),
-            float(level),
+            pitch, int(dynamic), int(start), int(stop), level,
         )
-        for sound, peak, (pitch, dynamic, start, stop, level) in zip(
-            sounds, peaks, numbers, strict=True
-        )
-    )
+        for sound, peak, (pitch, dynamic, start, stop, level) in rows
+    )  # fmt: skip

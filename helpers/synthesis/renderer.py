@@ -1,4 +1,4 @@
-"""From a score to a Track: any renderer, one stem for each part."""
+"""Renderers, and scores rendered to tracks with one stem for each part."""
 
 from __future__ import annotations
 
@@ -13,22 +13,21 @@ from ..music.scores import Part, Score
 
 
 class Renderer(Protocol):
-    """What `tones`, `fluidsynth` and `notes` have in common."""
+    """Implemented by `Tones`, `FluidSynth` and `Sampler`."""
 
     def render(self, part: Part, sample_rate: int) -> np.ndarray:
-        """The sound of one part: (1, samples) float32 at its natural level, release included."""
+        """A part as (1, samples) float32 at its natural level, including releases."""
         ...
 
 
 def stem_names(score: Score) -> list[str]:
-    """A name for each part: its instrument, numbered (`violin-1`) where several play the same."""
-    players = [part.instrument for part in score.parts]
-    many = Counter(players)
+    """A name for each part: its instrument, with a number (`violin-1`) if it is not unique."""
+    total = Counter(part.instrument for part in score.parts)
     seen: Counter[str] = Counter()
     names = []
-    for player in players:
-        seen[player] += 1
-        names.append(f"{player}-{seen[player]}" if many[player] > 1 else player)
+    for name in (part.instrument for part in score.parts):
+        seen[name] += 1
+        names.append(f"{name}-{seen[name]}" if total[name] > 1 else name)
     return names
 
 
@@ -38,14 +37,15 @@ def render_score(
     sample_rate: int,
     title: str | None = None,
 ) -> Track:
-    """Every part rendered and padded with silence to the longest stem.
+    """All parts, padded with silence to the longest stem; levels are those of the renderers.
 
-    renderers: one for all parts, or a renderer for each stem name or instrument.
-    Levels are left alone: the balance is the one the renderers give.
-    KeyError where a part has no renderer, ValueError for a score without parts.
+    renderers: one for all parts, or one for each stem name or instrument.
+    KeyError if a part has no renderer, ValueError for a score without parts.
+
+    Chapter: 02.
     """
     if not score.parts:
-        raise ValueError(f"{score.title}: the score has no parts; there is nothing to render.")
+        raise ValueError(f"{score.title}: the score has no parts; add one.")
     stems = {}
     for name, part in zip(stem_names(score), score.parts, strict=True):
         renderer = _renderer(renderers, name, part.instrument)
@@ -65,4 +65,4 @@ def _renderer(renderers: Renderer | Mapping[str, Renderer], name: str, instrumen
         if key in renderers:
             return renderers[key]
     given = ", ".join(sorted(renderers))
-    raise KeyError(f"There is no renderer for '{name}'; there is one for: {given}.")
+    raise KeyError(f"There is no renderer for '{name}'; there are renderers for: {given}.")

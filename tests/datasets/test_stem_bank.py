@@ -1,4 +1,4 @@
-"""A bank gives back what was stored, listed whole or not at all."""
+"""A bank returns what was stored, and lists pieces completely or not at all."""
 
 from __future__ import annotations
 
@@ -17,17 +17,10 @@ import numpy as np
 import pytest
 from joblib import parallel_config
 
-from helpers.datasets import stem_bank
-from helpers.datasets.renderings import RenderingConfig, chorale_variants, manifest
-from helpers.datasets.stem_bank import (
-    RenderedStem,
-    StemBank,
-    build_bank,
-    damaged,
-    score_sha256,
-    write_piece,
-)
-from helpers.music.scores import Note, Part, Score
+from helpers.datasets.manifests import manifest
+from helpers.datasets.renderings import RenderingConfig, render_chorale
+from helpers.datasets.stem_bank import RenderedStem, StemBank, build_bank, write_piece
+from helpers.music.arrangements import Excerpt
 from helpers.runtime import repository_root
 from helpers.synthesis.soundfonts import find_soundfonts
 from tests.datasets.bank_script import PIECES, noise_variants
@@ -38,12 +31,12 @@ QUARTET = ("violin", "clarinet", "saxophone", "bassoon")
 
 
 def ramp(length: int, start: int = 0) -> np.ndarray:
-    """(1, length) float32 that says of each sample where it stands; exact in 16 bits."""
+    """(1, length) float32 of sample numbers; exact in 16 bits."""
     return (np.arange(start, start + length, dtype=np.float32) / 1024)[None]
 
 
 def perform(piece: str) -> list[RenderedStem]:
-    """Two takes that differ from piece to piece."""
+    """Two stems that differ from piece to piece."""
     number = int(piece.partition("-")[2])
     return [
         RenderedStem("violin", "soundfont", 0, ramp(100, 10 * number)),
@@ -51,7 +44,7 @@ def perform(piece: str) -> list[RenderedStem]:
     ]
 
 
-def test_a_take_is_read_as_it_was_stored(tmp_path):
+def test_a_variant_is_read_as_it_was_stored(tmp_path):
     bank = build_bank(tmp_path, ["piece-1", "piece-2"], perform, RATE, workers=1)
     assert bank.sample_rate == RATE
     assert [
@@ -79,7 +72,7 @@ def test_sixteen_bits_are_sixty_decibels_under_any_sample(tmp_path):
     assert 10 * np.log10(np.mean(error**2) / np.mean(noise**2)) < -60.0
 
 
-def test_a_window_goes_on_with_zeros_after_the_end_and_never_into_the_next_take(tmp_path):
+def test_a_window_is_zero_padded_and_never_reaches_into_the_next_variant(tmp_path):
     bank = build_bank(tmp_path, ["piece-1"], perform, RATE, workers=1)
     violin = bank.variants[0]
     window = bank.read(violin, 90, 30)
@@ -88,7 +81,7 @@ def test_a_window_goes_on_with_zeros_after_the_end_and_never_into_the_next_take(
     assert not bank.read(violin, 200, 30).any()
 
 
-def test_only_the_pieces_asked_for_are_listed(tmp_path):
+def test_only_the_requested_pieces_are_listed(tmp_path):
     build_bank(tmp_path, ["piece-1", "piece-2"], perform, RATE, workers=1)
     other = build_bank(tmp_path, ["piece-3"], perform, RATE, workers=1)
     assert {variant.piece for variant in other.variants} == {"piece-3"}
@@ -104,25 +97,25 @@ def test_two_folders_make_one_bank(tmp_path):
     np.testing.assert_array_equal(bank.read(bank.variants[2], 0, 100), ramp(100, 20))
 
 
-def test_pieces_of_two_rates_are_refused_by_their_rates(tmp_path):
+def test_pieces_of_two_sample_rates_are_refused(tmp_path):
     write_piece(tmp_path, "piece-1", RATE, perform("piece-1"))
     write_piece(tmp_path, "piece-2", 2 * RATE, perform("piece-2"))
     with pytest.raises(ValueError, match=r"\[8000, 16000\] Hz"):
         StemBank(tmp_path)
 
 
-def test_a_folder_without_pieces_is_refused_by_name(tmp_path):
-    with pytest.raises(ValueError, match=rf"{tmp_path.name}.*not there"):
+def test_a_folder_without_pieces_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=rf"{tmp_path.name}.*there are none"):
         StemBank(tmp_path)
 
 
-def test_a_piece_without_takes_is_refused_by_name(tmp_path):
+def test_a_piece_without_stems_is_refused(tmp_path):
     with pytest.raises(ValueError, match="piece-1"):
         write_piece(tmp_path, "piece-1", RATE, [])
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_bank_goes_on_where_it_was_stopped(tmp_path):
+def test_an_interrupted_bank_is_resumed(tmp_path):
     pieces = ["piece-1", "piece-2", "piece-3"]
 
     def stopped(piece):
@@ -147,11 +140,11 @@ def test_a_bank_goes_on_where_it_was_stopped(tmp_path):
 
 
 @pytest.mark.parametrize("moment", range(4))
-def test_a_piece_is_listed_whole_or_not_at_all_whenever_it_is_killed(tmp_path, monkeypatch, moment):
+def test_a_killed_piece_is_listed_completely_or_not_at_all(tmp_path, monkeypatch, moment):
     """Killed while its samples are written, before each of the two renames, or after them."""
     write_piece(tmp_path, "piece-1", RATE, perform("piece-1"))
     steps = iter(range(4))
-    replace, write = stem_bank.os.replace, np.save
+    replace, write = os.replace, np.save
 
     def killed_at(action):
         def act(*arguments):
@@ -167,8 +160,8 @@ def test_a_piece_is_listed_whole_or_not_at_all_whenever_it_is_killed(tmp_path, m
             raise KeyboardInterrupt
         write(file, samples)
 
-    monkeypatch.setattr(stem_bank.os, "replace", killed_at(replace))
-    monkeypatch.setattr(stem_bank.np, "save", cut_short)
+    monkeypatch.setattr(os, "replace", killed_at(replace))
+    monkeypatch.setattr(np, "save", cut_short)
     try:
         write_piece(tmp_path, "piece-2", RATE, perform("piece-2"))
     except KeyboardInterrupt:
@@ -205,18 +198,19 @@ def test_an_index_is_plain_json(tmp_path):
         "voice": 3,
         "start": 100,
         "length": 80,
+        "rms": pytest.approx(np.sqrt(np.mean(perform("piece-1")[1].stem ** 2))),
     }
 
 
-def test_a_work_of_the_corpus_is_stored_under_its_own_name(tmp_path):
-    """Names have slashes and, where an excerpt begins, dots."""
-    works = ["haydn/opus74no1/movement1@0012.5-0030", "haydn/opus74no1/movement1@0012.7-0030"]
-    bank = build_bank(tmp_path, works, lambda _: perform("piece-1"), RATE, workers=1)
-    assert [variant.piece for variant in bank.variants] == [works[0]] * 2 + [works[1]] * 2
+def test_a_piece_is_stored_under_its_name(tmp_path):
+    """Names may have slashes and dots."""
+    pieces = [Excerpt("haydn/opus74no1/movement1", start, 30.0) for start in (12.5, 12.7)]
+    bank = build_bank(tmp_path, pieces, lambda _: perform("piece-1"), RATE, workers=1)
+    first, second = map(str, pieces)
+    assert [variant.piece for variant in bank.variants] == [first] * 2 + [second] * 2
     assert bank.read(bank.variants[2], 0, 10).any()
-    assert {variant.piece for variant in StemBank(tmp_path, pieces=works[1:]).variants} == {
-        works[1]
-    }
+    only_second = StemBank(tmp_path, pieces=pieces[1:])
+    assert {variant.piece for variant in only_second.variants} == {second}
 
 
 def test_more_pieces_are_read_than_files_may_be_open(tmp_path):
@@ -230,29 +224,9 @@ def test_more_pieces_are_read_than_files_may_be_open(tmp_path):
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_the_card_of_a_piece_names_its_score_and_its_samples(tmp_path):
-    score = Score("duo", (Part("violin", (Note(0.0, 1.0, 60),)),))
-    write_piece(tmp_path, "piece-1", RATE, [RenderedStem("violin", "tones", 0, ramp(10), score)])
-    card = json.loads((tmp_path / "piece-1.json").read_text())
-    assert card["sha256"] == hashlib.sha256((tmp_path / "piece-1.npy").read_bytes()).hexdigest()
-    assert card["score"] == {"title": "duo", "sha256": score_sha256(score)}
-    assert score_sha256(score) == score_sha256(Score("other title", score.parts))
-    assert score_sha256(score) != score_sha256(Score("duo", (Part("viola", score.parts[0].notes),)))
-
-
-def test_damage_is_found_by_the_name_of_the_piece(tmp_path):
-    build_bank(tmp_path, ["piece-1", "piece-2", "a/piece-3"], perform, RATE, 1, {"seed": 0})
-    assert damaged(tmp_path) == []
-    with open(tmp_path / "piece-2.npy", "r+b") as file:
-        file.seek(-1, os.SEEK_END)
-        file.write(b"\x7f")
-    (tmp_path / "a__piece-3.npy").unlink()
-    assert damaged(tmp_path) == ["a/piece-3", "piece-2"]
-
-
-def test_the_manifest_stands_in_the_folder_and_is_no_piece(tmp_path):
-    said = {"rendering": {"seed": 3, "instruments": ("violin", "bassoon")}}
-    bank = build_bank(tmp_path, ["piece-1"], perform, RATE, workers=1, manifest=said)
+def test_the_manifest_is_in_the_folder_and_is_no_piece(tmp_path):
+    made = {"rendering": {"seed": 3, "instruments": ("violin", "bassoon")}}
+    bank = build_bank(tmp_path, ["piece-1"], perform, RATE, workers=1, manifest=made)
     assert (
         {variant.piece for variant in bank.variants}
         == {"piece-1"}
@@ -260,31 +234,31 @@ def test_the_manifest_stands_in_the_folder_and_is_no_piece(tmp_path):
     )
     kept = json.loads((tmp_path / "manifest.json").read_text())
     assert kept == {"rendering": {"seed": 3, "instruments": ["violin", "bassoon"]}}
-    again = build_bank(tmp_path, ["piece-1", "piece-2"], perform, RATE, workers=1, manifest=said)
+    again = build_bank(tmp_path, ["piece-1", "piece-2"], perform, RATE, workers=1, manifest=made)
     assert len(again.variants) == 4
 
 
-def test_a_bank_that_was_made_otherwise_is_refused_by_what_differs(tmp_path):
-    said = {"rendering": {"seed": 3}, "soundfonts": {"grand": "12ab"}}
-    build_bank(tmp_path, ["piece-1"], perform, RATE, workers=1, manifest=said)
+def test_a_bank_with_another_manifest_is_refused_by_the_differences(tmp_path):
+    made = {"rendering": {"seed": 3}, "soundfonts": {"grand": "12ab"}}
+    build_bank(tmp_path, ["piece-1"], perform, RATE, workers=1, manifest=made)
     other = {"rendering": {"seed": 4}, "soundfonts": {"grand": "12ab"}, "versions": {"numpy": "2"}}
     with pytest.raises(ValueError) as refused:
         build_bank(tmp_path, ["piece-2"], perform, RATE, workers=1, manifest=other)
     assert str(refused.value) == (
-        f"{tmp_path}: this bank was made in another way (takes.seed was 3 and is 4; "
-        "versions.numpy was None and is '2'); delete the folder or choose another."
+        f"{tmp_path}: this bank was rendered with other rendering, versions; delete the folder or "
+        "choose another."
     )
     assert {path.stem for path in tmp_path.glob("*.npy")} == {"piece-1"}
 
 
-def test_a_bank_of_unknown_making_is_refused(tmp_path):
+def test_a_bank_without_manifest_is_refused(tmp_path):
     write_piece(tmp_path, "piece-1", RATE, perform("piece-1"))
-    with pytest.raises(ValueError, match=rf"{tmp_path.name}: .* without manifest.json; delete"):
+    with pytest.raises(ValueError, match=rf"{tmp_path.name}: .* no manifest.json; delete"):
         build_bank(tmp_path, ["piece-2"], perform, RATE, workers=1, manifest={"seed": 3})
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_killed_build_leaves_whole_pieces_and_goes_on_to_the_same_bits(tmp_path, workers):
+def test_a_killed_build_leaves_complete_pieces_and_resumes_to_the_same_bits(tmp_path, workers):
     """SIGKILL to the builder and its processes, as soon as two pieces are there."""
     command = [sys.executable, str(HERE / "bank_script.py"), str(tmp_path / "killed"), str(workers)]
     path = os.pathsep.join([str(repository_root()), os.environ.get("PYTHONPATH", "")])
@@ -298,7 +272,6 @@ def test_a_killed_build_leaves_whole_pieces_and_goes_on_to_the_same_bits(tmp_pat
     assert builder.wait() == -signal.SIGKILL
     done = [path.stem for path in (tmp_path / "killed").glob("noise-*.json")]
     assert 2 <= len(done) < len(PIECES)
-    assert damaged(tmp_path / "killed") == []
     bank = StemBank(tmp_path / "killed")
     assert all(bank.read(variant, variant.length - 10, 10).all() for variant in bank.variants)
 
@@ -323,7 +296,7 @@ def chorales(tmp_path_factory):
     build = partial(
         build_bank,
         pieces=["bwv269", "bwv347", "bwv392"],
-        perform=partial(chorale_variants, config=config, notes_root=None),
+        render=partial(render_chorale, config=config, notes_root=None),
         sample_rate=RATE,
         manifest=manifest(config, None),
     )
@@ -333,7 +306,7 @@ def chorales(tmp_path_factory):
 
 
 @pytest.mark.parametrize("lost", [".npy", ".json", "both"])
-def test_a_piece_that_was_deleted_is_made_again_to_the_same_bits(chorales, lost):
+def test_a_deleted_piece_is_rendered_again_to_the_same_bits(chorales, lost):
     folder, build = chorales
     before = contents(folder)
     for kind in (".npy", ".json"):
@@ -344,7 +317,7 @@ def test_a_piece_that_was_deleted_is_made_again_to_the_same_bits(chorales, lost)
 
 
 @pytest.mark.parametrize("backend", ["threading", "multiprocessing", "loky"])
-def test_the_backend_of_joblib_that_is_set_fills_the_same_bank(chorales, tmp_path, backend):
+def test_any_backend_of_joblib_fills_the_same_bank(chorales, tmp_path, backend):
     folder, build = chorales
     with parallel_config(backend=backend, n_jobs=2):
         build(tmp_path, workers=None)

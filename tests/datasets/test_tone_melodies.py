@@ -1,4 +1,4 @@
-"""Random melodies keep to their singers' rules, and to the seed."""
+"""Random melodies follow the rules of their singers and the seed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Examples are functions of the seed and their number, whoever asks, in whatever order."""
+"""Examples depend on the seed and their number, in any order and any process."""
 
 from __future__ import annotations
 

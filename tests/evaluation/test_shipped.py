@@ -10,8 +10,7 @@ from helpers.datasets.stem_folders import find_tracks
 from helpers.evaluation.evaluate import model_separator
 from helpers.evaluation.metrics import si_sdr
 from helpers.music import splits
-from helpers.music.arrangements import excerpts
-from helpers.music.random_pieces import piece_score
+from helpers.music.arrangements import arrangement, excerpts
 from helpers.runtime import data_root
 from helpers.synthesis.fluidsynth import FluidSynth
 from helpers.synthesis.renderer import render_score
@@ -36,11 +35,12 @@ def gains(track: Track, estimates: dict[str, np.ndarray]) -> np.ndarray:
 @pytest.fixture(scope="module")
 def trio():
     """Seconds of a quartet that trains nothing, played by three."""
-    work = excerpts(splits.names("quartet", "test")[0], 12.0)[1]
+    excerpt = excerpts(splits.names("quartet", "test")[0], 12.0)[1]
     soundfont = find_soundfonts()[0]
-    track = render_score(piece_score(work, TRIO), FluidSynth(soundfont), RATE)
+    track = render_score(arrangement(excerpt, TRIO), FluidSynth(soundfont), RATE)
     stems = {name: stem[:, : SECONDS * RATE] for name, stem in track.stems.items()}
-    return Track(work, RATE, {name: 0.05 * stem / stem.std() for name, stem in stems.items()})
+    stems = {name: 0.05 * stem / stem.std() for name, stem in stems.items()}
+    return Track(str(excerpt), RATE, stems)
 
 
 def test_a_rendered_trio_is_separated_and_better_with_conditioning(trio):

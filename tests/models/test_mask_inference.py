@@ -9,7 +9,7 @@ import sys
 import pytest
 import torch
 
-from helpers.datasets.folds import piece
+from experiments.folds import piece
 from helpers.datasets.stem_folders import find_tracks
 from helpers.evaluation.evaluate import model_separator
 from helpers.evaluation.metrics import si_sdr

@@ -1,4 +1,4 @@
-"""Ensembles are drawn from the instruments at hand, and all of them play lines in their reach."""
+"""Ensembles are drawn from the given instruments, and every part is in range."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from helpers.music.arrangements import Excerpt
 from helpers.music.ensembles import REPERTOIRE, draw_ensemble, ensemble_score
 from helpers.music.instruments import instrument
 
 TEN = ("violin", "viola", "cello", "flute", "oboe", "clarinet", "saxophone", "bassoon")
 TEN += ("horn", "piano")
-CHORALE = "bwv10.7@0000-0012"
+CHORALE = Excerpt("bwv10.7", 0.0, 12.0)
 
 
 def drawn(instruments: tuple[str, ...], count: int = 2000) -> list[tuple[str, ...]]:
@@ -43,7 +44,7 @@ def test_the_repertoire_is_written_in_names_of_the_table_each_ensemble_once():
 
 
 def test_instruments_that_cannot_play_together_are_refused_by_name():
-    with pytest.raises(ValueError, match="piano, organ are no ensemble"):
+    with pytest.raises(ValueError, match="piano, organ: these form no ensemble"):
         draw_ensemble(np.random.default_rng(0), ("piano", "organ"))
 
 
@@ -56,8 +57,7 @@ def test_every_player_of_an_ensemble_has_notes_within_its_range():
             assert all(row.low <= note.pitch <= row.high for note in part.notes)
 
 
-def test_now_and_then_the_lower_instrument_plays_the_higher_line():
-    """So that a network learns who sounds how, not only who plays above whom."""
+def test_shuffled_registers_give_the_lower_instrument_the_higher_line():
     above = []
     for seed in range(60):
         rng = np.random.default_rng(seed)
@@ -90,7 +90,7 @@ def test_a_pianist_adds_octaves_and_holds_notes_with_the_pedal_within_the_range(
     assert 0.3 < np.mean(longer) < 0.7
 
 
-def test_no_key_is_struck_while_it_is_held():
+def test_no_key_is_struck_while_it_sounds():
     for seed in range(10):
         free = {}
         for note in piano(1.0, seed):

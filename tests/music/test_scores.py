@@ -1,4 +1,4 @@
-"""Scores: the corpus without Bach10, MIDI there and back, performances that repeat."""
+"""Scores: the corpus without Bach10, and MIDI files."""
 
 import json
 
@@ -7,12 +7,11 @@ import pytest
 from music21 import note, stream, tie
 
 from helpers.music import corpus
+from helpers.music.corpus import BACH10_TITLES, chorale_names
 from helpers.music.scores import (
-    BACH10_TITLES,
     Note,
     Part,
     Score,
-    chorale_names,
     corpus_score,
     read_midi,
     transpose,

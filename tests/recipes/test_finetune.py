@@ -12,11 +12,11 @@ import soundfile
 
 from helpers.audio.track import AudioError
 from helpers.cli import main
-from helpers.datasets.folds import hold_out
+from helpers.datasets.hold_out import hold_out
 from helpers.datasets.own_stems import own_tracks
 from helpers.evaluation.evaluate import model_separator
 from helpers.models.mask_net import MaskNet, MaskNetConfig
-from helpers.music.random_pieces import random_piece
+from helpers.music.random_pieces import RandomPiece
 from helpers.recipes import finetune
 from helpers.recipes.schema import RecipeError
 from helpers.synthesis.tones import Tones, Voice
@@ -31,7 +31,7 @@ VOICES = {"flute": Voice((1.0, 0.2)), "cello": Voice((1.0, 0.8, 0.6, 0.5, 0.4))}
 def write_piece(folder, number, seconds=6.0, players=DUO):
     """A folder with a stem for each player of a random piece."""
     folder.mkdir(parents=True)
-    for part in random_piece(number, players, seconds=seconds).parts:
+    for part in RandomPiece(number).score(players, seconds=seconds).parts:
         stem = Tones(VOICES[part.instrument]).render(part, RATE)
         soundfile.write(folder / f"{part.instrument}.wav", stem[0], RATE, subtype="FLOAT")
 

@@ -55,8 +55,8 @@ def test_validation_uses_coherent_mixtures_of_held_out_chorales(recipe):
     training, validation = train.mixtures(read_recipe(recipe(("reverb", "coherent = 0.0\nreverb"))))
     trained = {variant.piece for variant in training.mixer.bank.variants}
     validated = {variant.piece for variant in validation.mixer.bank.variants}
-    assert trained == set(splits.training_names()[:2])
-    assert validated == set(splits.VALIDATION[:2])
+    assert trained == set(splits.names("chorale", "training")[:2])
+    assert validated == set(splits.names("chorale", "validation")[:2])
     assert len(validation) == 2
     for number in range(8):
         drawn = validation.mixer.draw(np.random.default_rng(number))
@@ -216,3 +216,20 @@ def test_the_microphone_is_the_recipes(recipe, tmp_path, monkeypatch):
 def test_corpora_that_cannot_train_are_refused(recipe, changes, sentence):
     with pytest.raises(RecipeError, match=sentence):
         train.mixtures(read_recipe(recipe(*changes)))
+
+
+def test_an_overwritten_file_of_a_corpus_is_rendered_anew(recipe, tmp_path, monkeypatch):
+    """Failed before: the bank had the samples of the old file."""
+    root = lay_out_ensembleset(tmp_path / "data")
+    monkeypatch.setenv("DIVISI_DATA", str(root))
+    path = root / "ensembleset" / "trio" / "Mix_1" / "Violin.flac"
+    peaks, pieces = [], []
+    for gain in (0.1, 0.3):
+        soundfile.write(path, gain * np.sin(np.arange(16000)), 4000, "PCM_24")
+        bank = train.mixtures(read_recipe(recipe(*CORPUS)))[0].mixer.bank
+        real = [v for v in bank.variants if v.kind == "real"]
+        trio = next(v for v in real if "trio" in v.piece and v.instrument == "violin")
+        peaks.append(bank.read(trio, 0, 16000).max())
+        pieces.append({variant.piece for variant in real})
+    assert peaks == pytest.approx([0.1, 0.3], rel=1e-3)
+    assert len(pieces[0] & pieces[1]) == 1  # the quartet is not rendered again

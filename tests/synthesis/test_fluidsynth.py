@@ -92,7 +92,7 @@ def test_threads_that_share_a_soundfont_get_the_bits_of_one(soundfont):
     assert all(np.array_equal(one, other) for one, other in zip(alone, together, strict=True))
 
 
-def test_the_version_of_the_library_is_told():
+def test_the_version_of_the_library_is_known():
     assert re.fullmatch(r"\d+\.\d+\.\d+.*", fluidsynth_version())
 
 

@@ -79,7 +79,7 @@ def test_a_downloaded_soundfont_is_found_by_its_name(registry, tmp_path, name):
     assert list(path.parent.iterdir()) == [path]  # nothing else is left
 
 
-def test_what_was_downloaded_is_not_asked_for_again(registry):
+def test_a_soundfont_is_downloaded_once(registry):
     _, asked = registry
     assert fetch_soundfont("Merlin") == fetch_soundfont("Merlin")
     assert asked == ["Merlin"]
@@ -91,15 +91,15 @@ def test_only_installed_soundfonts_are_listed(registry):
 
 
 @pytest.mark.parametrize("arrives", [b"something else", requests.ConnectionError()])
-def test_what_does_not_arrive_whole_leaves_nothing(registry, tmp_path, arrives):
+def test_a_failed_download_leaves_nothing(registry, tmp_path, arrives):
     send, _ = registry
     send["Merlin"] = arrives
-    with pytest.raises(SoundfontError, match="Merlin: it cannot be downloaded"):
+    with pytest.raises(SoundfontError, match="Merlin: the download from .* failed"):
         fetch_soundfont("Merlin")
     assert list((tmp_path / "soundfonts").iterdir()) == []
 
 
-def test_only_those_of_the_table_can_be_downloaded(registry):
+def test_other_soundfonts_cannot_be_downloaded(registry):
     with pytest.raises(KeyError):
         fetch_soundfont("FluidR3_GM")
 

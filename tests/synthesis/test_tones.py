@@ -6,8 +6,15 @@ import numpy as np
 import pytest
 
 from helpers.music.scores import Note, Part
-from helpers.synthesis.tones import LEVEL, WAVEFORMS, Tones, Voice
+from helpers.synthesis.tones import LEVEL, N, Tones, Voice
 
+#: Amplitudes of the first harmonics of textbook waveforms (all as sines).
+WAVEFORMS = {
+    "sine": (1.0,),
+    "triangle": tuple(k % 2 * (-1.0) ** (k // 2) / k**2 for k in range(1, N + 1)),
+    "square": tuple(k % 2 / k for k in range(1, N + 1)),
+    "sawtooth": tuple(1.0 / k for k in range(1, N + 1)),
+}
 RATE = 22050
 STEADY = Voice(harmonics=WAVEFORMS["sine"], sustain=1.0, attack=0.01, release=0.01)
 

@@ -10,8 +10,8 @@ import licences as script
 import pytest
 
 from helpers import runtime
-from helpers.datasets.stem_bank import file_sha256
 from helpers.datasets.stem_folders import solos
+from helpers.files import file_sha256
 from helpers.models.wave_unet import WaveUNet, WaveUNetConfig
 from helpers.recipes.schema import read_recipe
 from helpers.recipes.stem_banks import NOTES as NOTES_FOLDER

@@ -1,4 +1,4 @@
-"""A few mixtures of the stems of one recording each: stretched together, levelled one by one.
+"""Coherent mixtures of recordings: stems with a common stretch and individual gains.
 
 What MusicSourceSep made with scaper (Salamon et al., "Scaper: a library for soundscape synthesis
 and augmentation", WASPAA 2017).
@@ -14,18 +14,18 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ..audio.track import Track
-from ..augmentation.effects import Gain
-from ..augmentation.time_pitch import Stretch
-from .mixing import normalise_rms
+from experiments.nussl.time_stretch import Stretch
+from helpers.audio.track import Track
+from helpers.augmentation.effects import Gain
+from helpers.datasets.mixing import normalise_rms
 
 
 @dataclass(frozen=True)
 class CoherentMix:
-    """Which track, from which share of the time that can be skipped, and what is done to it.
+    """A track, a start (0 to 1 of the possible starts), a stretch and the gains of its stems.
 
-    All stems have the stretch in common, so that they stay in time and in tune; each has a gain of
-    its own above or below the common loudness.
+    The stretch is common to all stems, which stay synchronous and in tune; the gains are relative
+    to a common level.
     """
 
     track: int
@@ -37,11 +37,11 @@ class CoherentMix:
 class CoherentMixes(Dataset):
     """`mixes` different mixtures; item i is (mixture (1, T), stems (2, 1, T)): target and rest.
 
-    tracks: mono, of one sample rate, each with a stem for the target; where they are shorter than
-    `seconds`, silence follows. The mixtures do not depend on the target: those of one seed are the
-    same for every instrument. Each is made once and kept.
+    tracks: mono, of one sample rate, each with a stem of the target; short ones are zero-padded.
+    The mixtures depend on the seed, not on the target. Each is made once and kept in memory.
+    ValueError if a track has no stem of the target.
 
-    Raises ValueError where a track has no stem for the target.
+    Chapter: 03.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class CoherentMixes(Dataset):
         self.tracks, self.target, self.mixes, self.seed = tracks, target, mixes, seed
         self.sample_rate = tracks[0].sample_rate
         self.samples = round(seconds * self.sample_rate)
-        self._made: dict[int, Tensor] = {}
+        self._mixtures: dict[int, Tensor] = {}
 
     def __len__(self) -> int:
         return self.mixes
@@ -63,16 +63,16 @@ class CoherentMixes(Dataset):
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         if not 0 <= index < self.mixes:
             raise IndexError(index)
-        if index not in self._made:
+        if index not in self._mixtures:
             mix = self.draw(np.random.default_rng([self.seed, index]))
             stems = self.make(mix)
             target = stems[list(self.tracks[mix.track].stems).index(self.target)]
-            self._made[index] = torch.from_numpy(np.stack([target, stems.sum(0) - target]))
-        stems = self._made[index]
+            self._mixtures[index] = torch.from_numpy(np.stack([target, stems.sum(0) - target]))
+        stems = self._mixtures[index]
         return stems.sum(0), stems
 
     def draw(self, rng: np.random.Generator) -> CoherentMix:
-        """Any track and start; time 0.8 to 1.2, pitch -2 to 2 semitones, levels -5 to 5 dB."""
+        """Any track and start; time 0.8 to 1.2, pitch -2 to 2 semitones, gains -5 to 5 dB."""
         track = int(rng.integers(len(self.tracks)))
         start, stretch = rng.random(), Stretch.draw(rng)
         gains = tuple(Gain(rng.uniform(-5.0, 5.0)) for _ in self.tracks[track].stems)

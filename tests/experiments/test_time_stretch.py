@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from helpers.augmentation.time_pitch import Stretch
+from experiments.nussl.time_stretch import Stretch
 
 RATE = 22050
 

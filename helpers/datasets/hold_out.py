@@ -1,41 +1,17 @@
-"""Which pieces train and which are held out to measure on."""
+"""The pieces of a reader that are held out of fine-tuning, to measure on."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
+from ..audio.levels import rms
 from ..audio.track import AudioError, Track
-from .mixing import SILENCE, rms
-from .stem_folders import StemFolder
+from .mixing import SILENCE
 
 MEASURED_SECONDS = 20.0  # of a held-out piece, where one lasts so long
 MEASURED_SHARE = 0.2  # of a piece whose end is held out because no whole piece can be
-
-
-def piece(folder: StemFolder) -> str:
-    """`01` of the published `01-AchGottundHerr` and of the excerpt `01-excerpt05`."""
-    return folder.name.partition("-")[0]
-
-
-def leave_one_out(
-    folders: Sequence[StemFolder],
-) -> Iterator[tuple[str, list[StemFolder], list[StemFolder]]]:
-    """(piece, recordings of the other pieces, its own recordings) for every piece in turn.
-
-    ValueError where there are fewer than two pieces. Chapter: 03.
-    """
-    pieces = sorted({piece(folder) for folder in folders})
-    if len(pieces) < 2:
-        raise ValueError(
-            f"There is only the piece '{pieces[0]}'; leaving one out takes two or more."
-            if pieces
-            else "There is no piece to leave out."
-        )
-    for name in pieces:
-        others = [folder for folder in folders if piece(folder) != name]
-        yield name, others, [folder for folder in folders if piece(folder) == name]
 
 
 def hold_out(

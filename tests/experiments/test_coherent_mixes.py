@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from experiments.nussl.coherent_mixes import CoherentMix, CoherentMixes
+from experiments.nussl.time_stretch import Stretch
 from helpers.audio.track import Track
 from helpers.augmentation.effects import Gain
-from helpers.augmentation.time_pitch import Stretch
-from helpers.datasets.coherent import CoherentMix, CoherentMixes
 from helpers.datasets.mixing import NOMINAL_RMS
 
 RATE = 8000

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.datasets.folds import leave_one_out, piece
+from experiments.folds import leave_one_out, piece
 from helpers.datasets.registry import FOLDER
 from helpers.datasets.stem_folders import StemFolder
 
@@ -32,5 +32,5 @@ def test_no_excerpt_of_the_piece_left_out_is_trained_on():
 
 @pytest.mark.parametrize("names", [(), ("01-excerpt05", "01-excerpt06")])
 def test_one_piece_cannot_be_left_out(names):
-    with pytest.raises(ValueError, match="There is (only the|no) piece"):
+    with pytest.raises(ValueError, match="There (is only the|are no) piece"):
         list(leave_one_out(folders(*names)))

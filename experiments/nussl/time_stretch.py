@@ -1,4 +1,4 @@
-"""Slower or faster, higher or lower: time and pitch of a recording changed apart."""
+"""Independent changes of the time and the pitch of a recording."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torchaudio.functional import phase_vocoder
 class Stretch:
     """`time` times as long (0.8 is faster, 1.2 slower), and `semitones` higher.
 
-    Unlike the effects, it does not keep a stem's shape.
+    Unlike the effects, it changes the number of samples.
     """
 
     time: float = 1.0
@@ -22,14 +22,14 @@ class Stretch:
 
     @classmethod
     def draw(cls, rng: np.random.Generator, spread: float = 0.2, semitones: float = 2.0) -> Stretch:
-        """Evenly within 1 - spread ... 1 + spread and -semitones ... semitones."""
+        """Uniformly within 1 - spread ... 1 + spread and -semitones ... semitones."""
         return cls(rng.uniform(1 - spread, 1 + spread), rng.uniform(-semitones, semitones))
 
     def apply(self, stem: np.ndarray, sample_rate: int) -> np.ndarray:
         """(channels, samples) -> float32 (channels, round(samples * time)).
 
-        A phase vocoder lengthens by time and pitch together, and what it makes is played faster by
-        the pitch (Laroche and Dolson, "Improved phase vocoder time-scale modification of audio",
+        A phase vocoder stretches by time and pitch together, and its output is resampled by the
+        pitch (Laroche and Dolson, "Improved phase vocoder time-scale modification of audio",
         IEEE TSAP 1999, section I). Windows of 46 ms, hop a quarter.
         """
         samples = round(stem.shape[-1] * self.time)
