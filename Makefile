@@ -41,10 +41,10 @@ results: .venv/installed  ## write the README's tables from Results/*.csv
 licences: .venv/installed  ## write cards and docs/licences.md from helpers/training/materials.json
 	@$(BIN)/python scripts/licences.py
 
-colab-check: .venv/installed  ## what would installing on Colab change?
+colab-check: .venv/installed  ## show what installing on Colab would change
 	@$(BIN)/python scripts/colab_check.py $(FREEZE)
 
-constraints: .venv/installed  ## resolve constraints.txt anew, for Python 3.10 to 3.13
+constraints: .venv/installed  ## resolve constraints.txt again, for Python 3.10 to 3.13
 	@scripts/constraints.sh
 
 clean:  ## remove .venv and demo/

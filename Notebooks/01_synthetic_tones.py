@@ -455,7 +455,7 @@ from helpers.synthesis.tones import Tones
 
 time = np.arange(RATE) / RATE
 tone = 0.1 * np.cos(2 * np.pi * 659.26 * time)[None].astype(np.float32)
-note = Tones(SINGERS["bass"].voice).render(Part("bass", (Note(0.0, 1.0, 52),)), RATE)
+note = Tones(SINGERS["bass"].timbre).render(Part("bass", (Note(0.0, 1.0, 52),)), RATE)
 for name, signal in {"a cosine at 659 Hz": tone, "a bass note, E3": note}.items():
     for system, estimates in probe(signal).items():
         share = np.mean(estimates["soprano"] ** 2) / np.mean(signal**2)

@@ -47,7 +47,7 @@ def measure(arguments: Namespace) -> str:
     rows = [
         ("one worker mixes", f"{usual_rate:.1f}", ""),
         ("the same with reverb and compression in every mixture", f"{slowest:.1f}", ""),
-        (f"training steps take ({device})", f"{consumed:.1f}", math.ceil(consumed / slowest)),
+        (f"the training loop uses ({device})", f"{consumed:.1f}", math.ceil(consumed / slowest)),
     ]
     rendering = recipe.rendering
     caption = (

@@ -17,7 +17,7 @@ from helpers.evaluation import results
 
 FLOOR, CEILING = "mixture", "oracle-irm"
 DASHES = {FLOOR: (0, (4, 2)), CEILING: "-"}
-GROUP = 0.8  # share of the distance between two groups that the bars of one take
+GROUP = 0.8  # width of the bars of one group, as a share of the distance between groups
 WIDEST = 0.3
 
 Table = pd.DataFrame | Path

@@ -1,7 +1,7 @@
 """Ingredients of realism for `experiments.realism` alone: they did not help, so no recipe has them.
 
-`RealismRendering` and `RealismMixing` take the place of a recipe's configurations and add to them
-what makes rendered data more like recordings: expressive performances, vibrato, a recording chain.
+`RealismRendering` and `RealismMixing` replace a recipe's configurations and add what makes
+ rendered data more like recordings: expressive performances, vibrato, a recording chain.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class ExpressivePerformance(Performance):
     asynchrony: standard deviation in seconds between the onsets of two players; it is correlated
     from note to note. swell: rise of the velocity from the ends of a phrase to its peak, an arch
     that all parts share and follow by half or more (Todd, "The dynamics of dynamics", JASA 1992).
-    softness: taken from every velocity. intonation: standard deviation in cents from note to note.
+    softness: subtracted from every velocity. intonation: standard deviation in cents of each note.
     """
 
     asynchrony: float = 0.0
@@ -160,7 +160,7 @@ class Brightness:
 
     Linear between two times. Soft playing is darker: 2 kHz and above of a clarinet fall by 19 dB
     from forte to piano, the octave below 1 kHz by 4 dB. Computed by interpolation between tilts
-    STEP apart.
+    every STEP.
     """
 
     seconds: tuple[float, ...]

@@ -30,7 +30,7 @@ def rendered(
 
 
 def chorale(work: str, instruments: tuple[str, ...], seconds: float) -> Track:
-    """A chorale of music21's corpus, such as `bwv269`, for these instruments from the top down."""
+    """A chorale of music21's corpus, such as `bwv269`, for these instruments from high to low."""
     return rendered(corpus_score(work, instruments), seconds, work)
 
 

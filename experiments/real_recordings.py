@@ -3,7 +3,7 @@
     python -m experiments.real_recordings
     python -m experiments.real_recordings --fit recipes/bach-quartet-real.toml
 
-The first call measures floor, ceilings and the shipped models on all corpora, and draws the picture
+The first call measures floor, ceilings and the trained models on all corpora, and draws the picture
 of the README. `chamber` is conditioned on the instruments of each track; `chamber detected` is
 conditioned on those that it detected itself, and `leak` is the level of the wrongly detected. The
 second call trains one model for every piece of Bach10 on the excerpts of the other pieces and
@@ -42,8 +42,8 @@ PICTURED = "01-excerpt05"
 CORPORA = ("bach10_excerpts", "trios", "urmp_excerpts")
 
 
-def shipped_rows(root: Path, device: torch.device) -> Iterable[Row]:
-    """Floor, ceilings and the shipped models."""
+def model_rows(root: Path, device: torch.device) -> Iterable[Row]:
+    """Floor, ceilings and the trained models."""
     models = {name: load_model(name, device) for name in SYSTEMS}
     for corpus in CORPORA:
         for folder in tqdm(find_tracks(root / corpus), desc=corpus):
@@ -115,7 +115,7 @@ def main() -> None:
     if arguments.fit:
         rows = list(fitted_rows(root, arguments.fit, device))
     else:
-        rows = list(shipped_rows(root, device))
+        rows = list(model_rows(root, device))
         picture(root, device)
     table = results.results_path(TABLE)
     results.append(table, rows)

@@ -41,8 +41,8 @@ class Separation:
     """The stems of a recording, in its sample rate, length and channels.
 
     stems: name -> float32 (channels, samples). mixture: the recording, of the same shape.
-    detected: the instruments that were detected; empty where they were given, or where the model
-    cannot detect. report: as in separation.json.
+    detected: the instruments that were detected; empty where they were passed, or where the
+    model cannot detect. report: as in separation.json.
     """
 
     name: str
@@ -107,15 +107,15 @@ def separate(
     from .audio.audio import load
     from .audio.recordings import examine
     from .audio.wav import save
-    from .commands.loading import named_model
+    from .commands.loading import model_and_name
     from .inference.stem_files import separate_recording
 
-    name, model = named_model(model)
+    name, model = model_and_name(model)
     with tempfile.TemporaryDirectory(prefix="divisi-") as folder:
         if isinstance(recording, (str, Path)):
             path = Path(recording)
         elif sample_rate is None:
-            raise ValueError("An array needs its sample rate in Hz: pass sample_rate=44100, or so.")
+            raise ValueError("An array needs its sample rate in Hz: pass sample_rate=44100.")
         elif not np.issubdtype(recording.dtype, np.floating):
             raise ValueError(f"The array is {recording.dtype}; pass floats between -1 and 1.")
         else:
@@ -146,13 +146,13 @@ def evaluate(
     """
     from tqdm import tqdm
 
-    from .commands.loading import named_model
+    from .commands.loading import model_and_name
     from .datasets.stem_folders import find_tracks
     from .evaluation import evaluate as measures
     from .evaluation.rows import Provenance
 
     folders = find_tracks(Path(corpus))
-    known_as, model = named_model(model)
+    known_as, model = model_and_name(model)
     card = getattr(model, "card", None)
     device = next(model.parameters()).device
     test_data = Path(corpus).resolve().name

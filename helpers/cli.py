@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
-# Their parsers are light: each command imports torch and the rooms that it needs when it runs.
+# Their parsers are light: each command imports torch and other modules when it runs.
 from .commands import corpora, evaluate, fetch, finetune, models, render, separate, train
 from .commands.errors import sentence
 

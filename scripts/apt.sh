@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Install those of the named Debian packages that this machine lacks: apt.sh [--optional] PACKAGE...
-# With --optional, a package that this system does not offer or allow is only warned of.
+# Install the Debian packages that this machine lacks: apt.sh [--optional] PACKAGE...
+# With --optional, a package that this system does not offer or allow gives a warning only.
 set -euo pipefail
 optional=
 if [ "$1" = --optional ]; then optional=yes; shift; fi

@@ -2,9 +2,9 @@
 
 python scripts/colab_check.py [FREEZE]
 
-FREEZE is a `pip freeze` of a Colab runtime; the one that documentation tells is the default. Each
-package of it is laid down as an empty shell, name and version only, and uv resolves on top of
-them without installing. The exit code is 1 where a package that Colab ships would be replaced.
+FREEZE is a `pip freeze` of a Colab runtime; by default `scripts/colab-installed.txt`. Each of
+its packages becomes an empty stub with a name and a version, and uv resolves on top of them without
+installing. The exit code is 1 where a package of Colab would be replaced.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ def read_freeze(path: Path) -> dict[str, str]:
     return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in pins}
 
 
-def lay_down(packages: dict[str, str], site: Path) -> None:
+def write_stubs(packages: dict[str, str], site: Path) -> None:
     """Make `site` look to an installer as if it held the packages."""
     for name, version in packages.items():
-        shell = site / f"{name.replace('-', '_')}-{version}.dist-info"
-        shell.mkdir(parents=True)
+        stub = site / f"{name.replace('-', '_')}-{version}.dist-info"
+        stub.mkdir(parents=True)
         lines = ("Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}", "")
-        (shell / "METADATA").write_text("\n".join(lines))
-        (shell / "INSTALLER").write_text("pip\n")
-        (shell / "RECORD").write_text("")
+        (stub / "METADATA").write_text("\n".join(lines))
+        (stub / "INSTALLER").write_text("pip\n")
+        (stub / "RECORD").write_text("")
 
 
 def resolve(site: Path, constraints: Path, python: str = "3.12") -> list[tuple[str, str, str]]:
@@ -54,15 +54,15 @@ def resolve(site: Path, constraints: Path, python: str = "3.12") -> list[tuple[s
 
 
 def main(freeze: Path) -> int:
-    shipped = read_freeze(freeze)
+    colab = read_freeze(freeze)
     with tempfile.TemporaryDirectory() as folder:
         site, constraints = Path(folder, "site"), Path(folder, "keep.txt")
-        lay_down(shipped, site)
-        constraints.write_text("".join(f"{n}=={shipped[n]}\n" for n in KEPT if n in shipped))
+        write_stubs(colab, site)
+        constraints.write_text("".join(f"{n}=={colab[n]}\n" for n in KEPT if n in colab))
         changes = resolve(site, constraints)
-    added = [f"{name} {version}" for _, name, version in changes if name not in shipped]
-    replaced = [" ".join(change) for change in changes if change[1] in shipped]
-    print("unchanged:", ", ".join(f"{name} {shipped[name]}" for name in KEPT if name in shipped))
+    added = [f"{name} {version}" for _, name, version in changes if name not in colab]
+    replaced = [" ".join(change) for change in changes if change[1] in colab]
+    print("unchanged:", ", ".join(f"{name} {colab[name]}" for name in KEPT if name in colab))
     print(f"added ({len(added)}):", ", ".join(added))
     print(f"replaced ({len(replaced)}):", ", ".join(replaced) or "none")
     return 1 if replaced else 0

@@ -37,7 +37,7 @@ def chorale(names: tuple[str, ...]) -> Score:
     return next(score for score in scores if score.seconds >= SECONDS)
 
 
-def excerpt(track: Track) -> Track:
+def beginning(track: Track) -> Track:
     """The first thirty seconds, with the last one faded out and one gain for all stems."""
     fade = np.ones(SECONDS * track.sample_rate, dtype=np.float32)
     fade[-track.sample_rate :] = np.linspace(1, 0, track.sample_rate)
@@ -80,7 +80,7 @@ def main() -> None:
     if not soundfonts:
         sys.exit("There is no soundfont; README.md says where to put a General MIDI one.")
     print(f"{score.title} for {', '.join(part.instrument for part in score.parts)}")
-    track = excerpt(render_score(score, FluidSynth(soundfonts[0]), SAMPLE_RATE))
+    track = beginning(render_score(score, FluidSynth(soundfonts[0]), SAMPLE_RATE))
     model = load_model(runtime.DEFAULT_MODEL, runtime.pick_device())
     model = condition_on(model, track.instruments)
     start = time.perf_counter()

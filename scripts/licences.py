@@ -53,7 +53,7 @@ def stated(name: str, card: Card) -> Card:
 
 
 def card_of(start: str) -> Card:
-    """The card of a shipped checkpoint, or the recipe of a stage that is not shipped."""
+    """The card of a checkpoint, or the recipe of a stage that has none."""
     name = Path(start).stem
     cards, recipe = cards_on_disk(), ROOT / "recipes" / f"{name}.toml"
     if name in cards:

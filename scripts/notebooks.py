@@ -1,7 +1,7 @@
 """Write every Notebooks/NN_name.ipynb from its NN_name.py, one way, without outputs.
 
-The repository's address stands in pyproject.toml. From it come the badge at the head of each
-chapter, the cell tagged `bootstrap` and the README's table of chapters, all written here.
+The repository's address in pyproject.toml goes into the badge at the head of each chapter, the cell
+tagged `bootstrap` and the README's table of chapters.
 """
 
 from __future__ import annotations

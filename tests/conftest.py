@@ -22,7 +22,7 @@ settings.register_profile("divisi", deadline=None, derandomize=True)
 settings.load_profile("divisi")
 
 NEEDS = {
-    "real_audio": (data_root, "there are no recordings: DIVISI_DATA names no folder"),
+    "real_audio": (data_root, "there are no recordings: DIVISI_DATA is not set to a folder"),
     "browser": (
         lambda: shutil.which("chromium"),
         "there is no Chromium: apt-get install chromium (Ubuntu's is a snap and will not do)",
@@ -39,7 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def ears(tmp_path_factory):
+def detector(tmp_path_factory):
     """A checkpoint of a model with detection, whose stems of any signal are six tenths
     violin, nearly four tenths horn, and a hundredth (-40 dB) piano."""
     sizes = {"sample_rate": 8000, "window": 512, "hop": 128, "highest": 3000.0, "conditioned": True}
@@ -48,7 +48,7 @@ def ears(tmp_path_factory):
     with torch.no_grad():
         model.decide.weight.zero_()
         model.decide.bias.copy_(torch.tensor([0.6, 0.39, 0.01]).log())
-    return save_model(model, tmp_path_factory.mktemp("checkpoints"), "ears", {})[1]
+    return save_model(model, tmp_path_factory.mktemp("checkpoints"), "detector", {})[1]
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ POSIX = {
 each_command = pytest.mark.parametrize("command", COMMANDS)
 
 
-def way(command: str) -> set[Path]:
+def reached_modules(command: str) -> set[Path]:
     """The modules that a command reaches, with the default model's, which its card names."""
     card = json.loads((ROOT / "Checkpoints" / f"{DEFAULT_MODEL}.json").read_text(encoding="utf-8"))
     model = card["architecture"].partition(".")[0]
@@ -88,17 +88,17 @@ def requirements(name: str) -> set[str]:
 
 
 def test_the_dependencies_are_what_separate_imports():
-    assert packages(way("separate")) == listed()
+    assert packages(reached_modules("separate")) == listed()
 
 
 @each_command
 def test_the_extra_train_is_enough_for_every_command(command):
-    assert packages(way(command)) <= listed("train")
+    assert packages(reached_modules(command)) <= listed("train")
 
 
 @pytest.mark.parametrize("command", ["models", "corpora"])
 def test_listing_needs_no_extra(command):
-    assert packages(way(command)) <= listed()
+    assert packages(reached_modules(command)) <= listed()
 
 
 def test_every_package_that_is_imported_is_listed():
@@ -126,7 +126,7 @@ def test_no_module_needs_what_windows_lacks(module):
 
 
 def test_separate_starts_no_program_but_git():
-    runs = {module for module in way("separate") if "subprocess" in outside(module)}
+    runs = {module for module in reached_modules("separate") if "subprocess" in outside(module)}
     assert runs == {HELPERS / "runtime.py"}
     tree = ast.parse((HELPERS / "runtime.py").read_text(encoding="utf-8"))
     calls = [

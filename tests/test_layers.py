@@ -18,7 +18,7 @@ SOUND = ["audio", "music", "synthesis", "augmentation", "datasets"]
 BEFORE = {
     "runtime": set(),
     "files": set(),
-    **{room: set(SOUND[:place]) for place, room in enumerate(SOUND)},
+    **{folder: set(SOUND[:place]) for place, folder in enumerate(SOUND)},
     "models": set(),
     "training": set(),
     "inference": {"audio", "music", "training"},
@@ -30,7 +30,7 @@ BEFORE = {
 WIRING = {"__init__", "commands", "cli"}
 
 
-def room_of(module: Path) -> str:
+def folder_of(module: Path) -> str:
     return module.relative_to(HELPERS).with_suffix("").parts[0]
 
 
@@ -45,9 +45,9 @@ def imports(module: Path) -> set[Path]:
             if not node.level:
                 continue
             folder = module.parents[node.level - 1].joinpath(*(node.module or "").split("."))
-            named = [folder / f"{alias.name}.py" for alias in node.names]
+            modules = [folder / f"{alias.name}.py" for alias in node.names]
             home = folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")
-            found |= {path for path in named if path.is_file()} or {home}
+            found |= {path for path in modules if path.is_file()} or {home}
     return found
 
 
@@ -57,12 +57,12 @@ def test_every_import_of_the_package_is_found():
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(HELPERS)))
 def test_a_module_imports_only_from_folders_before_its_own(module):
-    room = room_of(module)
-    targets = {room_of(path) for path in imports(module)}
-    if room in WIRING:
+    folder = folder_of(module)
+    targets = {folder_of(path) for path in imports(module)}
+    if folder in WIRING:
         return
-    own = set() if room == "models" else {room} | SHARED
-    assert targets <= BEFORE[room] | own
+    own = set() if folder == "models" else {folder} | SHARED
+    assert targets <= BEFORE[folder] | own
 
 
 def test_no_modules_import_each_other_in_a_circle():
@@ -101,5 +101,5 @@ def test_only_runtime_reads_the_environment(module):
 @pytest.mark.parametrize(
     "init", sorted(HELPERS.glob("*/**/__init__.py")), ids=lambda path: path.parent.name
 )
-def test_init_files_of_rooms_are_empty(init):
+def test_init_files_of_folders_are_empty(init):
     assert not init.read_text(encoding="utf-8")

@@ -27,12 +27,13 @@ def recording(noise, tmp_path):
     return tmp_path / "quartet.wav"
 
 
-def test_a_file_gives_the_stems_of_the_command(recording, ears, tmp_path):
-    separation = helpers.separate(recording, model=ears)
+def test_a_file_gives_the_stems_of_the_command(recording, detector, tmp_path):
+    separation = helpers.separate(recording, model=detector)
     assert (separation.name, separation.sample_rate) == ("quartet", RATE)
     assert separation.detected == tuple(separation.stems) == ("violin", "horn")
     assert (
-        main(["separate", str(recording), "-o", str(tmp_path / "out"), "--model", str(ears)]) == 0
+        main(["separate", str(recording), "-o", str(tmp_path / "out"), "--model", str(detector)])
+        == 0
     )
     saved = separation.save(tmp_path / "saved")
     for name, stem in separation.stems.items():
@@ -42,22 +43,22 @@ def test_a_file_gives_the_stems_of_the_command(recording, ears, tmp_path):
             tmp_path / "out" / "quartet" / f"{name}.wav"
         ).read_bytes()
     report = json.loads((saved / "separation.json").read_text())
-    assert report["detected"] == ["violin", "horn"] and report["model"] == "ears"
+    assert report["detected"] == ["violin", "horn"] and report["model"] == "detector"
 
 
-def test_an_array_gives_the_stems_of_its_file(noise, recording, ears):
-    from_file = helpers.separate(recording, "vn, piano", load_model(ears))
-    from_array = helpers.separate(noise, ["violin", "pno"], load_model(ears), sample_rate=RATE)
+def test_an_array_gives_the_stems_of_its_file(noise, recording, detector):
+    from_file = helpers.separate(recording, "vn, piano", load_model(detector))
+    from_array = helpers.separate(noise, ["violin", "pno"], load_model(detector), sample_rate=RATE)
     assert from_array.detected == () and from_array.report["model"] == "MaskNet"
     np.testing.assert_array_equal(from_array.mixture, noise)
     for name in ("violin", "piano"):
         np.testing.assert_array_equal(from_array.stems[name], from_file.stems[name])
-    mono = helpers.separate(noise[0], "all", ears, sample_rate=RATE)
+    mono = helpers.separate(noise[0], "all", detector, sample_rate=RATE)
     assert {stem.shape for stem in mono.stems.values()} == {(1, 2 * RATE)}
 
 
-def test_a_result_is_replaced_only_when_asked(recording, ears, tmp_path):
-    separation = helpers.separate(recording, ["horn", "piano"], ears)
+def test_a_result_is_replaced_only_when_asked(recording, detector, tmp_path):
+    separation = helpers.separate(recording, ["horn", "piano"], detector)
     separation.save(tmp_path / "stems")
     with pytest.raises(ValueError, match="exists already"):
         separation.save(tmp_path / "stems")
@@ -77,30 +78,30 @@ def test_a_result_is_replaced_only_when_asked(recording, ears, tmp_path):
      ({"instruments": ["tuba"]}, "does not know 'tuba'"),
      ({"instruments": []}, "at least one instrument")],
 )  # fmt: skip
-def test_what_cannot_be_separated_is_refused_in_one_sentence(recording, ears, arguments, message):
+def test_an_invalid_request_is_refused_in_one_sentence(recording, detector, arguments, message):
     with pytest.raises(ValueError, match=message):
-        helpers.separate(**{"recording": recording, "model": ears, **arguments})
+        helpers.separate(**{"recording": recording, "model": detector, **arguments})
 
 
-def test_flaws_of_a_recording_are_warnings(ears):
+def test_flaws_of_a_recording_are_warnings(detector):
     with pytest.warns(UserWarning, match="is silent"):
-        separation = helpers.separate(np.zeros(RATE), model=ears, sample_rate=RATE)
+        separation = helpers.separate(np.zeros(RATE), model=detector, sample_rate=RATE)
     assert not any(stem.any() for stem in separation.stems.values())
 
 
-def test_the_player_has_stems_and_recording(recording, ears):
-    separation = helpers.separate(recording, ["violin", "horn"], ears)
+def test_the_player_has_stems_and_recording(recording, detector):
+    separation = helpers.separate(recording, ["violin", "horn"], detector)
     track = separation.player().track
     np.testing.assert_array_equal(track.mixture, separation.mixture)
     assert track.instruments == ("violin", "horn")
 
 
-def test_evaluation_gives_rows_with_floor_and_ceilings(noise, ears, tmp_path):
+def test_evaluation_gives_rows_with_floor_and_ceilings(noise, detector, tmp_path):
     (tmp_path / "corpus" / "duo").mkdir(parents=True)
     for name, channel in zip(("violin", "horn"), noise, strict=True):
         soundfile.write(tmp_path / "corpus" / "duo" / f"{name}.wav", channel, RATE)
-    rows = helpers.evaluate(tmp_path / "corpus", ears)
-    assert {row.system for row in rows} == {"ears", "mixture", "oracle-irm", "oracle-ibm"}
+    rows = helpers.evaluate(tmp_path / "corpus", detector)
+    assert {row.system for row in rows} == {"detector", "mixture", "oracle-irm", "oracle-ibm"}
     assert {row.track for row in rows} == {"duo"}
 
 

@@ -36,7 +36,7 @@ def test_table_of_chapters_and_badges_come_from_the_one_address():
     assert notebooks.with_table(readme) == readme, "run `make notebooks`"
 
 
-def test_the_address_stands_where_it_was_written_to():
+def test_the_repository_address_is_that_of_the_project():
     readme = (ROOT / "README.md").read_text()
     repositories = re.findall(r"https://github\.com/[\w.-]+/divisi\b", readme)
     assert set(repositories) == {notebooks.address()}
@@ -65,14 +65,14 @@ def test_the_lines_of_python_run(monkeypatch, tmp_path):
 
 
 @each_page
-def test_every_make_target_that_is_named_exists(page):
+def test_every_make_target_exists(page):
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = re.findall(r"^(?:.* && )?make ([a-z][a-z-]*)", code(page.read_text()), re.MULTILINE)
-    assert set(named) <= targets
+    used = re.findall(r"^(?:.* && )?make ([a-z][a-z-]*)", code(page.read_text()), re.MULTILINE)
+    assert set(used) <= targets
 
 
 @each_page
-def test_every_divisi_command_that_is_named_exists(page):
+def test_every_divisi_command_exists(page):
     for command in set(re.findall(r"\bdivisi ([a-z]+)\b", code(page.read_text()))):
         with pytest.raises(SystemExit) as exit:
             cli.parser().parse_args([command, "--help"])

@@ -43,7 +43,7 @@ def test_the_same_seed_draws_the_same_numbers():
     assert draws[0] == draws[1]
 
 
-def test_models_come_from_the_named_folder_the_checkout_or_the_package(monkeypatch, tmp_path):
+def test_models_come_from_divisi_checkpoints_the_checkout_or_the_package(monkeypatch, tmp_path):
     monkeypatch.delenv("DIVISI_CHECKPOINTS", raising=False)
     assert runtime.checkpoints_root() == runtime.repository_root() / "Checkpoints"
     monkeypatch.setattr(runtime, "PACKAGE", tmp_path / "divisi")

@@ -187,14 +187,14 @@ def test_python_separates_with_the_dependencies_alone(installed, recording):
 
 def test_a_missing_extra_is_one_sentence(installed, recording):
     train, nussl = 'pip install "divisi[train]"', 'pip install "divisi[nussl]"'
-    foreign = {"tones-2-voices-conv-tasnet": train, "nussl-violin": nussl}
+    models = {"tones-2-voices-conv-tasnet": train, "nussl-violin": nussl}
     lines = {
         "train toy.toml": train,
         "evaluate . --csv rows.csv": train,
         "fetch Bach10": train,
         "render bwv269": train,
         "finetune .": train,
-        **{f"separate tone.wav -o out --model {name}": foreign[name] for name in foreign},
+        **{f"separate tone.wav -o out --model {name}": models[name] for name in models},
     }
     done = installed.python(
         "import sys, divisi.cli\n"
@@ -202,9 +202,9 @@ def test_a_missing_extra_is_one_sentence(installed, recording):
         "sys.exit(codes != [2] * len(codes))"
     )
     assert (done.returncode, done.stdout) == (0, "")
-    told = done.stderr.splitlines()
-    assert len(told) == len(lines)
-    for line, remedy, sentence in zip(lines, lines.values(), told, strict=True):
+    errors = done.stderr.splitlines()
+    assert len(errors) == len(lines)
+    for line, remedy, sentence in zip(lines, lines.values(), errors, strict=True):
         assert sentence.startswith("divisi: ") and remedy in sentence, line
     assert not (installed.work / "out").exists()
 
@@ -220,7 +220,7 @@ def test_the_commit_is_unknown_even_in_another_repository(installed):
     assert done.stdout.strip() == "unknown"
 
 
-def test_models_of_ones_own_folder_are_listed(installed, tmp_path):
+def test_models_in_divisi_checkpoints_are_listed(installed, tmp_path):
     for path in (ROOT / "Checkpoints").glob("tones-2-voices-wave-unet.*"):
         shutil.copy(path, tmp_path)
     done = installed.run("divisi", "models", DIVISI_CHECKPOINTS=str(tmp_path))

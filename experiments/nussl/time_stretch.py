@@ -28,8 +28,8 @@ class Stretch:
     def apply(self, stem: np.ndarray, sample_rate: int) -> np.ndarray:
         """(channels, samples) -> float32 (channels, round(samples * time)).
 
-        A phase vocoder stretches by time and pitch together, and its output is resampled by the
-        pitch (Laroche and Dolson, "Improved phase vocoder time-scale modification of audio",
+        A phase vocoder stretches by time * pitch, and its output is resampled by the pitch
+        (Laroche and Dolson, "Improved phase vocoder time-scale modification of audio",
         IEEE TSAP 1999, section I). Windows of 46 ms, hop a quarter.
         """
         samples = round(stem.shape[-1] * self.time)

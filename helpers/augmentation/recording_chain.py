@@ -1,6 +1,6 @@
 """The recording chain: microphone, noise floor and lossy coding, which all stems share.
 
-These effects take the stems of a mixture together, float32 (sources, channels, samples), and
+These effects process all stems of a mixture at once, float32 (sources, channels, samples), and
 return stems whose sum is the processed mixture; a silent stem stays silent.
 """
 
@@ -91,7 +91,7 @@ class Codec:
     As in MP3, a modified discrete cosine transform (Princen et al., "Subband/transform coding
     using filter bank designs based on time domain aliasing cancellation", ICASSP 1987) is
     quantised with larger steps in louder bands. The quantisation of the mixture is a gain in each
-    bin, which every stem is given, so that the coded stems sum to the coded mixture.
+    bin, which is applied to every stem, so that the coded stems sum to the coded mixture.
 
     Chapter: 04.
     """

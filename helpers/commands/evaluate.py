@@ -35,11 +35,11 @@ def run(arguments: Namespace) -> None:
     """Measure every track, append the rows to the table, and print its summary."""
     from .. import evaluate
     from ..evaluation import results
-    from .loading import named_model
+    from .loading import model_and_name
 
     check_table(arguments.csv)
     with refusing(ValueError):
-        name, model = named_model(arguments.model, arguments.device)
+        name, model = model_and_name(arguments.model, arguments.device)
     rows = evaluate(arguments.corpus, model, name=name, baselines=not arguments.no_baselines)
     with refusing(ValueError):
         results.append(arguments.csv, rows)

@@ -52,14 +52,14 @@ def _fetch_corpus(arguments: Namespace) -> None:
     if row.zenodo_record is None:
         raise CommandError(f"{row.name}: it must be downloaded by hand: {row.obtain} ({row.url}).")
     if root is None:
-        raise CommandError("DIVISI_DATA names no folder; set it, or give a folder with -o.")
+        raise CommandError("DIVISI_DATA is not set to a folder; set it, or give a folder with -o.")
     name = arguments.file or row.archive
     folder = root / row.name / Path(name).stem
     if folder.exists():
         raise CommandError(f"{folder}: already exists; remove it to download it again.")
     with refusing(download.DownloadError, ArchiveError):
         file = download.zenodo_file(row.zenodo_record, name)
-        # What is unpacked is taken to be as large as the archive: audio hardly shrinks in a ZIP.
+        # The content is assumed to be as large as the archive: audio hardly shrinks in a ZIP.
         check_space(folder.parent, 2 * file.size - file.downloaded(folder.parent))
         size = file.size / download.GIGABYTE
         print(f"{file.name}: downloading {size:.1f} GB; unpacking needs twice that on disk.")

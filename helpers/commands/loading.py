@@ -1,4 +1,4 @@
-"""Models by name, file or as they are."""
+"""Load a model by name or file, or use one that is already loaded."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-def named_model(
+def model_and_name(
     model: str | Path | nn.Module | None, device: str = "auto"
 ) -> tuple[str, nn.Module]:
-    """A model and its name; None is the default model. One that is loaded already is not moved.
+    """The name of a model and the model, by default the default one. A loaded one is not moved.
 
     Raises ValueError for a device that this machine does not have, CheckpointError for a model that
     is unknown or broken.

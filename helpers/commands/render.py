@@ -120,11 +120,11 @@ def renderer(arguments: Namespace, score: Score) -> Renderer | dict[str, Rendere
         return Sampler(find_notes(arguments.notes), arguments.seed)
 
     from ..music.instruments import instrument
-    from ..synthesis.tones import SPECTRA, Tones, Voice
+    from ..synthesis.tones import SPECTRA, Timbre, Tones
 
     families = {part.instrument: instrument(part.instrument).family for part in score.parts}
     return {
-        name: Tones(Voice(harmonics=SPECTRA[SPECTRUM.get(family, "flute")]))
+        name: Tones(Timbre(harmonics=SPECTRA[SPECTRUM.get(family, "flute")]))
         for name, family in families.items()
     }
 

@@ -57,13 +57,13 @@ def run(arguments: Namespace) -> None:
     from ..inference.detection import chosen_sources
     from ..inference.stem_files import bytes_needed, separate_recording
     from .folders import check_space, check_target, new_folder, targets
-    from .loading import named_model
+    from .loading import model_and_name
 
     folders = targets(arguments.files, arguments.output)
     for target in folders.values():
         check_target(target, arguments.overwrite, MARK)
     with refusing(ValueError):
-        name, model = named_model(arguments.model, arguments.device)
+        name, model = model_and_name(arguments.model, arguments.device)
         sources = chosen_sources(model, arguments.instruments)
     recordings = [examine(path, arguments.repair) for path in folders]
     signals = len(sources or model.sources) + arguments.residual

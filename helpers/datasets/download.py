@@ -87,7 +87,7 @@ def fetch(file: RemoteFile, folder: Path) -> Path:
 
 
 def _resume(file: RemoteFile, part: Path) -> None:
-    """Append to `part` what it lacks; start anew where the server cannot send a range.
+    """Append to `part` what it lacks; start again where the server cannot send a range.
 
     No more is written than the size that Zenodo states.
     """

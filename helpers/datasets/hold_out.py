@@ -10,7 +10,7 @@ from ..audio.levels import rms
 from ..audio.track import AudioError, Track
 from .mixing import SILENCE
 
-MEASURED_SECONDS = 20.0  # of a held-out piece, where one lasts so long
+MEASURED_SECONDS = 20.0  # of a held-out piece, if there is one so long
 MEASURED_SHARE = 0.2  # of a piece whose end is held out because no whole piece can be
 
 
@@ -22,7 +22,7 @@ def hold_out(
     names: the pieces to measure on. The default is one ensemble whose instruments all occur in
     other pieces too: the shortest of at least 20 s, or else the longest. Without such a piece it is
     the last fifth of the longest piece, or its last `min_seconds` where these are more.
-    AudioError for a name that is no piece, and where too little is left to train on.
+    AudioError for an unknown piece, and where too little is left to train on.
     """
     if names:
         return _hold_out_names(tracks, names)

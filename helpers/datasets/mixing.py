@@ -57,11 +57,11 @@ class MixingConfig:
     rooms: int = 64
 
     def transposition(self, rng: np.random.Generator) -> tuple[Effect, ...]:
-        """Of all stems of a mixture alike; drawn from a child of `rng`."""
+        """The same for all stems of a mixture; drawn from a child of `rng`."""
         if not self.transpose_range:
             return ()
-        (own,), most = rng.spawn(1), self.transpose_range
-        return (Detune(100.0 * float(own.uniform(-most, most))),)
+        (child,), most = rng.spawn(1), self.transpose_range
+        return (Detune(100.0 * float(child.uniform(-most, most))),)
 
     def stem_effects(
         self, rng: np.random.Generator, positions: Sequence[Reverb]
@@ -79,9 +79,9 @@ class MixingConfig:
         return (*effects, Gain.draw(rng, self.gain))
 
     def common_effects(self, rng: np.random.Generator) -> tuple[Effect, ...]:
-        """Of all stems together, (sources, channels, samples), after the effects of each stem.
+        """Of all stems at once, (sources, channels, samples), after those of each stem.
 
-        Their sum must remain the mixture. None here; see `experiments/ingredients.py`.
+        The stems must still sum to the mixture. By default none; see `experiments/ingredients.py`.
         """
         return ()
 
@@ -90,7 +90,7 @@ class MixingConfig:
 class StemSegment:
     """A segment of a variant from `offset` (samples) on, and its effects in order.
 
-    common: the effects of all stems together, the same for each segment of a mixture.
+    common: the effects of all stems, the same for each segment of a mixture.
     """
 
     variant: StemVariant
@@ -151,7 +151,7 @@ class Pool:
     def _choose_active(
         self, rng: np.random.Generator, variants: Sequence[Sequence[StemVariant]], most: int
     ) -> list[StemVariant | None]:
-        """A variant of every source that has some, but of at most `most` of them."""
+        """One variant for each source that has any, for at most `most` sources."""
         active = [source for source, some in enumerate(variants) if some]
         if len(active) > most:
             count = rng.integers(self.players[0], most + 1) if most > self.players[0] else most

@@ -1,4 +1,4 @@
-"""Multitrack pieces as training stems: which pieces may train, and one stem per instrument."""
+"""Multitrack pieces for training: which ones may be used, and one stem per instrument."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .fingerprints import load_training_stem
 from .stem_bank import RenderedStem
 from .stem_folders import StemFolder, equal_length, find_tracks
 
-#: SynthSOD's lists of songs that do not train; they lie beside the folder of the songs.
+#: SynthSOD's lists of songs that are not for training, beside the folder of the songs.
 HELD_OUT_LISTS = ("SynthSOD_metadata_evaluation.json", "SynthSOD_metadata_test.json")
 
 
@@ -21,8 +21,8 @@ def training_pieces(
 ) -> dict[str, StemFolder]:
     """The pieces in or below `root` with any of the instruments, by unique names.
 
-    Left out are songs that SynthSOD's metadata below `root` list for evaluation or test, and
-    pieces named after a hymn of Bach10. microphone: see `stem_folders.find_tracks`.
+    Songs that SynthSOD's metadata below `root` list for evaluation or test are left out, and so are
+    pieces whose name contains a hymn of Bach10. microphone: see `stem_folders.find_tracks`.
     AudioError for a piece of a held-out corpus, and where no piece is left.
     """
     root = Path(root)
@@ -36,7 +36,7 @@ def training_pieces(
             place = piece.folder.relative_to(root).parts
             pieces["/".join((*place, piece.name))] = piece
     if not pieces:
-        raise AudioError(f"{root}: no piece here can train any of {', '.join(instruments)}.")
+        raise AudioError(f"{root}: no piece for training has any of {', '.join(instruments)}.")
     return pieces
 
 
@@ -54,7 +54,7 @@ def multitrack_stems(
 ) -> Iterator[RenderedStem]:
     """One mono stem for each instrument of a piece that is not silent, all its players summed.
 
-    The voice is the instrument's index. Instruments are read one at a time: a whole symphony does
+    `voice` is the instrument's index. Instruments are read one at a time: a whole symphony does
     not fit in memory. AudioError for a recording that is kept for evaluation, under any name.
     """
     for voice, instrument in enumerate(instruments):

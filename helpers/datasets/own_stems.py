@@ -22,7 +22,7 @@ def own_tracks(
 
     All players of an instrument are summed. Stems of other instruments, silent stems, and pieces
     under `min_seconds` are left out with a warning. Names are paths below `root`.
-    AudioError for a stem that is named after no instrument, a bad file, a held-out recording, and
+    AudioError for a stem whose name is not an instrument, a bad file, a held-out recording, and
     where fewer than two instruments are left.
     """
     root = Path(root).resolve()
@@ -71,13 +71,13 @@ def _warn_of_ignored_folders(root: Path, pieces: Sequence[StemFolder]) -> None:
 
 
 def _check_names(folder: StemFolder, instruments: Sequence[str]) -> None:
-    """AudioError for a stem named after no instrument; a warning for instruments not separated."""
+    """AudioError for a name that is not an instrument; a warning for instruments not separated."""
     others = []
     for stem, path in folder.stems.items():
         name = instrument_name(stem)
         if name is None:
             raise AudioError(
-                f"{folder.name}/{path.name}: is named after no instrument; rename it, for example"
+                f"{folder.name}/{path.name}: the name is not an instrument; rename it, for example"
                 " to violin.wav, or move it out of the folder."
             )
         if name not in instruments:

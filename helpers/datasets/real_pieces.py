@@ -17,7 +17,7 @@ from .stem_folders import StemFolder
 class RealPiece:
     """A real recording in the stem bank, identified by its content.
 
-    An overwritten file is another piece, so that the bank stores it anew.
+    An overwritten file makes a new piece, so that the bank stores it again.
     """
 
     name: str
@@ -29,7 +29,7 @@ class RealPiece:
 
 
 def solo_stems(piece: RealPiece, sample_rate: int) -> Iterator[RenderedStem]:
-    """Solo passages; the piece's name is the instrument, its source are files.
+    """The solo passages of one instrument, `piece.name`, in the files `piece.source`.
 
     AudioError for a recording that is kept for evaluation, under any name.
     """
@@ -38,7 +38,7 @@ def solo_stems(piece: RealPiece, sample_rate: int) -> Iterator[RenderedStem]:
 
 
 def track_stems(piece: RealPiece, instruments: Sequence[str]) -> Iterator[RenderedStem]:
-    """The stems of a mono track; the voice is the instrument's index."""
+    """The stems of a mono track; `voice` is the index of the instrument."""
     for voice, instrument in enumerate(instruments):
         if instrument in piece.source.stems:
             yield RenderedStem(instrument, "real", voice, piece.source.stems[instrument])

@@ -21,7 +21,7 @@ class Corpus:
 
     obtain: how to get it. use: what the project uses it for.
     layouts: patterns (as `fnmatch` reads them, in any case), one of which fits the path of a file
-    of each piece. renamed_stems: names of its stems that mean another instrument here.
+    of each piece. renamed_stems: names of its stems that are another instrument in our table.
     microphones: where a piece has one folder a microphone, the preferred ones, best first.
     alternatives: instruments that play the same part; a piece has one of them.
     residual_db: level of mixture minus stems relative to the mixture, at most, as measured.
@@ -47,7 +47,7 @@ class Corpus:
     archive: str = ""
 
     def fits(self, files: Iterable[str]) -> bool:
-        """Whether the paths of a piece's files (`/FOLDER/.../FILE`) are as this corpus has them."""
+        """Whether the paths of a piece's files (`/FOLDER/.../FILE`) fit this corpus."""
         patterns = [layout.lower() for layout in self.layouts]
         return any(fnmatchcase(file.lower(), pattern) for file in files for pattern in patterns)
 

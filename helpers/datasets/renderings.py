@@ -20,7 +20,7 @@ from ..synthesis.fluidsynth import FluidSynth
 from ..synthesis.renderer import Renderer
 from ..synthesis.sampler import Sampler
 from ..synthesis.soundfonts import find_soundfont
-from ..synthesis.tones import Tones, Voice
+from ..synthesis.tones import Timbre, Tones
 from .stem_bank import RenderedStem
 
 SUBSTITUTE_FAMILIES = ("strings", "woodwind", "brass", "keyboard", "voice")
@@ -35,8 +35,8 @@ class RenderingConfig:
     `soundfonts` (file names without suffix), `note_samples` from recorded notes, `tones` with
     random synthetic timbres, and `timbre_substitution` with another instrument of that range,
     which teaches a network to follow the voices of a score as well as timbres. max_seconds: longer
-    stems are cut. shuffled_registers, piano_texture: as `ensemble_score` takes them. timing,
-    accent: as `Performance.draw` takes them.
+    stems are cut. shuffled_registers, piano_texture: see `ensemble_score`. timing, accent: see
+    `Performance.draw`.
     KeyError for an unknown instrument, ValueError for none.
 
     A subclass may override `performance` and `renderer`.
@@ -60,7 +60,7 @@ class RenderingConfig:
     def __post_init__(self) -> None:
         names = tuple(find_instrument(name).name for name in self.instruments)
         if not names:
-            raise ValueError("no instruments are given; name one for each voice.")
+            raise ValueError("instruments is empty; list one for each voice.")
         if self.timbre_substitution and not self.soundfonts:
             raise ValueError(
                 "timbre substitution needs a soundfont; name one, or set timbre_substitution to 0."
@@ -78,7 +78,7 @@ class RenderingConfig:
         if kind == "notes":
             return Sampler(notes_root, int(rng.integers(2**31)))
         if kind == "tones":
-            return Tones(Voice.draw(rng))
+            return Tones(Timbre.draw(rng))
         return FluidSynth(find_soundfont(soundfont))
 
     def generator(self, title: str) -> np.random.Generator:
@@ -139,8 +139,8 @@ def render_variants(
 ) -> Iterator[RenderedStem]:
     """All variants of a score in one tempo.
 
-    notes_root: the folder of recorded notes, None to use none. A voice that they, or no other
-    instrument, can play has no such variant.
+    notes_root: the folder of recorded notes, None to use none. A kind of variant that cannot play
+    all notes of a voice is left out.
     ValueError if a soundfont is missing.
     """
     kinds = [("soundfont", name) for name in config.soundfonts]

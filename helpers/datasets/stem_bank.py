@@ -1,7 +1,7 @@
 """Stem bank: many variants of many pieces on disk, from which mixtures are drawn.
 
 A bank is a folder with two files for each piece: `PIECE.npy` (float16, all variants end to end)
-and `PIECE.json` (what each variant is and where it lies). `manifest.json` says what the samples
+and `PIECE.json` (what each variant is, and its position). `manifest.json` says what the samples
 depend on. Pieces are written completely or not at all, so that an interrupted bank can be resumed.
 """
 
@@ -62,12 +62,12 @@ class StemBank:
     """
 
     def __init__(self, *folders: Path, pieces: Iterable[object] | None = None):
-        wanted = None if pieces is None else {_file_name(piece) for piece in pieces}
+        selected = None if pieces is None else {_file_name(piece) for piece in pieces}
         cards = {
             path: json.loads(path.read_text(encoding="utf-8"))
             for folder in folders
             for path in _card_paths(Path(folder))
-            if wanted is None or path.name.removesuffix(".json") in wanted
+            if selected is None or path.name.removesuffix(".json") in selected
         }
         rates = {card["sample_rate"] for card in cards.values()}
         if len(rates) != 1:

@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 from ..audio.track import Track
 from ..music.scores import Note, Part, Score
 from ..synthesis.renderer import render_score
-from ..synthesis.tones import Tones, Voice
+from ..synthesis.tones import Timbre, Tones
 
 MAJOR = (0, 2, 4, 5, 7, 9, 11)  # semitones above the tonic
 LEAPS = (-3, -2, -1, -1, 1, 1, 2, 3)  # scale steps to the next note
@@ -27,17 +27,17 @@ class Singer:
 
     low: int
     high: int
-    voice: Voice
+    timbre: Timbre
 
 
 #: Each has its own register and timbre. Only the two weakest partials of the bass are in the
 #: register of the soprano; those of alto and tenor coincide with both. There is no noise, no
 #: reverberation and no vibrato.
 SINGERS = {
-    "soprano": Singer(74, 86, Voice((1.0, 0.25, 0.1), attack=0.04, release=0.07)),
-    "alto": Singer(62, 74, Voice((1.0, 0.6, 0.3, 0.15, 0.08), attack=0.03, release=0.06)),
-    "tenor": Singer(52, 64, Voice((1.0, 0.1, 0.5, 0.06, 0.25), attack=0.03, release=0.06)),
-    "bass": Singer(40, 52, Voice((1.0, 0.4, 0.2, 0.1, 0.05), attack=0.04, release=0.07)),
+    "soprano": Singer(74, 86, Timbre((1.0, 0.25, 0.1), attack=0.04, release=0.07)),
+    "alto": Singer(62, 74, Timbre((1.0, 0.6, 0.3, 0.15, 0.08), attack=0.03, release=0.06)),
+    "tenor": Singer(52, 64, Timbre((1.0, 0.1, 0.5, 0.06, 0.25), attack=0.03, release=0.06)),
+    "bass": Singer(40, 52, Timbre((1.0, 0.4, 0.2, 0.1, 0.05), attack=0.04, release=0.07)),
 }
 
 #: The singers of a mixture of two, three and four.
@@ -91,7 +91,7 @@ class Melodies(Dataset):
         self.singers = tuple(singers)
         self.sample_rate, self.seed, self.length = sample_rate, seed, length
         self.samples = round(seconds * sample_rate)
-        self.renderers = {name: Tones(SINGERS[name].voice) for name in self.singers}
+        self.renderers = {name: Tones(SINGERS[name].timbre) for name in self.singers}
 
     def __len__(self) -> int:
         return self.length

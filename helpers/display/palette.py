@@ -47,7 +47,7 @@ def colour(name: str) -> str:
     """`#RRGGBB` of an instrument or of any other name; the same name has always the same colour.
 
     `french-horn` is a horn; `violin-2` is another shade of the violin; other numbered names, such
-    as `voice-1` to `voice-8`, take the colours of `SERIES` in turn.
+    as `voice-1` to `voice-8`, get the colours of `SERIES` in turn.
     """
     words, number = _parse(name)
     base = COLOURS.get("-".join(words)) or COLOURS.get(words[-1])

@@ -167,11 +167,11 @@
 
   function press(row, what) {
     row[what] = !row[what];
-    heard = "stems"; // who reaches for a stem wants to hear the stems
+    heard = "stems"; // muting or soloing a stem switches to the stems
     mix();
   }
 
-  function hear(what) {
+  function choose(what) {
     heard = what;
     mix();
   }
@@ -274,7 +274,7 @@
       ArrowLeft: !slides && (() => seek(position() - STEP)),
       ArrowRight: !slides && (() => seek(position() + STEP)),
       Home: !slides && (() => seek(0)),
-      x: stems.length < rows.length && (() => hear(heard === "stems" ? "mixture" : "stems")),
+      x: stems.length < rows.length && (() => choose(heard === "stems" ? "mixture" : "stems")),
     }[event.key.length > 1 ? event.key : event.key.toLowerCase()];
     if (digit && stems[digit[1] - 1]) press(stems[digit[1] - 1], event.shiftKey ? "mute" : "solo");
     else if (does) does();
@@ -282,7 +282,7 @@
     event.preventDefault();
   }
 
-  // In a notebook: as light or dark as the page around, and as high as what is inside.
+  // In a notebook: the theme of the page around it, and the height of its content.
   function settle() {
     const frame = window.frameElement;
     if (!frame) return;
@@ -313,7 +313,7 @@
   $("play").addEventListener("click", toggle);
   $("seek").addEventListener("input", () => { dragged = Number($("seek").value); show(); });
   $("seek").addEventListener("change", () => { dragged = null; seek(Number($("seek").value)); });
-  $("heard").addEventListener("change", (event) => hear(event.target.value));
+  $("heard").addEventListener("change", (event) => choose(event.target.value));
   document.addEventListener("keydown", key);
   document.addEventListener("click", (event) => {
     // A button that the mouse has pressed lets go of the keyboard, so that space plays again.
@@ -325,7 +325,7 @@
   new ResizeObserver(redraw).observe($("rows"));
   redraw();
 
-  // For tests and the curious: look, do not touch.
+  // Read-only state, for tests.
   window.stemPlayer = Object.freeze({
     seconds: piece.seconds,
     playing: () => playing,

@@ -68,7 +68,7 @@ class ConvTasNetConfig:
 
 
 class ConvTasNet(nn.Module):
-    """(B, C, T) mixture -> (B, S, C, T) estimates, for any T; each channel by itself."""
+    """(B, C, T) mixture -> (B, S, C, T) estimates, for any T; each channel on its own."""
 
     Config = ConvTasNetConfig
 

@@ -23,11 +23,11 @@ LIMITS = {
 
 @dataclass(frozen=True)
 class HTDemucsConfig:
-    """Sizes of an HT-Demucs; the defaults are the published ones, apart from the channels.
+    """Sizes of an HT-Demucs; the defaults are the published ones, except for the channels.
 
     width: channels after the first layer, `growth` times as many after each further one.
     window: of the spectrogram in samples.
-    bottleneck: channels in the transformer; 0 takes those of the last convolution.
+    bottleneck: channels in the transformer; 0 keeps those of the last convolution.
     layers: of the transformer, self-attention and cross-attention in turn, with `heads` each.
     """
 
@@ -59,7 +59,7 @@ class HTDemucsConfig:
 
 
 class HTDemucs(nn.Module):
-    """(B, C, T) mixture -> (B, S, C, T) estimates, for any T; all channels together.
+    """(B, C, T) mixture -> (B, S, C, T) estimates, for any T; all channels at once.
 
     Each mixture is normalised inside, so the estimates scale with it.
     """

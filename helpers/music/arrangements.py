@@ -1,8 +1,8 @@
 """Arrangements: works of the corpus for any ensemble of up to four instruments.
 
-The lines of a work and the instruments are both ordered from high to low. Each instrument takes
-one line, the one that needs the fewest octave shifts; outer lines are preferred to inner ones. A
-keyboard plays all remaining lines.
+The lines of a work and the instruments are both ordered from high to low. Each instrument plays
+the line that needs the fewest octave shifts; outer lines are preferred to inner ones. A keyboard
+plays all remaining lines.
 """
 
 from __future__ import annotations

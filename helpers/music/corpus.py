@@ -130,15 +130,15 @@ def parse(path: Path | str) -> list[dict]:
 
 
 def _align_bars(parts: list) -> None:
-    """Make the bars of all parts begin together.
+    """Make the bars of all parts begin at the same time.
 
-    music21 takes the length of a bar from its notes, so that a misprint shifts the rest of its
+    music21 derives the length of a bar from its notes, so that a misprint shifts the rest of its
     part. Here a bar is as long as in most parts; in a tie, the length nearest to its time
     signature wins.
     """
     bars = [list(part.getElementsByClass("Measure")) for part in parts]
     if len({len(part_bars) for part_bars in bars}) != 1:
-        return  # unknown which bars belong together
+        return  # unknown which bars correspond
     starts = [[float(bar.offset) for bar in part_bars] for part_bars in bars]
     start = starts[0][0] if bars[0] else 0.0
     for number, simultaneous in enumerate(zip(*bars, strict=True)):

@@ -77,7 +77,7 @@ def corpus_score(
     Ties are merged and rests kept; repeats, grace notes and fermatas are ignored.
     KeyError for an unknown work, ValueError for a wrong number of instruments.
 
-    Chapter: 03, 04.
+    Chapters: 03, 04.
     """
     parts = corpus.work(name)
     if instruments is None:
@@ -154,10 +154,10 @@ def write_midi(score: Score, path: Path | str) -> None:
         bend = 0
         for note in part.notes:
             key = int(np.clip(round(note.pitch), 0, 127))
-            wanted = int(np.clip(round((note.pitch - key) / BEND_RANGE * 8192), -8192, 8191))
-            if wanted != bend:
-                track.pitch_bends.append(pretty_midi.PitchBend(wanted, note.onset))
-                bend = wanted
+            value = int(np.clip(round((note.pitch - key) / BEND_RANGE * 8192), -8192, 8191))
+            if value != bend:
+                track.pitch_bends.append(pretty_midi.PitchBend(value, note.onset))
+                bend = value
             end = note.onset + note.duration
             track.notes.append(pretty_midi.Note(note.velocity, key, note.onset, end))
         midi.instruments.append(track)

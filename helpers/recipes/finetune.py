@@ -56,9 +56,9 @@ def finetune(
 ) -> FineTuned:
     """Fine-tune `model` (a name or a file) on the pieces in or below `stems`, or resume that.
 
-    held_out: the pieces to measure on, by default those of `hold_out.hold_out`; they select
-    nothing, the last averaged weights are the result. folder: of the run, `runs/NAME` by default,
-    with the checkpoint NAME. restart: forget an earlier run there.
+    held_out: the pieces to measure on, by default those of `hold_out.hold_out`; they select no
+    weights: the result is the last averaged ones. folder: of the run, `runs/NAME` by default,
+    with the checkpoint NAME. restart: delete an earlier run there.
     Raises AudioError for unusable stems, RecipeError for a model that cannot be fine-tuned or a
     folder that holds another training, KeyboardInterrupt after Ctrl-C, when the state to resume
     from has been saved.
@@ -95,8 +95,8 @@ def finetuning_recipe(
     """
     trained = card.get("provenance", {}).get("recipe", {})
     export = trained.get("export", {})
-    given = {*export, "sources", "sample_rate"}
-    config = {key: value for key, value in card["config"].items() if key not in given}
+    replaced = {*export, "sources", "sample_rate"}
+    config = {key: value for key, value in card["config"].items() if key not in replaced}
     return Recipe(
         name=name,
         architecture=card["architecture"],
@@ -156,7 +156,7 @@ def trained_rate(card: Card) -> int:
 
 
 def score(model: nn.Module, tracks: Iterable[Track]) -> float:
-    """Mean SI-SDR in dB over all stems of all tracks, given the active sources if possible."""
+    """Mean SI-SDR in dB over all stems, conditioned on the active sources if possible."""
     separator = model_separator(model, conditioned=True)
     values = []
     for track in tracks:

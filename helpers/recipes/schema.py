@@ -32,7 +32,7 @@ else:
 
 VOICES = 4  # of a chorale
 
-#: Chorales whole, one voice for each of four instruments; random pieces; excerpts of chorales,
+#: Whole chorales, one voice for each of four instruments; random pieces; excerpts of chorales,
 #: quartets and piano music, arranged for the instruments of the recipe; and excerpts of quartets
 #: and chorales for ensembles of two to four, drawn from the instruments.
 SCORES = ("chorales", "random", "works", "ensembles")
@@ -52,7 +52,7 @@ class Recipe:
     model: fields of the model's configuration, beside `sources` and `sample_rate`. export: those
         that differ in the checkpoint, such as the sample rate.
     segment_seconds: the length of an example. validation_examples: how many examples validate.
-    max_pieces: of each kind of score; 0 takes all.
+    max_pieces: of each kind of score; 0 uses all.
     start_from: the checkpoint to start from, matched by source; without it, random weights.
     interpolate: checkpoints, and how far the trained weights move towards each at the end.
     joint_loss_weight: share of `joint_snr` in the loss. inactive_source_weight: of the leakage into
@@ -99,7 +99,7 @@ class Recipe:
         if unknown := [name for name in self.chorale_instruments if name not in players]:
             raise ValueError(f"'{unknown[0]}' of chorale_instruments is no instrument; add it.")
         if self.corpora and not self.mixing.real_share:
-            raise ValueError("corpora are given, but 'real_share' of mixing is 0; raise it.")
+            raise ValueError("corpora is set, but 'real_share' of mixing is 0; raise it.")
 
 
 TABLES = {"rendering": RenderingConfig, "mixing": MixingConfig, "training": TrainingConfig}
@@ -141,7 +141,7 @@ def read_recipe(path: str | Path) -> Recipe:
     }
     recipe = _build(Recipe, {**entries, **tables}, path, "the recipe")
     if "chorales" in recipe.scores and (count := len(recipe.rendering.instruments)) != VOICES:
-        raise RecipeError(f"{path}: {count} instruments are given; a chorale has four voices.")
+        raise RecipeError(f"{path}: it lists {count} instruments; a chorale has four voices.")
     architecture(recipe, path)
     return recipe
 

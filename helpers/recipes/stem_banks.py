@@ -36,7 +36,7 @@ NOTES = "philharmonia_notes"  # the folder of recorded notes
 
 
 @dataclasses.dataclass(frozen=True)
-class Shelf:
+class Group:
     """The pieces of a bank that are rendered alike; `name` is their folder."""
 
     name: str
@@ -58,16 +58,16 @@ def stem_bank(recipe: Recipe, split: str, recordings: Sequence[Track] = ()) -> S
         raise RecipeError(f"{recipe.name}: {error}") from error
     key = hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()[:16]
     folder = runtime.cache_root() / "banks" / key
-    shelves = _score_shelves(recipe, split, notes)
+    groups = _score_groups(recipe, split, notes)
     if split == "training":
-        shelves += [*_solo_shelves(recipe), *_corpus_shelves(recipe)]
-        shelves.append(_recordings_shelf(recipe, recordings))
-    shelves = [shelf for shelf in shelves if shelf.pieces]
+        groups += [*_solo_groups(recipe), *_corpus_groups(recipe)]
+        groups.append(_recordings_group(recipe, recordings))
+    groups = [group for group in groups if group.pieces]
     rate = recipe.rendering.sample_rate
-    for shelf in shelves:
-        build_bank(folder / shelf.name, shelf.pieces, shelf.render, rate, manifest=made)
-    pieces = [piece for shelf in shelves for piece in shelf.pieces]
-    return StemBank(*(folder / shelf.name for shelf in shelves), pieces=pieces)
+    for group in groups:
+        build_bank(folder / group.name, group.pieces, group.render, rate, manifest=made)
+    pieces = [piece for group in groups for piece in group.pieces]
+    return StemBank(*(folder / group.name for group in groups), pieces=pieces)
 
 
 def collections(recipe: Recipe) -> list[str]:
@@ -80,15 +80,15 @@ def collections(recipe: Recipe) -> list[str]:
     return sorted(names | {file.relative_to(runtime.data_root()).parts[0] for file in files})
 
 
-def _score_shelves(recipe: Recipe, split: str, notes: Path | None) -> list[Shelf]:
+def _score_groups(recipe: Recipe, split: str, notes: Path | None) -> list[Group]:
     """Of each kind of score the first `max_pieces`, or all if it is 0."""
     count, config = recipe.max_pieces or None, recipe.rendering
     chorales = splits.names("chorale", split)[:count]
     works = [*splits.names("quartet", split)[:count], *chorales]
-    shelves = []
+    groups = []
 
     def add(name: str, pieces: Sequence[object], render: Callable, config=config) -> None:
-        shelves.append(Shelf(name, pieces, partial(render, config=config, notes_root=notes)))
+        groups.append(Group(name, pieces, partial(render, config=config, notes_root=notes)))
 
     if "chorales" in recipe.scores:
         add("chorales", chorales, render_chorale)
@@ -106,14 +106,14 @@ def _score_shelves(recipe: Recipe, split: str, notes: Path | None) -> list[Shelf
             solo = dataclasses.replace(config, instruments=tuple(keyboards))
             piano = splits.names("piano", split)[:count]
             add("piano", _excerpts(piano, config.max_seconds), render_excerpt, solo)
-    return shelves
+    return groups
 
 
-def _solo_shelves(recipe: Recipe) -> list[Shelf]:
+def _solo_groups(recipe: Recipe) -> list[Group]:
     pieces = [
         RealPiece(name, files_sha256(files), files) for name, files in _solo_files(recipe).items()
     ]
-    return [Shelf("solos", pieces, partial(solo_stems, sample_rate=recipe.rendering.sample_rate))]
+    return [Group("solos", pieces, partial(solo_stems, sample_rate=recipe.rendering.sample_rate))]
 
 
 def _solo_files(recipe: Recipe) -> dict[str, list[Path]]:
@@ -123,12 +123,12 @@ def _solo_files(recipe: Recipe) -> dict[str, list[Path]]:
     return {name: found[name] for name in recipe.rendering.instruments if name in found}
 
 
-def _corpus_shelves(recipe: Recipe) -> list[Shelf]:
+def _corpus_groups(recipe: Recipe) -> list[Group]:
     """The first `max_pieces` of each published corpus, or all if it is 0.
 
     RecipeError if a corpus is missing or may not be used for training.
     """
-    root, config, shelves = runtime.data_root(), recipe.rendering, []
+    root, config, groups = runtime.data_root(), recipe.rendering, []
     for corpus in recipe.corpora:
         places = [Path(corpus).expanduser(), *([root / corpus] if root else [])]
         place = next((place.resolve() for place in places if place.is_dir()), None)
@@ -148,14 +148,14 @@ def _corpus_shelves(recipe: Recipe) -> list[Shelf]:
         render = partial(
             folder_stems, instruments=config.instruments, sample_rate=config.sample_rate
         )
-        shelves.append(Shelf(f"corpus-{place.name}", pieces, render))
-    return shelves
+        groups.append(Group(f"corpus-{place.name}", pieces, render))
+    return groups
 
 
-def _recordings_shelf(recipe: Recipe, recordings: Sequence[Track]) -> Shelf:
+def _recordings_group(recipe: Recipe, recordings: Sequence[Track]) -> Group:
     pieces = [RealPiece(track.name, track_sha256(track), track) for track in recordings]
     render = partial(track_stems, instruments=recipe.rendering.instruments)
-    return Shelf("recordings", pieces, render)
+    return Group("recordings", pieces, render)
 
 
 def _excerpts(

@@ -64,5 +64,5 @@ def _renderer(renderers: Renderer | Mapping[str, Renderer], name: str, instrumen
     for key in (name, instrument):
         if key in renderers:
             return renderers[key]
-    given = ", ".join(sorted(renderers))
-    raise KeyError(f"There is no renderer for '{name}'; there are renderers for: {given}.")
+    known = ", ".join(sorted(renderers))
+    raise KeyError(f"There is no renderer for '{name}'; there are renderers for: {known}.")

@@ -35,7 +35,7 @@ SPECTRA = {
 
 
 @dataclass(frozen=True)
-class Voice:
+class Timbre:
     """The timbre of a synthetic instrument.
 
     harmonics: amplitudes of harmonics 1, 2, ..., scaled to a common power.
@@ -60,7 +60,7 @@ class Voice:
     seed: int = 0
 
     @classmethod
-    def draw(cls, rng: np.random.Generator) -> Voice:
+    def draw(cls, rng: np.random.Generator) -> Timbre:
         """One of SPECTRA with a random tilt, two resonances and a few decibels of noise."""
         spectra = list(SPECTRA.values())
         amplitudes = np.array(spectra[rng.integers(len(spectra))])
@@ -86,61 +86,61 @@ class Voice:
 
 @dataclass(frozen=True)
 class Tones:
-    """A renderer of one Voice. The same part always gives the same bits.
+    """A renderer of one timbre. The same part always gives the same bits.
 
     Chapter: 01.
     """
 
-    voice: Voice = field(default_factory=Voice)
+    timbre: Timbre = field(default_factory=Timbre)
 
     def render(self, part: Part, sample_rate: int) -> np.ndarray:
         """(1, samples) float32 with the last release; notes may overlap.
 
         As in General MIDI, the velocity gives a factor of (velocity / 80) squared.
         """
-        length = round((part.seconds + self.voice.release) * sample_rate) + 1
+        length = round((part.seconds + self.timbre.release) * sample_rate) + 1
         stem = np.zeros(length if part.notes else 0, np.float32)
         for i, note in enumerate(part.notes):
-            rng = np.random.default_rng([self.voice.seed, i])
+            rng = np.random.default_rng([self.timbre.seed, i])
             sound = self._play(note, sample_rate, rng)
             first = round(note.onset * sample_rate)
             stem[first : first + len(sound)] += sound[: length - first]
         return stem[None]
 
     def _play(self, note: Note, sample_rate: int, rng: np.random.Generator) -> np.ndarray:
-        voice = self.voice
-        samples = round((note.duration + voice.release) * sample_rate)
+        timbre = self.timbre
+        samples = round((note.duration + timbre.release) * sample_rate)
         time = np.arange(samples) / sample_rate
         phase = self._phase(note, time, sample_rate) + rng.uniform(0.0, 2.0 * np.pi)
-        brightness = np.exp(-voice.dulling * time).astype(np.float32)
+        brightness = np.exp(-timbre.dulling * time).astype(np.float32)
         sound = _sum_harmonics(phase, brightness, self._amplitudes(note, sample_rate))
-        if voice.breath:
-            sound += voice.breath * rng.standard_normal(samples, dtype=np.float32)
+        if timbre.breath:
+            sound += timbre.breath * rng.standard_normal(samples, dtype=np.float32)
         return sound * self._envelope(note, time) * np.float32(LEVEL * (note.velocity / 80.0) ** 2)
 
     def _phase(self, note: Note, time: np.ndarray, sample_rate: int) -> np.ndarray:
         """The integral of the frequency in radians modulo 2 pi, (samples,) float64."""
         hertz = 440.0 * 2.0 ** ((note.pitch - 69.0) / 12.0)
-        if not self.voice.vibrato_depth:
+        if not self.timbre.vibrato_depth:
             return np.mod(2.0 * np.pi * hertz * time, 2.0 * np.pi)
-        swing = np.sin(2.0 * np.pi * self.voice.vibrato_rate * time) * np.minimum(3.0 * time, 1.0)
-        frequency = hertz * 2.0 ** (self.voice.vibrato_depth / 1200.0 * swing)
+        swing = np.sin(2.0 * np.pi * self.timbre.vibrato_rate * time) * np.minimum(3.0 * time, 1.0)
+        frequency = hertz * 2.0 ** (self.timbre.vibrato_depth / 1200.0 * swing)
         return np.mod(np.cumsum(2.0 * np.pi / sample_rate * frequency), 2.0 * np.pi)
 
     def _amplitudes(self, note: Note, sample_rate: int) -> np.ndarray:
         """Harmonics below the Nyquist frequency; with those above it, their power is 1."""
-        amplitudes = np.array(self.voice.harmonics)
+        amplitudes = np.array(self.timbre.harmonics)
         amplitudes = amplitudes / np.sqrt(0.5 * np.sum(amplitudes**2))
-        highest = 440.0 * 2.0 ** ((note.pitch - 69.0) / 12.0 + self.voice.vibrato_depth / 1200.0)
+        highest = 440.0 * 2.0 ** ((note.pitch - 69.0) / 12.0 + self.timbre.vibrato_depth / 1200.0)
         return amplitudes[: max(0, int(np.ceil(sample_rate / 2.0 / highest)) - 1)]
 
     def _envelope(self, note: Note, time: np.ndarray) -> np.ndarray:
         """Cosine attack, exponential decay to the sustain level, cosine release."""
-        voice = self.voice
-        rise = np.clip(time / max(voice.attack, 1e-4), 0.0, 1.0)
-        fall = np.clip((time - note.duration) / max(voice.release, 1e-4), 0.0, 1.0)
-        since = np.maximum(time - voice.attack, 0.0)
-        decay = voice.sustain + (1.0 - voice.sustain) * np.exp(-3.0 * since / voice.decay)
+        timbre = self.timbre
+        rise = np.clip(time / max(timbre.attack, 1e-4), 0.0, 1.0)
+        fall = np.clip((time - note.duration) / max(timbre.release, 1e-4), 0.0, 1.0)
+        since = np.maximum(time - timbre.attack, 0.0)
+        decay = timbre.sustain + (1.0 - timbre.sustain) * np.exp(-3.0 * since / timbre.decay)
         rise, fall = np.sin(np.pi / 2 * rise) ** 2, np.cos(np.pi / 2 * fall) ** 2
         return (rise * decay * fall).astype(np.float32)
 

@@ -38,23 +38,23 @@ class MovingAverage:
 def interpolate(model: nn.Module, other: nn.Module, share: float) -> None:
     """Move the weights of `model` by `share` of the way to those of `other`. Chapter: 04.
 
-    A model that was trained further has learned and forgotten; weights between the two keep most
-    of both. Layers of another size stay as they are, and so do the layers for sources where the
-    two models have different ones; the same sources in another order are matched by name.
-    ValueError where no layer is alike.
+    Further training learns new sounds and forgets others; weights between two models keep most of
+    both. Layers of another size are unchanged, and so are layers for sources where the two models
+    have different ones; the same sources in another order are matched by name.
+    ValueError where no layer has the same size.
 
     Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022.
     """
-    own, given = model.state_dict(), other.state_dict()
+    own, others = model.state_dict(), other.state_dict()
     alike = [
         name
-        for name, value in given.items()
+        for name, value in others.items()
         if name in own and own[name].shape == value.shape and _same_sources(model, other, name)
     ]
     if not alike:
-        raise ValueError("The models have no layer alike; interpolate between one architecture's.")
+        raise ValueError("The models share no layer; interpolate within one architecture.")
     for name in alike:
-        value = given[name].to(own[name].device)
+        value = others[name].to(own[name].device)
         if name in model.source_channels:
             axes = model.source_channels[name], other.source_channels[name]
             value = by_source(own[name], value, *axes)
@@ -63,7 +63,7 @@ def interpolate(model: nn.Module, other: nn.Module, share: float) -> None:
 
 
 def _same_sources(model: nn.Module, other: nn.Module, name: str) -> bool:
-    """Whether a parameter is for the same sources in both models, or for all sources together."""
+    """Whether a parameter is for the same sources in both models, or for all sources at once."""
     axes = [each.source_channels.get(name, (0, [])) for each in (model, other)]
     sets = [sorted(map(str, sources)) for _, sources in axes]
     return sets[0] == sets[1]

@@ -25,7 +25,7 @@ from .conditioning import with_config
 from .licences import learned_from, licence
 from .renamed_fields import current_card, current_weights
 
-ROOM = f"{__package__.partition('.')[0]}.models"
+MODELS = f"{__package__.partition('.')[0]}.models"
 Card = dict[str, Any]
 
 
@@ -38,8 +38,8 @@ def save_model(
 ) -> tuple[Path, Path]:
     """Write NAME.safetensors and NAME.json into `folder` (made where missing) and return both.
 
-    provenance: data, steps, seed, commit and the like, as JSON. Its recipe decides what the card
-        says of the sounds that the weights learned from, and of the licence.
+    provenance: data, steps, seed, commit and the like, as JSON. The card's `learned_from`
+        and `licence` follow from its recipe.
     half: store the floating-point weights as float16, at half the size.
     CheckpointError where the model is not one of `models/`, or where a weight is not finite in the
     stored type.
@@ -146,17 +146,17 @@ def _names(folder: Path) -> list[str]:
 
 
 def _locate(name_or_path: str | Path) -> tuple[Path, Path]:
-    """The two files meant by a name in `Checkpoints/` or by a path."""
+    """The two files for a name in `Checkpoints/` or by a path."""
     path = Path(name_or_path)
     name = path.stem if path.suffix in (".safetensors", ".json") else path.name
-    named = path.parent == Path() and name == path.name and not isinstance(name_or_path, Path)
-    folder = runtime.checkpoints_root() if named else path.parent
+    is_name = path.parent == Path() and name == path.name and not isinstance(name_or_path, Path)
+    folder = runtime.checkpoints_root() if is_name else path.parent
     files = _pair(folder, name)
     if not any(file.exists() for file in files):
-        here = _names(folder)
-        nearest = difflib.get_close_matches(name, here, n=1, cutoff=0.4)
-        remedy = f"did you mean '{nearest[0]}'?" if nearest else f"there are: {', '.join(here)}."
-        if not here:
+        known = _names(folder)
+        nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+        remedy = f"did you mean '{nearest[0]}'?" if nearest else f"there are: {', '.join(known)}."
+        if not known:
             remedy = "no model is saved there."
         raise CheckpointError(f"There is no model '{name}' in {folder}; {remedy}")
     return files
@@ -172,12 +172,12 @@ def _card_of(name: str) -> Card:
 
 def _architecture(model: nn.Module) -> str:
     kind = type(model)
-    if not kind.__module__.startswith(ROOM + ".") or not dataclasses.is_dataclass(model.config):
+    if not kind.__module__.startswith(MODELS + ".") or not dataclasses.is_dataclass(model.config):
         raise CheckpointError(
-            f"{kind.__qualname__} cannot be saved; a model is a class in {ROOM} whose config is "
+            f"{kind.__qualname__} cannot be saved; a model is a class in {MODELS} whose config is "
             "a dataclass."
         )
-    return f"{kind.__module__.removeprefix(ROOM + '.')}.{kind.__qualname__}"
+    return f"{kind.__module__.removeprefix(MODELS + '.')}.{kind.__qualname__}"
 
 
 def _build(card: Card, path: Path) -> nn.Module:
@@ -188,7 +188,7 @@ def _build(card: Card, path: Path) -> nn.Module:
         raise CheckpointError(f"{wrong} is not of the form module.Class, as in mask_net.MaskNet.")
     module, _, name = architecture.partition(".")
     try:
-        kind = getattr(importlib.import_module(f"{ROOM}.{module}"), name)
+        kind = getattr(importlib.import_module(f"{MODELS}.{module}"), name)
     except (ModuleNotFoundError, AttributeError) as error:
         if isinstance(error, ModuleNotFoundError) and not _is_ours(error):
             raise CheckpointError(
@@ -205,7 +205,7 @@ def _build(card: Card, path: Path) -> nn.Module:
     except RuntimeError as error:
         raise CheckpointError(f"{path}: {architecture} cannot be built: {error}") from error
     except ImportError as error:
-        raise CheckpointError(f"{path}: {architecture} cannot be used here: {error}") from error
+        raise CheckpointError(f"{path}: {architecture} cannot be used: {error}") from error
     for name, value in (("sources", [*model.sources]), ("sample_rate", model.sample_rate)):
         if card[name] != value:
             raise CheckpointError(f"{path}: '{name}' differs from that in its own config.")
@@ -213,7 +213,7 @@ def _build(card: Card, path: Path) -> nn.Module:
 
 
 def _is_ours(error: ModuleNotFoundError) -> bool:
-    return (error.name or "").startswith(ROOM)
+    return (error.name or "").startswith(MODELS)
 
 
 def _stored(key: str, value: Tensor, half: bool) -> Tensor:

@@ -21,7 +21,7 @@ LIMITS = {
 class TrainingConfig:
     """The settings of a training. Chapter: 01.
 
-    batch_size: examples of one step, over all processes together.
+    batch_size: examples of one step, in all processes.
     learning_rate: the highest; reached linearly in `warmup_steps`, then a cosine down to
         `final_rate` times as much.
     gradient_clip: the largest norm of the whole gradient; 0 does not clip.

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import torch
 from lightning.fabric import Fabric
 
-#: Questions to `torch.cpu`; a version that does not know one has no answer.
+#: Functions of `torch.cpu`; some of its versions lack them.
 BF16_INSTRUCTIONS = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
 
 

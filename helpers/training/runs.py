@@ -65,8 +65,8 @@ class RunFolder:
     def read_state(self, settings: State) -> State | None:
         """The newest good state; None where there is none yet.
 
-        settings: of this training. TrainingError where the state was reached with others, apart
-        from more steps and other intervals, or where no state is good.
+        settings: of this training. TrainingError where the state has others, except for more
+        steps and other intervals, or where no state is good.
         """
         state = _read(self.last, STATE) or _read(self.previous, STATE)
         if state is None:
@@ -78,7 +78,7 @@ class RunFolder:
             return None
         then, now = DEFAULTS | state["settings"], settings
         may_change = MAY_CHANGE | {"steps"}
-        if now.get("precision") == "auto":  # then it is what the device of today does fast
+        if now.get("precision") == "auto":  # depends on the device
             may_change |= {"precision"}
         names = [
             name for name in sorted({*then, *now} - may_change) if then.get(name) != now.get(name)

@@ -121,7 +121,7 @@ class Training:
         interrupted: threading.Event,
         progress: bool,
     ) -> None:
-        """Take the remaining steps, or those until the interruption."""
+        """Run the remaining steps, or those until the interruption."""
         config, workers = self.config, self.config.workers
         validator = None if validation is None else Validator(validation, self.fabric, workers)
         bar = tqdm(
@@ -175,7 +175,7 @@ class Training:
             self.wrapped, self.optimizer, max_norm=self.config.gradient_clip or math.inf,
             error_if_nonfinite=False,
         )  # fmt: skip
-        if norm.isfinite() or self.config.precision == "16-mixed":  # which scales and skips itself
+        if norm.isfinite() or self.config.precision == "16-mixed":  # which skips such steps itself
             self.optimizer.step()
             self.average.update(self.model, self.step)
             self.skipped = 0
@@ -191,7 +191,7 @@ class Training:
         return value.detach(), norm.detach()
 
     def _due(self, interrupted: threading.Event) -> set[str]:
-        """What follows this step: of log, validate, save, late (for a save) and stop."""
+        """What to do after this step, of: log, validate, save, late (for a save), stop."""
         intervals = {
             "log": self.config.log_every,
             "validate": self.config.validate_every,
@@ -201,7 +201,7 @@ class Training:
         due = {work for work, every in intervals.items() if last or self.step % every == 0}
         stop = interrupted.is_set()
         late = time.monotonic() - self.saved >= self.config.checkpoint_seconds
-        if self.fabric.world_size > 1:  # all processes decide alike, at a logged step
+        if self.fabric.world_size > 1:  # all processes decide the same, at a logged step
             stop, late = ("log" in due and self._sum(float(each)) > 0 for each in (stop, late))
         return due | ({"save", "stop"} if stop else set()) | ({"late"} if late else set())
 
@@ -251,7 +251,7 @@ class Training:
             self.files.write_best(self.average.model.state_dict(), self.step, score)
 
     def _loss_sum(self) -> float:
-        """The loss summed over the window, the mean of all processes; TrainingError if infinite."""
+        """The loss summed over the window, the mean of all processes. TrainingError if infinite."""
         loss = self._sum(float(self.window.loss)) / self.fabric.world_size
         if not math.isfinite(loss):
             raise TrainingError(

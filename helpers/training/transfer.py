@@ -1,4 +1,4 @@
-"""Weights taken over from another model of the same architecture, each source by its name."""
+"""Start from the weights of another model of the same architecture, matching sources by name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Axis = tuple[int, list["str | None"]]  # an axis of a parameter, and the source 
 
 
 def start_from(model: nn.Module, other: nn.Module, path: Path) -> None:
-    """Begin with the weights of another model; a source takes those of the source of its name.
+    """Start with the weights of another model; a source gets those of the source of its name.
 
     Sources and layers that the other model does not have keep their weights. TrainingError where
     it has another architecture or other sizes.
@@ -30,23 +30,23 @@ def start_from(model: nn.Module, other: nn.Module, path: Path) -> None:
     load_weights(model, weights, path)
 
 
-def by_source(own: Tensor, given: Tensor, own_axis: Axis, given_axis: Axis) -> Tensor:
-    """`own` with the entries of `given` for the sources that both have, and for what is no source.
+def by_source(own: Tensor, other: Tensor, own_axis: Axis, other_axis: Axis) -> Tensor:
+    """`own` with the entries of `other` for the sources that both have and for entries without one.
 
     ValueError where the two do not have as many entries a source.
     """
-    (axis, own_sources), (_, given_sources) = own_axis, given_axis
-    own_indices, given_indices = _indices(own_sources), _indices(given_sources)
+    (axis, own_sources), (_, other_sources) = own_axis, other_axis
+    own_indices, other_indices = _indices(own_sources), _indices(other_sources)
     pairs = [
         pair
         for source, indices in own_indices.items()
-        if source in given_indices
-        for pair in zip(indices, given_indices[source], strict=True)
+        if source in other_indices
+        for pair in zip(indices, other_indices[source], strict=True)
     ]
     if not pairs:
         return own
     to, of = torch.tensor(pairs, device=own.device).T
-    return own.clone().index_copy_(axis, to, given.to(own).index_select(axis, of))
+    return own.clone().index_copy_(axis, to, other.to(own).index_select(axis, of))
 
 
 def _indices(sources: list[str | None]) -> dict[str | None, list[int]]:

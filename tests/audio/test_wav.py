@@ -117,7 +117,7 @@ def test_full_disk_is_an_error_and_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_readable_by_others_as_far_as_the_umask_allows(tmp_path):
+def test_file_permissions_follow_the_umask(tmp_path):
     save(tmp_path / "a.wav", noise(), 8000)
     (tmp_path / "plain").touch()
     assert (tmp_path / "a.wav").stat().st_mode == (tmp_path / "plain").stat().st_mode

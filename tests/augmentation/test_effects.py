@@ -66,7 +66,7 @@ def test_a_drawn_effect_gives_the_same_bits_each_time(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_applying_neither_draws_nor_changes_what_it_is_given(kind):
+def test_apply_uses_no_global_randomness_and_keeps_its_input(kind):
     effect, stem = kind.draw(np.random.default_rng(5)), noise()
     state, kept = np.random.get_state()[1].copy(), stem.copy()  # noqa: NPY002
     effect.apply(stem, RATE)
@@ -76,7 +76,7 @@ def test_applying_neither_draws_nor_changes_what_it_is_given(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("channels", [1, 2])
-def test_a_stem_keeps_its_shape_and_kind_of_number(kind, channels):
+def test_a_stem_keeps_its_shape_and_dtype(kind, channels):
     stem = noise(channels, 4001)
     changed = kind.draw(np.random.default_rng(5)).apply(stem, RATE)
     assert changed.shape == stem.shape
@@ -94,31 +94,31 @@ def test_a_gain_of_six_decibels_doubles_the_amplitude():
 
 
 @pytest.mark.parametrize(("hertz", "change"), [(250, 0), (500, 0), (1000, -6), (2000, -12)])
-def test_a_tilt_of_minus_six_takes_six_decibels_from_each_octave_above_its_corner(hertz, change):
+def test_a_tilt_of_minus_six_lowers_each_octave_above_its_corner_by_six_decibels(hertz, change):
     stem = tone(hertz)
     tilted = Tilt(slope=-6.0, corner=500.0).apply(stem, RATE)
     assert decibels(tilted) - decibels(stem) == pytest.approx(change, abs=0.1)
 
 
-def test_a_tilt_leaves_a_rate_below_its_corner_alone():
+def test_a_tilt_above_the_nyquist_frequency_changes_nothing():
     np.testing.assert_array_equal(Tilt(-6.0, 500.0).apply(noise(), 1000), noise())
 
 
 @pytest.mark.parametrize(
     ("hertz", "change"), [(250, 6), (500, 3), (1000, 0), (2000, -5), (4000, -10)]
 )
-def test_an_equaliser_goes_straight_from_point_to_point_in_octaves(hertz, change):
+def test_an_equaliser_interpolates_its_gains_over_log_frequency(hertz, change):
     stem = tone(hertz)
     shaped = Equaliser((250.0, 1000.0, 4000.0), (6.0, 0.0, -10.0)).apply(stem, RATE)
     assert decibels(shaped) - decibels(stem) == pytest.approx(change, abs=0.1)
 
 
-def test_an_equaliser_moves_nothing_in_time():
+def test_an_equaliser_has_no_delay():
     shaped = Equaliser((250.0, 4000.0), (6.0, -6.0)).apply(click(3000), RATE)
     assert np.argmax(np.abs(shaped)) == 3000
 
 
-def test_the_end_of_a_stem_is_not_heard_at_its_beginning():
+def test_an_equaliser_does_not_wrap_around_the_end_of_a_stem():
     shaped = Equaliser((125.0, 500.0, 4000.0), (6.0, -6.0, 6.0)).apply(click(RATE - 1), RATE)
     assert np.abs(shaped[:, : RATE // 2]).max() < 1e-4
 
@@ -130,25 +130,25 @@ def test_a_compressor_divides_the_decibels_above_its_threshold_by_its_ratio(rati
     assert decibels(changed) == pytest.approx(-23.01 + 20.0 / ratio, abs=0.1)
 
 
-def test_a_compressor_leaves_what_is_below_its_threshold():
+def test_a_compressor_keeps_levels_below_its_threshold():
     stem = tone(1000, amplitude=0.05)
     np.testing.assert_array_equal(Compression(-20.0, 4.0).apply(stem, RATE), stem)
 
 
-def test_a_compressor_turns_both_channels_down_alike():
+def test_a_compressor_applies_one_gain_to_both_channels():
     stem = np.concatenate([tone(1000, 1.0), tone(1000, 0.1)])
     changed = Compression(-23.0, 3.0).apply(stem, RATE)
     assert changed[1] == pytest.approx(0.1 * changed[0], abs=1e-6)
 
 
 @pytest.mark.parametrize(("cents", "hertz"), [(100, 466.16), (0, 440.0), (-1200, 220.0)])
-def test_detuning_a_by_cents(cents, hertz):
+def test_detuning_shifts_the_pitch_by_its_cents(cents, hertz):
     assert pitch(Detune(cents).apply(tone(440.0, seconds=2.0), RATE)) == pytest.approx(
         hertz, abs=0.1
     )
 
 
-def test_detuning_keeps_the_level_and_where_the_sound_begins():
+def test_detuning_keeps_level_and_onset():
     stem = tone(440.0)
     detuned = Detune(20.0).apply(stem, RATE)
     assert decibels(detuned) == pytest.approx(decibels(stem), abs=0.05)
@@ -161,23 +161,23 @@ def test_a_reverb_keeps_the_direct_sound_in_time_and_level(seed):
     distance = np.linalg.norm(np.subtract(reverb.source, reverb.room.microphone))
     nearest = min(np.minimum(reverb.source, np.subtract(reverb.room.size, reverb.source)))
     assert distance > 0.3 and nearest >= 0.3 - 1e-9  # so that no echo is within a few samples
-    heard = reverb.apply(click(1000), RATE)[0]
-    assert np.abs(heard[:1000]).max() < 1e-5
-    assert heard[1000] == pytest.approx(1.0, abs=1e-3)
-    assert np.abs(heard[1001:1004]).max() < 0.1  # a single sample, at whatever fraction it arrives
+    wet = reverb.apply(click(1000), RATE)[0]
+    assert np.abs(wet[:1000]).max() < 1e-5
+    assert wet[1000] == pytest.approx(1.0, abs=1e-3)
+    assert np.abs(wet[1001:1004]).max() < 0.1  # a single sample, at whatever fraction it arrives
 
 
-def test_the_first_echo_comes_as_much_later_and_softer_as_its_way_is_longer():
+def test_delay_and_level_of_the_first_echo_follow_from_its_path_length():
     reverb = Reverb(ROOM, (6.0, 3.0, 1.5))  # 2 m away; by the floor it is the root of 13 m
-    heard = reverb.apply(click(0), RATE)[0]
+    wet = reverb.apply(click(0), RATE)[0]
     late = (np.sqrt(13.0) - 2.0) / 343.0 * RATE
-    place = int(np.argmax(np.abs(heard[20:200]))) + 20
+    place = int(np.argmax(np.abs(wet[20:200]))) + 20
     assert place == pytest.approx(late, abs=1.0)
     echo = 2.0 / np.sqrt(13.0) * np.sqrt(1.0 - ROOM.absorption)
-    assert heard[place - 3 : place + 4].sum() == pytest.approx(echo, abs=0.1)
+    assert wet[place - 3 : place + 4].sum() == pytest.approx(echo, abs=0.1)
 
 
-def test_a_more_absorbing_room_rings_less():
+def test_more_absorption_shortens_the_reverberation():
     dead = Room(ROOM.size, 0.6, ROOM.microphone)
     tails = [
         np.sum(Reverb(room, (6.0, 3.0, 1.5)).apply(click(0), RATE)[0, 1000:] ** 2)
@@ -187,7 +187,7 @@ def test_a_more_absorbing_room_rings_less():
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_players_sit_in_the_room_that_they_are_given(seed):
+def test_drawn_positions_are_inside_the_room(seed):
     reverb = Reverb.draw(np.random.default_rng(seed), ROOM)
     assert reverb.room == ROOM
     assert all(0.0 < place < wall for place, wall in zip(reverb.source, ROOM.size, strict=True))

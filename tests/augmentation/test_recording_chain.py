@@ -1,4 +1,4 @@
-"""Microphone, noise and codec: what befalls all stems of a mixture alike, on known signals."""
+"""Microphone, noise and codec: effects on all stems of a mixture, on known signals."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_the_same_generator_draws_the_same(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("channels", "samples"), [(1, 4001), (2, GRANULE), (1, 1)])
-def test_stems_keep_their_shape_and_kind_of_number(kind, channels, samples):
+def test_stems_keep_their_shape_and_dtype(kind, channels, samples):
     stems = noises(3, channels, samples)
     kept = stems.copy()
     changed = kind.draw(np.random.default_rng(5)).apply(stems, RATE)
@@ -65,31 +65,31 @@ def test_a_silent_stem_stays_silent(kind, sounding):
 
 
 @pytest.mark.parametrize("kind", [Microphone, Codec])
-def test_the_stems_sum_to_what_becomes_of_the_mixture(kind):
+def test_the_processed_stems_sum_to_the_processed_mixture(kind):
     effect, stems = kind.draw(np.random.default_rng(3)), noises()
     whole = effect.apply(stems.sum(axis=0, keepdims=True), RATE)[0]
     np.testing.assert_allclose(effect.apply(stems, RATE).sum(axis=0), whole, atol=2e-6)
 
 
-def test_a_microphone_colours_every_stem_by_the_same_decibels():
+def test_a_microphone_has_the_same_gain_for_every_stem():
     microphone = Microphone((250.0, 1000.0, 4000.0), (6.0, 0.0, -12.0))
     stems = noises() * np.array([1.0, 0.1, 0.01], np.float32)[:, None, None]
-    heard = microphone.apply(stems, RATE)
-    for stem, coloured in zip(stems, heard, strict=True):
+    changed = microphone.apply(stems, RATE)
+    for stem, coloured in zip(stems, changed, strict=True):
         for hertz, change in ((150, 6.0), (1000, 0.0), (2000, -6.0), (8000, -12.0)):
-            here = (0.97 * hertz, 1.03 * hertz)
-            assert band(coloured, *here) - band(stem, *here) == pytest.approx(change, abs=0.4)
+            edges = (0.97 * hertz, 1.03 * hertz)
+            assert band(coloured, *edges) - band(stem, *edges) == pytest.approx(change, abs=0.4)
 
 
-def test_a_microphone_moves_nothing_in_time():
+def test_a_microphone_has_no_delay():
     click = np.zeros((1, 1, RATE), np.float32)
     click[..., 5000] = 1.0
-    heard = Microphone.draw(np.random.default_rng(1)).apply(click, RATE)
-    assert np.argmax(np.abs(heard)) == 5000
+    changed = Microphone.draw(np.random.default_rng(1)).apply(click, RATE)
+    assert np.argmax(np.abs(changed)) == 5000
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_drawn_microphones_lose_the_ends_of_the_spectrum(seed):
+def test_drawn_microphones_attenuate_both_ends_of_the_spectrum(seed):
     microphone = Microphone.draw(np.random.default_rng(seed))
     assert list(microphone.hertz) == sorted(microphone.hertz)
     assert microphone.decibels[0] < microphone.decibels[1]
@@ -98,7 +98,7 @@ def test_drawn_microphones_lose_the_ends_of_the_spectrum(seed):
 
 @pytest.mark.parametrize("level", [-60.0, -40.0, -20.0])
 @pytest.mark.parametrize("silent", [0, 2])
-def test_noise_is_as_many_decibels_below_the_mixture_as_it_says(level, silent):
+def test_noise_has_its_level_relative_to_the_mixture(level, silent):
     stems = noises()
     stems[:silent] = 0.0
     floor = Noise(level, -3.0, seed=1).apply(stems, RATE) - stems
@@ -122,7 +122,7 @@ def test_noise_falls_by_its_slope():
 
 
 @pytest.mark.parametrize("samples", [1, GRANULE - 1, GRANULE, 5 * GRANULE + 7])
-def test_the_cosine_transform_is_undone_by_its_inverse(samples):
+def test_the_inverse_cosine_transform_is_exact(samples):
     sound = noises(2, 1, samples)
     np.testing.assert_allclose(inverse(transform(sound), samples), sound, atol=1e-6)
 
@@ -139,16 +139,16 @@ def test_a_codec_leaves_nothing_above_its_cutoff():
     assert band(coded, 500, 5500) == pytest.approx(band(stems, 500, 5500), abs=0.5)
 
 
-def test_a_coded_stem_is_in_time_to_the_sample():
+def test_a_codec_has_no_delay():
     stems = noises()
     coded = Codec(cutoff=8000.0, ratio=12.0).apply(stems, RATE)
-    for stem, heard in zip(stems[:, 0], coded[:, 0], strict=True):
-        likeness = signal.correlate(heard, stem, mode="full", method="fft")
+    for stem, decoded in zip(stems[:, 0], coded[:, 0], strict=True):
+        likeness = signal.correlate(decoded, stem, mode="full", method="fft")
         assert np.argmax(likeness) == len(stem) - 1
 
 
 @pytest.mark.parametrize("ratio", [12.0, 18.0, 24.0])
-def test_what_a_codec_adds_is_as_far_below_the_mixture_as_it_says(ratio):
+def test_codec_noise_has_its_level_relative_to_the_mixture(ratio):
     mixture = noises(1)
     lost = Codec(cutoff=RATE, ratio=ratio).apply(mixture, RATE) - mixture
     assert decibels(lost) - decibels(mixture) == pytest.approx(-ratio, abs=0.5)

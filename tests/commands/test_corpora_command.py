@@ -82,7 +82,7 @@ def test_a_downloaded_corpus_is_in_a_folder_of_its_name_and_is_read(divisi, zeno
     assert [path.name for path in (tmp_path / "cadenzawoodwind").iterdir()] == ["CadenzaWoodwind"]
 
 
-def test_another_archive_of_the_record_can_be_named(divisi, zenodo, tmp_path, monkeypatch):
+def test_another_archive_of_the_record_can_be_chosen(divisi, zenodo, tmp_path, monkeypatch):
     monkeypatch.setenv("DIVISI_DATA", str(tmp_path))
     assert divisi("fetch", "synthsod", "--file", "SynthSOD-sample.zip")[0] == 0
     assert zenodo == [(13759492, "SynthSOD-sample.zip")]

@@ -16,7 +16,7 @@ from helpers.inference import stem_files
 
 
 def start(*words):
-    """The command line in a process of its own that heeds Ctrl-C as one in a terminal does."""
+    """The command line in its own process, which handles Ctrl-C as in a terminal."""
     return subprocess.Popen(
         [sys.executable, "-m", "helpers.cli", *map(str, words)],
         stderr=subprocess.PIPE,

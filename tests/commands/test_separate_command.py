@@ -158,9 +158,9 @@ def test_names_with_spaces_accents_and_dashes_are_kept(divisi, recording, duo, t
 
 
 @pytest.mark.parametrize(("kind", "rate"), [("FLAC", 8000), ("MP3", 44100), ("OGG", 44100)])
-@pytest.mark.parametrize("misnamed", [False, True])
-def test_compressed_files_are_read_whatever_their_name(divisi, duo, tmp_path, kind, rate, misnamed):
-    path = tmp_path / ("quartet.wav" if misnamed else f"quartet.{kind.lower()}")
+@pytest.mark.parametrize("as_wav", [False, True])
+def test_compressed_files_are_read_whatever_their_name(divisi, duo, tmp_path, kind, rate, as_wav):
+    path = tmp_path / ("quartet.wav" if as_wav else f"quartet.{kind.lower()}")
     tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(rate) / rate)
     soundfile.write(path, tone, rate, format=kind)
     code, _, err = divisi("separate", path, "-o", tmp_path, "--model", duo)
@@ -221,17 +221,17 @@ def trio(tmp_path_factory):
 def test_stems_of_given_instruments_sum_to_the_recording(divisi, recording, trio, tmp_path):
     path = recording(subtype="FLOAT")
     output = tmp_path / "out"
-    named = ("--instruments", "Vn, piano")
-    code, _, err = divisi("separate", path, "--model", trio, "-o", output, *named)
+    options = ("--instruments", "Vn, piano")
+    code, _, err = divisi("separate", path, "--model", trio, "-o", output, *options)
     assert (code, err) == (0, [])
     stems = {wav.stem: soundfile.read(wav)[0] for wav in (output / "quartet").glob("*.wav")}
     assert set(stems) == {"violin", "piano"}
     np.testing.assert_allclose(sum(stems.values()), soundfile.read(path)[0], atol=1e-4)
 
 
-def test_instruments_are_detected(divisi, recording, ears, tmp_path):
+def test_instruments_are_detected(divisi, recording, detector, tmp_path):
     path, output = recording(), tmp_path / "out"
-    code, out, _ = divisi("separate", path, "--model", ears, "-o", output, "--residual")
+    code, out, _ = divisi("separate", path, "--model", detector, "-o", output, "--residual")
     assert code == 0 and "; detected violin, horn" in out[0]
     stems = {wav.stem: soundfile.read(wav)[0] for wav in (output / "quartet").glob("*.wav")}
     assert set(stems) == {"violin", "horn", "residual"}
@@ -241,9 +241,9 @@ def test_instruments_are_detected(divisi, recording, ears, tmp_path):
     assert report["detected"] == ["violin", "horn"]
 
 
-def test_all_instruments_of_a_model_can_be_asked_for(divisi, recording, ears, tmp_path):
+def test_all_instruments_of_a_model_can_be_asked_for(divisi, recording, detector, tmp_path):
     asked = ("--instruments", "all")
-    _, out, _ = divisi("separate", recording(), "--model", ears, "-o", tmp_path, *asked)
+    _, out, _ = divisi("separate", recording(), "--model", detector, "-o", tmp_path, *asked)
     assert "nearly silent: piano" in out[0]
     names = {wav.stem for wav in (tmp_path / "quartet").glob("*.wav")}
     assert names == {"violin", "horn", "piano"}
@@ -259,16 +259,16 @@ def test_a_single_instrument_is_separated_from_all_others(divisi, recording, duo
 
 
 @pytest.mark.parametrize(
-    ("named", "message"),
+    ("instruments", "message"),
     [
         ("violin,horn", "This model does not know 'horn'; it knows violin, bassoon"),
         ("violin,kazoo", "There is no instrument 'kazoo'"),
         (" , ", "Choose at least one instrument; this model knows violin, bassoon"),
     ],
 )
-def test_unknown_instruments_are_refused(divisi, recording, duo, tmp_path, named, message):
+def test_unknown_instruments_are_refused(divisi, recording, duo, tmp_path, instruments, message):
     output = tmp_path / "out"
-    arguments = ("--model", duo, "-o", output, "--instruments", named)
+    arguments = ("--model", duo, "-o", output, "--instruments", instruments)
     code, _, err = divisi("separate", recording(), *arguments)
     assert code == 2
     assert message in err[0] and len(err) == 1

@@ -77,7 +77,7 @@ def test_training_resumes_where_it_stopped(divisi, recipe, recording, tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
-    [("[training", "TOML"), ("[takes]\ncolour = 'red'", "colour"), ("name = 'x'", "incomplete")],
+    [("[training", "TOML"), ("[mixing]\ncolour = 1", "colour"), ("name = 'x'", "incomplete")],
 )
 def test_an_invalid_recipe_is_refused(divisi, tmp_path, monkeypatch, text, sentence):
     monkeypatch.chdir(tmp_path)

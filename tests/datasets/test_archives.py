@@ -25,7 +25,7 @@ def refused(archive: Path, folder: Path, sentence: str, **limits: int) -> None:
     assert list(folder.parent.iterdir()) == [archive]
 
 
-def test_files_come_out_as_they_went_in(tmp_path):
+def test_unpacked_files_equal_the_originals(tmp_path):
     content = {"Bach10/01-Ach/01-Ach.wav": b"RIFF" * 99, "Bach10/été.txt": b"x"}
     folder = unzip(archive_of(tmp_path / "a.zip", content), tmp_path / "new" / "corpus")
     assert {name: (folder / name).read_bytes() for name in content} == content

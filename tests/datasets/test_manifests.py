@@ -24,7 +24,7 @@ def config(**chosen) -> RenderingConfig:
     return RenderingConfig(QUARTET, 8000, **{**nothing, **chosen})
 
 
-def test_it_changes_with_every_byte_of_a_soundfont(tmp_path, monkeypatch):
+def test_the_manifest_changes_with_every_byte_of_a_soundfont(tmp_path, monkeypatch):
     monkeypatch.setattr("helpers.synthesis.soundfonts.FOLDERS", (str(tmp_path),))
     monkeypatch.setattr(manifests, "fluidsynth_version", lambda: "2.3.1")
     made = []
@@ -46,7 +46,7 @@ def write_note(folder: Path, hertz: float) -> None:
     soundfile.write(folder / "a.wav", tone, 44100)
 
 
-def test_it_changes_with_the_content_of_recorded_notes(tmp_path, monkeypatch):
+def test_the_manifest_changes_with_the_content_of_recorded_notes(tmp_path, monkeypatch):
     """Failed before: an overwritten file with the same row in index.csv was not noticed."""
     monkeypatch.setenv("DIVISI_CACHE", str(tmp_path / "cache"))
     made, pitches = [], []
@@ -65,7 +65,7 @@ def test_a_folder_without_an_index_is_refused(tmp_path):
         manifest(config(note_samples=1), tmp_path)
 
 
-def test_it_changes_with_our_own_code(monkeypatch):
+def test_the_manifest_changes_with_our_own_code(monkeypatch):
     """Failed before: banks of an older version of the renderers were used again."""
     before = manifest(config(), None)
     assert before == manifest(config(), None)
@@ -74,7 +74,7 @@ def test_it_changes_with_our_own_code(monkeypatch):
     assert manifest(config(), None)["code"] != before["code"]
 
 
-def test_it_ignores_comments_docstrings_and_layout(tmp_path):
+def test_the_manifest_ignores_comments_docstrings_and_layout(tmp_path):
     versions = {
         "a": '"""One."""\n\ndef f(x):\n    """Two."""\n    return x + 1  # three\n',
         "b": "def f(x):\n    return (\n        x + 1\n    )\n",
@@ -87,7 +87,7 @@ def test_it_ignores_comments_docstrings_and_layout(tmp_path):
     assert digests[0] == digests[1] != digests[2]
 
 
-def test_it_covers_all_modules_that_the_renderings_import():
+def test_the_manifest_covers_all_modules_that_the_renderings_import():
     datasets = Path(real_pieces.__file__).parent
     reached, found = [datasets / "renderings.py", datasets / "real_pieces.py"], set()
     while reached:
@@ -99,8 +99,8 @@ def test_it_covers_all_modules_that_the_renderings_import():
     assert {path for path in found if path.name not in unrelated} <= set(rendering_modules())
 
 
-def test_it_does_not_change_with_the_patch_version_of_python(monkeypatch):
-    """Failed before: 3.12.4 rendered all banks of 3.12.3 anew."""
+def test_the_manifest_does_not_change_with_the_patch_version_of_python(monkeypatch):
+    """Failed before: 3.12.4 rendered all banks of 3.12.3 again."""
     before = manifest(config(), None)
     monkeypatch.setattr(platform, "python_version", lambda: "3.99.1")
     assert manifest(config(), None) == before

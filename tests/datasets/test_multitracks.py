@@ -1,4 +1,4 @@
-"""Pieces train by instrument, all its players summed; held-out recordings never do."""
+"""Training stems per instrument, all its players summed, and none of held-out recordings."""
 
 import json
 import shutil
@@ -66,7 +66,7 @@ def test_stems_have_the_rate_of_the_recipe(tmp_path):
     assert variants(pieces, "piece/piece", "violin", rate=4000)["violin"].stem.shape == (1, 400)
 
 
-def test_both_quartets_of_a_folder_of_cadenzawoodwind_train(tmp_path):
+def test_both_quartets_of_a_folder_of_cadenzawoodwind_are_used(tmp_path):
     names = ("Flute", "Oboe", "Clarinet", "Sax", "Bassoon")
     lay_out(tmp_path / "CadenzaWoodwind" / "minuet", dict.fromkeys(names, 0.1))
     pieces = training_pieces(tmp_path, ["clarinet", "saxophone", "oboe"])
@@ -74,7 +74,7 @@ def test_both_quartets_of_a_folder_of_cadenzawoodwind_train(tmp_path):
     assert players == [{"clarinet", "oboe"}, {"saxophone", "oboe"}]
 
 
-def test_songs_that_synthsod_lists_for_evaluation_and_test_do_not_train(tmp_path):
+def test_songs_that_synthsod_lists_for_evaluation_and_test_are_left_out(tmp_path):
     root = tmp_path / "SynthSOD"
     for song in ("a", "b", "c"):
         lay_out(root / "SynthSOD_data" / song / "Tree", QUARTET)
@@ -91,7 +91,7 @@ def test_a_damaged_list_of_songs_is_refused_by_name(tmp_path):
         training_pieces(tmp_path, ["viola"])
 
 
-def test_hymns_of_bach10_do_not_train(tmp_path):
+def test_hymns_of_bach10_are_left_out(tmp_path):
     for piece in ("Bach_AchGottUndHerr", "nun bitten wir", "Wachet auf"):
         lay_out(tmp_path / piece, QUARTET)
     names = {piece.name for piece in training_pieces(tmp_path, ["violin"]).values()}
@@ -108,7 +108,7 @@ def test_pieces_without_the_instruments_are_left_out_and_none_is_an_error(tmp_pa
     lay_out(tmp_path / "strings", QUARTET)
     lay_out(tmp_path / "winds", {"Flute": 0.1, "Oboe": 0.1})
     assert list(training_pieces(tmp_path, ["oboe"])) == ["winds/winds"]
-    with pytest.raises(ValueError, match="no piece here can train any of tuba"):
+    with pytest.raises(ValueError, match="no piece for training has any of tuba"):
         training_pieces(tmp_path, ["tuba"])
 
 
@@ -162,7 +162,7 @@ def test_a_renamed_copy_of_a_held_out_recording_is_refused(tmp_path, monkeypatch
     assert track.instruments == ("violin", "cello")
 
 
-def test_stems_of_ones_own_train_in_a_folder_called_my_piano_trios(tmp_path):
+def test_a_users_folder_called_my_piano_trios_is_used(tmp_path):
     root = tmp_path / "my-piano-trios"
     lay_out(root / "schubert", {"Violin": 0.1, "Cello": 0.1, "Piano": 0.1}, samples=40_000)
     players = ("violin", "cello", "piano")
@@ -191,7 +191,7 @@ def test_renamed_copies_of_the_held_out_corpora_are_refused(tmp_path, folder, re
 
 
 @pytest.mark.real_audio
-def test_real_solos_of_others_are_not_taken_for_a_held_out_recording():
+def test_other_solos_are_not_mistaken_for_held_out_recordings():
     paths = sorted((data_root() / "solo_violin").glob("*.mp3"))
     for path in paths:
         audio, rate = load(path, channels=1)

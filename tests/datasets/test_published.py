@@ -125,7 +125,7 @@ def test_a_quartet_of_cadenzawoodwind_keeps_its_only_mixture(tmp_path):
     assert piece.load().residual_db < -100
 
 
-def test_elsewhere_folders_named_as_microphones_are_pieces_and_a_bass_stays_a_bass(tmp_path):
+def test_microphones_and_stem_names_of_a_corpus_mean_nothing_elsewhere(tmp_path):
     for piece in ("Tree", "Close"):
         lay_out(tmp_path / "duos" / piece, ("Violin", "Cello", "Bass"))
     pieces = find_tracks(tmp_path)

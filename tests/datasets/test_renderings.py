@@ -36,7 +36,7 @@ NAMES = ("bwv269", "bwv10.7", "bwv347", "bwv40.8", "bwv392")
 
 
 def config(instruments=QUARTET, **chosen) -> RenderingConfig:
-    """Nothing is played but what is chosen for, at a low rate."""
+    """No variants except those in `changes`, at a low rate."""
     nothing = {
         "soundfonts": (),
         "note_samples": 0,
@@ -152,7 +152,7 @@ def test_a_variant_is_a_function_of_name_and_seed():
         assert not any(np.array_equal(one, two) for one, two in zip(once, other, strict=True))
 
 
-def test_recorded_notes_play_only_what_they_can(rendered):
+def test_recorded_notes_render_only_voices_in_their_range(rendered):
     variants = list(render_chorale("bwv269", config(note_samples=2), Path("notes")))
     assert [(variant.kind, variant.voice) for variant in variants] == [("notes", 1), ("notes", 1)]
     assert list(render_chorale("bwv269", config(note_samples=2), None)) == []

@@ -64,7 +64,7 @@ def test_a_variant_is_read_as_it_was_stored(tmp_path):
         np.testing.assert_array_equal(window, stem)
 
 
-def test_sixteen_bits_are_sixty_decibels_under_any_sample(tmp_path):
+def test_rounding_to_float16_is_sixty_decibels_below_the_sound(tmp_path):
     noise = np.random.default_rng(0).normal(0.0, 0.01, (1, 4000)).astype(np.float32)
     write_piece(tmp_path, "noise", RATE, [RenderedStem("violin", "solo", None, noise)])
     bank = StemBank(tmp_path)

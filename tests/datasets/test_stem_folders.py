@@ -207,7 +207,7 @@ def test_solos_are_found_by_instrument(tmp_path):
 
 
 @pytest.mark.parametrize("folder", ["my-piano-trios", "Bach10 covers", "urmp", "TRIOS", "bach10"])
-def test_a_folder_of_ones_own_is_no_corpus_whatever_its_name(tmp_path, folder):
+def test_a_users_folder_is_no_corpus_whatever_its_name(tmp_path, folder):
     for piece in ("schubert", "opus 1"):
         names = ("violin", "cello", "piano", "mix")
         lay_out(tmp_path / folder / piece, {f"{name}.wav": noise(1) for name in names})

@@ -51,9 +51,9 @@ def test_a_part_is_one_voice():
 
 def test_only_the_two_weakest_partials_of_the_bass_reach_the_soprano():
     bass, soprano = SINGERS["bass"], SINGERS["soprano"]
-    partials = 2 ** (bass.high / 12) * np.arange(1, len(bass.voice.harmonics) + 1)
+    partials = 2 ** (bass.high / 12) * np.arange(1, len(bass.timbre.harmonics) + 1)
     assert np.sum(partials >= 2 ** (soprano.low / 12)) == 2
-    assert sorted(bass.voice.harmonics, reverse=True) == list(bass.voice.harmonics)
+    assert sorted(bass.timbre.harmonics, reverse=True) == list(bass.timbre.harmonics)
 
 
 def test_a_track_is_the_example():

@@ -1,6 +1,6 @@
-"""What tests of pages share: waiting, and an ear at the loudspeaker.
+"""What tests of pages share: waiting, and access to the output of the player.
 
-`tap` is an analyser behind the player's master: what would be heard.
+`tap` is an analyser of the player's master signal.
 """
 
 from __future__ import annotations

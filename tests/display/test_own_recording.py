@@ -106,8 +106,8 @@ def test_only_the_instruments_that_are_ticked_are_separated(panel, recording):
     assert pages(panel) == [] and not panel.button.disabled
 
 
-def test_with_all_ticked_instruments_are_detected(recording, ears, duo, tmp_path):
-    panel = OwnRecording({"ears": load_model(ears), "duo": duo}, tmp_path)
+def test_with_all_ticked_instruments_are_detected(recording, detector, duo, tmp_path):
+    panel = OwnRecording({"detector": load_model(detector), "duo": duo}, tmp_path)
     assert "detected automatically" in panel.detection_note.value
     upload(panel, recording())
     panel.button.click()

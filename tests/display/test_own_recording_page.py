@@ -43,12 +43,12 @@ async () => {
   const rms = (samples) => Math.sqrt(samples.reduce((sum, x) => sum + x * x, 0) / samples.length);
   const names = piece.rows.map((row) => row.name);
   const stems = await Promise.all(piece.rows.map(decode));
-  const apart = (a, b) => rms(a.map((x, i) => x - b[i])) / Math.max(rms(a), rms(b));
+  const distance = (a, b) => rms(a.map((x, i) => x - b[i])) / Math.max(rms(a), rms(b));
   return {
     names,
     samples: stems.map((stem) => stem.length),
     levels: stems.map(rms),
-    distances: stems.flatMap((a, i) => stems.slice(i + 1).map((b) => apart(a, b))),
+    distances: stems.flatMap((a, i) => stems.slice(i + 1).map((b) => distance(a, b))),
   };
 }
 """

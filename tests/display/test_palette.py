@@ -1,4 +1,4 @@
-"""Colours are fixed, legible and told apart by colour-blind readers."""
+"""Colours are fixed, legible and distinct for colour-blind readers."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ def seen(shade: str, sight: str) -> np.ndarray:
 @pytest.mark.parametrize("ensemble", ENSEMBLES, ids=" ".join)
 def test_instruments_of_an_ensemble_differ_for_every_colour_vision(ensemble, sight):
     for one, other in combinations(ensemble, 2):
-        apart = np.linalg.norm(seen(colour(one), sight) - seen(colour(other), sight))
-        assert apart >= 10, f"{one} and {other} are {apart:.1f} apart"
+        distance = np.linalg.norm(seen(colour(one), sight) - seen(colour(other), sight))
+        assert distance >= 10, f"{one} and {other}: {distance:.1f}"
 
 
 @pytest.mark.parametrize("shade", sorted({*COLOURS.values(), *SERIES}))

@@ -32,7 +32,7 @@ def trio(tmp_path_factory) -> str:
     return StemPlayer(Track("Trio", RATE, stems)).save(path).as_uri()
 
 
-class Desk:
+class PlayerPage:
     """A page with a player, as a listener uses it."""
 
     def __init__(self, page):
@@ -45,7 +45,7 @@ class Desk:
         return self.page.evaluate("stemPlayer.gains()")
 
     @property
-    def heard(self) -> list[str]:
+    def audible(self) -> list[str]:
         return [name for name, gain in self.gains.items() if gain > 0]
 
     @property
@@ -74,161 +74,161 @@ class Desk:
 
 
 @pytest.fixture
-def desk(browser, trio) -> Iterator[Desk]:
+def player(browser, trio) -> Iterator[PlayerPage]:
     context = browser.new_context()
     page = context.new_page()
     page.add_init_script(TAP)
     faults: list[str] = []
     page.on("pageerror", lambda fault: faults.append(str(fault)))
     page.goto(trio)
-    yield Desk(page)
+    yield PlayerPage(page)
     assert not faults
     context.close()
 
 
-def test_at_first_all_stems_are_heard_and_nothing_plays(desk):
-    assert desk.gains == {"mixture": 0, "violin": 1, "viola": 1, "cello": 1}
-    assert not desk.playing and desk.position == 0
+def test_at_first_all_stems_are_on_and_nothing_plays(player):
+    assert player.gains == {"mixture": 0, "violin": 1, "viola": 1, "cello": 1}
+    assert not player.playing and player.position == 0
 
 
-def test_play_moves_the_position_with_the_clock_and_pause_holds_it(desk):
-    desk.play()
+def test_play_moves_the_position_with_the_clock_and_pause_holds_it(player):
+    player.play()
     look = "[performance.now() / 1000, stemPlayer.position()]"
-    began, first = desk.page.evaluate(look)
-    desk.page.wait_for_timeout(500)
-    ended, last = desk.page.evaluate(look)
+    began, first = player.page.evaluate(look)
+    player.page.wait_for_timeout(500)
+    ended, last = player.page.evaluate(look)
     assert last - first == pytest.approx(ended - began, abs=0.25)
-    desk.button("Pause").click()
-    held = desk.position
-    desk.page.wait_for_timeout(200)
-    assert desk.position == held and not desk.playing
+    player.button("Pause").click()
+    held = player.position
+    player.page.wait_for_timeout(200)
+    assert player.position == held and not player.playing
 
 
 @pytest.mark.parametrize("playing", [False, True])
-def test_mute_silences_one_stem_and_again_brings_it_back(desk, playing):
+def test_mute_silences_one_stem_and_again_brings_it_back(player, playing):
     if playing:
-        desk.play()
-    desk.button("Mute Viola").click()
-    assert desk.heard == ["violin", "cello"]
-    assert desk.button("Mute Viola").get_attribute("aria-pressed") == "true"
-    desk.button("Mute Viola").click()
-    assert desk.heard == ["violin", "viola", "cello"]
+        player.play()
+    player.button("Mute Viola").click()
+    assert player.audible == ["violin", "cello"]
+    assert player.button("Mute Viola").get_attribute("aria-pressed") == "true"
+    player.button("Mute Viola").click()
+    assert player.audible == ["violin", "viola", "cello"]
 
 
-def test_two_solos_are_heard_together(desk):
-    desk.button("Solo Violin").click()
-    assert desk.heard == ["violin"]
-    desk.button("Solo Cello").click()
-    assert desk.heard == ["violin", "cello"]
-    desk.button("Solo Violin").click()
-    desk.button("Solo Cello").click()
-    assert desk.heard == ["violin", "viola", "cello"]
+def test_two_solos_play_at_once(player):
+    player.button("Solo Violin").click()
+    assert player.audible == ["violin"]
+    player.button("Solo Cello").click()
+    assert player.audible == ["violin", "cello"]
+    player.button("Solo Violin").click()
+    player.button("Solo Cello").click()
+    assert player.audible == ["violin", "viola", "cello"]
 
 
-def test_a_soloed_stem_is_heard_although_it_is_muted(desk):
-    desk.button("Mute Cello").click()
-    desk.button("Solo Cello").click()
-    assert desk.heard == ["cello"]
+def test_solo_overrides_mute(player):
+    player.button("Mute Cello").click()
+    player.button("Solo Cello").click()
+    assert player.audible == ["cello"]
 
 
-def test_volume_is_the_gain_of_its_stem(desk):
-    desk.slider("Volume of Cello").fill("0.25")
-    assert desk.gains == {"mixture": 0, "violin": 1, "viola": 1, "cello": 0.25}
-    assert desk.slider("Volume of Cello").get_attribute("aria-valuetext") == "-12.0 dB"
+def test_volume_is_the_gain_of_its_stem(player):
+    player.slider("Volume of Cello").fill("0.25")
+    assert player.gains == {"mixture": 0, "violin": 1, "viola": 1, "cello": 0.25}
+    assert player.slider("Volume of Cello").get_attribute("aria-valuetext") == "-12.0 dB"
 
 
-def test_the_switch_changes_between_mixture_and_stems_while_playing(desk):
-    desk.play()
-    desk.page.get_by_text("Mixture", exact=True).first.click()
-    assert desk.heard == ["mixture"]
-    desk.page.get_by_text("Stems", exact=True).click()
-    assert desk.heard == ["violin", "viola", "cello"]
-    assert desk.playing
+def test_the_switch_changes_between_mixture_and_stems_while_playing(player):
+    player.play()
+    player.page.get_by_text("Mixture", exact=True).first.click()
+    assert player.audible == ["mixture"]
+    player.page.get_by_text("Stems", exact=True).click()
+    assert player.audible == ["violin", "viola", "cello"]
+    assert player.playing
 
 
-def test_solo_comes_back_from_the_mixture_to_the_stems(desk):
-    desk.page.keyboard.press("x")
-    assert desk.heard == ["mixture"]
-    desk.button("Solo Viola").click()
-    assert desk.heard == ["viola"]
-    assert desk.page.get_by_role("radio", name="Stems").is_checked()
+def test_solo_comes_back_from_the_mixture_to_the_stems(player):
+    player.page.keyboard.press("x")
+    assert player.audible == ["mixture"]
+    player.button("Solo Viola").click()
+    assert player.audible == ["viola"]
+    assert player.page.get_by_role("radio", name="Stems").is_checked()
 
 
 @pytest.mark.parametrize("playing", [False, True])
-def test_seeking_moves_the_position(desk, playing):
+def test_seeking_moves_the_position(player, playing):
     if playing:
-        desk.play()
-    desk.slider("Position").fill("12")
-    assert 12 <= desk.position < 14
-    assert desk.playing == playing
-    assert desk.slider("Position").get_attribute("aria-valuetext").startswith("0:12 of 0:20")
+        player.play()
+    player.slider("Position").fill("12")
+    assert 12 <= player.position < 14
+    assert player.playing == playing
+    assert player.slider("Position").get_attribute("aria-valuetext").startswith("0:12 of 0:20")
 
 
-def test_a_click_on_a_waveform_seeks_there(desk):
-    canvas = desk.page.locator("canvas").nth(1)
+def test_a_click_on_a_waveform_seeks_there(player):
+    canvas = player.page.locator("canvas").nth(1)
     box = canvas.bounding_box()
     canvas.click(position={"x": box["width"] * 0.75, "y": 20})
-    assert desk.position == pytest.approx(15, abs=0.2)
+    assert player.position == pytest.approx(15, abs=0.2)
 
 
-def test_stems_that_cancel_are_silent_together_so_all_start_on_the_same_sample(desk):
-    desk.button("Mute Cello").click()
-    desk.play()
-    assert desk.loudest < STEP
-    desk.slider("Position").fill("7.77")
-    assert desk.loudest < STEP
-    desk.button("Solo Violin").click()
-    assert desk.loudest > 0.45
+def test_stems_that_cancel_are_silent_so_all_start_on_the_same_sample(player):
+    player.button("Mute Cello").click()
+    player.play()
+    assert player.loudest < STEP
+    player.slider("Position").fill("7.77")
+    assert player.loudest < STEP
+    player.button("Solo Violin").click()
+    assert player.loudest > 0.45
 
 
-def test_the_mixture_is_the_sum_of_the_stems(desk):
-    desk.play()
-    assert desk.loudest == pytest.approx(0.25, abs=0.001)
-    desk.page.keyboard.press("x")
-    assert desk.heard == ["mixture"]
-    assert desk.loudest == pytest.approx(0.25, abs=0.001)
+def test_the_mixture_is_the_sum_of_the_stems(player):
+    player.play()
+    assert player.loudest == pytest.approx(0.25, abs=0.001)
+    player.page.keyboard.press("x")
+    assert player.audible == ["mixture"]
+    assert player.loudest == pytest.approx(0.25, abs=0.001)
 
 
-def test_pause_is_silent(desk):
-    desk.play()
-    desk.button("Pause").click()
-    assert desk.loudest == 0
+def test_pause_is_silent(player):
+    player.play()
+    player.button("Pause").click()
+    assert player.loudest == 0
 
 
-def test_at_the_end_it_stops_and_goes_back_to_the_start(desk):
-    desk.slider("Position").fill("19.8")
-    desk.play()
-    until(desk.page, "!stemPlayer.playing()")
-    assert desk.position == 0
-    assert desk.button("Play").is_visible()
+def test_at_the_end_it_stops_and_goes_back_to_the_start(player):
+    player.slider("Position").fill("19.8")
+    player.play()
+    until(player.page, "!stemPlayer.playing()")
+    assert player.position == 0
+    assert player.button("Play").is_visible()
 
 
-def test_everything_can_be_done_from_the_keyboard(desk):
-    press = desk.page.keyboard.press
+def test_everything_can_be_done_from_the_keyboard(player):
+    press = player.page.keyboard.press
     press("Space")
-    until(desk.page, "stemPlayer.playing()")
+    until(player.page, "stemPlayer.playing()")
     press("2")
-    assert desk.heard == ["viola"]
+    assert player.audible == ["viola"]
     press("2")
     press("Shift+3")
-    assert desk.heard == ["violin", "viola"]
+    assert player.audible == ["violin", "viola"]
     press("x")
-    assert desk.heard == ["mixture"]
+    assert player.audible == ["mixture"]
     press("Space")
-    assert not desk.playing
+    assert not player.playing
     press("Home")
     press("ArrowRight")
     press("ArrowRight")
     press("ArrowLeft")
-    assert desk.position == pytest.approx(5)
+    assert player.position == pytest.approx(5)
 
 
-def test_tab_reaches_every_control_in_order_and_shows_where_it_is(desk):
-    named = []
+def test_tab_reaches_every_control_in_order_and_shows_where_it_is(player):
+    labels = []
     for _ in range(14):
-        desk.page.keyboard.press("Tab")
-        named.append(
-            desk.page.evaluate("""() => {
+        player.page.keyboard.press("Tab")
+        labels.append(
+            player.page.evaluate("""() => {
             const on = document.activeElement, style = getComputedStyle(
                 on.type === "radio" ? on.nextElementSibling : on);
             const name = on.ariaLabel ?? on.closest("label, summary").textContent.trim();
@@ -237,24 +237,24 @@ def test_tab_reaches_every_control_in_order_and_shows_where_it_is(desk):
         )
     stems = [f"{what} {n}" for n in ("Violin", "Viola", "Cello")
              for what in ("Mute", "Solo", "Volume of")]  # fmt: skip
-    assert named == ["Play", "Stems", "Position", "Volume of Mixture", *stems, "Keys"]
+    assert labels == ["Play", "Stems", "Position", "Volume of Mixture", *stems, "Keys"]
 
 
-def test_space_presses_the_button_that_tab_has_reached_and_nothing_else(desk):
-    desk.button("Mute Violin").focus()
-    desk.page.keyboard.press("Space")
-    assert desk.heard == ["viola", "cello"]
-    assert not desk.playing
+def test_space_presses_the_button_that_tab_has_reached_and_nothing_else(player):
+    player.button("Mute Violin").focus()
+    player.page.keyboard.press("Space")
+    assert player.audible == ["viola", "cello"]
+    assert not player.playing
 
 
-def test_space_plays_after_the_mouse_has_pressed_a_button(desk):
-    desk.button("Mute Violin").click()
-    desk.page.keyboard.press("Space")
-    until(desk.page, "stemPlayer.playing()")
-    assert desk.heard == ["viola", "cello"]
+def test_space_plays_after_the_mouse_has_pressed_a_button(player):
+    player.button("Mute Violin").click()
+    player.page.keyboard.press("Space")
+    until(player.page, "stemPlayer.playing()")
+    assert player.audible == ["viola", "cello"]
 
 
-def test_the_page_asks_nothing_of_the_network(browser, trio):
+def test_the_page_makes_no_network_requests(browser, trio):
     page = browser.new_page()
     asked = []
     page.on("request", lambda request: asked.append(request.url))
@@ -286,7 +286,7 @@ def notebook(browser) -> Iterator:
     page.close()
 
 
-def test_two_players_in_a_notebook_leave_each_other_be(notebook):
+def test_two_players_in_a_notebook_are_independent(notebook):
     one, two = notebook.frames[1:]
     one.get_by_role("button", name="Solo Flute").click()
     one.get_by_role("button", name="Play").click()
@@ -296,7 +296,7 @@ def test_two_players_in_a_notebook_leave_each_other_be(notebook):
     assert two.evaluate("[stemPlayer.position(), stemPlayer.playing()]") == [0, False]
 
 
-def test_a_player_in_a_dark_notebook_is_dark_and_as_high_as_it_needs(notebook):
+def test_a_player_in_a_dark_notebook_is_dark_and_fits_its_content(notebook):
     for frame in notebook.frames[1:]:
         frame.wait_for_selector("#rows li")
         assert frame.evaluate("document.documentElement.dataset.theme") == "dark"

@@ -124,7 +124,7 @@ def test_names_and_titles_cannot_break_out_of_the_page():
     assert piece(StemPlayer({name: noise(1)}, RATE))["rows"][0]["name"] == name
 
 
-def test_a_page_names_no_other_address():
+def test_a_page_contains_no_external_address():
     page = StemPlayer({"flute": noise(1)}, RATE).html()
     assert not re.findall(r"(?:https?:)?//[\w.]+\.\w+|url\(|@import|\bfetch\(|\bsrc=", page)
     assert "default-src 'none'" in page

@@ -67,10 +67,10 @@ def test_only_the_chosen_instruments_are_separated(recording, duo, tmp_path):
     assert done.track.instruments == ("bassoon",)
 
 
-def test_detected_instruments_are_in_the_notes(recording, ears, tmp_path):
+def test_detected_instruments_are_in_the_notes(recording, detector, tmp_path):
     steps = []
     whole = examine(recording())
-    done = separate_to_zip(whole, load_model(ears), tmp_path, progress=steps.append)
+    done = separate_to_zip(whole, load_model(detector), tmp_path, progress=steps.append)
     assert list(done.track.stems) == ["violin", "horn"]
     assert "Detected: violin, horn." in done.notes()
     assert sum(steps) == pytest.approx(whole.seconds)

@@ -36,7 +36,7 @@ def values(rows) -> dict[tuple[str, str], float]:
     return {(row.instrument, row.metric): row.value for row in rows}
 
 
-def test_ten_percent_of_the_other_stem_is_twenty_db_by_every_name():
+def test_ten_percent_of_the_other_stem_is_twenty_db_in_every_metric():
     track = noises("violin", "cello")
     violin, cello = track.stems.values()
     estimates = {"violin": violin + 0.1 * cello, "cello": cello + 0.1 * violin}

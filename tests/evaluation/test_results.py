@@ -50,7 +50,7 @@ def test_rows_come_back_as_they_were_written(tmp_path, rows):
     assert sorted(read(tmp_path / "table.csv"), key=str) == sorted(written, key=str)
 
 
-def test_same_question_is_answered_once_and_the_file_does_not_depend_on_the_order(tmp_path, rows):
+def test_rows_replace_those_with_the_same_key_in_any_order(tmp_path, rows):
     first, second = rows("wave-unet", {"violin": [1.0, 2.0]})
     append(tmp_path / "one.csv", [first, second])
     append(tmp_path / "two.csv", [second, replace(first, value=9.0, commit="old")])

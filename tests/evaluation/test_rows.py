@@ -31,7 +31,7 @@ def test_value_is_written_to_four_decimals(row, value, cell):
     assert replace(row, value=value).cells()[HEADER.index("value")] == cell
 
 
-def test_new_commit_answers_the_same_question_and_another_seed_a_new_one(row):
+def test_the_seed_is_part_of_the_key_and_the_commit_is_not(row):
     assert replace(row, value=1.0, commit="def", device="cuda", n_seconds=1.0).key == row.key
     assert replace(row, seed=1).key != row.key
     assert replace(row, config="he").key != row.key

@@ -119,7 +119,7 @@ def test_a_training_is_drawn_against_its_steps(log):
     assert quality.lines[0].get_xydata().tolist() == [[30, 4.5], [40, 6.5]]
 
 
-def test_several_trainings_are_named(log):
+def test_several_trainings_have_labels(log):
     figure = plot_training({"wave-unet": log, "conv-tasnet": pd.read_csv(log)})
     names = [text.get_text() for text in figure.axes[1].get_legend().get_texts()]
     assert names == ["wave-unet", "conv-tasnet"]

@@ -1,4 +1,4 @@
-"""Mixtures of one recording: stems in time and tune with each other, levels apart."""
+"""Mixtures of one recording: stems in time and tune with each other, with individual levels."""
 
 from __future__ import annotations
 

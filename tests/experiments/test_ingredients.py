@@ -40,7 +40,7 @@ SCORE_ONLY = {"soundfonts": (), "note_samples": 0, "tones": 1, "timbre_substitut
 
 
 def chorale(seconds: float = 600.0, parts: int = 2) -> Score:
-    """Half a second a note, all parts together."""
+    """Notes of half a second, the same rhythm in all parts."""
     notes = tuple(Note(time, 0.5, 60.0, 80) for time in np.arange(1.0, seconds, 0.5))
     return Score("long", tuple(Part("violin", notes) for _ in range(parts)))
 
@@ -82,7 +82,7 @@ def test_no_onset_moves_by_more_than_three_standard_deviations():
     assert np.abs(late).max() <= 3 * 0.04 / np.sqrt(2) + 1e-9
 
 
-def test_phrases_swell_together_by_half_of_the_drawn_velocity_at_least():
+def test_all_parts_swell_by_at_least_half_of_the_drawn_velocity():
     played = numbers(strict(swell=40.0).apply(chorale()), "velocity")
     reach = np.ptp(played, axis=1)
     assert np.all((reach >= 18) & (reach <= 40))
@@ -91,7 +91,7 @@ def test_phrases_swell_together_by_half_of_the_drawn_velocity_at_least():
     assert 600 / 8.0 - 5 <= falls.sum() <= 600 / 3.0  # phrases of three to eight seconds
 
 
-def test_softness_is_taken_from_every_velocity():
+def test_softness_is_subtracted_from_every_velocity():
     assert np.all(numbers(strict(softness=30.0).apply(chorale(20.0)), "velocity") == 50)
 
 

@@ -74,7 +74,7 @@ def test_tables_are_the_published_ones_to_the_character(tmp_path, published):
     assert SAXOPHONE in {file.name for file in files}
 
 
-def test_what_is_no_model_stands_below_the_models(tmp_path, published):
+def test_baselines_are_below_the_models(tmp_path, published):
     others = [
         replace(row, system=system, value=value)
         for row in published

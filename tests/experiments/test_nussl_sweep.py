@@ -78,7 +78,7 @@ def test_a_sweep_has_a_row_for_every_recording_instrument_and_metric(sweep_once)
     }
 
 
-def test_a_sweep_goes_on_where_rows_are_missing_and_nowhere_else(sweep_once, sweep):
+def test_a_sweep_runs_only_what_the_table_lacks(sweep_once, sweep):
     table, _ = sweep_once()
     whole = table.read_text()
     assert sweep_once() == (table, [])

@@ -24,7 +24,7 @@ def pitch(audio: np.ndarray) -> float:
 
 @pytest.mark.parametrize("time", [0.8, 1.0, 1.2])
 @pytest.mark.parametrize("semitones", [-2.0, 0.0, 1.5])
-def test_time_and_pitch_change_apart(time, semitones):
+def test_time_and_pitch_change_independently(time, semitones):
     stretched = Stretch(time, semitones).apply(tone(440.0), RATE)
     assert stretched.shape == (1, round(time * RATE))
     assert stretched.dtype == np.float32
@@ -33,7 +33,7 @@ def test_time_and_pitch_change_apart(time, semitones):
     assert np.sqrt(np.mean(middle**2)) == pytest.approx(0.3 / np.sqrt(2), rel=0.11)  # a decibel
 
 
-def test_nothing_changes_nothing():
+def test_the_default_stretch_changes_nothing():
     stem = tone(440.0)
     np.testing.assert_array_equal(Stretch().apply(stem, RATE), stem)
 

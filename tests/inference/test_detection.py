@@ -16,8 +16,8 @@ RATE = 8000
 
 
 @pytest.fixture(scope="module")
-def model(ears):
-    return load_model(ears)
+def model(detector):
+    return load_model(detector)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def test_an_undetected_instrument_is_measured_as_silence(model, sound):
     track = Track("duo", RATE, {"violin": half, "piano": sound - half})
     separator = model_separator(model, detecting=True)
     where = Provenance("test", "noise", train_data="noise", checkpoint_sha256="0123")
-    rows = evaluate("ears", separator, [track], where, sources=model.sources)
+    rows = evaluate("detector", separator, [track], where, sources=model.sources)
     values = {(row.instrument, row.metric): row.value for row in rows}
     assert values["violin", "SNR"] > 0 and values["piano", "SNR"] == 0
     assert values["piano", "SI-SDR"] == -np.inf

@@ -30,7 +30,7 @@ def test_every_length_comes_back_with_the_same_length(samples, channels):
     assert model(torch.randn(3, channels, samples)).shape == (3, 2, channels, samples)
 
 
-def test_each_channel_is_separated_by_itself():
+def test_each_channel_is_separated_on_its_own():
     model = ConvTasNet(TINY).eval()
     stereo = torch.randn(2, 2, 300)
     torch.testing.assert_close(model(stereo)[:, :, 1:], model(stereo[:, 1:]))
@@ -43,7 +43,7 @@ def test_difference_output_adds_up_to_the_mixture(sources):
     torch.testing.assert_close(model(mixture).sum(dim=1), mixture)
 
 
-def test_layer_normalisation_makes_the_masks_blind_to_level():
+def test_layer_normalisation_makes_masks_independent_of_level():
     model = ConvTasNet(TINY).eval()
     mixture = torch.randn(1, 1, 400)
     torch.testing.assert_close(model(0.1 * mixture), 0.1 * model(mixture), atol=1e-5, rtol=1e-3)
@@ -101,7 +101,7 @@ def test_silence_stays_silent():
     assert model(torch.zeros(1, 1, 400)).abs().max() == 0.0
 
 
-def test_a_short_training_parts_a_low_sine_from_a_high_one():
+def test_a_short_training_separates_a_low_sine_from_a_high_one():
     torch.manual_seed(0)
     model = ConvTasNet(TINY)
     optimiser = torch.optim.Adam(model.parameters(), lr=5e-3)

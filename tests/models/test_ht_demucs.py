@@ -58,7 +58,7 @@ def test_silence_stays_silent_and_a_click_finite():
 
 
 @torch.no_grad()
-def test_estimates_follow_the_volume():
+def test_estimates_scale_with_the_mixture():
     model, mixture = tiny(), noise(1, 1, 8000)
     torch.testing.assert_close(model(0.5 * mixture), 0.5 * model(mixture), atol=1e-4, rtol=1e-2)
 
@@ -69,7 +69,7 @@ def test_examples_of_a_batch_are_independent():
     torch.testing.assert_close(model(pair)[:1], model(pair[:1]), atol=1e-5, rtol=1e-3)
 
 
-def test_a_short_training_parts_a_low_sine_from_a_high_one():
+def test_a_short_training_separates_a_low_sine_from_a_high_one():
     model = tiny().train()
     time = torch.arange(8000) / 8000
     stems = 0.1 * torch.stack([torch.sin(2 * torch.pi * f * time) for f in (200.0, 1900.0)])

@@ -46,7 +46,7 @@ def test_masks_do_not_depend_on_the_volume():
 
 
 @torch.no_grad()
-def test_each_channel_is_separated_by_itself():
+def test_each_channel_is_separated_on_its_own():
     stereo = torch.randn(2, 2, 3000, generator=torch.Generator().manual_seed(1))
     model = small().eval()
     torch.testing.assert_close(model(stereo)[:, :, 1:], model(stereo[:, 1:]))

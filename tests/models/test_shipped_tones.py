@@ -23,7 +23,7 @@ def quality(name: str, voices: int) -> float:
     return float(np.nanmean(si_sdr(np.stack(estimates), np.stack(stems))))
 
 
-def test_conv_tasnet_parts_two_voices_by_forty_decibels():
+def test_conv_tasnet_separates_two_voices_by_forty_decibels():
     assert quality("tones-2-voices-conv-tasnet", 2) >= 40.0
 
 

@@ -38,7 +38,7 @@ def test_without_difference_output_every_source_is_predicted():
     assert not torch.allclose(model(mixture).sum(dim=1), mixture)
 
 
-def test_output_sample_stands_where_its_input_sample_stood():
+def test_the_output_is_aligned_with_the_input():
     model = WaveUNet(TINY)
     nn.init.zeros_(model.output.weight)
     nn.init.zeros_(model.output.bias)
@@ -134,7 +134,7 @@ def test_contract_properties_come_from_the_configuration():
     assert (model.channels, model.segment_seconds) == (1, 2.0)
 
 
-def test_a_short_training_parts_a_low_sine_from_a_high_one():
+def test_a_short_training_separates_a_low_sine_from_a_high_one():
     torch.manual_seed(0)
     model = WaveUNet(dataclasses.replace(TINY, width=6))
     optimiser = torch.optim.Adam(model.parameters(), lr=5e-3)

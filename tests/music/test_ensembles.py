@@ -28,22 +28,22 @@ def test_an_ensemble_is_two_to_four_different_players_and_one_keyboard_at_the_mo
         assert len({"piano", "organ"} & set(ensemble)) <= 1
 
 
-def test_about_half_of_the_ensembles_are_of_the_repertoire_and_all_instruments_are_heard():
+def test_about_half_of_the_ensembles_are_of_the_repertoire_and_all_instruments_occur():
     ensembles = drawn(TEN)
     known = {tuple(sorted(each)) for each in REPERTOIRE}
     share = np.mean([tuple(sorted(each)) in known for each in ensembles])
     assert 0.5 < share < 0.65  # some of the others are of the repertoire by chance
-    heard = Counter(name for each in ensembles for name in each)
-    assert set(heard) == set(TEN)
-    assert min(heard.values()) > 0.1 * len(ensembles)
+    counts = Counter(name for each in ensembles for name in each)
+    assert set(counts) == set(TEN)
+    assert min(counts.values()) > 0.1 * len(ensembles)
 
 
-def test_the_repertoire_is_written_in_names_of_the_table_each_ensemble_once():
+def test_the_repertoire_uses_instrument_names_and_has_each_ensemble_once():
     assert len({frozenset(each) for each in REPERTOIRE}) == len(REPERTOIRE)
     assert all(instrument(name).name == name for each in REPERTOIRE for name in each)
 
 
-def test_instruments_that_cannot_play_together_are_refused_by_name():
+def test_instruments_that_form_no_ensemble_are_refused_by_name():
     with pytest.raises(ValueError, match="piano, organ: these form no ensemble"):
         draw_ensemble(np.random.default_rng(0), ("piano", "organ"))
 

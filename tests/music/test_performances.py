@@ -28,13 +28,13 @@ DUET = Score(
 )
 
 
-def test_performance_changes_tempo_articulation_loudness_and_tuning():
+def test_performance_changes_tempo_articulation_velocity_and_tuning():
     first, second = PERFORMANCE.apply(DUET).parts
     assert first.notes == (Note(0.0, 0.25, 69.5, 90), Note(0.5, 0.125, 71.75, 110))
     assert second.notes == (Note(0.25, 1.0, 45.5, 1),)
 
 
-def test_the_same_performance_is_played_twice_alike():
+def test_the_same_performance_is_played_the_same_twice():
     performance = Performance.draw(np.random.default_rng(3), n_parts=2)
     assert performance == Performance.draw(np.random.default_rng(3), n_parts=2)
     assert performance.apply(DUET) == performance.apply(DUET)

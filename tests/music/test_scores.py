@@ -85,7 +85,7 @@ def test_twice_the_tempo_takes_half_the_time():
     assert fast.seconds == pytest.approx(slow.seconds / 2)
 
 
-def test_quartet_knows_its_players():
+def test_the_parts_of_a_quartet_have_their_instruments():
     score = corpus_score("mozart/k80/movement1")
     assert [part.instrument for part in score.parts] == ["violin", "violin", "viola", "cello"]
 

@@ -1,4 +1,4 @@
-"""No melody stands on two sides of the splits, and none of them is in Bach10."""
+"""No melody is in two splits, and none is in Bach10."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_quartets_and_piano_music_train_validate_and_test():
     assert len(names("piano", "training")) == 5
 
 
-def test_a_work_tells_its_kind():
+def test_the_kind_of_a_work_is_known():
     assert kind_of("bwv269") == "chorale"
     assert kind_of("mozart/k80/movement1") == "quartet"
     assert kind_of("joplin/maple_leaf_rag") == "piano"
@@ -92,7 +92,7 @@ def test_an_unlisted_work_is_refused_with_the_nearest():
 
 
 @pytest.mark.parametrize("asked", [("sonata", "test"), ("piano", "dev")])
-def test_a_kind_or_split_that_there_is_not_is_refused(asked):
+def test_an_unknown_kind_or_split_is_refused(asked):
     with pytest.raises(ValueError, match="'sonata'.*chorale, quartet|'dev'.*training, validation"):
         names(*asked)
 

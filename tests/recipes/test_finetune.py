@@ -19,20 +19,20 @@ from helpers.models.mask_net import MaskNet, MaskNetConfig
 from helpers.music.random_pieces import RandomPiece
 from helpers.recipes import finetune
 from helpers.recipes.schema import RecipeError
-from helpers.synthesis.tones import Tones, Voice
+from helpers.synthesis.tones import Timbre, Tones
 from helpers.training.checkpoints import load_model, save_model
 
 DUO = ("flute", "cello")
 RATE = 8000
 HELD = "piece-3"  # the longest of those that are held out, all being short
-VOICES = {"flute": Voice((1.0, 0.2)), "cello": Voice((1.0, 0.8, 0.6, 0.5, 0.4))}
+TIMBRES = {"flute": Timbre((1.0, 0.2)), "cello": Timbre((1.0, 0.8, 0.6, 0.5, 0.4))}
 
 
 def write_piece(folder, number, seconds=6.0, players=DUO):
     """A folder with a stem for each player of a random piece."""
     folder.mkdir(parents=True)
     for part in RandomPiece(number).score(players, seconds=seconds).parts:
-        stem = Tones(VOICES[part.instrument]).render(part, RATE)
+        stem = Tones(TIMBRES[part.instrument]).render(part, RATE)
         soundfile.write(folder / f"{part.instrument}.wav", stem[0], RATE, subtype="FLOAT")
 
 
@@ -122,13 +122,13 @@ def test_stems_of_any_rate_length_and_number_of_players_are_read(stems, start, t
     assert np.sqrt(np.mean(error**2)) < 0.15 * np.sqrt(np.mean(flute**2))
 
 
-def test_a_stem_named_after_no_instrument_is_refused(stems):
-    shutil.copy(stems / "piece-0" / "flute.wav", stems / "piece-0" / "solo take 3.wav")
-    with pytest.raises(AudioError, match=r"solo take 3\.wav.*named after no instrument"):
+def test_a_stem_whose_name_is_no_instrument_is_refused(stems):
+    shutil.copy(stems / "piece-0" / "flute.wav", stems / "piece-0" / "recording 3.wav")
+    with pytest.raises(AudioError, match=r"recording 3\.wav.*the name is not an instrument"):
         own_tracks(stems, DUO, RATE, 4.0)
 
 
-def test_what_the_model_does_not_know_and_what_is_too_short_is_left_out(stems):
+def test_unknown_instruments_and_short_pieces_are_left_out(stems):
     (stems / "piece-0" / "cello.wav").rename(stems / "piece-0" / "harp.wav")
     write_piece(stems / "short", 9, seconds=2.0)
     with pytest.warns(UserWarning) as warned:
@@ -141,8 +141,8 @@ def test_what_the_model_does_not_know_and_what_is_too_short_is_left_out(stems):
     }
 
 
-def test_a_folder_that_is_no_piece_is_reported_and_a_format_that_cannot_be_read_refused(stems):
-    (stems / "piece-0" / "flute.wav").rename(stems / "piece-0" / "take 3.wav")
+def test_a_folder_that_is_no_piece_is_reported_and_an_unreadable_format_refused(stems):
+    (stems / "piece-0" / "flute.wav").rename(stems / "piece-0" / "track 3.wav")
     with pytest.warns(UserWarning, match="piece-0: left out; a piece has"):
         assert len(own_tracks(stems, DUO, RATE, 4.0)) == 3
     (stems / "piece-1" / "violin.m4a").write_bytes(b"")
@@ -155,7 +155,7 @@ def test_a_single_instrument_is_refused(tmp_path, stems):
         own_tracks(stems, ("flute",), RATE, 4.0)
 
 
-def test_of_one_piece_the_end_is_held_out(tmp_path):
+def test_the_end_of_a_single_piece_is_held_out(tmp_path):
     write_piece(tmp_path / "one", 0, seconds=20.0)
     (track,) = own_tracks(tmp_path, DUO, RATE, 4.0)
     (training,), (measured,) = hold_out([track], 4.0)

@@ -143,7 +143,7 @@ def test_a_value_out_of_range_is_refused_with_file_key_value_and_range(recipe, o
     assert str(refused.value).count("\n") == 0
 
 
-def test_dropped_fields_at_rest_are_ignored(recipe):
+def test_dropped_fields_with_their_neutral_value_are_ignored(recipe):
     rest = "vibrato = 0.0\ncodec = 0\n"
     read = read_recipe(recipe(("[mixing]", f"swell = 0.0\n\n[mixing]\n{rest}")))
     assert read == read_recipe(recipe())

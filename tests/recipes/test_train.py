@@ -25,14 +25,14 @@ from helpers.training.validation import Validator
 QUARTET = ("violin", "clarinet", "saxophone", "bassoon")
 
 
-def test_chorales_cannot_be_played_without_the_soundfonts_of_the_recipe(recipe, monkeypatch):
+def test_a_missing_soundfont_of_the_recipe_is_refused(recipe, monkeypatch):
     monkeypatch.setattr("helpers.synthesis.soundfonts.FOLDERS", ())
     read = read_recipe(recipe(("soundfonts = []", 'soundfonts = ["TimGM6mb"]')))
     with pytest.raises(RecipeError, match="^tiny: TimGM6mb: .*apt-get install timgm6mb-soundfont"):
         train.mixtures(read)
 
 
-def test_a_bank_that_would_be_made_otherwise_is_another_bank(recipe, monkeypatch):
+def test_another_manifest_makes_another_bank(recipe, monkeypatch):
     made, read = stem_banks.manifest, read_recipe(recipe(("pieces = 2", "pieces = 1")))
     for version in ("1.0", "1.0", "1.1"):
         monkeypatch.setattr(stem_banks, "manifest", lambda *a, v=version: {**made(*a), "grand": v})
@@ -60,8 +60,8 @@ def test_validation_uses_coherent_mixtures_of_held_out_chorales(recipe):
     assert len(validation) == 2
     for number in range(8):
         drawn = validation.mixer.draw(np.random.default_rng(number))
-        assert [excerpt.variant.voice for excerpt in drawn] == [0, 1, 2, 3]
-        assert len({excerpt.offset for excerpt in drawn}) == 1
+        assert [segment.variant.voice for segment in drawn] == [0, 1, 2, 3]
+        assert len({segment.offset for segment in drawn}) == 1
 
 
 def test_without_recordings_there_is_one_warning(recipe):
@@ -71,20 +71,20 @@ def test_without_recordings_there_is_one_warning(recipe):
     assert len(warned) == 1
 
 
-def test_a_data_folder_without_solos_is_no_fault(recipe, tmp_path, monkeypatch):
+def test_a_data_folder_without_solos_is_accepted(recipe, tmp_path, monkeypatch):
     (tmp_path / "data").mkdir()
     monkeypatch.setenv("DIVISI_DATA", str(tmp_path / "data"))
     training, _ = train.mixtures(read_recipe(recipe(("solos = false", "solos = true"))))
     assert {variant.kind for variant in training.mixer.bank.variants} == {"tones"}
 
 
-def test_recordings_train_and_never_validate(recipe):
-    read = read_recipe(recipe(("reverb", "recorded = 1.0\nreverb")))
+def test_recordings_are_used_for_training_only(recipe):
+    read = read_recipe(recipe(("reverb", "real_share = 1.0\nreverb")))
     stems = {name: np.full((1, 16000), 0.1, np.float32) for name in QUARTET}
     training, validation = train.mixtures(read, [Track("piece", 4000, stems)])
     for dataset, kind in ((training, "real"), (validation, "tones")):
         drawn = dataset.mixer.draw(np.random.default_rng(0))
-        assert {excerpt.variant.kind for excerpt in drawn if excerpt} <= {kind}
+        assert {segment.variant.kind for segment in drawn if segment} <= {kind}
 
 
 def test_a_training_ends_as_a_model_that_loads_and_is_not_repeated(recipe, tmp_path, monkeypatch):
@@ -128,7 +128,7 @@ def test_a_training_starts_from_the_weights_of_another(recipe, tmp_path):
         assert torch.equal(one, other)
 
 
-def test_weights_of_another_size_are_no_start(recipe, tmp_path):
+def test_weights_of_another_size_are_refused_as_a_start(recipe, tmp_path):
     main(["train", str(recipe()), "-o", str(tmp_path / "run")])
     start = tmp_path / "run" / "tiny.safetensors"
     wider = read_recipe(
@@ -145,7 +145,7 @@ def test_the_checkpoint_may_be_interpolated_with_another_and_its_si_sdr_is_its_o
     seed, path = ("steps = 4", "steps = 4\nseed = 1"), tmp_path / "two" / "tiny.safetensors"
     main(["train", str(recipe(seed)), "-o", str(tmp_path / "two")])
     one, two = load_model(tmp_path / "one" / "tiny.safetensors"), load_model(path)
-    start = f'[blend]\n"{tmp_path}/one/tiny.safetensors" = 0.25\n\n[model]'
+    start = f'[interpolate]\n"{tmp_path}/one/tiny.safetensors" = 0.25\n\n[model]'
     assert main(["train", str(recipe(seed, ("[model]", start))), "-o", str(tmp_path / "two")]) == 0
     between = load_model(path)
     for a, mixed, b in zip(*(m.parameters() for m in (one, between, two)), strict=True):
@@ -161,7 +161,7 @@ def test_the_checkpoint_may_be_interpolated_with_another_and_its_si_sdr_is_its_o
     assert record["val_si_sdr"] != two.card["provenance"]["val_si_sdr"]
 
 
-CORPUS = ("[model]", 'corpora = ["ensembleset"]\n\n[model]'), ("reverb", "recorded = 1.0\nreverb")
+CORPUS = ("[model]", 'corpora = ["ensembleset"]\n\n[model]'), ("reverb", "real_share = 1.0\nreverb")
 
 
 def lay_out_ensembleset(root):
@@ -176,31 +176,31 @@ def lay_out_ensembleset(root):
     return root
 
 
-def test_published_corpora_train_and_never_validate(recipe, tmp_path, monkeypatch):
+def test_published_corpora_are_used_for_training_only(recipe, tmp_path, monkeypatch):
     monkeypatch.setenv("DIVISI_DATA", str(lay_out_ensembleset(tmp_path / "data")))
     training, validation = train.mixtures(read_recipe(recipe(*CORPUS)))
     real = [variant for variant in training.mixer.bank.variants if variant.kind == "real"]
     assert len(real) == len(QUARTET) + 3
     assert {variant.kind for variant in validation.mixer.bank.variants} == {"tones"}
     drawn = training.mixer.draw(np.random.default_rng(0))
-    assert {excerpt.variant.kind for excerpt in drawn if excerpt} == {"real"}
+    assert {segment.variant.kind for segment in drawn if segment} == {"real"}
 
 
-def test_a_piece_that_lacks_an_instrument_trains_with_it_absent(recipe, tmp_path, monkeypatch):
+def test_an_instrument_that_a_piece_lacks_is_inactive(recipe, tmp_path, monkeypatch):
     root = lay_out_ensembleset(tmp_path / "data") / "ensembleset"
-    few = ("reverb", "players = [3, 3]\nabsent = 0.0\ncoherent = 1.0\nreverb")
+    few = ("reverb", "players = [3, 3]\ninactive = 0.0\ncoherent = 1.0\nreverb")
     trio = ("[model]", f'corpora = ["{root / "trio"}"]\n\n[model]')
     training, _ = train.mixtures(read_recipe(recipe(trio, CORPUS[1], few)))
     _, stems = training[0]
     assert [bool(stem.any()) for stem in stems] == [True, True, False, True]
 
 
-def test_the_microphone_is_the_recipes(recipe, tmp_path, monkeypatch):
+def test_the_recipe_chooses_the_microphone(recipe, tmp_path, monkeypatch):
     monkeypatch.setenv("DIVISI_DATA", str(lay_out_ensembleset(tmp_path / "data")))
     peaks = []
     for microphone in ("Mix_1", "Tree"):
-        named = (CORPUS[0][0], f'microphone = "{microphone}"\n{CORPUS[0][1]}')
-        bank = train.mixtures(read_recipe(recipe(named, CORPUS[1])))[0].mixer.bank
+        change = (CORPUS[0][0], f'microphone = "{microphone}"\n{CORPUS[0][1]}')
+        bank = train.mixtures(read_recipe(recipe(change, CORPUS[1])))[0].mixer.bank
         variant = next(variant for variant in bank.variants if variant.kind == "real")
         peaks.append(bank.read(variant, 0, 16000).max())
     assert peaks == pytest.approx([0.1, 0.2], rel=1e-3)
@@ -210,15 +210,15 @@ def test_the_microphone_is_the_recipes(recipe, tmp_path, monkeypatch):
     ("changes", "sentence"),
     [
         (CORPUS[:1], "tiny.toml: .*'real_share' of mixing is 0"),
-        (CORPUS, "tiny: there is no corpus 'ensembleset'; name its folder"),
+        (CORPUS, "tiny: there is no corpus 'ensembleset'; give its folder"),
     ],
 )
-def test_corpora_that_cannot_train_are_refused(recipe, changes, sentence):
+def test_corpora_that_cannot_be_used_are_refused(recipe, changes, sentence):
     with pytest.raises(RecipeError, match=sentence):
         train.mixtures(read_recipe(recipe(*changes)))
 
 
-def test_an_overwritten_file_of_a_corpus_is_rendered_anew(recipe, tmp_path, monkeypatch):
+def test_an_overwritten_file_of_a_corpus_is_rendered_again(recipe, tmp_path, monkeypatch):
     """Failed before: the bank had the samples of the old file."""
     root = lay_out_ensembleset(tmp_path / "data")
     monkeypatch.setenv("DIVISI_DATA", str(root))

@@ -55,11 +55,11 @@ def test_fraction_of_a_pitch_lands_within_three_cents(soundfont, fraction):
 def test_bend_of_one_note_leaves_another_alone(soundfont):
     alone = play(soundfont, Note(0.0, 3.0, 69))[0]
     both = play(soundfont, Note(0.0, 3.0, 69), Note(0.5, 2.5, 60.5))[0]
-    heard = [pitch(sound[RATE : 3 * RATE], 425, 455) for sound in (alone, both)]
-    assert heard[0] == pytest.approx(heard[1], abs=0.005)
+    pitches = [pitch(sound[RATE : 3 * RATE], 425, 455) for sound in (alone, both)]
+    assert pitches[0] == pytest.approx(pitches[1], abs=0.005)
 
 
-def test_repeated_render_has_the_same_bits_whatever_came_between(soundfont):
+def test_repeated_render_has_the_same_bits_after_other_renders(soundfont):
     notes = tuple(Note(0.2 * i, 0.3, 60 + i % 5 + 0.1, 60 + i) for i in range(12))
     first = play(soundfont, *notes, player="saxophone")
     play(soundfont, Note(0.0, 0.5, 40), player="bassoon")
@@ -77,19 +77,19 @@ def test_another_process_renders_the_same_bits(soundfont):
     answer = subprocess.run(
         command, capture_output=True, text=True, check=True, cwd=repository_root()
     )
-    here = play(soundfont, Note(0, 0.5, 70.2), player="oboe")
+    expected = play(soundfont, Note(0, 0.5, 70.2), player="oboe")
     printed = answer.stdout.split()[-1]  # where CI is set, pyfluidsynth says what it found
-    assert printed == hashlib.sha256(here.tobytes()).hexdigest()
+    assert printed == hashlib.sha256(expected.tobytes()).hexdigest()
 
 
-def test_threads_that_share_a_soundfont_get_the_bits_of_one(soundfont):
+def test_threads_that_share_a_soundfont_render_the_same_bits(soundfont):
     def render(pitch):
         return play(soundfont, *(Note(0.1 * i, 0.2, pitch + i % 3) for i in range(20)))
 
     alone = [render(pitch) for pitch in range(60, 68)]
     with ThreadPoolExecutor(4) as threads:
-        together = list(threads.map(render, range(60, 68)))
-    assert all(np.array_equal(one, other) for one, other in zip(alone, together, strict=True))
+        in_parallel = list(threads.map(render, range(60, 68)))
+    assert all(np.array_equal(one, other) for one, other in zip(alone, in_parallel, strict=True))
 
 
 def test_the_version_of_the_library_is_known():

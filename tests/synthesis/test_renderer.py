@@ -59,4 +59,4 @@ def test_score_without_parts_is_refused():
 
 def test_track_is_called_after_its_score_or_title():
     assert render_score(score("violin"), Click(1.0), RATE).name == "piece"
-    assert render_score(score("violin"), Click(1.0), RATE, title="take-2").name == "take-2"
+    assert render_score(score("violin"), Click(1.0), RATE, title="second").name == "second"

@@ -1,4 +1,4 @@
-"""Recorded notes: pitch, length, seams and levels; on synthetic takes and on the real ones."""
+"""Recorded notes: pitch, length, seams and levels; on synthetic and real note samples."""
 
 import csv
 
@@ -79,8 +79,8 @@ def test_silence_before_the_onset_is_trimmed(folder):
 def test_a_note_has_the_requested_duration(folder, seconds):
     sound = play(folder, Note(0.0, seconds, 66))
     envelope = np.sqrt(np.convolve(sound**2, np.ones(441) / 441, mode="same"))
-    heard = np.flatnonzero(envelope > 0.5 * envelope.max())
-    assert heard[-1] / RATE == pytest.approx(seconds, abs=0.15)
+    loud = np.flatnonzero(envelope > 0.5 * envelope.max())
+    assert loud[-1] / RATE == pytest.approx(seconds, abs=0.15)
 
 
 def test_looped_note_stays_as_loud_and_has_no_click(folder):
@@ -102,7 +102,7 @@ def test_detached_notes_have_a_gap(folder):
     assert level(sound[round(0.6 * RATE) : round(0.7 * RATE)]) < level(sound[: RATE // 4]) - 40
 
 
-def test_twice_the_velocity_is_twelve_decibels_and_some_of_the_samples_own(folder):
+def test_twice_the_velocity_is_twelve_decibels_and_a_louder_sample(folder):
     soft, loud = (level(play(folder, Note(0.0, 0.9, 66, v))[: RATE // 2]) for v in (50, 100))
     assert 11 < loud - soft < 18
 

@@ -1,4 +1,4 @@
-"""Synthetic voices: pitch, level, envelope and the silence above Nyquist."""
+"""Synthetic tones: pitch, level, envelope and the silence above Nyquist."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from helpers.music.scores import Note, Part
-from helpers.synthesis.tones import LEVEL, N, Tones, Voice
+from helpers.synthesis.tones import LEVEL, N, Timbre, Tones
 
 #: Amplitudes of the first harmonics of textbook waveforms (all as sines).
 WAVEFORMS = {
@@ -16,11 +16,11 @@ WAVEFORMS = {
     "sawtooth": tuple(1.0 / k for k in range(1, N + 1)),
 }
 RATE = 22050
-STEADY = Voice(harmonics=WAVEFORMS["sine"], sustain=1.0, attack=0.01, release=0.01)
+STEADY = Timbre(harmonics=WAVEFORMS["sine"], sustain=1.0, attack=0.01, release=0.01)
 
 
-def play(voice: Voice, *notes: Note, rate: int = RATE) -> np.ndarray:
-    return Tones(voice).render(Part("violin", notes), rate)
+def play(timbre: Timbre, *notes: Note, rate: int = RATE) -> np.ndarray:
+    return Tones(timbre).render(Part("violin", notes), rate)
 
 
 def spectrum(sound: np.ndarray, rate: int = RATE) -> tuple[np.ndarray, np.ndarray]:
@@ -38,21 +38,21 @@ def test_note_sounds_at_its_pitch(pitch, hertz):
 
 
 def test_sawtooth_has_harmonics_that_fall_as_one_over_k():
-    voice = replace(STEADY, harmonics=WAVEFORMS["sawtooth"])
-    _, amplitudes = spectrum(play(voice, Note(0.0, 2.0, 57)))
+    timbre = replace(STEADY, harmonics=WAVEFORMS["sawtooth"])
+    _, amplitudes = spectrum(play(timbre, Note(0.0, 2.0, 57)))
     peaks = amplitudes[2200 * np.arange(1, 11)]
     assert peaks / peaks[0] == pytest.approx(1 / np.arange(1, 11), rel=1e-3)
 
 
 def test_square_has_no_even_harmonics():
-    voice = replace(STEADY, harmonics=WAVEFORMS["square"])
-    _, amplitudes = spectrum(play(voice, Note(0.0, 2.0, 57)))
+    timbre = replace(STEADY, harmonics=WAVEFORMS["square"])
+    _, amplitudes = spectrum(play(timbre, Note(0.0, 2.0, 57)))
     assert amplitudes[2200 * np.arange(2, 11, 2)].max() < 1e-4 * amplitudes[2200]
 
 
 def test_nothing_aliases():
-    voice = replace(STEADY, harmonics=WAVEFORMS["sawtooth"])
-    hertz, amplitudes = spectrum(play(voice, Note(0.0, 2.0, 100)))
+    timbre = replace(STEADY, harmonics=WAVEFORMS["sawtooth"])
+    hertz, amplitudes = spectrum(play(timbre, Note(0.0, 2.0, 100)))
     away = np.abs(hertz / 2637.02 - np.rint(hertz / 2637.02)) * 2637.02 > 20
     assert amplitudes[away].max() < 1e-4 * amplitudes.max()
 
@@ -74,8 +74,8 @@ def test_half_the_velocity_is_a_quarter_of_the_amplitude():
 
 
 def test_vibrato_swings_by_its_depth_around_the_pitch():
-    voice = replace(STEADY, vibrato_depth=50.0, vibrato_rate=5.0)
-    sound = play(voice, Note(0.0, 3.0, 69))[0]
+    timbre = replace(STEADY, vibrato_depth=50.0, vibrato_rate=5.0)
+    sound = play(timbre, Note(0.0, 3.0, 69))[0]
     rising = np.flatnonzero((sound[:-1] < 0) & (sound[1:] >= 0))
     crossings = rising + sound[rising] / (sound[rising] - sound[rising + 1])
     cents = 1200 * np.log2(RATE / np.diff(crossings) / 440)[300:-20]
@@ -83,9 +83,9 @@ def test_vibrato_swings_by_its_depth_around_the_pitch():
     assert cents.min() == pytest.approx(-50, abs=2)
 
 
-def test_dulling_takes_the_high_harmonics_first():
-    voice = replace(STEADY, harmonics=(1.0, 1.0, 1.0), dulling=1.0)
-    _, amplitudes = spectrum(play(voice, Note(0.0, 2.0, 57)))
+def test_dulling_lets_high_harmonics_decay_first():
+    timbre = replace(STEADY, harmonics=(1.0, 1.0, 1.0), dulling=1.0)
+    _, amplitudes = spectrum(play(timbre, Note(0.0, 2.0, 57)))
     first, second, third = amplitudes[[2200, 4400, 6600]]
     assert second / first == pytest.approx(np.exp(-1.0), rel=0.02)  # the window's middle: 1 s
     assert third / first == pytest.approx(np.exp(-2.0), rel=0.06)
@@ -108,8 +108,8 @@ def test_overlapping_notes_add_up():
     assert hertz[np.argmax(amplitudes)] == pytest.approx(329.6, abs=0.5)
 
 
-def test_drawn_voices_repeat_bit_by_bit():
-    first, again, other = (Voice.draw(np.random.default_rng(seed)) for seed in (7, 7, 8))
+def test_the_same_seed_draws_the_same_timbre():
+    first, again, other = (Timbre.draw(np.random.default_rng(seed)) for seed in (7, 7, 8))
     assert first == again != other
     notes = Note(0.0, 0.5, 60), Note(0.5, 0.5, 62)
     assert np.array_equal(play(first, *notes), play(again, *notes))

@@ -141,7 +141,7 @@ def test_bytes_that_are_no_weights_are_refused(saved):
         load_model(weights)
 
 
-def test_a_missing_half_of_the_pair_is_named(saved):
+def test_a_missing_file_of_the_pair_is_refused_by_name(saved):
     _, weights, card = saved
     text = card.read_text()
     card.unlink()

@@ -30,6 +30,7 @@ from helpers.training.licences import (
 SMALL = WaveUNet(WaveUNetConfig(sources=("violin", "bassoon"), levels=2, width=4))
 CARDS = available_models()
 RECIPES = sorted((runtime.repository_root() / "recipes").glob("*.toml"))
+RENDERED_ONLY = {"use_note_samples": False, "use_solos": False}
 each_row = pytest.mark.parametrize("row", materials().values(), ids=lambda row: row.name)
 
 
@@ -39,10 +40,10 @@ def no_card(start):
 
 def names(**recipe):
     """The materials of a recipe for a violin with one soundfont and these changes."""
-    takes = {"instruments": ["violin"], "soundfonts": ["FluidR3_GM"], "notes": 0, "tones": 0}
-    takes |= recipe.pop("takes", {})
-    silent = {"notes": False, "solos": False, "scores": ["random"], "takes": takes}
-    return learned_from({"recipe": {**silent, **recipe}}, no_card)
+    rendering = {"instruments": ["violin"], "soundfonts": ["FluidR3_GM"]}
+    rendering |= {"note_samples": 0, "tones": 0} | recipe.pop("rendering", {})
+    recipe = {**RENDERED_ONLY, "scores": ["random"], "rendering": rendering, **recipe}
+    return learned_from({"recipe": recipe}, no_card)
 
 
 @each_row
@@ -58,7 +59,7 @@ def test_every_row_has_a_licence_and_a_source(row):
 @pytest.mark.parametrize(
     "row", [row for row in materials().values() if row.file], ids=lambda row: row.name
 )
-def test_the_sha256_is_that_of_the_file_where_it_is_at_hand(row):
+def test_the_sha256_is_that_of_the_file(row):
     if row.kind == "soundfont":
         try:
             file = find_soundfont(row.name)
@@ -69,7 +70,7 @@ def test_the_sha256_is_that_of_the_file_where_it_is_at_hand(row):
     else:
         root = runtime.data_root()
         if root is None or not (root / row.name / row.file).is_file():
-            pytest.skip(f"{row.name} is not at hand")
+            pytest.skip(f"{row.name} is missing")
         file = root / row.name / row.file
     assert file_sha256(file) == row.sha256
 
@@ -85,10 +86,10 @@ def test_the_collections_are_those_that_recipes_read():
 
 
 @pytest.mark.real_audio
-def test_the_solos_are_those_that_are_at_hand():
+def test_the_solos_are_those_of_the_data_folder():
     root = runtime.data_root()
     if root is None:
-        pytest.skip("DIVISI_DATA names no folder")
+        pytest.skip("DIVISI_DATA is not set to a folder")
     found = {
         (file.relative_to(root).parts[0], name) for name, files in solos(root).items()
         for file in files
@@ -119,7 +120,7 @@ def test_a_recipe_in_a_card_has_the_same_materials_as_its_file():
     assert learned_from({"recipe": written}, script.card_of) == CARDS["chamber"]["learned_from"]
 
 
-def test_chamber_free_learns_only_from_what_fits():
+def test_chamber_free_learns_only_from_materials_that_fit_mit():
     (path,) = (path for path in RECIPES if path.stem == "chamber-free")
     recipe = script.tomllib.loads(path.read_text(encoding="utf-8"))
     found = learned_from({"recipe": recipe}, no_card)
@@ -127,33 +128,33 @@ def test_chamber_free_learns_only_from_what_fits():
     assert "GeneralUser" in found
 
 
-def test_a_recipe_learns_from_what_it_asks_for():
+def test_the_materials_of_a_recipe_follow_from_its_fields():
     assert names() == ["FluidR3_GM"]
     assert names(scores=["works"]) == ["FluidR3_GM", "music21"]
-    assert names(takes={"tones": 1}) == ["FluidR3_GM", "tones"]
-    assert names(notes=True) == ["FluidR3_GM"]
-    assert names(notes=True, takes={"notes": 1}) == ["FluidR3_GM", NOTES]
-    assert names(solos=True) == ["FluidR3_GM", "medley_solos", "solo_violin"]
+    assert names(rendering={"tones": 1}) == ["FluidR3_GM", "tones"]
+    assert names(use_note_samples=True) == ["FluidR3_GM"]
+    assert names(use_note_samples=True, rendering={"note_samples": 1}) == ["FluidR3_GM", NOTES]
+    assert names(use_solos=True) == ["FluidR3_GM", "medley_solos", "solo_violin"]
     assert names(corpora=["/data/synthsod"]) == ["FluidR3_GM", "synthsod"]
-    assert names(takes={"soundfonts": 3}) == list(COUNTED)
+    assert names(rendering={"soundfonts": 3}) == list(COUNTED)
     assert names(scores=[]) == []
 
 
-def test_what_was_not_at_hand_did_not_train():
-    recipe = {"takes": {"instruments": ["violin"], "tones": 0}, "scores": ["random"]}
+def test_missing_collections_are_no_training_material():
+    recipe = {"rendering": {"instruments": ["violin"], "tones": 0}, "scores": ["random"]}
     assert learned_from({"recipe": recipe, "collections": []}, no_card) == list(COUNTED)
     assert NOTES in learned_from({"recipe": recipe}, no_card)
 
 
-def test_weights_learned_from_what_their_beginnings_learned_from():
+def test_weights_inherit_the_materials_of_their_start():
     cards = {"old": {"learned_from": ["Merlin"]}, "tones": {"learned_from": ["tones"]}}
-    made = {"start": "old", "blend": {"tones": 0.1}, "scores": [], "takes": {"instruments": []}}
-    made |= {"notes": False, "solos": False}
+    made = {"start_from": "old", "interpolate": {"tones": 0.1}, "rendering": {"instruments": []}}
+    made |= {**RENDERED_ONLY, "scores": []}
     assert learned_from({"recipe": made}, cards.__getitem__) == ["Merlin", "tones"]
     assert learned_from({"recipe": made}, no_card) == ["tones", "old"]
 
 
-def test_the_licence_names_what_may_ask_for_more():
+def test_the_licence_names_materials_under_other_terms():
     assert licence(["FluidR3_GM", "tones"]) == "MIT"
     assert licence(["FluidR3_GM", "TimGM6mb"]).startswith("MIT; ")
     assert licence(["FluidR3_GM", "TimGM6mb"]).endswith(": TimGM6mb (GPL-2.0-only)")
@@ -165,16 +166,16 @@ def test_the_card_of_a_saved_model_has_its_materials(tmp_path):
     _, first = save_model(SMALL, tmp_path, "first", {"learned_from": ["TimGM6mb"]})
     card = json.loads(first.read_text())
     assert card["learned_from"] == ["TimGM6mb"] and "GPL-2.0-only" in card["licence"]
-    recipe = {"scores": [], "takes": {"instruments": ["violin"]}, "notes": False, "solos": False}
-    made = {"recipe": {**recipe, "start": str(first)}, "recordings": ["mine"]}
+    recipe = {**RENDERED_ONLY, "scores": [], "rendering": {"instruments": ["violin"]}}
+    made = {"recipe": {**recipe, "start_from": str(first)}, "recordings": ["mine"]}
     _, second = save_model(SMALL, tmp_path, "second", made)
     assert json.loads(second.read_text())["learned_from"] == ["TimGM6mb", "own recordings"]
     _, third = save_model(SMALL, tmp_path, "third", {"steps": 3})
     assert json.loads(third.read_text())["licence"] == "not stated"
 
 
-def test_a_beginning_that_is_gone_does_not_stop_the_saving(tmp_path):
-    recipe = {"scores": [], "takes": {"instruments": ["violin"]}, "notes": False, "solos": False}
-    gone = {"recipe": {**recipe, "start": str(tmp_path / "gone.safetensors")}}
+def test_a_missing_start_does_not_prevent_saving(tmp_path):
+    recipe = {**RENDERED_ONLY, "scores": [], "rendering": {"instruments": ["violin"]}}
+    gone = {"recipe": {**recipe, "start_from": str(tmp_path / "gone.safetensors")}}
     _, path = save_model(SMALL, tmp_path, "kept", gone)
     assert json.loads(path.read_text())["learned_from"] == ["gone"]

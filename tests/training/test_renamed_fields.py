@@ -51,7 +51,7 @@ def test_weights_under_older_parameter_names_give_the_same_estimates(tmp_path):
         assert torch.equal(load_model(weights)(mixture), model(mixture))
 
 
-def test_names_of_today_are_left_alone():
+def test_current_names_are_unchanged():
     recipe = {"name": "x", "rendering": {"note_samples": 1}, "mixing": {"inactive": 0.1}}
     assert current_recipe(recipe) == recipe
     card = {"config": {"pitch_channels": 2}, "provenance": {"recipe": recipe}}

@@ -146,7 +146,7 @@ def test_a_finished_training_returns_at_once_with_its_result(tmp_path, unbroken)
     assert str(repeated) == str(history)
 
 
-def test_more_steps_go_on_from_the_last_one(tmp_path):
+def test_more_steps_continue_from_the_last_one(tmp_path):
     train(tmp_path, replace(CONFIG, steps=10))
     _, history = train(tmp_path, replace(CONFIG, steps=14, log_every=2, workers=1))
     assert [row["step"] for row in history.rows] == [*range(1, 11), 12, 14]
@@ -166,7 +166,7 @@ def test_other_settings_are_refused_by_name(tmp_path, changes, sentence):
         train(tmp_path, replace(CONFIG, **{"steps": 10, **changes}))
 
 
-def test_a_state_from_before_a_setting_was_there_goes_on(tmp_path):
+def test_a_state_without_a_newer_setting_resumes(tmp_path):
     train(tmp_path, replace(CONFIG, steps=10))
     state = torch.load(tmp_path / "last.ckpt", weights_only=True)
     del state["settings"]["final_rate"]

@@ -52,7 +52,7 @@ def test_two_tones_are_learnt_to_twenty_decibels(tmp_path):
     assert history.best["val_si_sdr"] > 20.0
 
 
-def test_workers_change_nothing(tmp_path):
+def test_the_number_of_workers_does_not_change_the_weights(tmp_path):
     alone, _ = train(tmp_path / "alone")
     helped, _ = train(tmp_path / "helped", workers=2)
     assert all(
