@@ -94,10 +94,10 @@ def separate(
     model: a name in `available_models()`, a path, or a loaded model; by default `chamber`, on the
     fastest device that is available. sample_rate: of an array, in Hz. repair: read samples of a
     file that are not finite as zeros.
-    Raises ValueError, with one sentence, for what cannot be separated. No model takes a score yet.
+    Raises ValueError, with one sentence, for what cannot be separated. No model uses a score yet.
     """
     if score is not None:
-        raise ValueError("No model takes a score yet; leave `score` out.")
+        raise ValueError("No model uses a score yet; leave `score` out.")
 
     import tempfile
     import warnings

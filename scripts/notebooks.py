@@ -50,7 +50,7 @@ def bootstrap() -> str:
 
 
 def badge(chapter: str) -> str:
-    """The Markdown button that opens a chapter, named without its suffix, in Colab."""
+    """The Markdown button that opens a chapter (its name without suffix) in Colab."""
     place = address().removeprefix("https://github.com/")
     link = f"{COLAB}/github/{place}/blob/main/Notebooks/{chapter}.ipynb"
     return f"[![Open in Colab]({COLAB}/assets/colab-badge.svg)]({link})"

@@ -26,7 +26,7 @@ BEFORE = {
     "display": {*SOUND, "training", "inference", "evaluation"},
     "recipes": {*SOUND, "training", "inference", "evaluation"},
 }
-#: These wire the others together and are imported by none of them.
+#: These connect the others and are imported by none of them.
 WIRING = {"__init__", "commands", "cli"}
 
 

@@ -52,11 +52,11 @@ def test_notebook_equals_its_source_cell_by_cell(source):
     nbformat.validate(found)
     assert found.metadata == expected.metadata
     assert len(found.cells) == len(expected.cells), "run `make notebooks`"
-    for cell, wanted in zip(found.cells, expected.cells, strict=True):
+    for cell, original in zip(found.cells, expected.cells, strict=True):
         assert (cell.cell_type, cell.source, cell.metadata) == (
-            wanted.cell_type,
-            wanted.source,
-            wanted.metadata,
+            original.cell_type,
+            original.source,
+            original.metadata,
         ), "run `make notebooks`"
 
 

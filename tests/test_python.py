@@ -31,10 +31,8 @@ def test_a_file_gives_the_stems_of_the_command(recording, detector, tmp_path):
     separation = helpers.separate(recording, model=detector)
     assert (separation.name, separation.sample_rate) == ("quartet", RATE)
     assert separation.detected == tuple(separation.stems) == ("violin", "horn")
-    assert (
-        main(["separate", str(recording), "-o", str(tmp_path / "out"), "--model", str(detector)])
-        == 0
-    )
+    command = ["separate", str(recording), "-o", str(tmp_path / "out"), "--model", str(detector)]
+    assert main(command) == 0
     saved = separation.save(tmp_path / "saved")
     for name, stem in separation.stems.items():
         written, _ = soundfile.read(tmp_path / "out" / "quartet" / f"{name}.wav", dtype="float32")
@@ -69,13 +67,13 @@ def test_a_result_is_replaced_only_when_asked(recording, detector, tmp_path):
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [({"score": "quartet.mid"}, "No model takes a score yet"),
+    [({"score": "quartet.mid"}, "No model uses a score yet"),
      ({"recording": np.zeros(8)}, "needs its sample rate"),
      ({"recording": np.zeros((2, 2, 8)), "sample_rate": RATE}, "shape"),
      ({"recording": np.full(8, np.nan), "sample_rate": RATE}, "not finite"),
      ({"recording": np.zeros(8, np.int16), "sample_rate": RATE}, "int16; pass floats"),
      ({"recording": np.zeros(8), "sample_rate": 100}, "the sample rate is 100 Hz"),
-     ({"instruments": ["tuba"]}, "does not know 'tuba'"),
+     ({"instruments": ["tuba"]}, "does not separate 'tuba'"),
      ({"instruments": []}, "at least one instrument")],
 )  # fmt: skip
 def test_an_invalid_request_is_refused_in_one_sentence(recording, detector, arguments, message):

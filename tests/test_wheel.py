@@ -77,14 +77,14 @@ def closure(requirements: list[str]) -> set[str]:
     found: set[tuple[str, str]] = set()
     ahead = [(Requirement(line), "") for line in requirements]
     while ahead:
-        wanted, extra = ahead.pop()
-        if wanted.marker and not wanted.marker.evaluate({"extra": extra}):
+        requirement, extra = ahead.pop()
+        if requirement.marker and not requirement.marker.evaluate({"extra": extra}):
             continue
-        for asked in {"", *wanted.extras}:
-            package = canonical(wanted.name), asked
+        for option in {"", *requirement.extras}:
+            package = canonical(requirement.name), option
             if package not in found:
                 found.add(package)
-                ahead += [(Requirement(line), asked) for line in required_by(wanted.name)]
+                ahead += [(Requirement(line), option) for line in required_by(requirement.name)]
     return {name for name, _ in found}
 
 

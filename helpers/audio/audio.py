@@ -156,7 +156,7 @@ def load(
 ) -> tuple[np.ndarray, int]:
     """A whole file as float32 (channels, samples), and its sample rate in Hz.
 
-    sample_rate: resample to this rate. channels: 1 takes the mean of all channels. The warnings of
+    sample_rate: resample to this rate. channels: 1 for the mean of all channels. The warnings of
     `AudioFile` are issued as Python warnings.
     Chapter: 04.
     """

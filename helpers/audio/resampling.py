@@ -44,7 +44,7 @@ class ResampleStream:
         return self._count(self._soxr.resample_chunk(frames).T)
 
     def flush(self) -> np.ndarray:
-        """The rest, (channels, m). All blocks together are `resampled_length` samples long."""
+        """The rest, (channels, m). All blocks have `resampled_length` samples in total."""
         if self.rate_in == self.rate_out:
             return np.zeros((self._channels, 0), dtype=np.float32)
         nothing = np.zeros((0, self._channels), dtype=np.float32)

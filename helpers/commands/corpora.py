@@ -24,7 +24,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    """Print one row per corpus, or everything about the one that is given."""
+    """Print one row per corpus, or everything about one."""
     from ..datasets.registry import CORPORA, corpus
 
     if arguments.name:

@@ -64,7 +64,7 @@ def _warn_of_ignored_folders(root: Path, pieces: Sequence[StemFolder]) -> None:
     audio = {path.parent for path in root.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES}
     for folder in sorted(audio - {piece.folder for piece in pieces}):
         warnings.warn(
-            f"{folder.relative_to(root)}: left out; a piece has two or more files named after "
+            f"{folder.relative_to(root)}: left out; a piece has two or more files with names of "
             "instruments, such as violin.wav.",
             stacklevel=3,
         )

@@ -132,7 +132,7 @@ def equal_length(stems: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def instrument_name(stem: str) -> str | None:
-    """The instrument that a stem is named after; None where it is no instrument."""
+    """The instrument in the name of a stem; None where there is none."""
     found = find_instrument(stem)
     return found and found.name
 

@@ -1,6 +1,6 @@
 """Baselines: the floor (the unprocessed mixture) and the ceilings (oracle masks).
 
-Each takes a Track and returns an estimate per stem, float32 (channels, samples).
+Each function of a Track returns an estimate per stem, float32 (channels, samples).
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ def chosen_sources(model: nn.Module, instruments: Sequence[str] | str | None) ->
     """The model's sources that a user asks for; () for None, which leaves the choice to detection.
 
     instruments: names or aliases, as a list or as in `violin, vc`; `all` for all sources.
-    Raises ValueError for an empty list and for instruments that the model does not know.
+    Raises ValueError for an empty list and for instruments that the model does not separate.
     """
     if instruments is None:
         return ()
@@ -83,7 +83,7 @@ def chosen_sources(model: nn.Module, instruments: Sequence[str] | str | None) ->
     if words == [ALL]:
         return tuple(model.sources)
     if not words:
-        raise ValueError(f"Choose at least one instrument; this model knows {known}.")
+        raise ValueError(f"Choose at least one instrument; this model separates {known}.")
     names = []
     for word in words:
         try:
@@ -91,6 +91,6 @@ def chosen_sources(model: nn.Module, instruments: Sequence[str] | str | None) ->
         except KeyError as error:
             raise ValueError(error.args[0]) from error
         if name not in model.sources:
-            raise ValueError(f"This model does not know '{name}'; it knows {known}.")
+            raise ValueError(f"This model does not separate '{name}'; it separates {known}.")
         names.append(name)
     return tuple(dict.fromkeys(names))

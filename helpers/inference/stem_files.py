@@ -98,8 +98,8 @@ def separate_recording(
     integers: write 24-bit files with one gain that keeps them all from clipping, instead of 32-bit
     float. residual: also write `residual.wav`. progress: called with the seconds that each step
     adds, `recording.seconds` in all.
-    Raises ValueError for instruments that the model does not know, AudioError for files that cannot
-    be written and for a model whose output is not finite.
+    Raises ValueError for instruments that the model does not separate, AudioError for files that
+    cannot be written and for a model whose output is not finite.
     """
     start = time.perf_counter()
     sources = chosen_sources(model, instruments)

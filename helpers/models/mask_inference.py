@@ -121,13 +121,13 @@ class MaskInference(nn.Module):
 
 
 def import_nussl() -> ModuleType:
-    """nussl, imported with what has moved since its last release in 2021.
+    """nussl, imported with names that have moved since its last release in 2021.
 
     ImportError with the remedy if it, or a package that it needs, is not installed.
     """
     if "nussl" not in sys.modules:
         try:
-            with _as_in_2021():
+            with _legacy_names():
                 import nussl  # noqa: F401
         except ModuleNotFoundError as error:
             raise ImportError(f"{error.name} is not installed; run `{INSTALL}`.") from error
@@ -135,7 +135,7 @@ def import_nussl() -> ModuleType:
 
 
 @contextmanager
-def _as_in_2021() -> Iterator[None]:
+def _legacy_names() -> Iterator[None]:
     """Restore for the duration of the import what nussl expects.
 
     Until SciPy 1.13, `scipy.signal` had three windows that nussl reads. The empty `soxbindings`

@@ -189,7 +189,7 @@ def _sentence(kind: type, entries: dict[str, Any], table: str, error: Any) -> st
     name = error["loc"][0]
     if error["type"] == "extra_forbidden":
         known = ", ".join(sorted(_schema(kind).model_fields))
-        return f"{table} has no entry '{name}'; it knows {known}."
+        return f"{table} has no entry '{name}'; choose from {known}."
     if name not in entries:
         return f"{table} is incomplete; it needs '{name}'."
     value = list(entries[name]) if isinstance(entries[name], tuple) else entries[name]

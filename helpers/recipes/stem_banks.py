@@ -37,7 +37,7 @@ NOTES = "philharmonia_notes"  # the folder of recorded notes
 
 @dataclasses.dataclass(frozen=True)
 class Group:
-    """The pieces of a bank that are rendered alike; `name` is their folder."""
+    """The pieces of a bank that are rendered in the same way; `name` is their folder."""
 
     name: str
     pieces: Sequence[object]

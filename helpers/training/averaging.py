@@ -46,14 +46,14 @@ def interpolate(model: nn.Module, other: nn.Module, share: float) -> None:
     Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022.
     """
     own, others = model.state_dict(), other.state_dict()
-    alike = [
+    shared = [
         name
         for name, value in others.items()
         if name in own and own[name].shape == value.shape and _same_sources(model, other, name)
     ]
-    if not alike:
+    if not shared:
         raise ValueError("The models share no layer; interpolate within one architecture.")
-    for name in alike:
+    for name in shared:
         value = others[name].to(own[name].device)
         if name in model.source_channels:
             axes = model.source_channels[name], other.source_channels[name]

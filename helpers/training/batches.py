@@ -43,11 +43,11 @@ def load_steps(
         num_workers=workers,
         prefetch_factor=4 if workers else None,
         pin_memory=device.type == "cuda",
-        worker_init_fn=leave_interrupts,
+        worker_init_fn=ignore_interrupts,
         generator=torch.Generator(),
     )
 
 
-def leave_interrupts(worker: int) -> None:
+def ignore_interrupts(worker: int) -> None:
     """Ignore Ctrl-C in a worker: the training process still needs it to end its step."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

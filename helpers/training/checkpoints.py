@@ -249,7 +249,7 @@ def _read_weights(path: Path, card: Card) -> dict[str, Tensor]:
 
 
 def _tuples(value: Any) -> Any:
-    """JSON knows only lists; a frozen config holds tuples."""
+    """JSON has only lists; a frozen config has tuples."""
     if isinstance(value, dict):
         return {key: _tuples(item) for key, item in value.items()}
     return tuple(map(_tuples, value)) if isinstance(value, list) else value

@@ -48,7 +48,7 @@ def negative_snr(
     """Minus the mean signal-to-noise ratio in dB, with a soft ceiling in dB.
 
     Where a stem is silent, the level of the estimate relative to the mixture (the sum of the stems)
-    takes its place, weighted with `inactive_source_weight`.
+    replaces it, weighted with `inactive_source_weight`.
 
     Wisdom et al., "What's all the fuss about free universal sound separation data?",
     ICASSP 2021, section 3 (the soft threshold and the loss of inactive sources).

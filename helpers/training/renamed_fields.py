@@ -2,7 +2,7 @@
 
 Each table has the earlier name on the left and today's on the right; `DROPPED` has the one value
 at which a field that no longer exists did nothing. `read_card` and `read_recipe` translate while
-they read; nothing else knows an earlier name.
+they read; no other module uses an earlier name.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from lightning.fabric import Fabric
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, Subset
 
-from .batches import leave_interrupts
+from .batches import ignore_interrupts
 from .losses import si_sdr
 
 Validation = Dataset | Callable[[nn.Module], float]
@@ -27,7 +27,7 @@ class Validator:
                 Subset(validation, share),
                 num_workers=workers,
                 persistent_workers=workers > 0,
-                worker_init_fn=leave_interrupts,
+                worker_init_fn=ignore_interrupts,
                 generator=torch.Generator(),
             )
 

@@ -63,5 +63,5 @@ def test_stream_equals_resampling_the_whole(rates, sizes, seed):
 
 def test_memory_of_the_stream_does_not_grow():
     stream = ResampleStream(48000, 44100, channels=1)
-    given = sum(stream.push(np.zeros((1, 48000), np.float32)).shape[1] for _ in range(20))
-    assert 20 * 44100 - given < 44100  # less than a second is held back
+    length = sum(stream.push(np.zeros((1, 48000), np.float32)).shape[1] for _ in range(20))
+    assert 20 * 44100 - length < 44100  # less than a second is held back

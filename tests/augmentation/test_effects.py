@@ -168,7 +168,7 @@ def test_a_reverb_keeps_the_direct_sound_in_time_and_level(seed):
 
 
 def test_delay_and_level_of_the_first_echo_follow_from_its_path_length():
-    reverb = Reverb(ROOM, (6.0, 3.0, 1.5))  # 2 m away; by the floor it is the root of 13 m
+    reverb = Reverb(ROOM, (6.0, 3.0, 1.5))  # 2 m away; via the floor sqrt(13) m
     wet = reverb.apply(click(0), RATE)[0]
     late = (np.sqrt(13.0) - 2.0) / 343.0 * RATE
     place = int(np.argmax(np.abs(wet[20:200]))) + 20
@@ -199,5 +199,5 @@ def test_positions_differ_in_every_room():
     reach = np.array([np.subtract(r.source, r.room.microphone) for r in places])
     directions = reach / np.linalg.norm(reach, axis=1, keepdims=True)
     likeness = np.abs(directions @ directions.T - np.eye(len(places)))
-    assert likeness.max() < 1.0 - 1e-6  # no two of eighty stand in one direction
+    assert likeness.max() < 1.0 - 1e-6  # no two of eighty are in one direction
     assert room_positions(3) == room_positions(3)

@@ -29,10 +29,10 @@ def archive(names=("Flute", "Oboe", "Bassoon")) -> bytes:
 @pytest.fixture
 def zenodo(monkeypatch):
     """The requested records; every archive is the one above."""
-    asked, content = [], archive()
+    requests, content = [], archive()
 
     def zenodo_file(record, name):
-        asked.append((record, name))
+        requests.append((record, name))
         return download.RemoteFile(name, "", len(content), "")
 
     def fetch(file, folder):
@@ -43,7 +43,7 @@ def zenodo(monkeypatch):
     monkeypatch.setattr(download, "zenodo_file", zenodo_file)
     monkeypatch.setattr(download, "fetch", fetch)
     monkeypatch.delenv("DIVISI_DATA", raising=False)
-    return asked
+    return requests
 
 
 def test_all_corpora_are_listed(divisi):

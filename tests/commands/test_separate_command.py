@@ -242,8 +242,8 @@ def test_instruments_are_detected(divisi, recording, detector, tmp_path):
 
 
 def test_all_instruments_of_a_model_can_be_asked_for(divisi, recording, detector, tmp_path):
-    asked = ("--instruments", "all")
-    _, out, _ = divisi("separate", recording(), "--model", detector, "-o", tmp_path, *asked)
+    options = ("--instruments", "all")
+    _, out, _ = divisi("separate", recording(), "--model", detector, "-o", tmp_path, *options)
     assert "nearly silent: piano" in out[0]
     names = {wav.stem for wav in (tmp_path / "quartet").glob("*.wav")}
     assert names == {"violin", "horn", "piano"}
@@ -261,9 +261,9 @@ def test_a_single_instrument_is_separated_from_all_others(divisi, recording, duo
 @pytest.mark.parametrize(
     ("instruments", "message"),
     [
-        ("violin,horn", "This model does not know 'horn'; it knows violin, bassoon"),
+        ("violin,horn", "This model does not separate 'horn'; it separates violin, bassoon"),
         ("violin,kazoo", "There is no instrument 'kazoo'"),
-        (" , ", "Choose at least one instrument; this model knows violin, bassoon"),
+        (" , ", "Choose at least one instrument; this model separates violin, bassoon"),
     ],
 )
 def test_unknown_instruments_are_refused(divisi, recording, duo, tmp_path, instruments, message):

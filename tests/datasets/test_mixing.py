@@ -166,7 +166,7 @@ def test_the_end_of_a_release_stays_quiet(tmp_path, level, expected, normalise_s
     made = Mixer(bank, SOURCES, config, SECONDS).make(segments)
     whole = made.sum(axis=0) if not normalise_stems else made[0]
     decibels = 20 * np.log10(np.sqrt(np.mean(whole**2)) / NOMINAL_RMS)
-    # the RMS of the whole stem is 1.2 dB lower than that of its loud part; 30 dB are forgiven
+    # the RMS of the whole stem is 1.2 dB lower than that of its loud part; 30 dB are allowed
     assert decibels == pytest.approx(expected + (31.2 if expected else 0.0), abs=0.5)
 
 
@@ -282,8 +282,8 @@ def test_effects_without_spread_change_nothing(mixer, bank):
 def test_a_mixture_is_transposed_as_a_whole(mixer):
     config = replace(PLAIN, transpose_range=0.5)
     moves = [{segment.effects[0] for segment in drawn} for drawn in draws(mixer(config), 100)]
-    assert all(len(alike) == 1 for alike in moves)
-    cents = [move.cents for alike in moves for move in alike]
+    assert all(len(effects) == 1 for effects in moves)
+    cents = [move.cents for effects in moves for move in effects]
     assert -50 <= min(cents) < -40 and 40 < max(cents) <= 50
 
 

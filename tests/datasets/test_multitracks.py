@@ -112,7 +112,7 @@ def test_pieces_without_the_instruments_are_left_out_and_none_is_an_error(tmp_pa
         training_pieces(tmp_path, ["tuba"])
 
 
-# Recordings that are held out are known by their sound
+# Held-out recordings are recognised by their sound
 
 
 def copy_of(piece, folder: Path, start: int = 5000) -> Path:
@@ -121,12 +121,12 @@ def copy_of(piece, folder: Path, start: int = 5000) -> Path:
     for stem, path in piece.stems.items():
         audio, rate = load(path, channels=1)
         audio = 0.3 * resample(audio[0, start:], rate, 32_000)
-        soundfile.write(folder / f"Take 3 {stem}.wav", audio, 32_000, "PCM_16")
+        soundfile.write(folder / f"Piece 3 {stem}.wav", audio, 32_000, "PCM_16")
     return folder.parent
 
 
 def assert_refused(root: Path, instruments, recording: str) -> None:
-    pieces = training_pieces(root, instruments)  # the folders say nothing
+    pieces = training_pieces(root, instruments)  # no folder name is that of a corpus
     with pytest.raises(AudioError, match=f"is the recording {recording}.*kept for evaluation"):
         for name in pieces:
             list(multitrack_stems(name, pieces, instruments, 44_100))
@@ -155,7 +155,7 @@ def test_a_renamed_copy_of_a_held_out_recording_is_refused(tmp_path, monkeypatch
     root = copy_of(held_out, tmp_path / "my-duos" / "first")
     assert_refused(root, ("violin", "cello"), "folder/duo/violin")
     (tmp_path / "solo_violin").mkdir()
-    shutil.copy(root / "first" / "Take 3 violin.wav", tmp_path / "solo_violin" / "étude.wav")
+    shutil.copy(root / "first" / "Piece 3 violin.wav", tmp_path / "solo_violin" / "étude.wav")
     with pytest.raises(AudioError, match="étude.wav: is the recording"):
         list(solo_stems(RealPiece("violin", "", solos(tmp_path)["violin"]), 22_050))
     (track,) = own_tracks(tmp_path / "own", ("violin", "cello"), 22_050, 4.0)

@@ -1,4 +1,4 @@
-"""The variants of a score: instruments, keys and times, recorded by renderers that do not sound."""
+"""The variants of a score: instruments, keys and times, with silent renderers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ NAMES = ("bwv269", "bwv10.7", "bwv347", "bwv40.8", "bwv392")
 
 
 def config(instruments=QUARTET, **chosen) -> RenderingConfig:
-    """No variants except those in `changes`, at a low rate."""
+    """Only the `chosen` variants, at a low rate."""
     nothing = {
         "soundfonts": (),
         "note_samples": 0,
@@ -53,7 +53,7 @@ def variants_of(score: Score, chosen: RenderingConfig) -> list[RenderedStem]:
 
 @pytest.fixture
 def rendered(monkeypatch):
-    """What renderers are given, as (renderer, soundfont or root, part); all are silent."""
+    """Silent renderers; what they render, as (renderer, soundfont or root, part)."""
     parts = []
 
     def recorder(name):

@@ -192,7 +192,7 @@ def test_trios_as_published(tmp_path):
         ("horn", "piano", "violin"), ("kick", "piano", "saxophone"),
     ]  # fmt: skip
     assert {piece.corpus.name for piece in pieces} == {"trios"}
-    folder.rename(tmp_path / "training")  # a renamed copy is known by the MIDI file of each part
+    folder.rename(tmp_path / "training")  # the MIDI file of each part shows what it is
     assert {piece.corpus.name for piece in find_tracks(tmp_path)} == {"trios"}
 
 

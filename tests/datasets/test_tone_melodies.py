@@ -43,7 +43,7 @@ def test_a_part_stays_in_its_range_and_key(singer):
     assert {(pitch - 2) % 12 for pitch in pitches} == set(MAJOR)
 
 
-def test_a_part_is_one_voice():
+def test_a_part_is_monophonic():
     part = draw_part("alto", 30.0, key=0, tempo=90.0, rng=np.random.default_rng(1))
     ends = [note.onset + note.duration for note in part.notes]
     assert all(end <= after.onset + 1e-9 for end, after in zip(ends, part.notes[1:], strict=False))

@@ -54,7 +54,7 @@ def recording(tmp_path) -> Callable[..., Path]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator:
-    """Chromium, which plays without being asked by a hand."""
+    """Chromium that may play audio without a click."""
     playwright = pytest.importorskip("playwright.sync_api")
     flags = [
         "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",

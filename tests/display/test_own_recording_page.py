@@ -24,7 +24,7 @@ from helpers.synthesis.soundfonts import find_soundfonts
 from tests.display.pages import TAP, until
 
 RATE = 44_100
-PATIENCE = 180  # seconds for each thing to happen, on a machine that has other work to do
+TIMEOUT = 180  # seconds for each thing to happen, on a machine that has other work to do
 QUARTET = {"violin": 76, "clarinet": 67, "saxophone": 60, "bassoon": 48}
 CELL = """\
 from helpers.display.own_recording import OwnRecording
@@ -94,12 +94,12 @@ def lab(folder) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}/doc/tree/own.ipynb?token={token}"
     finally:
         server.terminate()
-        server.wait(PATIENCE)
+        server.wait(TIMEOUT)
 
 
 def await_answer(port: int) -> None:
-    """Wait until something listens at a port of this machine."""
-    end = time.monotonic() + PATIENCE
+    """Wait until a port of this machine accepts connections."""
+    end = time.monotonic() + TIMEOUT
     while True:
         try:
             return socket.create_connection(("127.0.0.1", port)).close()
@@ -111,7 +111,7 @@ def await_answer(port: int) -> None:
 @pytest.fixture
 def page(browser, lab):
     context = browser.new_context(accept_downloads=True)
-    context.set_default_timeout(1000 * PATIENCE)
+    context.set_default_timeout(1000 * TIMEOUT)
     page = context.new_page()
     page.add_init_script(TAP)
     page.goto(lab)
@@ -150,7 +150,7 @@ def test_a_recording_is_uploaded_separated_played_and_downloaded(page, folder):
     for name in map(str.capitalize, QUARTET):
         frame.get_by_role("button", name=f"Solo {name}").click()
         frame.get_by_role("button", name="Play").click()
-        until(frame, "stemPlayer.playing() && loudest() > 1e-3", PATIENCE)
+        until(frame, "stemPlayer.playing() && loudest() > 1e-3", TIMEOUT)
         frame.get_by_role("button", name="Pause").click()
         frame.get_by_role("button", name=f"Solo {name}").click()
         frame.get_by_role("slider", name="Position").fill("0")

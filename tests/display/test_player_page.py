@@ -256,12 +256,12 @@ def test_space_plays_after_the_mouse_has_pressed_a_button(player):
 
 def test_the_page_makes_no_network_requests(browser, trio):
     page = browser.new_page()
-    asked = []
-    page.on("request", lambda request: asked.append(request.url))
+    requests = []
+    page.on("request", lambda request: requests.append(request.url))
     page.goto(trio)
     page.get_by_role("button", name="Play").click()
     until(page, "stemPlayer.playing()")
-    assert asked == [trio]
+    assert requests == [trio]
     page.close()
 
 

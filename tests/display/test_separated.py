@@ -129,13 +129,13 @@ def test_silence_is_noted_and_shown(tmp_path, duo):
 
 
 @pytest.mark.parametrize(
-    ("wish", "sentence"),
-    [({"instruments": []}, "Choose at least one instrument; this model knows violin, bassoon."),
-     ({"instruments": ["tuba"]}, "This model does not know 'tuba'; it knows violin, bassoon.")],
+    ("instruments", "sentence"),
+    [([], "Choose at least one instrument; this model separates violin, bassoon."),
+     (["tuba"], "This model does not separate 'tuba'; it separates violin, bassoon.")],
 )  # fmt: skip
-def test_unknown_instruments_are_refused_in_one_sentence(recording, duo, tmp_path, wish, sentence):
+def test_unknown_instruments_are_refused(recording, duo, tmp_path, instruments, sentence):
     with pytest.raises(ValueError) as refusal:
-        separate_to_zip(examine(recording()), duo, tmp_path / "out", **wish)
+        separate_to_zip(examine(recording()), duo, tmp_path / "out", instruments)
     assert str(refusal.value) == sentence
     assert not (tmp_path / "out").exists()
 

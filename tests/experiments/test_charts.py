@@ -58,7 +58,7 @@ def test_a_table_of_baselines_alone_can_be_drawn(table):
 
 @pytest.fixture
 def ablation() -> pd.DataFrame:
-    """Two ablation of two seeds and two tracks, another budget, floor and ceiling."""
+    """Two ablation steps of two seeds and two tracks, another budget, floor and ceiling."""
     rows = [("mixture", "none", "none", 0, -5.0), ("oracle-irm", "none", "none", 0, 9.0)]
     rows += [
         ("02 more", "sha", "10 steps", seed, 2.0 + seed + i) for seed in (0, 1) for i in (0, 2)

@@ -56,10 +56,10 @@ def test_every_step_adds_its_own_ingredient_and_nothing_else(base):
     assert flat(base).items() <= below.items()
     for step, recipe in zip(ABLATION, ablation_recipes(base).values(), strict=True):
         changed = {name for name, value in flat(recipe).items() if value != below[name]}
-        asked = {f"rendering.{name}" for name in step.rendering} | {
+        expected = {f"rendering.{name}" for name in step.rendering} | {
             f"mixing.{n}" for n in step.mixing
         }
-        assert changed == asked | ({"mixing.variant_weights"} if step.variant_weights else set())
+        assert changed == expected | ({"mixing.variant_weights"} if step.variant_weights else set())
         assert bool(changed) == (step is not ABLATION[0])
         below = flat(recipe)
 

@@ -109,7 +109,7 @@ def test_where_nussl_is_missing_the_sentence_names_the_command(tmp_path, monkeyp
 
 
 class Absent:
-    """Lets no one import nussl."""
+    """Blocks the import of nussl."""
 
     def find_spec(self, name, path=None, target=None):
         if name == "nussl":

@@ -26,8 +26,8 @@ def small(**settings) -> MaskNet:
     return MaskNet(MaskNetConfig(numbers.pop("sources", SOURCES), **numbers)).eval()
 
 
-def disturbed(net: MaskNet) -> MaskNet:
-    """The network with random weights where it begins with zeros."""
+def randomised(net: MaskNet) -> MaskNet:
+    """The network with random weights in place of initial zeros."""
     torch.nn.init.normal_(net.interference.change.weight, std=0.1)
     return net
 
@@ -43,7 +43,7 @@ def test_estimates_sum_to_a_mixture_of_any_length(samples):
 
 @torch.no_grad()
 def test_complex_masks_sum_to_one():
-    net = disturbed(small(complex_mask_channels=8))
+    net = randomised(small(complex_mask_channels=8))
     mixture = 0.1 * torch.randn(2, 1, 30_001, generator=torch.Generator().manual_seed(1))
     torch.testing.assert_close(net(mixture).sum(1), mixture, atol=1e-5, rtol=0)
 
@@ -58,7 +58,7 @@ def test_complex_masks_begin_as_real_ones():
 
 @torch.no_grad()
 def test_only_changes_of_phase_matter():
-    net = disturbed(small(complex_mask_channels=8))
+    net = randomised(small(complex_mask_channels=8))
     torch.manual_seed(1)
     spectrum = torch.randn(1, 2049, 20, dtype=torch.complex64)
     masks = torch.rand(1, 2, 2049, 20).softmax(1)
@@ -98,7 +98,7 @@ def test_a_conditioned_model_divides_the_mixture_among_its_active_sources(comple
     )
     torch.nn.init.normal_(whole.conditioning.weight)
     if complex_mask_channels:
-        disturbed(whole)
+        randomised(whole)
     duo.load_state_dict(whole.state_dict())
     assert duo.sources == ("horn", "violin")
     mixture = 0.1 * torch.randn(2, 1, 30_001, generator=torch.Generator().manual_seed(1))

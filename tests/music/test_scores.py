@@ -154,11 +154,11 @@ def test_midi_survives_writing_and_reading(tmp_path):
     assert score.title == "duet"
     assert [part.instrument for part in score.parts] == ["violin", "cello"]
     for part, expected in zip(score.parts, DUET.parts, strict=True):
-        for got, wanted in zip(part.notes, expected.notes, strict=True):
-            assert got.onset == pytest.approx(wanted.onset, abs=0.001)
-            assert got.duration == pytest.approx(wanted.duration, abs=0.001)
-            assert got.pitch == pytest.approx(wanted.pitch, abs=0.001)
-            assert got.velocity == wanted.velocity
+        for copy, original in zip(part.notes, expected.notes, strict=True):
+            assert copy.onset == pytest.approx(original.onset, abs=0.001)
+            assert copy.duration == pytest.approx(original.duration, abs=0.001)
+            assert copy.pitch == pytest.approx(original.pitch, abs=0.001)
+            assert copy.velocity == original.velocity
 
 
 def test_file_that_is_no_midi_is_refused_by_name(tmp_path):

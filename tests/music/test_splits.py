@@ -91,10 +91,10 @@ def test_an_unlisted_work_is_refused_with_the_nearest():
         kind_of("mozart/k81/movement1")
 
 
-@pytest.mark.parametrize("asked", [("sonata", "test"), ("piano", "dev")])
-def test_an_unknown_kind_or_split_is_refused(asked):
+@pytest.mark.parametrize("arguments", [("sonata", "test"), ("piano", "dev")])
+def test_an_unknown_kind_or_split_is_refused(arguments):
     with pytest.raises(ValueError, match="'sonata'.*chorale, quartet|'dev'.*training, validation"):
-        names(*asked)
+        names(*arguments)
 
 
 @pytest.mark.parametrize("split", ["training", "validation", "test"])

@@ -45,7 +45,7 @@ def stems(tmp_path):
 
 @pytest.fixture
 def start(tmp_path, monkeypatch):
-    """A checkpoint of a network that shares equally as yet."""
+    """A checkpoint of an untrained network."""
     monkeypatch.setenv("DIVISI_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("DIVISI_DATA", raising=False)
     config = MaskNetConfig(

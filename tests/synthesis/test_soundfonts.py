@@ -46,7 +46,7 @@ def archive(name: str) -> bytes:
 def registry(monkeypatch, tmp_path):
     """Downloads without a network: `send[NAME]` is what arrives; an exception breaks the line."""
     send = {name: archive(name) for name in DOWNLOADS}
-    asked = []
+    requests = []
 
     class Line:
         def __init__(self, **_):
@@ -54,7 +54,7 @@ def registry(monkeypatch, tmp_path):
 
         def __call__(self, url, output_file, _):
             name = next(name for name, source in DOWNLOADS.items() if source.url == url)
-            asked.append(name)
+            requests.append(name)
             if isinstance(send[name], Exception):
                 raise send[name]
             with open(output_file, "wb") as file:
@@ -66,7 +66,7 @@ def registry(monkeypatch, tmp_path):
     for name, source in DOWNLOADS.items():
         known = replace(source, sha256=hashlib.sha256(send[name]).hexdigest())
         monkeypatch.setitem(DOWNLOADS, name, known)
-    return send, asked
+    return send, requests
 
 
 @pytest.mark.parametrize("name", DOWNLOADS)
@@ -80,9 +80,9 @@ def test_a_downloaded_soundfont_is_found_by_its_name(registry, tmp_path, name):
 
 
 def test_a_soundfont_is_downloaded_once(registry):
-    _, asked = registry
+    _, requests = registry
     assert fetch_soundfont("Merlin") == fetch_soundfont("Merlin")
-    assert asked == ["Merlin"]
+    assert requests == ["Merlin"]
 
 
 def test_only_installed_soundfonts_are_listed(registry):

@@ -1,4 +1,4 @@
-"""Models that are saved, spoilt and loaded."""
+"""Models that are saved, damaged and loaded."""
 
 from __future__ import annotations
 

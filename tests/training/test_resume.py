@@ -217,26 +217,26 @@ def remove_key(path):
     torch.save(state, path)
 
 
-def spoil_weights(path):
-    """As versions did that saved whatever the weights were."""
+def write_nan(path):
+    """As older versions did, which saved weights that are not finite."""
     state = torch.load(path, weights_only=True)
     state["model"]["layers.0.bias"][0] = torch.nan
     torch.save(state, path)
 
 
-@pytest.mark.parametrize("spoil", [damage, remove_key, spoil_weights, Path.unlink])
-def test_a_spoilt_state_is_replaced_by_the_one_before(tmp_path, spoil, unbroken):
+@pytest.mark.parametrize("break_file", [damage, remove_key, write_nan, Path.unlink])
+def test_a_broken_state_is_replaced_by_the_one_before(tmp_path, break_file, unbroken):
     train_until(45, tmp_path)
-    spoil(tmp_path / "last.ckpt")
+    break_file(tmp_path / "last.ckpt")
     model, history = train(tmp_path)
     assert same(model.state_dict(), unbroken[0])
     assert without_times(history) == without_times(unbroken[1])
 
 
-@pytest.mark.parametrize("spoil", [damage, remove_key, spoil_weights])
-def test_where_no_state_is_good_a_sentence_names_it(tmp_path, spoil):
+@pytest.mark.parametrize("break_file", [damage, remove_key, write_nan])
+def test_where_no_state_is_good_a_sentence_names_it(tmp_path, break_file):
     train(tmp_path, replace(CONFIG, steps=2))
-    spoil(tmp_path / "last.ckpt")
+    break_file(tmp_path / "last.ckpt")
     with pytest.raises(TrainingError, match="last.ckpt: cannot be read"):
         train(tmp_path, replace(CONFIG, steps=4))
 
@@ -252,10 +252,10 @@ def test_a_damaged_or_missing_log_is_written_again(tmp_path, text, unbroken):
     assert same(model.state_dict(), unbroken[0])
 
 
-@pytest.mark.parametrize("spoil", [damage, Path.unlink])
-def test_without_good_best_weights_the_average_takes_their_place(tmp_path, spoil):
+@pytest.mark.parametrize("break_file", [damage, Path.unlink])
+def test_without_good_best_weights_the_average_takes_their_place(tmp_path, break_file):
     train(tmp_path, replace(CONFIG, steps=12))
-    spoil(tmp_path / "best.ckpt")
+    break_file(tmp_path / "best.ckpt")
     model, _ = train(tmp_path, replace(CONFIG, steps=12))
     average = torch.load(tmp_path / "last.ckpt", weights_only=True)["average"]
     assert same(model.state_dict(), average)

@@ -131,7 +131,7 @@ def test_a_share_of_the_examples_is_conditioned_on_its_sources_and_sometimes_one
 
 
 def test_a_conditioned_model_is_given_the_active_sources_in_training(tmp_path):
-    given = []
+    received = []
 
     class Conditioned(nn.Module):
         def __init__(self):
@@ -139,12 +139,12 @@ def test_a_conditioned_model_is_given_the_active_sources_in_training(tmp_path):
             self.separate = separator()
 
         def forward(self, mixture, present=None):
-            given.append(present)
+            received.append(present)
             return self.separate(mixture)
 
     train(tmp_path, model=Conditioned(), steps=2, conditioned_share=1.0)
-    assert [present.shape for present in given] == [(CONFIG.batch_size, 2)] * 2
-    assert all(present.all() for present in given)  # neither tone is ever silent
+    assert [present.shape for present in received] == [(CONFIG.batch_size, 2)] * 2
+    assert all(present.all() for present in received)  # neither tone is ever silent
 
 
 @pytest.mark.parametrize(("clip", "applied"), [(0.0, 2e6), (3.0, 3.0)])

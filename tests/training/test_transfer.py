@@ -77,26 +77,26 @@ def test_sources_in_another_order_keep_their_estimates(build):
 
 
 @pytest.mark.parametrize("build", MODELS.values(), ids=MODELS)
-def test_further_sources_keep_their_weights_and_known_ones_take_theirs(build):
+def test_new_sources_keep_their_weights_and_known_ones_are_loaded(build):
     other, model = models(build, DUO, TRIO)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     start_from(model, other, PATH)
     for name, value in model.state_dict().items():
-        given = other.state_dict()[name]
+        loaded = other.state_dict()[name]
         if name not in model.source_channels:
-            assert torch.equal(value, given)
+            assert torch.equal(value, loaded)
             continue
         axis, sources = model.source_channels[name]
         for source in (None, *TRIO):
-            of = before[name] if source == "horn" else given
+            of = before[name] if source == "horn" else loaded
             labels = sources if source == "horn" else other.source_channels[name][1]
             mine = [i for i, each in enumerate(sources) if each == source]
             theirs = [i for i, each in enumerate(labels) if each == source]
-            taken, expected = (
+            actual, expected = (
                 value.index_select(axis, torch.tensor(mine, dtype=torch.int)),
                 (of.index_select(axis, torch.tensor(theirs, dtype=torch.int))),
             )
-            assert torch.equal(taken, expected)
+            assert torch.equal(actual, expected)
 
 
 def test_weights_of_another_size_are_refused_by_name():
