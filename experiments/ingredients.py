@@ -1,7 +1,7 @@
 """Ingredients of realism for `experiments.realism` alone: they did not help, so no recipe has them.
 
-`RealismRendering` and `RealismMixing` replace a recipe's configurations and add what makes
- rendered data more like recordings: expressive performances, vibrato, a recording chain.
+`RealismRendering` and `RealismMixing` replace a recipe's configurations and add what makes rendered
+data more like recordings: expressive performances, vibrato, a recording chain.
 """
 
 from __future__ import annotations
