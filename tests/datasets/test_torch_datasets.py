@@ -56,9 +56,9 @@ def test_an_example_is_the_same_in_any_order(mixer):
 
 def test_an_example_is_the_same_in_any_process(mixer):
     dataset = MixtureDataset(mixer, seed=3, length=4)
-    here = [dataset[index][1] for index in range(4)]
-    there = DataLoader(dataset, batch_size=None, num_workers=2)
-    for one, (_, other) in zip(here, there, strict=True):
+    expected = [dataset[index][1] for index in range(4)]
+    loaded = DataLoader(dataset, batch_size=None, num_workers=2)
+    for one, (_, other) in zip(expected, loaded, strict=True):
         assert torch.equal(one, other)
 
 
