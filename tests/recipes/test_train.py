@@ -210,7 +210,7 @@ def test_the_microphone_is_the_recipes(recipe, tmp_path, monkeypatch):
     ("changes", "sentence"),
     [
         (CORPUS[:1], "tiny.toml: .*'real_share' of mixing is 0"),
-        (CORPUS, "tiny: there is no corpus 'ensembleset'; name its folder"),
+        (CORPUS, "tiny: there is no corpus 'ensembleset'; give its folder"),
     ],
 )
 def test_corpora_that_cannot_train_are_refused(recipe, changes, sentence):
