@@ -87,7 +87,7 @@ QUARTET = ("violin", "clarinet", "saxophone", "bassoon")
 # them one after the other, each with the other parts in the headphones. Violin, clarinet, saxophone
 # and bassoon play soprano, alto, tenor and bass. The corpus is free for research, and its authors
 # ask who uses it: fill in the form on [its page](http://music.cs.northwestern.edu/data/Bach10.html)
-# to get `Bach10_v1.1.zip`, and write its path below.
+# to get `Bach10_v1.1.zip`, and write its path below. Without it, leave `ARCHIVE` empty.
 #
 # A downloaded archive can contain links and paths that lead out of its folder, or far more data
 # than its size suggests. `unzip` checks this first. It unpacks either the whole archive or nothing.
@@ -300,10 +300,10 @@ signals["violin, reference"] = HELD_OUT.stems["violin"]
 publish(plot_spectrograms(signals, RATE, mixture=False, limit=6_000), "03_estimate")
 
 # %% [markdown]
-# The violin's mask takes nearly everything above 4 kHz, the bassoon's nearly everything below 200
-# Hz. Between them lie horizontal bands. So the networks have learnt mainly in which frequency range
-# each instrument plays, which is plausible after 75 steps. Some bands follow partials, but none of
-# them is narrow.
+# The violin's mask takes nearly everything above 4 kHz, the bassoon's nearly everything below
+# 200 Hz. Between them lie horizontal bands. So the networks have learnt mainly in which frequency
+# range each instrument plays, which is plausible after 75 steps. Some bands follow partials, but
+# none of them is narrow.
 #
 # The window explains part of this. 512 samples last 12 ms, and one bin is $44100 / 512 = 86$ Hz
 # wide, while a semitone near 100 Hz is only 6 Hz. Low partials therefore share a bin. This also
@@ -373,7 +373,7 @@ publish(plot_models(means, published), "03_models")
 # - **Different mixtures may help.** F is E with one mixture in place of ten, and is 0.6 dB worse.
 #
 # All of this is one seed, so we give no **confidence interval**, the range in which the true mean
-# probably lies. In chapter four, two equally short trainings of another network that differ only in
+# probably lies. In chapter four, two trainings of another network (300 steps) that differ only in
 # their seed are up to 0.95 dB apart. Only the first difference is larger than that. All six
 # configurations stay closer to the baseline than to the oracle.
 #
@@ -385,14 +385,14 @@ publish(plot_models(means, published), "03_models")
 # $$10^{-\text{SI-SDR} / 10} = 10^{-\text{SI-SIR} / 10} + 10^{-\text{SI-SAR} / 10}$$
 #
 # For the mixture the SI-SIR is -4.8 dB in the mean and the SI-SAR 73 dB: a sum of stems has no
-# artifacts, and the 73 dB are the rounding of the 16-bit files. Model D reaches an SI-SIR of 2.3
-# dB, but its SI-SAR falls to 0.2 dB: the masks remove other instruments and distort the target. One
-# measure alone would hide this.
+# artifacts, and the 73 dB come from the rounding of the 16-bit file of the mixture. Model D reaches
+# an SI-SIR of 2.3 dB, but its SI-SAR falls to 0.2 dB: the masks remove other instruments and
+# distort the target. One measure alone would hide this.
 #
-# Compared with the published values for the violin, A, B, C and F are better here, by 0.5 to 2.6
-# dB. Our mixtures and excerpts differ from the original's, so we cannot say why. D and E are worse
-# by about two decibels. E is also worse for clarinet and saxophone, by about one, and better for
-# the bassoon, by 1.6 dB. For E we can offer an explanation.
+# Compared with the published values for the violin, A, B, C and F are better here, by 0.5 to
+# 2.6 dB. Our mixtures and excerpts differ from the original's, so we cannot say why. D and E are
+# worse by about two decibels. E is also worse for clarinet and saxophone, by about one, and better
+# for the bassoon, by 1.6 dB. For E we can offer an explanation.
 #
 # ## Where the published numbers may come from
 #
@@ -426,15 +426,15 @@ pd.DataFrame({name: similarity(signal) for name, signal in signals.items()}).rou
 # %% [markdown]
 # If the rest were taken for the bassoon, it would score three decibels less than the mixture in our
 # run. A network that has learnt the other three instruments looks like this. The published value of
-# -6.0 dB is below the mixture of our excerpts too (-5.2 dB), although a network that returns its
-# input unchanged would reach that.
+# -6.0 dB is also below the mixture of our excerpts (-5.2 dB), although a network that returned its
+# input unchanged would score as the mixture does.
 #
 # **One network seems to have been trained through all pieces.** Leave-one-out needs a new network
 # for each piece. The published notebook creates the network and its optimiser once, before the loop
 # over pieces and instruments. Read literally, the network that is tested on the second piece was
-# already trained on that piece in the first round. The test data would then have been in the
-# training data, which is called **data leakage**. We cannot know that the notebook made the
-# published tables in exactly this form.
+# already trained on that piece in the first round (and on other instruments in between). The test
+# data would then have been in the training data, which is called **data leakage**. We cannot know
+# that the notebook made the published tables in exactly this form.
 #
 # `python -m experiments.nussl.beyond --carried` trains Model E in this way on purpose, with one
 # network for each instrument (`Model E carried`):

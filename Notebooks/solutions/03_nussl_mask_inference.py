@@ -42,7 +42,9 @@ def mean_si_sdr(estimates: dict[str, np.ndarray]) -> float:
 # with $\|n\|^2 = 3 \|s\|^2$ and $n$ uncorrelated with $s$. A mask of $c$ gives the estimate
 # $c (s + n)$ and
 #
-# $$\text{SNR} = 10 \log_{10} \frac{\|s\|^2}{(1 - c)^2 \|s\|^2 + c^2 \|n\|^2} = -10 \log_{10} \big((1 - c)^2 + 3 c^2\big)$$
+# $$\text{SNR} = 10 \log_{10} \frac{\|s\|^2}{(1 - c)^2 \|s\|^2 + c^2 \|n\|^2}$$
+#
+# which is $-10 \log_{10} ((1 - c)^2 + 3 c^2)$.
 #
 # This is -4.8 dB for $c = 1$, 0 dB for $c = 1/2$ and 1.2 dB for the best constant, $c = 1/4$. An
 # SNR of +1 dB therefore needs no separation at all: a network earns it by making its estimate
