@@ -347,16 +347,16 @@ rows.pivot_table("value", "system", "instrument", margins=True, margins_name="al
 # ## Training
 #
 # A recipe describes a training in one file. `recipes/quartet-htdemucs.toml` is HT-Demucs with data
-# like those of step 06. Its 20,000 steps need a GPU. Here we take `STEPS` of them, with fewer and
-# shorter pieces on a CPU. The loss of a stem that is not silent is the negative signal-to-noise
-# ratio, limited at 30 dB by $\tau = 10^{-3}$:
+# like those of step 07. Its 14,000 steps take about eight hours on two cores. Here we take `STEPS`
+# of them, with the two soundfonts that come with the course, and with fewer and shorter pieces on a
+# CPU. The loss of a stem that is not silent is the negative signal-to-noise ratio, limited at 30 dB
+# by $\tau = 10^{-3}$:
 #
 # $$L = 10 \log_{10} \frac{\|\hat s - s\|^2 + \tau \|s\|^2}{\|s\|^2}$$
 #
-# (The published HT-Demucs uses the L1 loss, the mean absolute error of the waveform.) On a CPU we
-# use **mixed precision**: the layers compute in bfloat16 and the weights stay in float32. This is
-# fast only on CPUs that support bfloat16. Where a step takes much longer than ten seconds, write
-# `"32-true"` for `"bf16-mixed"` below, or choose fewer `STEPS`.
+# (The published HT-Demucs uses the L1 loss, the mean absolute error of the waveform.) With
+# `precision="auto"` the training uses **mixed precision** where the device computes bfloat16 fast
+# (the layers compute in bfloat16 and the weights stay in float32), and float32 elsewhere.
 
 # %%
 from helpers.recipes.schema import read_recipe
@@ -364,11 +364,14 @@ from helpers.recipes.train import train
 
 recipe = read_recipe(ROOT / "recipes" / "quartet-htdemucs.toml")
 max_pieces, batch, max_seconds = (2, 2, 3.0) if SMOKE else (0, 16, 30.0) if GPU else (48, 6, 10.0)
-rendering = replace(recipe.rendering, max_seconds=max_seconds, note_samples=0 if SMOKE else 1)
+rendering = replace(
+    recipe.rendering, soundfonts=("FluidR3_GM", "MuseScore_General_Lite"),
+    max_seconds=max_seconds, note_samples=0 if SMOKE else 1,
+)  # fmt: skip
 training = replace(
     recipe.training, steps=STEPS, batch_size=batch, warmup_steps=STEPS // 8, log_every=1,
     validate_every=max(2, STEPS // 5), learning_rate=5e-4 if GPU else 1e-3,
-    ema_decay=0.999 if GPU else 0.98, precision="32-true" if GPU else "bf16-mixed",
+    ema_decay=0.999 if GPU else 0.98, precision="auto",
 )  # fmt: skip
 
 # %%
