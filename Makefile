@@ -27,10 +27,10 @@ lint: .venv/installed  ## ruff: rules and format
 	@$(BIN)/ruff format --check .
 
 check: lint  ## lint and the unit tests, without running notebooks
-	@$(BIN)/python -m pytest -m "not notebook"
+	@$(BIN)/python -m pytest -n auto --dist loadfile -m "not notebook"
 
 test: .venv/test-packages lint  ## everything that CI runs
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --dist loadfile
 
 notebooks: .venv/installed  ## write Notebooks/*.ipynb and the badges from Notebooks/*.py
 	@$(BIN)/python scripts/notebooks.py

@@ -14,23 +14,31 @@
 # %% [markdown]
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/divisi-contributors/divisi/blob/main/Notebooks/01_synthetic_tones.ipynb)
 #
-# # Two voices, one wave
+# # Separating synthetic voices with Wave-U-Net and Conv-TasNet
 #
-# Two singers reach a microphone and one wave leaves it. This chapter takes that wave apart again,
-# with singers so simple that every result can be explained.
+# *Two voices, one waveform.* This chapter separates mixtures of two to four synthetic voices. The
+# voices are simple, so that you can see and hear what the networks do, and test why.
 #
 # In this chapter you will
 #
-# - build mixtures whose stems you know, see them and hear them;
-# - measure a separation in decibels, with a floor under it and a ceiling over it;
-# - train a Wave-U-Net and a Conv-TasNet from scratch on the same melodies, bring two voices apart
-#   by more than 40 dB, and see what a third and a fourth voice cost;
-# - ask the trained networks what they have learnt, with a signal whose answer is known;
-# - put two claims of the field to the test: that the initial weights matter, and that
-#   normalisation helps.
+# - build mixtures whose stems you know, look at them and listen to them;
+# - measure a separation in decibels with SI-SDR, and compare it with a baseline and an oracle;
+# - train a Wave-U-Net and a Conv-TasNet from scratch on the same melodies, and measure how much
+#   harder the task becomes with a third and a fourth voice;
+# - find out what the trained networks have learned, with test signals whose answer is known;
+# - test two common recommendations: choose the initial weights with care, and normalise the
+#   activations.
 #
-# Nothing needs a GPU: the trained networks come with the course. Delete them from `Checkpoints/`
-# and the same cells train them anew; stop the notebook at any time and it goes on where it was.
+# | brick | in this chapter |
+# | --- | --- |
+# | task | estimate each of two, three or four voices from their mixture (mono, 8 kHz) |
+# | data | random melodies of synthetic voices; each training example is a new one |
+# | model | Wave-U-Net and Conv-TasNet; for comparison a fixed linear filter and oracle masks |
+# | evaluation | SI-SDR on ten test melodies of six seconds for each number of voices |
+#
+# You do not need a GPU: the trained networks come with the course. Delete them from `Checkpoints/`
+# and the same cells train them again. You can stop the notebook at any time; when you run a cell
+# again, its training continues from the last saved state.
 
 # %% tags=["bootstrap"]
 # On Colab: fetch the course, beside the torch and numpy that are there. Anywhere else: nothing.
@@ -57,24 +65,32 @@ from helpers import runtime
 from helpers.datasets.tone_melodies import ENSEMBLES, Melodies
 
 # %% [markdown]
-# The numbers you may play with. In the `smoke` profile, which tests this chapter, all of them are
-# tiny and everything is written to `runs/smoke/`.
+# These are the settings that you may change. In the `smoke` profile, which the tests use, all of
+# them are tiny and every result is written to `runs/smoke/`.
 
 # %%
 SMOKE = runtime.profile() == "smoke"
 RATE = 8000  # samples per second
-STEPS = dict.fromkeys(ENSEMBLES, 8) if SMOKE else {2: 6000, 3: 6000, 4: 2000}  # of training
+STEPS = dict.fromkeys(ENSEMBLES, 8) if SMOKE else {2: 6000, 3: 6000, 4: 2000}  # training steps
 STUDY_STEPS = 2 if SMOKE else 100
 SEEDS = (0,) if SMOKE else (0, 1, 2)
 TRACKS = 2 if SMOKE else 10  # test melodies
-SECONDS = 1.0 if SMOKE else 6.0  # of each
-TRAINING, VALIDATION, TEST = 1, 2, 3  # seeds of the melodies: no two sets share one
+SECONDS = 1.0 if SMOKE else 6.0  # length of a test melody
+TRAINING, VALIDATION, TEST = 1, 2, 3  # seeds, one for each set of melodies
 
 # %% [markdown]
 # ## What does a mixture look like?
 #
-# A *singer* here is a handful of harmonics under a smooth envelope, walking at random through a
-# major scale. The soprano has three harmonics and sings from D5 up, the bass five from E2 up.
+# A **source** is something that makes sound; here it is a synthetic voice. The sound of one source
+# alone is its **stem**. The **mixture** is the sum of the stems, sample by sample:
+#
+# $$x[n] = \sum_i s_i[n].$$
+#
+# **Source separation** computes an *estimate* $\hat s_i$ of each stem from the mixture $x$ alone.
+#
+# Each voice here is a sum of a few harmonics under a smooth envelope. It sings a random walk
+# through a major scale. The soprano has three harmonics and sings from D5 (587 Hz) upwards. The
+# bass has five and sings from E2 (82 Hz) to E3 (165 Hz).
 
 # %%
 from helpers.display.plots import plot_stems, plot_waveforms
@@ -83,8 +99,9 @@ duet = Melodies(ENSEMBLES[2], SECONDS, TEST).track(0)
 plot_waveforms(duet, span=(0.5, 0.56))
 
 # %% [markdown]
-# In these 60 ms you can still make out the slow wave of the bass, with the fast one of the soprano
-# riding on it. Listen to all of it, together and one by one, and look at its spectrogram:
+# The figure shows 60 ms. In the mixture you can see the slow oscillation of the bass and, on top of
+# it, the fast one of the soprano. Now listen to the mixture and to each voice alone, and look at
+# the spectrogram of the whole melody:
 
 # %%
 from helpers.display.players import StemPlayer
@@ -97,12 +114,22 @@ from helpers.display.figures import publish
 publish(plot_stems(duet, limit=2500), "01_duet")
 
 # %% [markdown]
-# The mixture is the sum of the two, sample by sample, and the spectrogram shows why it might be
-# taken apart: the voices lie one above the other and hardly touch. Look closer:
-# only the two weakest harmonics of the bass (20 and 26 dB under its first) reach above the lowest
-# note of the soprano, 587 Hz. Nothing is noisy, there is no room around the singers, and each has
-# one timbre for ever. That makes two voices an easy task, and we chose it so: it shows how far a
-# network can get when little stands in its way. Four voices are another matter.
+# A spectrogram shows the **short-time Fourier transform** (**STFT**). The signal is cut into
+# overlapping frames, each frame is multiplied by a window $w$ of $N$ samples, and the Fourier
+# transform of each frame is taken:
+#
+# $$X[m, k] = \sum_{n=0}^{N-1} w[n]\, x[n + mH]\, e^{-2\pi i k n / N}.$$
+#
+# $m$ counts the frames, which start every $H$ samples (the *hop*), and $k$ counts the frequencies.
+# Each value $X[m, k]$, a *bin*, is a complex number. Its **magnitude** $|X[m, k]|$ says how much of
+# a frequency is there; its **phase** says where in its cycle the oscillation stands. The figure
+# shows the magnitude in decibels on a logarithmic frequency axis.
+#
+# The two voices lie one above the other and hardly overlap. Only the two weakest harmonics of the
+# bass, 20 and 26 dB below its first, reach above the lowest note of the soprano. There is no noise
+# and no reverberation, and each voice has one fixed timbre. This makes two voices an easy task. We
+# chose it so: it shows how far a network can get when little stands in its way. Four voices are
+# harder.
 
 # %%
 quartet = Melodies(ENSEMBLES[4], SECONDS, TEST).track(0)
@@ -112,17 +139,26 @@ plot_stems(quartet, limit=2500)
 StemPlayer(quartet)
 
 # %% [markdown]
-# Alto and tenor sing between the others, in the same key, so their harmonics fall onto
-# each other: the tenor's third on the alto's second whenever they sing a fifth. Where two partials
-# share a frequency, the microphone only gets their sum.
+# Alto and tenor sing between the other two, in the same key, so harmonics of different voices often
+# coincide. When alto and tenor sing a fifth, for example, the third harmonic of the tenor has
+# almost the same frequency as the second harmonic of the alto. Where two partials share a
+# frequency, the mixture contains only their sum.
 #
 # ## How good is a separation?
 #
-# Take the bass as the truth and spoil it in ways that we know. The *signal-to-noise ratio* compares
-# the energy of the truth with that of the error, $10 \log_{10} \|s\|^2 / \|\hat s - s\|^2$. The
-# *scale-invariant* ratio first scales the truth to fit the estimate as well as it can,
-# $\alpha = \hat s \cdot s / \|s\|^2$, and calls only the rest an error
-# ([Le Roux et al., 2019](https://arxiv.org/abs/1811.02508)).
+# Take the bass $s$ as the true stem and make an estimate $\hat s$ from it by damaging it in a known
+# way. The **signal-to-noise ratio** (**SNR**) compares the energy of the stem with the energy of
+# the error:
+#
+# $$\text{SNR} = 10 \log_{10} \frac{\|s\|^2}{\|s - \hat s\|^2}\ \text{dB}.$$
+#
+# The **scale-invariant signal-to-distortion ratio** (**SI-SDR**, [Le Roux et al.,
+# 2019](https://arxiv.org/abs/1811.02508)) first scales the stem so that it fits the estimate as
+# well as possible, and counts only the rest as an error (the mean of both signals is subtracted
+# first):
+#
+# $$\text{SI-SDR} = 10 \log_{10} \frac{\|\alpha s\|^2}{\|\alpha s - \hat s\|^2}\ \text{dB}, \qquad
+# \alpha = \frac{\langle \hat s, s \rangle}{\|s\|^2}.$$
 
 # %%
 from helpers.evaluation.metrics import si_sdr, snr
@@ -146,18 +182,36 @@ for name in ("10 % noise", "1 % noise"):
     display(Audio(estimates[name], rate=RATE))
 
 # %% [markdown]
-# Ten per cent of noise is 20 dB, one per cent is 40 dB: there it takes headphones to hear it.
-# Turning the volume down is no error at all to SI-SDR: a mixing desk can undo it, and a network
-# that errs only in level has done the hard part. To the SNR it is one, and since we would like to
-# have the levels right as well, the networks below are *trained* on the SNR and *judged* by SI-SDR.
-# Being a millisecond late is a grave error to both, though no ear would notice.
+# An error with 10 percent of the stem's amplitude gives 20 dB, one with 1 percent gives 40 dB. At
+# 40 dB you probably need headphones to hear the noise.
 #
-# ## What is the least, and what is the most?
+# A change of level is no error for SI-SDR. You can correct it with a volume control, and a network
+# that is wrong only in level has solved the hard part. For the SNR a wrong level is an error. We
+# want correct levels too, so the networks below are *trained* with the SNR and *evaluated* with
+# SI-SDR.
 #
-# A number means little alone. The **floor** is to do nothing: hand out the mixture as the estimate
-# of every voice. The **ceiling** asks an oracle that knows the stems to share out each bin of the
-# mixture's spectrogram in proportion to their magnitudes (the *ideal ratio mask*). A network that
-# masks spectrograms cannot do much better; a network that works on the waveform might.
+# A delay of one millisecond is a large error for both measures, although you can hardly hear it.
+# Both compare waveforms, not what a listener perceives.
+#
+# ## What are the lowest and the highest scores to expect?
+#
+# A number alone says little, so we measure two references on the same melodies. The **baseline**,
+# or *floor*, is to do nothing: the unchanged mixture is the estimate of every voice. The **oracle**
+# knows the true stems. It computes a **mask**, a factor for each bin of the mixture's STFT, and
+# multiplies:
+#
+# $$\hat S_i[m, k] = M_i[m, k]\; X[m, k].$$
+#
+# The **ideal ratio mask** (**IRM**) divides each bin in proportion to the magnitudes of the stems.
+# The **ideal binary mask** (**IBM**) gives each bin to the loudest stem:
+#
+# $$M_i^{\text{IRM}} = \frac{|S_i|}{\sum_j |S_j|}, \qquad
+# M_i^{\text{IBM}} = \begin{cases} 1 & \text{if } |S_i| = \max_j |S_j| \\ 0 & \text{otherwise.}
+# \end{cases}$$
+#
+# Both change only the magnitude of a bin and keep the phase of the mixture. They are a reference
+# for networks that mask a spectrogram, not a strict upper bound. A network that works on the
+# waveform can exceed them.
 
 # %%
 from experiments.studies import Study, overview
@@ -171,15 +225,21 @@ STUDY.baselines()
 overview(STUDY.path)
 
 # %% [markdown]
-# The floor is about 0 dB for two equally loud voices (the other voice *is* the error) and falls as
-# voices are added. The ceiling falls even faster: with overlapping harmonics, an oracle that can
-# only mask is at a loss.
+# Each number is the mean over ten melodies and all voices. The baseline (`mixture`) is about 0 dB
+# for two equally loud voices, because the other voice is the error. It falls as voices are added.
+# The oracles fall much more, from 38 dB (`oracle-irm`, two voices) to 12 dB (four voices): where
+# harmonics overlap, a real factor for each bin cannot restore both stems.
 #
-# ## How much of it is easy?
+# ## How much of the task is easy?
 #
-# Before training a network, try the oldest tool there is: **one fixed filter for each voice**, the
-# same at all times (Wiener, 1949). It is found by solving a system of linear equations, from
-# the training melodies; no step of training is needed.
+# Before you train a network, try the simplest method: one **Wiener filter** for each voice, a
+# linear filter that never changes (Wiener, 1949). It minimises the mean squared error
+# $\mathbb{E}\,|s[n] - (h * x)[n]|^2$. The solution is a system of linear equations in the
+# autocorrelation $r_{xx}$ of the mixture and its cross-correlation $r_{sx}$ with the stem:
+#
+# $$\sum_\tau h[\tau]\, r_{xx}[t - \tau] = r_{sx}[t].$$
+#
+# Both correlations are measured on 60 training melodies. There is no iterative training.
 
 
 # %%
@@ -229,18 +289,29 @@ labels = {"xlabel": "frequency (Hz)", "ylabel": "gain of the filter (dB)"}
 publish(plot_curves(gains, **labels, xlim=(0, 1200), ylim=(-60, 5)), "01_fixed_filters")
 
 # %% [markdown]
-# With two voices a low-pass and a high-pass filter do most of it: remember that when the networks
-# shine. With four, no filter can follow who sings where, and it fails. What a network has to offer
-# is that it can change its mind from note to note.
+# With two voices, a low-pass and a high-pass filter reach 26.6 dB on average. Keep this number in
+# mind when you judge the networks. With four voices the fixed filters reach only 3.3 dB: the
+# registers overlap, and a fixed filter cannot follow who sings which note. A network can do
+# something else at every note.
 #
 # ## Two networks
 #
-# **Wave-U-Net** ([Stoller et al., 2018](https://arxiv.org/abs/1806.03185)) halves the rate of the
-# wave again and again, so that short filters see ever longer stretches of time, and then climbs
-# back, with the details handed over at each level. **Conv-TasNet**
-# ([Luo and Mesgarani, 2019](https://arxiv.org/abs/1809.07454)) learns its own kind of spectrogram,
-# masks it with a stack of dilated convolutions, and turns it back into waves. Both map
-# `mixture (B, C, T)` to `estimates (B, S, C, T)`.
+# **Wave-U-Net** ([Stoller et al., 2018](https://arxiv.org/abs/1806.03185)) works on the waveform.
+# It is a **U-Net**: an encoder halves the sample rate at each of its six levels, so that short
+# filters see longer and longer stretches of time, and a decoder doubles the rate again. **Skip
+# connections** copy the details of each encoder level to the decoder level of the same rate. Its
+# last source is the mixture minus the other estimates, so the estimates always sum to the mixture.
+#
+# **Conv-TasNet** ([Luo and Mesgarani, 2019](https://arxiv.org/abs/1809.07454)) replaces the STFT by
+# a learned transform. An encoder compares each short frame with 128 learned waveforms. A stack of
+# **dilated convolutions**, whose taps lie further apart in each layer, computes a mask for each
+# source. A decoder turns the masked frames back into waveforms.
+#
+# Both map `mixture (B, C, T)` to `estimates (B, S, C, T)`: batch, sources, channels and samples.
+# The order of the sources is fixed (soprano first), because the voices differ in register. Two
+# voices of the same kind have no such order; for these, **permutation-invariant training**
+# (**PIT**, [Yu et al., 2017](https://arxiv.org/abs/1607.00325)) computes the loss for the best
+# assignment of estimates to stems.
 
 # %%
 from helpers.models.conv_tasnet import ConvTasNet, ConvTasNetConfig
@@ -269,8 +340,18 @@ for system in SYSTEMS:
     print(f"{system:>11}: {size:,} weights, one second comes out as {shape}")
 
 # %% [markdown]
-# Both are trained on the same endless stream of melodies, half a second at a time, none of which
-# comes twice. What is validated and tested on are other melodies, of other seeds.
+# Both networks train on the same stream of random melodies, half a second each, and no melody is
+# repeated. A network therefore cannot memorise its training data; chapter 2 shows what happens when
+# it can. The validation and test melodies come from other seeds.
+#
+# The loss of a stem is its negative SNR with a soft ceiling of 60 dB:
+#
+# $$\mathcal{L} = 10 \log_{10}\big(\|s - \hat s\|^2 + \tau \|s\|^2\big) - 10 \log_{10} \|s\|^2,
+# \qquad \tau = 10^{-60/10}.$$
+#
+# The term with $\tau$ keeps a few almost perfect examples from dominating the mean over all stems
+# and examples. The trained weights are saved as **checkpoints** in `Checkpoints/`, each with a JSON
+# file (its card) that records how it was made.
 
 # %%
 from helpers.evaluation.results import output_folder
@@ -291,7 +372,7 @@ def data(singers: tuple[str, ...]) -> tuple[Melodies, Melodies]:
 
 # %%
 def provenance(config: TrainingConfig, history) -> dict:
-    """What a card says about a training: commit, device, time, settings, learning curve."""
+    """What the card of a checkpoint records: commit, device, time, settings, learning curve."""
     curve = list(zip(*history.column("val_si_sdr"), strict=True))
     seconds = round(history.rows[-1]["seconds"])
     device = runtime.describe_device(runtime.pick_device())
@@ -333,13 +414,15 @@ labels = {"xlabel": "training step", "ylabel": "validation SI-SDR (dB)"}
 publish(plot_curves(curves, **labels), "01_training")
 
 # %% [markdown]
-# The Wave-U-Net for two voices stumbled around step 1500, at the highest learning rate, and took
-# 1500 steps to recover: one training is one throw of the dice. All curves grow flat because the
-# learning rate goes down to zero, not because there is nothing left to learn.
+# In our run, the validation score of the Wave-U-Net for two voices fell from 31.5 to 15.1 dB at
+# step 1500 and needed about 1500 steps to recover. Such instabilities depend on the random seed,
+# and one training run is one sample. All curves become flat at the end. This does not prove that
+# the networks cannot learn more: the learning rate decays to zero at the last step.
 #
-# ## How far do they come?
+# ## How well do they separate?
 #
-# Both take the test now: melodies that neither has heard, the same for all systems.
+# Now both networks are evaluated on the test melodies. Neither has been trained on them, and all
+# systems get the same ones.
 
 # %%
 from helpers.evaluation.evaluate import model_separator
@@ -359,25 +442,27 @@ rows = read_table(STUDY.path).query("system != 'oracle-ibm'")
 publish(plot_comparison(rows, by="test_data"), "01_voices")
 
 # %% [markdown]
-# Two voices come apart by **41 dB** (Conv-TasNet) and 37 dB (Wave-U-Net), where a fixed filter gets
-# to 27. Conv-TasNet even goes through the ceiling, which is one for *masks on a spectrogram*: the
-# oracle can only turn bins up and down and must keep the mixture's phases, a network is free to do
-# better. With a third voice everything falls by 16 to 23 dB, oracle and networks alike, and now it
-# is the Wave-U-Net that is ahead, at 22 dB. With four voices, and a third of the training, it
-# reaches 11 dB and Conv-TasNet 7: both under the oracle, and the bass is the only one that
-# comes out well.
+# In our run (`Results/01_synthetic_tones.csv`, ten melodies each), Conv-TasNet separates two voices
+# with 41.1 dB and Wave-U-Net with 37.3 dB. The fixed filters reach 26.6 dB. Conv-TasNet even
+# exceeds the oracle masks (37.8 and 39.4 dB). This is possible because these are oracles for *masks
+# on an STFT*: they keep the phase of the mixture, and a network on the waveform does not have to.
 #
-# Do not read a ranking of architectures into this: each was trained once, with one seed, at
-# sizes that a laptop bears, and neither was tuned.
+# With a third voice all scores fall by 16 to 23 dB, the oracle's as well as the networks'. Now
+# Wave-U-Net has the higher score, 21.5 dB against 19.1 dB. With four voices and a third of the
+# training steps, Wave-U-Net reaches 11.1 dB and Conv-TasNet 7.4 dB. Both are below the oracle
+# masks, and only the bass is separated well.
 #
-# The table again, voice by voice:
+# This is not a ranking of architectures. Each network was trained once, with one seed, at a size
+# that a laptop can train, and neither was tuned.
+#
+# The same results for each voice:
 
 # %%
 table = summary(STUDY.path).query("metric == 'SI-SDR' and instrument != 'all'")
 table.pivot_table("mean", ["test_data", "system"], "instrument").round(1)
 
 # %% [markdown]
-# ### Listen
+# ### Listen to the estimates
 
 # %%
 StemPlayer(model_separator(NETWORKS[2, "conv-tasnet"])(duet), RATE)
@@ -390,13 +475,13 @@ StemPlayer(separated, RATE)
 plot_stems(separated, RATE, limit=2500)
 
 # %% [markdown]
-# Seen side by side, what is left of the others shows as faint lines where there should be nothing.
+# What is left of the other voices shows as faint lines where the stem should be silent.
 #
-# ## What have they learnt?
+# ## What have the networks learned?
 #
-# Probe the networks of two voices with a signal whose answer is known: a cosine that glides from
-# the bass' register up into the soprano's. There is no other voice, so the whole of it should go
-# first to one and then to the other. Where is the border?
+# We test the networks for two voices with a signal whose answer is known: a cosine that rises from
+# the register of the bass to that of the soprano. There is no second voice, so all of it should go
+# first to the bass and then to the soprano. At which frequency does the assignment change?
 
 
 # %%
@@ -438,15 +523,17 @@ labels = {"xlabel": "frequency (Hz)", "ylabel": "level of the estimate (dB)"}
 publish(plot_curves(levels, **labels, xscale="log", ylim=(-62, 5)), "01_glide")
 
 # %% [markdown]
-# All three change hands at about 500 Hz, between the strong harmonics of the bass and the lowest
-# note of the soprano. But the networks are not quite sure of a bare cosine between 200 and 450 Hz:
-# up to a twentieth of its energy (-13 dB) goes to the soprano. In all their training, these
-# frequencies only came as an upper harmonic of a bass note, and its first is missing here.
+# Both networks change from bass to soprano at about 500 Hz, and the filters at about 570 Hz. That
+# is between the three strong harmonics of the bass, which end at 494 Hz, and the lowest note of the
+# soprano, 587 Hz. Between 200 and 450 Hz, however, the networks are less certain: up to about a
+# twentieth of the cosine's energy (-12 to -13 dB) goes to the soprano. In the training data these
+# frequencies occur only as upper harmonics of a bass note, together with a first harmonic that is
+# missing here.
 #
-# Is that all that the networks are, a pair of filters? Here is a probe that tells a filter from
-# something that knows about notes. A cosine of 659 Hz alone can only be the soprano's E5. The same
-# frequency is also the fourth harmonic of the bass' E3: played as a whole note of the bass, all of
-# it should stay in the bass. What does the soprano's output say in either case?
+# Are the networks more than a pair of filters? The next test distinguishes a filter from a model
+# that uses the whole note. A cosine of 659 Hz alone can only be the soprano's E5. The same
+# frequency is also the fourth harmonic of the bass's E3. When the bass sings this note, all of it
+# should stay in the bass. How much of each signal appears in the estimate of the soprano?
 
 # %%
 from helpers.datasets.tone_melodies import SINGERS
@@ -462,15 +549,18 @@ for name, signal in {"a cosine at 659 Hz": tone, "a bass note, E3": note}.items(
         print(f"{name:>18}, {system:>12}: soprano at {10 * np.log10(share):6.1f} dB")
 
 # %% [markdown]
-# The cosine goes to the soprano in all three. Of the bass note, the filter gives the soprano all
-# that lies above its border, the fourth and the fifth harmonic, at -20 dB. The networks keep them
-# in the bass, 20 dB better: having heard 165, 330 and 494 Hz, they know whose 659 Hz this is. They
-# have learnt notes, and that is what lifts them so far above a filter.
+# All three systems give the cosine to the soprano. For the bass note they differ. The filter lets
+# everything above its cut-off frequency through to the soprano, here the fourth and the fifth
+# harmonic, at -20 dB. The networks keep these harmonics in the bass: the soprano's estimate is more
+# than 20 dB lower than the filter's. Apparently they use the lower harmonics at 165, 330 and 494 Hz
+# to decide where the energy at 659 Hz belongs. No fixed filter can do this. Exercise 2 tests it
+# further.
 #
-# ### The spectrogram that Conv-TasNet made for itself
+# ### The learned filters of Conv-TasNet
 #
-# Its first layer compares each 8 ms of the wave with 128 learned waveforms. Here are their spectra,
-# sorted by the frequency that each answers to most, and a few of the waveforms.
+# The encoder of Conv-TasNet compares each frame of 8 ms with 128 learned waveforms, its filters.
+# The figure shows their spectra, sorted by the frequency at which each is largest, and the next one
+# shows some of the waveforms.
 
 # %%
 from experiments.curves import plot_images
@@ -489,20 +579,28 @@ shapes = {name: {"": (range(len(shape)), shape)} for name, shape in chosen.items
 plot_curves(shapes, xlabel="sample")
 
 # %% [markdown]
-# Three in five of the filters answer to frequencies under 500 Hz, where the harmonics of the bass
-# are; evenly spaced, as in a spectrogram, it would be one in eight. Nobody told the network: it put
-# its filters where telling the voices apart takes the most detail. And where the singers never
-# sing, the random numbers that the weights began with are still there, as the speckle in the
-# picture and the jagged edges of the waveforms.
+# Three in five of the filters have their peak below 500 Hz, where most of the bass's energy lies.
+# With the even spacing of an STFT it would be one in eight. Nobody prescribed this: the training
+# placed the filters where fine resolution helps to separate these two voices. The speckle in the
+# spectra and the jagged waveforms are probably what is left of the random initial weights at
+# frequencies where the voices have no energy and nothing corrects them.
 #
-# ## Two claims of the field
+# ## Do initialisation and normalisation matter?
 #
-# *Choose your initial weights with care* and *normalise your activations*: every course says so.
-# Does it matter here? Both networks get the same short training on three voices, with another
-# recipe for their first weights, or another normalisation after their convolutions, and nothing
-# else changed; three times each, with other weights and other melodies. What is left as it is, is
-# PyTorch's initialisation for both, no normalisation for the Wave-U-Net, and for Conv-TasNet the
-# layer normalisation of its paper.
+# *Initialise the weights with care* and *normalise the activations* are common recommendations. Do
+# they matter here?
+#
+# **Initialisation** is the rule by which the first, random weights are drawn. *Xavier* (Glorot and
+# Bengio, 2010) and *He* (He et al., 2015) choose their variance so that signals keep their level
+# from layer to layer; *orthogonal* (Saxe et al., 2014) draws weight matrices that preserve lengths.
+# **Normalisation** brings the activations of a layer to zero mean and unit variance, over the batch
+# (*batch*), over groups of channels (*group*) or over all channels of one example (*layer*).
+#
+# Both networks get the same short training on three voices. Only the initialisation or only the
+# normalisation changes. Each choice is trained three times, with other weights and other melodies,
+# and is evaluated on four test melodies. The defaults are PyTorch's initialisation for both
+# networks, no normalisation for Wave-U-Net, and the layer normalisation of its paper for
+# Conv-TasNet.
 
 # %%
 CHOICES = {
@@ -549,56 +647,94 @@ def seeds(kind: str):
 publish(seeds("initialisation"), "01_initialisation")
 
 # %% [markdown]
-# Initial weights matter, and the two networks disagree about which. For the Wave-U-Net all nine
-# networks with a recipe of its own are ahead of all three with PyTorch's default, by 1.8 to 3 dB on
-# average. The default draws weights of a sixth of the variance that keeps a signal alive through a
-# rectifier (He), so without normalisation it fades from layer to layer. Which of the three recipes
-# is the best, three seeds do not say: their means lie within 1.3 dB, and the seeds of one recipe
-# differ by up to 3.
+# A dot is one seed and a stroke is the mean of three. The initial weights matter, but the two
+# networks prefer different ones.
 #
-# For Conv-TasNet it is the other way round: the default is ahead of all nine others, and He's
-# recipe is last, by 5 dB. Its layers are normalised, so there is no fading to cure; our guess,
-# untested, is that larger weights only add up in its skip connections and push the masks into
-# saturation. So the claim holds in its weak form (it matters) and fails in its strong one (this
-# recipe is the best).
+# For Wave-U-Net, all nine runs with Xavier, He or orthogonal weights are better than all three runs
+# with PyTorch's default, on average by 1.8 to 3.0 dB. A likely reason: the default draws weights
+# with about a sixth of He's variance, so without normalisation the signal becomes weaker from layer
+# to layer. Three seeds cannot tell which of the three recipes is best: their means lie within
+# 1.3 dB, and the seeds of one recipe differ by up to 2.9 dB.
+#
+# For Conv-TasNet the default is better than all nine other runs, and He is the lowest, 5 dB below
+# the default. The layers of this network are normalised, so the signal does not become weaker. Our
+# guess, which we have not tested, is that larger weights add up in the skip connections and drive
+# the masks into saturation.
+#
+# So initialisation matters for both networks, but no recipe is best for both.
 
 # %%
 publish(seeds("normalisation"), "01_normalisation")
 
 # %% [markdown]
-# Conv-TasNet gains from every normalisation with every seed, 1.0 dB (layer) to 1.8 dB (batch) on
-# average, where the seeds of one choice differ by less than half a decibel. The Wave-U-Net gains
-# from group normalisation, 1.7 dB, with every seed too; batch and layer normalisation lie within
-# half a decibel of none, less than their seeds differ, so nobody can tell them apart from these
-# numbers. All this holds for two small networks, the first 100 steps and one learning rate: it
-# says who starts well, not who ends well, and a normalised network might bear a higher rate.
+# Conv-TasNet improves with every normalisation and every seed, on average by 1.0 dB (layer) to
+# 1.8 dB (batch), while the seeds of one choice differ by less than 0.5 dB. Wave-U-Net improves with
+# group normalisation, also with every seed, on average by 1.7 dB. Batch and layer normalisation are
+# within 0.5 dB of no normalisation. That is less than the difference between seeds, so these
+# numbers do not separate them.
+#
+# These results hold for two small networks, 100 training steps and one learning rate. They show
+# which networks learn faster at the start, not which are better at the end. A normalised network
+# might also tolerate a higher learning rate.
 
 # %% [markdown]
 # ## Recap
 #
-# - A mixture is the plain sum of its stems. Whether it can be taken apart depends on whether
-#   their partials keep apart, in frequency or at least in time.
-# - SI-SDR compares a stem with the error that is left after the best scaling: 20 dB is ten per
-#   cent, 40 dB one per cent. It means something between a floor (the mixture) and a ceiling (an
-#   oracle mask), and a fixed filter tells how much of a task is easy.
-# - Two small networks learn it from scratch: 41 dB for two voices, above a mask that knows the
-#   answer, and about half of it for three.
-# - A gliding cosine shows where a network draws its border, a single note of the bass that it knows
-#   notes and not only bands; Conv-TasNet's own filters crowd where telling voices apart is hard.
-# - With a few seeds each, a claim becomes a measurement: initial weights matter, but what helps one
-#   network harms the other; normalisation helps or makes no difference.
+# - **Mixtures.** A mixture is the sum of its stems. It is easy to separate where the partials of
+#   the sources differ in frequency or in time, and hard where they coincide.
+# - **Measures.** SI-SDR compares the scaled stem with the remaining error: 20 dB is an error of
+#   10 percent of the amplitude, 40 dB of 1 percent. A score needs a baseline (the mixture) and an
+#   oracle (an ideal mask) for comparison, and a fixed filter shows how much of the task is easy.
+# - **Networks.** Trained from scratch, Conv-TasNet reached 41 dB and Wave-U-Net 37 dB with two
+#   voices, near or above the oracle masks. With three voices they reached 19 and 22 dB, with four
+#   voices and less training 7 and 11 dB (one seed each).
+# - **Test signals.** A rising cosine shows at which frequency a network assigns sound to the other
+#   voice. A single bass note suggests that the networks use whole notes, not only frequency bands.
+# - **Recommendations.** In short trainings with three seeds, the initialisation mattered, but what
+#   helped one network harmed the other. Normalisation helped or made no clear difference.
 #
 # ### What to try next
 #
-# Change `ENSEMBLES` to two voices that share a register, such as alto and tenor, and train again.
-# Then swap the singers for real instruments: the next chapters do.
+# Train on two voices that share a register, such as alto and tenor: change `ENSEMBLES` in
+# `helpers/datasets/tone_melodies.py`. The cells reuse what they find, so delete
+# `Checkpoints/tones-2-voices-*` and `Results/01_synthetic_tones.csv` first. Then replace the voices
+# by real instruments, as the next chapters do.
 #
 # ### Exercises
 #
-# 1. Let the bass have three harmonics, or ten (in `helpers/data/melodies.py`). What happens to the
-#    fixed filter, to the oracle and to the networks, before and after training anew?
-# 2. Feed the networks the four lowest harmonics of E3 as four cosines of equal level. Whom do they
-#    give the highest to? Take the lower ones away one by one: which of them decides?
-# 3. Train with `negative_si_sdr` in the place of `negative_snr` and compare SNR and SI-SDR.
-# 4. Repeat the study of normalisation with a learning rate three times as high, or ten
-#    times as many steps. Which of its conclusions survive?
+# 1. Give the bass three harmonics, or ten (`SINGERS` in `helpers/datasets/tone_melodies.py`). What
+#    happens to the fixed filter, to the oracle masks and to the networks, before and after training
+#    them again?
+# 2. Give the networks the four lowest harmonics of E3 as four cosines of equal level. To which
+#    voice do they assign the highest one? Remove the lower ones one by one: which of them decides?
+# 3. Train with `negative_si_sdr` instead of `negative_snr` and compare SNR and SI-SDR.
+# 4. Repeat the comparison of normalisations with a learning rate three times as high, or with ten
+#    times as many steps. Which conclusions still hold?
+
+# %% [markdown]
+# ### References
+#
+# - X. Glorot and Y. Bengio, "Understanding the difficulty of training deep feedforward neural
+#   networks", AISTATS 2010.
+# - K. He, X. Zhang, S. Ren and J. Sun, "Delving deep into rectifiers: surpassing human-level
+#   performance on ImageNet classification", ICCV 2015,
+#   [arXiv 1502.01852](https://arxiv.org/abs/1502.01852).
+# - J. Le Roux, S. Wisdom, H. Erdogan and J. R. Hershey, "SDR - half-baked or well done?", ICASSP
+#   2019, [arXiv 1811.02508](https://arxiv.org/abs/1811.02508).
+# - A. Liutkus and R. Badeau, "Generalized Wiener filtering with fractional power spectrograms",
+#   ICASSP 2015 (ratio masks).
+# - Y. Luo and N. Mesgarani, "Conv-TasNet: surpassing ideal time-frequency magnitude masking for
+#   speech separation", IEEE/ACM TASLP 2019, [arXiv 1809.07454](https://arxiv.org/abs/1809.07454).
+# - A. M. Saxe, J. L. McClelland and S. Ganguli, "Exact solutions to the nonlinear dynamics of
+#   learning in deep linear neural networks", ICLR 2014,
+#   [arXiv 1312.6120](https://arxiv.org/abs/1312.6120).
+# - D. Stoller, S. Ewert and S. Dixon, "Wave-U-Net: a multi-scale neural network for end-to-end
+#   audio source separation", ISMIR 2018, [arXiv 1806.03185](https://arxiv.org/abs/1806.03185).
+# - D. Wang, "On ideal binary mask as the computational goal of auditory scene analysis", in *Speech
+#   Separation by Humans and Machines*, 2005 (binary masks).
+# - N. Wiener, *Extrapolation, Interpolation, and Smoothing of Stationary Time Series*, 1949.
+# - S. Wisdom et al., "What's all the fuss about free universal sound separation data?", ICASSP
+#   2021, [arXiv 2011.00803](https://arxiv.org/abs/2011.00803) (the soft ceiling of the loss).
+# - D. Yu, M. Kolbæk, Z.-H. Tan and J. Jensen, "Permutation invariant training of deep models for
+#   speaker-independent multi-talker speech separation", ICASSP 2017,
+#   [arXiv 1607.00325](https://arxiv.org/abs/1607.00325).

@@ -14,27 +14,35 @@
 # %% [markdown]
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/divisi-contributors/divisi/blob/main/Notebooks/02_fluidsynth_rendering.ipynb)
 #
-# # A score becomes sound
+# # Training on rendered scores: soundfonts, data augmentation and the domain gap
 #
-# Nobody can record a violinist three thousand times, but a synthesiser can play three thousand
-# pieces while you make tea, and hand over every stem. This chapter builds such training data,
-# trains on it, and measures how far it carries: to a soundfont that the network never heard, and
-# to a real violin and a real piano.
+# *From a score to sound.* Recordings with separate stems are rare, but a synthesiser can render
+# thousands of pieces and keep every stem. This chapter builds such training data, trains on it, and
+# measures how far the result carries: to a soundfont that was not used in training, and to a real
+# violin and a real piano.
 #
 # In this chapter you will
 #
-# - hear what a soundfont is, beside a recorded instrument, and see what the one lacks;
-# - turn random pieces and real music into sound at hundreds of times real time, so that anyone
-#   can make the same bits again;
-# - find out whether it pays to train in stages, from tones to soundfonts to effects;
-# - compare nine ways to keep a network from learning its data by heart;
-# - part a violin from a piano, then a trio and a quartet, with a soundfont that the network knows
-#   and with one that it does not;
-# - take it all to a real duo, and see where and why it falls.
+# - listen to soundfonts and to a recorded instrument, and measure how they differ;
+# - render random pieces and real music to stems much faster than real time, and reproduce the same
+#   files bit for bit;
+# - test whether it helps to train in stages, from synthetic tones to soundfonts to effects;
+# - compare eight methods against overfitting;
+# - separate a violin from a piano, then trios and quartets, with a soundfont that was used in
+#   training and with one that was not;
+# - apply the networks to a real duo, and find out where and why they fail.
 #
-# The trained networks come with the course, and the tables with every number: nothing needs a GPU.
-# With one, delete a network from `Checkpoints/` or a table from `Results/`, and the same cells make
-# them anew. Stop the notebook at any time and it goes on where it was.
+# | brick | in this chapter |
+# | --- | --- |
+# | task | estimate violin and piano, later also cello and flute, from their mixture (44.1 kHz) |
+# | data | random pieces and music of the music21 corpus, rendered; recorded solos |
+# | model | a recurrent network that computes spectrogram masks (`helpers/models/mask_net.py`) |
+# | evaluation | SI-SDR on test pieces with a seen and an unseen soundfont, and on one real duo |
+#
+# The trained networks and all tables of results come with the course, so you do not need a GPU.
+# With one, you can delete a network from `Checkpoints/` or a table from `Results/`, and the same
+# cells compute it again. You can stop the notebook at any time; when you run a cell again, its work
+# continues from the last saved state.
 
 # %% tags=["bootstrap"]
 # On Colab: fetch the course, beside the torch and numpy that are there. Anywhere else: nothing.
@@ -62,8 +70,8 @@ from tqdm.auto import tqdm
 from helpers import runtime
 
 # %% [markdown]
-# The numbers you may play with. In the `smoke` profile, which tests this chapter, all of them are
-# tiny and everything is written to `runs/smoke/`.
+# These are the settings that you may change. In the `smoke` profile, which the tests use, all of
+# them are tiny and every result is written to `runs/smoke/`.
 
 # %%
 SMOKE = runtime.profile() == "smoke"
@@ -71,24 +79,24 @@ ROOT, DATA = runtime.repository_root(), runtime.data_root()
 RATE = 44100  # samples per second of the tests
 SEEN, ALSO_SEEN, UNSEEN = "FluidR3_GM", "MuseScore_General_Lite", "TimGM6mb"  # soundfonts
 SEEDS = (0,) if SMOKE else (0, 1, 2)
-STUDY_STEPS = 3 if SMOKE else 240  # of the small trainings that are compared
-ABLATION_STEPS = 2 if SMOKE else 240  # of the trainings that are measured on the real duo
+STUDY_STEPS = 3 if SMOKE else 240  # of the small networks that are compared
+ABLATION_STEPS = 2 if SMOKE else 240  # of the networks that are evaluated on the real duo
 ABLATION_SEEDS = (0,) if SMOKE else (0, 1)
 TRACKS = 1 if SMOKE else 10  # random test pieces, and as many excerpts of real music
 
 # %% [markdown]
 # ## What is a soundfont?
 #
-# A *soundfont* is a file of recorded single notes with rules for playing them: which recording
-# serves which key, where it is looped while the key is held, how it fades afterwards. FluidSynth
-# follows the rules. One tune, three soundfonts:
+# A **soundfont** is a file of recorded single notes with rules for playing them: which recording
+# serves which key, where it loops while the key is held, how it fades afterwards. FluidSynth is a
+# **synthesiser** that follows these rules. Here is one melody with three soundfonts:
 
 # %%
 from helpers.music.scores import Note, Part
 from helpers.synthesis.fluidsynth import FluidSynth
 from helpers.synthesis.soundfonts import find_soundfont
 
-PITCHES = (76, 76, 77, 79, 79, 77, 76, 74, 72, 72, 74, 76, 76, 74, 74)  # of Beethoven's ninth
+PITCHES = (76, 76, 77, 79, 79, 77, 76, 74, 72, 72, 74, 76, 76, 74, 74)  # Ode to Joy
 BEATS = (1.0,) * 12 + (1.5, 0.5, 2.0)
 onsets = 0.45 * np.cumsum((0.0, *BEATS[:-1]))
 notes = zip(onsets, BEATS, PITCHES, strict=True)
@@ -96,8 +104,9 @@ tune = Part("flute", tuple(Note(onset, 0.45 * beats, pitch) for onset, beats, pi
 PLAYERS = {font: FluidSynth(find_soundfont(font)) for font in (SEEN, ALSO_SEEN, UNSEEN)}
 
 # %% [markdown]
-# Beside them, where the recorded notes lie under `DIVISI_DATA`, a flautist of the Philharmonia
-# Orchestra: single notes too, but several takes of each, joined in the order of the tune.
+# If `DIVISI_DATA` names a folder with recorded notes, a flautist of the Philharmonia Orchestra
+# plays the same melody. This sound is also made of **note samples** (recorded single notes), but
+# with several recordings for each note. They are joined in the order of the melody.
 
 # %%
 from helpers.synthesis.sampler import Sampler
@@ -125,14 +134,17 @@ from helpers.display.plots import plot_spectrograms, plot_stems
 publish(plot_spectrograms(played, RATE, mixture=False, limit=12_000), "02_soundfonts")
 
 # %% [markdown]
-# The partials of a soundfont are drawn with a ruler: a note holds its level to the end, and when it
-# comes again it is the same recording, to the hiss. The first two even share recordings (look at
-# the shadow under the high notes at 1.5 s): one descends from the other, so a network that knows
-# both has heard less than two soundfonts. The flautist takes time to speak, leaves gaps, plays no
-# two notes alike, and blows: the stripes under the notes are air.
+# In a soundfont a note keeps its level until it ends, and when the note is repeated, the same
+# recording is played again, including its noise. The first two soundfonts even share recordings:
+# look at the weak line below the melody at 1.5 s. MuseScore_General descends from FluidR3, so a
+# network that is trained with both has heard less than two independent soundfonts. In the recorded
+# notes you see slower attacks, gaps between the notes, differences between repetitions of a note,
+# and more noise, probably mainly breath.
 #
-# How much do they differ? Take the tune's spectrum as a whole, in octaves, each sound relative to
-# its own level:
+# How large are the differences? We compare the spectrum of the whole melody in octave bands. With
+# the Fourier transform $S[k]$ of the stem, the level of a band $B$ relative to the whole is
+#
+# $$L_B = 10 \log_{10} \frac{\sum_{k \in B} |S[k]|^2}{\sum_k |S[k]|^2}\ \text{dB}.$$
 
 
 # %%
@@ -149,15 +161,17 @@ spectra = {name: octaves(stem) for name, stem in played.items()}
 pd.DataFrame(spectra, ["0.5-1 kHz", "1-2 kHz", "2-4 kHz", "4-8 kHz", "8-16 kHz"]).round(1)
 
 # %% [markdown]
-# Above 8 kHz the recording holds six to nine dB more, most of it air; but the soundfonts differ
-# among themselves as well, by three and a half dB in the second octave. Each of them is one flute,
-# one player and one microphone. That is the gap this chapter is about.
+# With our data, the recording has 6 to 9 dB more energy above 8 kHz than the soundfonts, probably
+# most of it breath noise. The soundfonts also differ from each other, by 3.5 dB in the second
+# octave (1-2 kHz). Each of them is one flute, one player and one microphone. A difference between
+# the training data and the data on which a model is used is called a **domain gap**. This chapter
+# measures it.
 #
-# ## Scores without end
+# ## Scores: random pieces and real music
 #
-# Two kinds of scores feed the training. **Random pieces** cost nothing and never end: five seconds
-# long, each instrument in its own range, all in one key and beat, so that parts meet in octaves
-# and fifths as they do in music.
+# The training data comes from two kinds of scores. **Random pieces** are generated, so you can have
+# as many as you like. They are five seconds long and each instrument plays in its own range. All
+# parts share one key and one tempo, so they meet in octaves and fifths as parts of real music do.
 
 # %%
 from helpers.music.random_pieces import RandomPiece
@@ -171,10 +185,10 @@ StemPlayer(quartet)
 plot_stems(quartet)
 
 # %% [markdown]
-# **Real music** has what dice do not throw: phrases, cadences, voices that answer each other. The
-# corpus of music21 holds Bach's chorales, quartets from Haydn to Schumann and some piano music. A
-# quartet is arranged for whoever is there: the violin takes the line that suits it best, the piano
-# all that remains.
+# **Real music** has phrases, cadences and voices that imitate each other, which random pieces lack.
+# The corpus of the Python package music21 contains Bach's chorales, string quartets from Haydn to
+# Schumann and some piano music. We arrange these works for the instruments at hand: the violin gets
+# the line that suits its range best, and the piano gets the remaining lines.
 
 # %%
 from helpers.music.arrangements import Excerpt, arrangement
@@ -185,8 +199,10 @@ duo = render_score(excerpt, FluidSynth(find_soundfont(SEEN)), RATE)
 StemPlayer(duo)
 
 # %% [markdown]
-# Which work trains, validates and tests is written down once, in `helpers/music/splits.csv`: all
-# movements of a quartet stand on one side, and so do all settings of a hymn.
+# The file `helpers/music/splits.csv` assigns each work to training, validation or test. All
+# movements of a quartet belong to the same set, and so do all settings of one hymn. Otherwise the
+# network could be tested on music that it has already seen (**data leakage**), and the result would
+# be too good.
 
 # %%
 from helpers.music.splits import KINDS, RANDOM, SPLITS, names
@@ -196,11 +212,12 @@ counts["random piece"] = [len(RANDOM[split]) for split in SPLITS]
 pd.DataFrame(counts, SPLITS).T
 
 # %% [markdown]
-# ## A player, not a machine
+# ## Performances: tempo, timing and dynamics
 #
-# Played as written, every note is as loud as the next and exactly on the beat. A *performance* is
-# drawn for each piece: tempo, how late each note comes, how long it is held, how loud each player
-# and each note is, and by how many cents an instrument is out of tune.
+# When a synthesiser plays exactly what is written, all notes are equally loud and exactly on the
+# beat. For each piece we therefore draw a **performance**: the tempo, the delay of each note, how
+# long it is held, the loudness of each player and each note, and the tuning of each instrument in
+# cents (hundredths of a semitone).
 
 # %%
 from helpers.music.performances import Performance
@@ -210,14 +227,16 @@ print(f"tempo {performance.tempo:.2f}, tuning in cents {np.round(performance.tun
 StemPlayer(render_score(performance.apply(excerpt), FluidSynth(find_soundfont(SEEN)), RATE))
 
 # %% [markdown]
-# The levels are left alone: what a soundfont plays softly stays soft beside the others. (A common
-# way to render, `PrettyMIDI.fluidsynth`, brings each stem to full scale, and the balance is lost.)
+# The relative levels of the stems stay as the soundfont plays them. (`PrettyMIDI.fluidsynth`, a
+# common way to render, scales each result to full scale. If you call it once for each stem, the
+# balance between the instruments is lost.)
 #
-# ## The same bits again
+# ## Reproducible training data
 #
-# Stems are kept in a *bank*: a folder with one file of samples for each piece, a card that says
-# what lies where, and a manifest of all that the samples depend on. Pieces are played over all
-# cores; what is there is not played again.
+# The rendered stems are kept in a **stem bank**, a folder with one file of samples for each piece.
+# A JSON file beside it says where each stem begins. A *manifest* records everything that the
+# samples depend on: settings, checksums of the soundfonts, versions of the libraries. Pieces can be
+# rendered in parallel on all cores, and pieces that already exist are skipped.
 
 # %%
 from helpers.datasets.manifests import manifest
@@ -234,7 +253,7 @@ FOLDER = output_folder("runs") / "02-bank"
 
 # %%
 def build(pieces: list[RandomPiece]) -> float:
-    """Seconds to render what the bank lacks."""
+    """Render the pieces that the bank lacks; returns the seconds that it took."""
     start = time.perf_counter()
     render = partial(render_random_piece, config=CONFIG, notes_root=None)
     build_bank(FOLDER, pieces, render, CONFIG.sample_rate, workers=1, manifest=MANIFEST)
@@ -251,8 +270,9 @@ print(f"{len(pieces)} pieces of two stems of 5 s in {seconds:.1f} s: "
 print(json.dumps(MANIFEST, indent=2)[:900])
 
 # %% [markdown]
-# Throw a piece away and play it again: not one bit differs. A rendering that is killed leaves no
-# broken piece behind either, because a piece's card is written last.
+# Delete a piece and render it again: with the same manifest, not one bit differs. If the rendering
+# is interrupted, no incomplete piece is left behind, because the JSON file of a piece is written
+# last.
 
 # %%
 first = FOLDER / f"{pieces[0]}.npy"
@@ -260,16 +280,21 @@ before = first.read_bytes()
 for path in (first, first.with_suffix(".json")):
     path.unlink()
 build(pieces)
-print("the same bits:", first.read_bytes() == before)
+print("identical bit for bit:", first.read_bytes() == before)
 
 # %% [markdown]
-# With a cluster at hand the same call spreads over it: `joblib.parallel_config(backend="dask")`
-# (or `"ray"`) around `build_bank(..., workers=None)`, and a folder that all machines see.
+# On a cluster, the same call runs on all machines: put `build_bank(..., workers=None)` inside
+# `joblib.parallel_config(backend="dask")` (or `"ray"`), with a folder that all machines can read
+# and write.
 #
-# ## What the networks are asked
+# ## The test data
 #
-# Everything below is measured on pieces that train nothing, in three ways: played by the soundfont
-# that trains, by one that never does, and by two people.
+# Everything below is evaluated on pieces that are not in the training data, in three versions:
+# rendered with a soundfont that is used in training (*seen*), rendered with one that is not
+# (*unseen*), and played by two people. The first two contain ten random pieces of five seconds and
+# ten excerpts of ten seconds from quartets and chorales. The real duo is the violin and the piano
+# of the Brahms recording of TRIOS, 43 seconds. It is one recording, so its scores describe this duo
+# and no other.
 
 # %%
 from helpers.audio.track import Track
@@ -294,7 +319,7 @@ from helpers.datasets.stem_folders import find_tracks
 
 DUO = ("violin", "piano")
 TESTS = {"piano-violin-seen": play(SEEN, DUO), "piano-violin-unseen": play(UNSEEN, DUO)}
-if DATA:  # the folder of TRIOS, as published, may lie there too
+if DATA:  # may also hold TRIOS, in a folder `trios`
     trio = next(t for t in find_tracks(DATA / "trios") if "brahms" in t.name.lower()).load()
     stems = {name: trio.stems[name] for name in DUO}
     TESTS["trios-brahms-duo"] = [Track("brahms-duo", trio.sample_rate, stems)]
@@ -307,19 +332,23 @@ from experiments.studies import Study
 
 
 def study(table: str, without: str = "") -> Study:
-    """A table of systems that are measured on half of the tracks of each test."""
+    """A table of systems, evaluated on half of the tracks of each test."""
     halves = {test: tracks[::2] for test, tracks in TESTS.items() if test != without}
     return Study(table, "02_fluidsynth_rendering", halves)
 
 
 # %% [markdown]
-# ## Does it pay to train in stages?
+# ## Does training in stages help?
 #
-# The course of chapter one and two suggests a plan: first tones, then one soundfont, then several
-# with effects (rooms, equalisers, compressors, other microphones), each stage going on from the
-# weights of the last. A small mask network tries it, and two others spend as many steps on the last
-# stage alone: one in a single run, and one whose learning rate starts anew as often as the staged
-# one's, so that we see what is due to the data and what to the schedule. Three seeds each.
+# The first two chapters suggest a plan: first tones, then one soundfont, then several soundfonts
+# with effects (reverberation, equalisation, compression and spectral tilt). Each stage starts from
+# the weights of the one before. To train from easy data to hard data is called **curriculum
+# learning** ([Bengio et al., 2009](https://doi.org/10.1145/1553374.1553380)).
+#
+# A small mask network follows this plan. Two control groups spend the same number of steps on the
+# last stage only. One trains in a single run. The other restarts its **learning-rate schedule** as
+# often as the staged plan does, so that we can tell the effect of the data from the effect of the
+# schedule. Each plan has three seeds, and the two rendered tests use ten of their twenty pieces.
 
 # %%
 from helpers.datasets.mixing import MixingConfig
@@ -368,7 +397,7 @@ from helpers.training.checkpoints import available_models, load_model
 
 
 def trained(recipe, run: str):
-    """The separator of a recipe trained in runs/RUN, and its weights."""
+    """The separator that a recipe gives, trained in runs/RUN, and the path of its weights."""
     weights = train(recipe, output_folder("runs") / run.replace(" ", "-"), progress=False)
     return model_separator(load_model(weights)), str(weights)
 
@@ -393,7 +422,7 @@ for seed, plan in tqdm(list(product(SEEDS, PLANS)), desc="stages"):
     STAGED.measure(plan, partial(staged, plan, seed), seed=seed, **columns)
 
 # %% [markdown]
-# A dot is one seed:
+# A dot is one seed and a stroke is the mean of the three:
 
 # %%
 from experiments.charts import plot_comparison, plot_seeds
@@ -402,21 +431,39 @@ from experiments.curves import plot_curves
 publish(plot_seeds(STAGED.path, PLANS, TESTS), "02_stages")
 
 # %% [markdown]
-# Stages do not pay here. On the soundfont that all plans end with, the seeds of one plan differ by
-# more than the plans do. On the unseen soundfont and on the real duo the staged networks are last
-# on average, by 0.7 dB and more, though not with every seed: two thirds of their steps
-# went to sounds that the test does not hold. And what looks like the best of the three on the real
-# duo, starting the learning rate anew, has nothing to do with the data: without that third plan we
-# would have compared two schedules and called it a curriculum. All this holds for a small network
-# and 240 steps; whoever has 240,000 may find otherwise.
+# In our run (`Results/02_stages.csv`), training in stages did not help. On the seen soundfont, the
+# seeds of one plan differ by up to 1.4 dB, but the means of the plans by only 0.5 dB. On the unseen
+# soundfont the staged networks have the lowest mean, by 0.8 dB or more. On the real duo they have
+# the lowest mean too, but there the seeds of the plans overlap, and it is one recording. A possible
+# reason, which we have not tested: the staged networks see the varied data of the last stage in
+# only a third of their steps.
 #
-# ## Nine ways not to learn by heart
+# The control groups matter. On the real duo, the plan with restarts has the highest mean, although
+# it uses the same data as the single run. Without it, an effect of the schedule could look like an
+# effect of the curriculum. All of this holds for a small network and 240 steps. Longer trainings
+# may give another result.
 #
-# A network that sees the same minute of music again and again will learn that minute. Each of the
-# ways that textbooks offer against it gets the same small network, the same minute (twelve random
-# pieces, one soundfont) and the same number of steps; three seeds each. *Gain* draws the balance
-# anew, *pitch* retunes each stem by up to a semitone or so, *remix* puts stems of different pieces
-# together.
+# ## Eight methods against overfitting
+#
+# A network that sees the same minute of music many times can learn that minute by heart: the
+# training loss falls, but the score on new pieces does not rise. This is **overfitting**. The
+# ability to work on new data is **generalisation**, and methods that favour it are called
+# **regularisation**.
+#
+# Eight methods are compared with a control group (`nothing`). All use the same small network, the
+# same minute of music (twelve random pieces, one soundfont) and the same number of steps, with
+# three seeds each:
+#
+# | method | what it changes |
+# | --- | --- |
+# | **dropout** | sets random channels to zero during training |
+# | **weight decay** | makes all weights a little smaller in every step |
+# | batch, group, layer **normalisation** | scales the activations, see chapter 1 |
+# | gain | changes the level of each stem at random (standard deviation 6 dB) |
+# | pitch | changes the pitch of each stem at random (standard deviation 60 cents) |
+# | remix | **random mixes**: combines stems of different pieces instead of **coherent mixes** |
+#
+# The last three change the data instead of the network. This is **data augmentation**.
 
 # %%
 PLAIN = replace(DRY, coherent=1.0, inactive=0.0, gain=0.0)
@@ -455,28 +502,47 @@ for seed, choice in tqdm(list(product(SEEDS, CHOICES)), desc="regularisation"):
 publish(plot_seeds(REGULARISED.path, CHOICES, TESTS), "02_regularisation")
 
 # %% [markdown]
-# On a piece that it does not know, the network gains two and a half decibels from *remix* and two
-# from *pitch*, with every seed, and more than half of it survives on the soundfont that it never
-# heard. Both make new data out of old. *Gain* helps on the seen soundfont and costs a little on the
-# unseen one. Of the means that touch the network instead of the data, weight decay changes nothing,
-# dropout lies within what seeds do, and **all three normalisations harm**: about a decibel on the
-# seen soundfont, and on the unseen one about half of what there was, with every seed. (Chapter one
-# saw a gain from them, in other networks, on data without end. Both are true.)
+# In our run (`Results/02_regularisation.csv`, ten pieces for each rendered test), augmentation
+# helped most. On new pieces with the seen soundfont, *remix* gains 2.6 dB and *pitch* 2.2 dB on
+# average, each with every seed. On the unseen soundfont more than half of this gain is left. *Gain*
+# helps on the seen soundfont and costs a little on the unseen one.
 #
-# The third panel puts it in proportion: on the real duo every one of these networks, trained on
-# twelve dry pieces from one soundfont, is *worse than doing nothing*, those with dropout or
-# normalisation a little less so. No regulariser replaces data.
+# Of the methods that change the network, weight decay makes no clear difference, and the effect of
+# dropout is smaller than the differences between seeds. All three normalisations **lower** the
+# score: by 0.7 to 0.9 dB on the seen soundfont, and to about half of the control group's score on
+# the unseen one, with every seed. In chapter 1 normalisation helped, but with other networks and
+# with training data that never repeats. A recommendation depends on the model and the data.
+#
+# The third panel shows the limits. On the real duo every network of this comparison scores *below
+# the unprocessed mixture*: each was trained on twelve dry pieces from one soundfont. Those with
+# dropout, batch or group normalisation are a little closer to it, but this rests on one recording.
+# None of the eight methods replaces more varied data.
 
 # %% [markdown]
-# ## Two, three and four players
+# ## Duos, trios and quartets
 #
-# Now two networks of full size, trained on the random pieces and on real music from one soundfont,
-# dry. Both hear pitch as position: on a logarithmic axis of frequency a harmonic series has the
-# same shape at every pitch, so a convolution learns it once. One knows four instruments, each of
-# which may be silent. The other knows the violin and the piano and *looks at phases* too: where two
-# partials fall into one bin, a mask of real numbers can only share the bin out, but its level and
-# phase swing with the difference of the two, and from that swing the network makes its masks
-# complex ([Williamson et al., 2016](https://doi.org/10.1109/TASLP.2015.2512042)).
+# Now we evaluate two larger networks. They were trained on random pieces and on real music,
+# rendered with one soundfont without effects: `violin-piano` (64 minutes on one core) and
+# `violin-cello-flute-piano` (22 minutes), both with one seed.
+#
+# Both use a **logarithmic frequency axis**. The harmonics of a note lie at $k f_0$, and
+# $\log(k f_0) = \log k + \log f_0$, so a higher note has the same pattern of harmonics, only
+# shifted. A convolution needs to learn this pattern once and finds it at every pitch. From the
+# network's outputs $z_i$ a **softmax** computes one mask for each source (notation as in chapter
+# 1):
+#
+# $$M_i[m, k] = \frac{e^{z_i[m, k]}}{\sum_j e^{z_j[m, k]}}, \qquad
+# \hat S_i[m, k] = M_i[m, k]\; X[m, k].$$
+#
+# The masks sum to one, so the estimates sum to the mixture.
+#
+# The network for four instruments is not told which of them play: any of them may be inactive. (To
+# give a network the list of **active sources** is called **conditioning**; chapter 4 does so.) The
+# network for violin and piano also uses the **phase**. Where two partials fall into one bin, a real
+# mask can only divide the bin between them. But the level and the phase of this bin oscillate with
+# the frequency difference of the two partials. From this the network computes a **complex mask**
+# ([Williamson et al., 2016](https://doi.org/10.1109/TASLP.2015.2512042)), which can change the
+# phase of a bin, too.
 
 
 # %%
@@ -527,17 +593,22 @@ for name, model in NETWORKS.items():
 overview(STUDY.path)
 
 # %% [markdown]
-# With a soundfont it knows, the network for two parts unknown pieces at 16.7 dB on average, 17.2 on
-# random ones and 16.2 on real music. The oracle, which knows the stems and may only turn bins up
-# and down, stands at 17.4, so this is about as far as masks of real numbers could go. (Others
-# report 20 to 30 dB for such a task. An hour of training on one core did not get ours there; the
-# curve above is flat at its end because the learning rate is, so more steps, or more channels that
-# look at phases, may.) The network for four parts trios at 8.1 and quartets at 7.5 dB, from a floor
-# of -4 and -6: flute and violin come out best; the cello and the piano share the lower half.
+# In our run (`Results/02_fluidsynth.csv`, 20 pieces for each column), the network for violin and
+# piano reaches 16.7 dB on unknown pieces with the seen soundfont: 17.2 dB on random pieces and
+# 16.2 dB on real music. The oracle ratio mask reaches 17.4 dB, so a real mask could hardly do much
+# better. An earlier student project reports 20 to 30 dB for rendered pieces, but without a table,
+# so the numbers cannot be compared. The validation curve above is flat at its end because the
+# learning rate is; longer training may still improve the network.
 #
-# Then comes the soundfont that nobody trained on, and **almost all of it is gone**: 1.9 dB for the
-# duo, and on some instruments less than the mixture itself. The oracle loses two decibels on the
-# duo, and nothing on trio and quartet. What the networks have learnt so well is one soundfont.
+# The network for four instruments reaches 12.9 dB on duos, 8.1 dB on trios and 7.5 dB on quartets,
+# where the mixture scores 0.0, -3.7 and -6.4 dB. In the quartets, flute and violin have the highest
+# scores, piano and cello the lowest.
+#
+# With the unseen soundfont **most of the improvement is lost**. The duo falls from 16.7 to 1.9 dB,
+# and the violin in it scores slightly below the mixture. The oracle loses only 2 dB on the duo and
+# changes by less than half a decibel on trios and quartets, so the test pieces themselves are not
+# much harder. Much of what the networks have learned is specific to one soundfont. This is the
+# domain gap.
 
 # %%
 from helpers.evaluation.results import read_table
@@ -550,10 +621,10 @@ test_piece = pieces["piano-violin-seen"][0]
 StemPlayer(model_separator(NETWORKS["violin-piano"])(test_piece), RATE)
 
 # %% [markdown]
-# ### One pitch, two players
+# ### Two instruments at the same pitch
 #
-# A question whose answer is known: the piano strikes an A, and a second later the violin joins on
-# the same A. Every partial of the one lies on a partial of the other. What does the network say?
+# The next test has a known answer: the piano plays an A, and one second later the violin plays the
+# same A. All partials of the one coincide with partials of the other. What does the network do?
 
 # %%
 from helpers.music.scores import Score
@@ -581,19 +652,26 @@ labels = {"xlabel": "time (s)", "ylabel": "level (dBFS)"}
 publish(plot_curves(levels, **labels, ylim=(-85, -15)), "02_unison")
 
 # %% [markdown]
-# The network says: a violin, and nothing else. The piano is 20 dB below the violin by the time the
-# latter has come in, and a quarter of a second later its output lies 25 dB below what it plays.
-# That costs the violin nothing and the piano nearly all. A listener who heard the piano's note
-# begin would know that it has not ended; this network goes by what is loud now.
+# From the entry of the violin on, the network assigns almost everything to the violin. By then the
+# piano's note has decayed to 16 dB below the violin, and a quarter of a second later the estimate
+# of the piano is 25 dB below its true level. The estimate of the violin hardly suffers. The SI-SDR
+# of the whole example would not show this error clearly, because most of the piano's energy is in
+# the first second. A listener knows that a piano note goes on after its attack; here the network
+# seems to follow the louder source.
 
 # %% [markdown]
-# ## What brings rendered sound nearer to real sound
+# ## Which training data helps on the real duo?
 #
-# Four trainings of equal length, each with one ingredient more: one soundfont; three of them; the
-# effects that turn every rendering into another instrument in another room; and recorded solos of
-# other players, mixed with anything. (Of violin and piano there are no recorded single notes: solos
-# are all that is recorded here. Without `DIVISI_DATA` the last step is the third once more.) Two
-# seeds each. Nothing of the recording that is measured trains any of them.
+# An **ablation** measures what each part of a system contributes: here it trains the network four
+# times with the same number of steps, and each **ablation step** adds one ingredient:
+#
+# 1. one soundfont;
+# 2. three soundfonts;
+# 3. effects that change the timbre, the room and the dynamics of each stem;
+# 4. recorded solos of other players, used in random mixes. (This recipe uses no note samples.
+#    Without `DIVISI_DATA` there are no solos, and the last step repeats the third.)
+#
+# Each step has two seeds. The recording that is tested is in none of the training data.
 
 # %%
 ABLATION = {
@@ -603,12 +681,12 @@ ABLATION = {
     "recorded solos": {},
 }
 ABLATION = dict(list(ABLATION.items())[: 2 if SMOKE else None])
-DUO_STUDY = study("02_real_duo", without="piano-violin-unseen")  # seen from step two on
+DUO_STUDY = study("02_real_duo", without="piano-violin-unseen")  # in the data from step 2 on
 
 
 # %%
 def ablation_step(step: str, seed: int):
-    """The network of full size after ABLATION_STEPS steps with the data of one step."""
+    """A full-size network after ABLATION_STEPS training steps with one step's data."""
     budget = {"steps": ABLATION_STEPS, "validate_every": ABLATION_STEPS, "ema_decay": 0.99}
     training = replace(REAL.training, **budget, seed=seed)
     smoke = {"model": SMALL, "max_pieces": 4, "scores": ("random",)} if SMOKE else {}
@@ -629,19 +707,22 @@ publish(plot_seeds(DUO_STUDY.path, ABLATION, DUO_STUDY.tests), "02_real_duo")
 by_instrument(DUO_STUDY.path, list(DUO_STUDY.tests)[-1])
 
 # %% [markdown]
-# The second step is the whole climb. Trained on one soundfont, the network parts its own soundfont
-# best of all and leaves the real duo worse than it found it. Two more soundfonts, same scores, same
-# steps, and the same two people come apart by more than eight decibels, averaged over both. It
-# is as if two cases were enough to learn that timbres differ. After that, effects and recorded
-# solos give nothing that two seeds could tell: they still cost on rendered sound, where the task is
-# harder with them, and 240 steps may be too few to collect.
+# In our run (`Results/02_real_duo.csv`), almost all of the improvement comes from the second step.
+# With one soundfont the network has the highest score of the four on that soundfont, but on the
+# real duo its estimates score below the mixture. With two more soundfonts, the same scores and the
+# same number of steps, the real duo is separated at 8.3 dB, and the mixture scores 0.0 dB (mean of
+# violin and piano, two seeds, one recording).
+#
+# Effects and recorded solos make no difference on the real duo that two seeds on one recording
+# could show. On the rendered pieces the scores become lower, as the training task becomes harder.
+# With more than 240 steps the result may be different.
 
 # %% [markdown]
-# ## Where does it fail?
+# ## Where does the network fail?
 #
-# The network that ships, `violin-piano-real`, has 600 steps of the last kind. Listen to what it
-# makes of the real duo, and look at twelve seconds of the violin: what was played, what was found,
-# and the difference.
+# The checkpoint `violin-piano-real` was trained for 600 steps with all ingredients. Listen to its
+# estimates of the real duo and look at twelve seconds of the violin: the true stem, the estimate
+# and the error.
 
 # %%
 model = shipped("violin-piano-real")
@@ -669,40 +750,73 @@ if DATA:
     display(pd.DataFrame(levels, bands).round(1))
 
 # %% [markdown]
-# The violin rises from -6.6 to 7.2 dB and the piano from 6.5 to 14.3: 10.8 dB better than the
-# mixture on average, though nothing of this recording was in the training. The table (dB of each
-# sound's own whole) says where the rest lies: more than half of the error is between 250 and 500
-# Hz, where the violin has a sixth of its energy and the piano half. The picture says when: below
-# its own notes the violin gets short pieces of the pianist's middle register, and it gets them even
-# while it rests, from 14 to 16 s. They are notes that a violin could play, and the network does not
-# know that this one is not playing.
+# On our recording, the violin improves from -6.6 to 7.2 dB and the piano from 6.5 to 14.3 dB. That
+# is 10.8 dB more than the mixture on average (one network, one recording of 43 seconds, which was
+# not in the training data).
+#
+# The table gives the level of each octave band relative to the whole of each signal. More than half
+# of the error's energy is between 250 and 500 Hz, where the violin has a sixth of its energy and
+# the piano about half. The figure shows when it happens: the violin's estimate contains short notes
+# of the piano below the notes of the violin, even while the violin rests (from 14 to 16 s). A
+# violin could play these notes. To avoid the error, the network would need to know that it does not
+# play them here.
 
 # %% [markdown]
 # ## Recap
 #
-# - A soundfont is a few recorded notes and the rules to repeat them; a player never repeats one.
-# - Scores, performances and renderers make data without end. A bank with a manifest makes the same
-#   bits again, piece by piece, after any interruption.
-# - Training in stages did not pay: with a control for the learning rate, nothing of it was left.
-# - Remixing and retuning the data helped with every seed, normalising the network harmed with every
-#   seed, and none of it carried over to real sound.
-# - With a known soundfont a duo comes apart as far as an oracle's mask; with an unknown one hardly.
-# - A real violin and piano come apart by eight to eleven decibels, most of which a second and a
-#   third soundfont gave; what is left is piano in the violin's own low register.
+# - **Soundfonts.** A soundfont repeats a few recorded notes. A recorded player has other attacks,
+#   more noise and no exact repetitions. Soundfonts also differ from each other.
+# - **Rendering.** Scores, performances and renderers give as much training data as you want. A stem
+#   bank with a manifest makes the same files again, bit for bit, also after an interruption.
+# - **Stages.** Training in stages did not help here. Only the control group with the same
+#   learning-rate schedule allowed a fair comparison.
+# - **Overfitting.** Random mixes and pitch changes helped with every seed, and normalisation
+#   lowered the scores with every seed. None of the eight methods made one minute of music enough
+#   for the real duo.
+# - **Duos to quartets.** With the seen soundfont, the network for violin and piano comes close to
+#   the oracle ratio mask. With an unseen soundfont, most of the improvement is lost.
+# - **Real duo.** A second and a third soundfont gave most of the improvement. The shipped network
+#   is 10.8 dB above the mixture on one recording; what remains is mainly piano in the violin's low
+#   register.
 #
 # ### What to try next
 #
 # `divisi render bwv269 --renderer fluidsynth` writes the stems of a chorale, and `divisi train`
-# takes any recipe of `recipes/`: add a soundfont of your own to the list of
-# `violin-piano-real.toml`. The next chapters ask the same of a real quartet.
+# accepts any recipe of `recipes/`. Add a soundfont of your own to the list in
+# `recipes/violin-piano-real.toml` and train again. The next chapters work with a real quartet.
 #
 # ### Exercises
 #
-# Solutions, with numbers, are in `Notebooks/solutions/02_fluidsynth_rendering.py`.
+# Solutions are in `Notebooks/solutions/02_fluidsynth_rendering.py`.
 #
-# 1. Does it matter that every test piece is *performed*? Measure the network on the same pieces as
-#    they are written.
-# 2. Let the violin double the highest notes of the piano throughout. What happens to the oracle and
-#    to the network, and why to the network more?
-# 3. Put the violin of the test pieces out of tune by 15 and by 50 cents. Guess first.
-# 4. Build the bank of this chapter on a local Dask cluster of two workers. Are the bits the same?
+# 1. Does it matter that the test pieces are *performed*? Evaluate the network on the same pieces
+#    exactly as they are written.
+# 2. Let the violin double the highest notes of the piano throughout. What happens to the scores of
+#    the oracle and of the network, and why does the network lose more?
+# 3. Detune the violin of the test pieces by 15 and by 50 cents. Predict the result first.
+# 4. Build the stem bank of this chapter on a local Dask cluster with two workers. Are the files
+#    identical?
+
+# %% [markdown]
+# ### References
+#
+# - Y. Bengio, J. Louradour, R. Collobert and J. Weston, "Curriculum learning", ICML 2009,
+#   [doi 10.1145/1553374.1553380](https://doi.org/10.1145/1553374.1553380).
+# - R. M. Bittner, B. McFee, J. Salamon, P. Li and J. P. Bello, "Deep salience representations for
+#   F0 estimation in polyphonic music", ISMIR 2017 (harmonics on a logarithmic frequency axis).
+# - M. S. Cuthbert and C. Ariza, "music21: a toolkit for computer-aided musicology and symbolic
+#   music data", ISMIR 2010, [music21.org](https://www.music21.org).
+# - [FluidSynth](https://www.fluidsynth.org), a synthesiser for soundfonts.
+# - J. Fritsch and M. D. Plumbley, "Score informed audio source separation using constrained
+#   nonnegative matrix factorization and score synthesis", ICASSP 2013 (TRIOS).
+# - J. Le Roux, S. Wisdom, H. Erdogan and J. R. Hershey, "SDR - half-baked or well done?", ICASSP
+#   2019, [arXiv 1811.02508](https://arxiv.org/abs/1811.02508).
+# - C. Raffel and D. P. W. Ellis, "Intuitive analysis, creation and manipulation of MIDI data with
+#   pretty_midi", ISMIR 2014 late-breaking demo.
+# - N. Srivastava, G. Hinton, A. Krizhevsky, I. Sutskever and R. Salakhutdinov, "Dropout: a simple
+#   way to prevent neural networks from overfitting", JMLR 2014.
+# - S. Uhlich et al., "Improving music source separation based on deep neural networks through data
+#   augmentation and network blending", ICASSP 2017 (random mixes, a recurrent network).
+# - D. S. Williamson, Y. Wang and D. Wang, "Complex ratio masking for monaural speech separation",
+#   IEEE/ACM TASLP 2016,
+#   [doi 10.1109/TASLP.2015.2512042](https://doi.org/10.1109/TASLP.2015.2512042).

@@ -60,14 +60,14 @@ class Separation:
         import json
 
         from .audio.wav import save
-        from .commands.folders import new_folder
-        from .commands.separate import MARK
+        from .folders import new_folder
+        from .inference.stem_files import REPORT
 
-        with new_folder(Path(folder), overwrite, MARK) as draft:
+        with new_folder(Path(folder), overwrite, REPORT) as draft:
             for name, stem in self.stems.items():
                 save(draft / f"{name}.wav", stem, self.sample_rate, "FLOAT")
             text = json.dumps(self.report, indent=2) + "\n"
-            (draft / MARK).write_text(text, encoding="utf-8")
+            (draft / REPORT).write_text(text, encoding="utf-8")
         return Path(folder)
 
     def player(self) -> StemPlayer:
@@ -107,7 +107,7 @@ def separate(
     from .audio.audio import load
     from .audio.recordings import examine
     from .audio.wav import save
-    from .commands.loading import model_and_name
+    from .inference.loading import model_and_name
     from .inference.stem_files import separate_recording
 
     name, model = model_and_name(model)
@@ -146,10 +146,10 @@ def evaluate(
     """
     from tqdm import tqdm
 
-    from .commands.loading import model_and_name
     from .datasets.stem_folders import find_tracks
     from .evaluation import evaluate as measures
     from .evaluation.rows import Provenance
+    from .inference.loading import model_and_name
 
     folders = find_tracks(Path(corpus))
     known_as, model = model_and_name(model)

@@ -1,8 +1,9 @@
 # %% [markdown]
-# # One mask for each instrument: solutions
+# # Mask inference with nussl on Bach10: solutions
 #
 # Run it with `python Notebooks/solutions/03_nussl_mask_inference.py`, or cell by cell. Without
-# Bach10 a rendered chorale takes its place.
+# Bach10 it uses a rendered chorale. The numbers in the text are those of our held-out excerpt of
+# Bach10 (`01-excerpt05`).
 
 # %%
 import numpy as np
@@ -36,11 +37,18 @@ def mean_si_sdr(estimates: dict[str, np.ndarray]) -> float:
 
 
 # %% [markdown]
-# **1. Half of everything.** SI-SDR does not hear the volume, so half of the mixture is the mixture:
-# the floor. SNR does. Against a stem s beside equally loud others n the mixture has an error n;
-# its half has (n - s) / 2, a quarter of the energy of both together. With three others n has three
-# times the energy of s, so the SNR rises from -4.8 dB to 10 log10(4 / 4) = 0 dB, and with a mask of
-# a quarter to 10 log10(16 / 12) = 1.2 dB. An SNR of +1 dB is what timidity earns.
+# **1. Half of everything.** SI-SDR does not depend on the level, so half of the mixture scores as
+# the mixture does, -4.8 dB. SNR depends on it. Let $s$ be the stem and $n$ the sum of the others,
+# with $\|n\|^2 = 3 \|s\|^2$ and $n$ uncorrelated with $s$. A mask of $c$ gives the estimate
+# $c (s + n)$ and
+#
+# $$\text{SNR} = 10 \log_{10} \frac{\|s\|^2}{(1 - c)^2 \|s\|^2 + c^2 \|n\|^2}$$
+#
+# which is $-10 \log_{10} ((1 - c)^2 + 3 c^2)$.
+#
+# This is -4.8 dB for $c = 1$, 0 dB for $c = 1/2$ and 1.2 dB for the best constant, $c = 1/4$. An
+# SNR of +1 dB therefore needs no separation at all: a network earns it by making its estimate
+# softer. The published SNRs of about +1 dB beside SI-SDRs of -4 dB look like this.
 
 # %%
 for share in (1.0, 0.5, 0.25):
@@ -49,8 +57,10 @@ for share in (1.0, 0.5, 0.25):
     print(f"a mask of {share:.2f}: SI-SDR {mean_si_sdr(estimates):5.1f} dB, SNR {noise:5.1f} dB")
 
 # %% [markdown]
-# **2. Masks that sum to one.** The estimates of one bin are divided by their sum; with the
-# mixture's phase in all of them, that is the same as dividing the masks.
+# **2. Masks that sum to one.** In each bin we divide the estimates by their sum. All of them have
+# the phase of the mixture, so this is the same as dividing the masks. In our run the independent
+# masks do not sum to one (the mixture minus the sum of the estimates is 10 dB below the mixture).
+# The shared masks are 0.3 dB better: -0.1 in place of -0.4 dB.
 
 # %%
 models = {name: load_model(f"nussl-{name}") for name in QUARTET}
@@ -62,8 +72,11 @@ shared = oracle_ratio_mask(Track(TRACK.name, TRACK.sample_rate, single, TRACK.mi
 print(f"SI-SDR: single masks {mean_si_sdr(single):.1f} dB, shared {mean_si_sdr(shared):.1f} dB")
 
 # %% [markdown]
-# **3. The oracle's window.** A window of 512 samples sees 86 Hz as one; the oracle's has 4096. It
-# chooses by the sample rate, so a track that claims an eighth of its rate gets an eighth of it.
+# **3. The window of the oracle.** With a window of 512 samples a bin is 86 Hz wide. The oracle of
+# our tables uses 4096 samples and chooses its window by the sample rate, so a track with an eighth
+# of the sample rate gets an eighth of the window. In our run the oracle falls from 10.7 to 3.0 dB.
+# The networks stand at -0.4 dB here, so of the 11.1 dB between them and the usual oracle 7.7 dB
+# come with the window.
 
 # %%
 for window, rate in ((4096, RATE), (512, RATE // 8)):

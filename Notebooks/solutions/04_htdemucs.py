@@ -1,7 +1,8 @@
 # %% [markdown]
-# # Two ears and a meeting: solutions
+# # Hybrid Transformer Demucs and realistic training data: solutions
 #
-# Run it with `python Notebooks/solutions/04_htdemucs.py`, or cell by cell.
+# Run it with `python Notebooks/solutions/04_htdemucs.py`, or cell by cell. It needs no recordings.
+# The numbers in the text are those of our run.
 
 # %%
 import numpy as np
@@ -28,9 +29,10 @@ def spectrum(wave: np.ndarray, window: int = 4096) -> torch.Tensor:
 
 
 # %% [markdown]
-# **1. The best window.** A click wants a short one, a tone a long one, and of both together neither
-# gets all it wants: the best lies between, and no window puts everything into a hundredth. That is
-# what the second ear is for.
+# **1. The best window.** A click is concentrated by a short window, a tone by a long one. For both
+# together the best of these windows lies between, at 1024 samples, and puts 0.79 of the energy into
+# 1 % of the bins. No window is best for both; this is the motivation for a waveform branch beside a
+# spectrogram branch.
 
 # %%
 time = np.arange(RATE) / RATE
@@ -39,12 +41,12 @@ both[RATE // 2] += np.sqrt((both**2).sum())  # as much energy as the tone
 for window in (64, 256, 1024, 4096, 16384):
     energy = spectrum(both, window).abs().square().flatten().sort(descending=True).values
     share = energy[: len(energy) // 100].sum() / energy.sum()
-    print(f"window {window:5}: {share:.2f} of the energy in a hundredth of the bins")
+    print(f"window {window:5}: {share:.2f} of the energy in 1 % of the bins")
 
 # %% [markdown]
-# **2. No clocks.** When all keys are alike all weights are alike, whatever is asked: what arrives
-# is the mean of all messages. A transformer without an encoding of time does not know the order of
-# what it hears.
+# **2. No positional encoding.** When all keys are equal, every key matches every query equally
+# well. All $M$ weights are $1 / M$, and the output is the mean of all values, here 65.4 for every
+# query. Without positional encodings a transformer does not know the order of its input.
 
 # %%
 melody = torch.tensor([60.0, 64.0, 67.0, 72.0, 71.0, 67.0, 62.0, 60.0], dtype=torch.float64)
@@ -53,10 +55,12 @@ output = (queries @ keys.T / 8**0.5).softmax(dim=1) @ melody
 print(f"output: {output.numpy().round(2)}, the mean of the melody: {melody.mean():.2f}")
 
 # %% [markdown]
-# **3. Told afterwards.** Whoever knows who plays can take what the untold network gave to the
-# others and share it out among the three, bin by bin, in proportion to what each was given. Some
-# of what `told` gains comes back. The rest does not: a network that is told decides differently
-# from the beginning, because it knows between whom it has to decide.
+# **3. Sharing out afterwards.** If we know the active sources after the separation, we can compute
+# new masks from the estimates of these three alone, $M_j = |\hat S_j| / \sum_i |\hat S_i|$, and
+# apply them to the mixture. In our run the mean rises from 4.7 to 6.2 dB, with 6.9 dB for the
+# conditioned model: two thirds of the gain. The rest is not recovered. A likely reason: the
+# conditioned network uses the list of active sources already before its recurrent layers, not only
+# at the end.
 
 # %%
 CHAMBER = load_model("chamber")

@@ -33,10 +33,11 @@ def sentence(error: Exception) -> str | None:
     import torch
 
     from ..audio.track import AudioError
+    from ..folders import FolderError
     from ..training.checkpoints import CheckpointError
     from ..training.runs import TrainingError
 
-    if isinstance(error, (CommandError, AudioError, CheckpointError, TrainingError)):
+    if isinstance(error, (CommandError, FolderError, AudioError, CheckpointError, TrainingError)):
         return str(error)
     if isinstance(error, torch.OutOfMemoryError):
         return "The GPU ran out of memory; close other programs or compute on the CPU."

@@ -35,7 +35,7 @@ def run(arguments: Namespace) -> None:
     """Measure every track, append the rows to the table, and print its summary."""
     from .. import evaluate
     from ..evaluation import results
-    from .loading import model_and_name
+    from ..inference.loading import model_and_name
 
     check_table(arguments.csv)
     with refusing(ValueError):
@@ -51,7 +51,7 @@ def run(arguments: Namespace) -> None:
 def check_table(path: Path) -> None:
     """Refuse a table that cannot be written, before the work begins."""
     from ..evaluation import results
-    from .folders import nearest_ancestor
+    from ..folders import nearest_ancestor
 
     folder = nearest_ancestor(path.parent)
     if path.is_dir() or not os.access(path if path.exists() else folder, os.W_OK):

@@ -6,8 +6,8 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from .. import runtime
+from ..folders import check_space
 from .errors import CommandError, refusing
-from .folders import check_space
 
 SUMMARY = "download a collection or a soundfont"
 DESCRIPTION = """\

@@ -64,10 +64,10 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> None:
     """Render one score into a folder that appears completely or not at all."""
+    from ..folders import check_space, check_target, new_folder
     from ..music.scores import write_midi
     from ..synthesis.fluidsynth import FluidSynthError
     from ..synthesis.renderer import render_score
-    from .folders import check_space, check_target, new_folder
 
     if not RATES[0] <= arguments.rate <= RATES[1]:
         raise CommandError(f"--rate {arguments.rate}: choose between {RATES[0]} and {RATES[1]} Hz.")

@@ -20,7 +20,6 @@ automatically where the model can detect them.
 One gain is applied to all stems, and only where one of them would clip, so that their balance
 is kept. Integer recordings become 24-bit stems; float recordings stay float.
 """
-MARK = "separation.json"
 BAR = "{desc} {percentage:3.0f}% |{bar:30}| {elapsed} elapsed, {remaining} to go"
 
 
@@ -54,14 +53,14 @@ def run(arguments: Namespace) -> None:
     from tqdm import tqdm
 
     from ..audio.recordings import examine
+    from ..folders import check_space, check_target, new_folder, targets
     from ..inference.detection import chosen_sources
-    from ..inference.stem_files import bytes_needed, separate_recording
-    from .folders import check_space, check_target, new_folder, targets
-    from .loading import model_and_name
+    from ..inference.loading import model_and_name
+    from ..inference.stem_files import REPORT, bytes_needed, separate_recording
 
     folders = targets(arguments.files, arguments.output)
     for target in folders.values():
-        check_target(target, arguments.overwrite, MARK)
+        check_target(target, arguments.overwrite, REPORT)
     with refusing(ValueError):
         name, model = model_and_name(arguments.model, arguments.device)
         sources = chosen_sources(model, arguments.instruments)
@@ -73,7 +72,7 @@ def run(arguments: Namespace) -> None:
         for warning in recording.warnings:
             print(f"divisi: warning: {warning}", file=sys.stderr)
         with (
-            new_folder(target, arguments.overwrite, MARK) as folder,
+            new_folder(target, arguments.overwrite, REPORT) as folder,
             tqdm(
                 total=recording.seconds, desc=target.name, bar_format=BAR, leave=False, disable=None
             ) as bar,
@@ -83,7 +82,7 @@ def run(arguments: Namespace) -> None:
                 residual=arguments.residual, progress=bar.update,
             )  # fmt: skip
             report = done.report(name)
-            (folder / MARK).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+            (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
         print(summary(target, report))
 
 

@@ -29,6 +29,7 @@ from ..training.conditioning import condition_on
 from .detection import can_detect, chosen_sources, detect_and_condition
 from .separation import separate_stream
 
+REPORT = "separation.json"  # beside the stems of `divisi separate`
 RESIDUAL = "residual"  # the recording minus the sum of its stems
 NEARLY_SILENT = 20.0  # dB below the recording; the instrument of such a stem is most likely absent
 

@@ -15,7 +15,7 @@ import pytest
 import soundfile
 import torch
 
-from helpers.commands import folders
+from helpers import folders
 from helpers.inference import stem_files
 
 

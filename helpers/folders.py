@@ -8,20 +8,23 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..files import hidden_sibling
-from .errors import CommandError
+from .files import hidden_sibling
 
 FULL = 1 << 20  # bytes; with less free space, a full disk is why a file could not be written
 
 
+class FolderError(ValueError):
+    """A folder that cannot be used; the message is one sentence."""
+
+
 def targets(files: Sequence[Path], output: Path) -> dict[Path, Path]:
-    """The folder of each file, `output/NAME`; CommandError where two files would share one."""
+    """The folder of each file, `output/NAME`; FolderError where two files would share one."""
     owners: dict[str, Path] = {}
     for path in files:
         # Names that differ in case alone are one folder on some disks.
         other = owners.setdefault(path.stem.casefold(), path)
         if other is not path:
-            raise CommandError(
+            raise FolderError(
                 f"{path}: would be written to {output / path.stem}, as {other} would; separate them"
                 " with different output folders (-o)."
             )
@@ -36,13 +39,13 @@ def check_target(target: Path, overwrite: bool, mark: str) -> None:
     if not os.path.lexists(target):
         return
     if not target.is_dir() or target.is_symlink():
-        raise CommandError(f"{target}: exists and is no folder; choose another output folder (-o).")
+        raise FolderError(f"{target}: exists and is no folder; choose another output folder (-o).")
     if not overwrite:
-        raise CommandError(
+        raise FolderError(
             f"{target}: exists already; choose another output folder (-o) or pass --overwrite."
         )
     if not (target / mark).is_file() and any(target.iterdir()):
-        raise CommandError(
+        raise FolderError(
             f"{target}: has no {mark} and is not replaced; choose another output folder (-o)."
         )
 
@@ -51,7 +54,7 @@ def check_space(folder: Path, needed: int) -> None:
     """Refuse to start where the disk of `folder` has less than `needed` bytes free."""
     free = shutil.disk_usage(nearest_ancestor(folder)).free
     if needed > free:
-        raise CommandError(
+        raise FolderError(
             f"{folder}: needs {readable_size(needed)} and the disk has {readable_size(free)} free;"
             " make room or choose another disk (-o)."
         )
@@ -64,8 +67,6 @@ def new_folder(target: Path, overwrite: bool, mark: str) -> Iterator[Path]:
     After any error, Ctrl-C included, it is removed with every parent folder that was made for it,
     and an existing `target` stays as it was.
     """
-    from ..audio.track import AudioError
-
     check_target(target, overwrite, mark)
     made = make_parents(target.parent)
     draft = None
@@ -74,16 +75,16 @@ def new_folder(target: Path, overwrite: bool, mark: str) -> Iterator[Path]:
             draft = hidden_sibling(target)
             draft.mkdir()
         except OSError as error:
-            raise CommandError(
+            raise FolderError(
                 f"{target.parent}: cannot be written ({error.strerror}); choose another output"
                 " folder (-o)."
             ) from error
         try:
             yield draft
-        except (AudioError, OSError) as error:
+        except (ValueError, OSError) as error:
             if shutil.disk_usage(draft).free > FULL:
                 raise
-            raise CommandError(
+            raise FolderError(
                 f"{target.parent}: the disk became full; make room or choose another disk (-o)."
             ) from error
         swap(draft, target)
@@ -126,7 +127,7 @@ def make_parents(folder: Path) -> list[Path]:
     except OSError as error:
         for path in reversed(made):
             path.rmdir()
-        raise CommandError(
+        raise FolderError(
             f"{folder}: cannot be made ({error.strerror}); choose another output folder (-o)."
         ) from error
     return made

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from helpers.commands.errors import CommandError
-from helpers.commands.folders import new_folder, readable_size
+from helpers.folders import FolderError, new_folder, readable_size
 
 
 def test_a_folder_appears_only_when_it_is_complete(tmp_path):
@@ -42,7 +41,7 @@ def test_only_folders_with_our_mark_are_replaced(tmp_path):
     target = tmp_path / "quartet"
     target.mkdir()
     (target / "diary.txt").touch()
-    with pytest.raises(CommandError, match="quartet"), new_folder(target, True, "done"):
+    with pytest.raises(FolderError, match="quartet"), new_folder(target, True, "done"):
         pass
     (target / "done").touch()
     with new_folder(target, True, "done") as draft:
@@ -55,7 +54,7 @@ def test_a_link_is_never_replaced(tmp_path):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "quartet").symlink_to(tmp_path / "elsewhere")
     with (
-        pytest.raises(CommandError, match="exists and is no folder"),
+        pytest.raises(FolderError, match="exists and is no folder"),
         new_folder(tmp_path / "quartet", True, "done"),
     ):
         pass
