@@ -63,8 +63,7 @@ class Recipe:
         chorales on their own.
     corpora: folders of multitrack pieces, or names of `divisi corpora` under `DIVISI_DATA`; the
         share `real_share` of the mixtures comes from them. `max_pieces` limits each of them too.
-        microphone: which one, where a corpus
-        has several; by default its usual one.
+        microphone: which one, where a corpus has several; by default its usual one.
     """
 
     name: str
