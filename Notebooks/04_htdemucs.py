@@ -43,7 +43,9 @@
 #
 # A full training of HT-Demucs needs a GPU (on Colab: *Runtime, Change runtime type, T4 GPU*).
 # Everything else runs on a CPU. Where the text quotes a number of "our run", yours will differ a
-# little; the other numbers come from the tables in `Results/`.
+# little; the other numbers come from the tables in `Results/`. Cells that separate an excerpt of
+# Bach10 look for it in `DIVISI_DATA`; without it they take a rendered chorale, and their numbers
+# differ more.
 
 # %% tags=["bootstrap"]
 # On Colab: fetch the course, beside the torch and numpy that are there. Anywhere else: nothing.
@@ -342,7 +344,8 @@ rows.pivot_table("value", "system", "instrument", margins=True, margins_name="al
 # the microphone, so a network that has learnt about rooms has no advantage. With longer training,
 # or on a recording from the back of a church, the order may differ; we did not test it. For a small
 # budget the advice is: first use more sources of sound. `chamber`, the model of the second half of
-# this chapter, was trained similarly, with a room or a compressor in a minority of its examples.
+# this chapter, was trained similarly: in its last three stages a quarter of the mixtures have a
+# room and a fifth of the stems a compressor.
 #
 # ## Training
 #
@@ -384,7 +387,7 @@ recipe = replace(
 # A Colab session can end at any time. The run is therefore stored on your Drive. After a
 # disconnection run the same cells again: `train` looks for the last **checkpoint** (the saved state
 # of the training) and resumes from it, with the same examples in the same order. It saves one every
-# 250 steps, and when you stop the cell with its button.
+# 250 steps, every minute, and when you stop the cell with its button.
 
 # %%
 if "google.colab" in sys.modules:
@@ -420,10 +423,10 @@ StemPlayer(model_separator(HT_DEMUCS)(PIECE), RATE)
 # ## Comparing two architectures
 #
 # `python -m experiments.architectures --minutes 8` trains two networks on mixtures from the same
-# recipe (step 06), each for eight minutes of one CPU core. It first measures the seconds that a
-# step takes and computes the number of steps from them. Then it measures both on the real excerpts
-# of Bach10. The second network is the mask network from the end of chapter two. It works on a
-# logarithmic frequency axis and estimates masks that sum to one.
+# recipe, step 06 of the ablation, each for eight minutes of one CPU core. It first measures the
+# seconds that a training step takes and computes the number of steps from them. Then it measures
+# both on the real excerpts of Bach10. The second network is the mask network from the end of
+# chapter two. It works on a logarithmic frequency axis and estimates masks that sum to one.
 
 # %%
 rows = read_table(ROOT / "Results" / "04_architectures.csv").query("system != 'oracle-ibm'")
@@ -449,11 +452,11 @@ values.agg(["mean", "std", "count"]).round(1)
 #
 # ## Tests with known answers
 #
-# Two models for chamber music come with the course: `bach-quartet` separates four instruments that
-# play soprano, alto, tenor and bass; `chamber` separates up to ten and can be conditioned on those
-# that play. Before we trust them with music, we test four properties. Does silence give silence?
-# Does half the level give stems of half the level? Does a delay of one second delay the stems by
-# one second and change nothing else? Is the sum of the stems the recording?
+# From here on we use two of the trained models that come with the course: `bach-quartet` separates
+# four instruments that play soprano, alto, tenor and bass; `chamber` knows ten and can be
+# conditioned on those that play. Before we trust them with music, we test four properties. Does
+# silence give silence? Does half the level give stems of half the level? Does a delay of one second
+# delay the stems by one second and change nothing else? Is the sum of the stems the recording?
 
 # %%
 from helpers.audio.track import Track
@@ -639,6 +642,9 @@ overview(ROOT / "Results" / "real_recordings.csv")
 estimates = model_separator(MODELS["bach-quartet"])(PIECE)
 publish(plot_stems(Track(PIECE.name, RATE, estimates, PIECE.mixture), limit=4_000), "04_quartet")
 
+# %%
+StemPlayer(estimates, RATE)
+
 # %% [markdown]
 # On the URMP duo `chamber` improves on the mixture by 8.9 dB; with detection in place of
 # conditioning it improves by 1.4 dB less. On the Bach10 quartets it is 0.6 dB behind
@@ -650,9 +656,6 @@ publish(plot_stems(Track(PIECE.name, RATE, estimates, PIECE.mixture), limit=4_00
 # is not found at all, and its silent stem has an SI-SDR of $-\infty$. For this one recording the
 # domain gap between rendered and real horns is not closed. More kinds of horns and pianos in the
 # training data would be the first thing to try.
-
-# %%
-StemPlayer(estimates, RATE)
 
 # %% [markdown]
 # With the recordings in `DIVISI_DATA` there is also a live quintet: two violins, flute, clarinet

@@ -29,11 +29,11 @@ COMMANDS = {
 DESCRIPTION = "Separate chamber music into its instruments."
 EXAMPLES = """\
 examples:
-  divisi separate quartet.wav               four stems in separated/quartet/
+  divisi separate quartet.wav               its stems in separated/quartet/
   divisi separate *.flac -o stems           many recordings, one folder each
   divisi models                             which model separates which instruments
   divisi render bwv269 --renderer fluidsynth
-  divisi train training.toml                start a training, or resume it
+  divisi train recipe.toml                  start a training, or resume it
 
 `divisi COMMAND --help` describes each command.
 """

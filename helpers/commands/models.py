@@ -31,7 +31,7 @@ def run(arguments: Namespace) -> None:
     folder = arguments.folder or runtime.checkpoints_root()
     cards = available_models(folder)
     if not cards:
-        print(f"{folder} has no models; train one with `divisi train CONFIG`.")
+        print(f"{folder} has no models; train one with `divisi train RECIPE`.")
         return
     rows = [("name", "instruments", "sample rate", "channels", "architecture", "licence")]
     for name, card in sorted(cards.items()):
@@ -50,7 +50,7 @@ def run(arguments: Namespace) -> None:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         print("  ".join(cells).rstrip())
     if any(row[-1].endswith(OPEN) for row in rows):
-        print(f"{OPEN} trained on sounds under other terms: see {PAGE}")
+        print(f"{OPEN} trained on sounds under other terms: see the repository's {PAGE}")
 
 
 def _licence(card: dict[str, Any]) -> str:

@@ -31,7 +31,7 @@ SPECTRUM = {"strings": "string", "woodwind": "reed", "brass": "brass", "keyboard
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("score", metavar="SCORE", help="a MIDI file or the name of a chorale")
+    parser.add_argument("score", metavar="SCORE", help="a MIDI file or the name of a work")
     add_output(parser, "rendered")
     parser.add_argument(
         "--renderer",
@@ -51,10 +51,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--instruments",
         metavar="A,B,...",
-        help="one per part, highest first, such as violin,clarinet,saxophone,bassoon",
+        help="for a work: one per part, highest first, such as violin,clarinet,saxophone,bassoon",
     )
     parser.add_argument(
-        "--tempo", type=float, metavar="BPM", help="quarter notes per minute (chorales only)"
+        "--tempo",
+        type=float,
+        metavar="BPM",
+        help="for a work: quarter notes per minute (default: 72)",
     )
     parser.add_argument("--rate", type=int, default=44100, metavar="HZ", help="default: 44100")
     parser.add_argument(

@@ -34,7 +34,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--instruments",
         metavar="A,B,...",
         help="the instruments in the recording, such as violin,piano; a single one is separated "
-        "from all others; all for every instrument of the model (default: detected)",
+        "from all others; `all`: every instrument of the model (default: detected)",
     )
     parser.add_argument(
         "--residual",

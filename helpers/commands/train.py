@@ -10,15 +10,15 @@ from .options import add_run
 
 SUMMARY = "train a model from a recipe"
 DESCRIPTION = """\
-Train the model that CONFIG describes (a commented TOML file). A stopped run is resumed;
---restart starts again.
+Train the model that RECIPE describes, a TOML file such as those in the repository's recipes/.
+A stopped run is resumed; --restart starts again.
 """
 STOPPED = "the same command resumes from here"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("config", type=Path, metavar="CONFIG")
-    add_run(parser, "runs/NAME, with the name in CONFIG")
+    parser.add_argument("recipe", type=Path, metavar="RECIPE", help="a TOML file")
+    add_run(parser, "runs/NAME, with the name in RECIPE")
 
 
 def run(arguments: Namespace) -> None:
@@ -28,9 +28,9 @@ def run(arguments: Namespace) -> None:
     from ..training.runs import RunFolder
 
     with refusing(RecipeError):
-        recipe = read_recipe(arguments.config)
+        recipe = read_recipe(arguments.recipe)
         folder = arguments.output or Path("runs") / recipe.name
         if arguments.restart:
             RunFolder(folder).forget()
-        weights = train(arguments.config, folder)
+        weights = train(arguments.recipe, folder)
     print(f"{weights}: trained; `divisi separate FILE --model {weights}` uses it.")

@@ -36,7 +36,7 @@ class MixingConfig:
     its gain; otherwise the mixture is, and the balance of the stems is kept.
     gain and equaliser (dB), detune (cents): standard deviations. tilt: range in dB per octave.
     transpose_range: largest pitch shift of a whole mixture in semitones, by resampling.
-    reverb, compression: shares. rooms: number of different rooms.
+    reverb, compression: shares of the mixtures and of the stems. rooms: number of different rooms.
 
     A subclass may override `stem_effects` and `common_effects` to add effects of its own.
     """

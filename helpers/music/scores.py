@@ -46,7 +46,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Score:
-    """The parts of a piece, from high to low."""
+    """The parts of a piece in the order of their source, usually from high to low."""
 
     title: str
     parts: tuple[Part, ...]

@@ -1,7 +1,8 @@
 """Recipes: one training as a TOML file, its fields and ranges, and the errors for what is wrong.
 
-`recipes/*.toml` are the examples: the tables `rendering`, `mixing`, `model` and `training` hold the
-fields of the dataclasses of those names. Chapters: 02, 04.
+`recipes/*.toml` are the examples. The tables `rendering`, `mixing` and `training` hold fields of
+`RenderingConfig`, `MixingConfig` and `TrainingConfig`; `model` and `export` hold fields of the
+model's `Config`. All other entries are fields of `Recipe`. Chapters: 02, 04.
 """
 
 from __future__ import annotations
@@ -61,8 +62,8 @@ class Recipe:
     scores: of `SCORES`. chorale_instruments: some of the instruments, which also play excerpts of
         chorales on their own.
     corpora: folders of multitrack pieces, or names of `divisi corpora` under `DIVISI_DATA`; the
-        share `real_share` of the mixtures comes from them. microphone: which one, where a corpus
-        has several; by default its usual one.
+        share `real_share` of the mixtures comes from them. `max_pieces` limits each of them too.
+        microphone: which one, where a corpus has several; by default its usual one.
     """
 
     name: str
