@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
@@ -73,6 +74,7 @@ def chosen_sources(model: nn.Module, instruments: Sequence[str] | str | None) ->
     """The model's sources that a user asks for; () for None, which leaves the choice to detection.
 
     instruments: names or aliases, as a list or as in `violin, vc`; `all` for all sources.
+    Warns where an instrument is listed twice: its players share one stem.
     Raises ValueError for an empty list and for instruments that the model does not separate.
     """
     if instruments is None:
@@ -93,4 +95,11 @@ def chosen_sources(model: nn.Module, instruments: Sequence[str] | str | None) ->
         if name not in model.sources:
             raise ValueError(f"This model does not separate '{name}'; it separates {known}.")
         names.append(name)
-    return tuple(dict.fromkeys(names))
+    sources = tuple(dict.fromkeys(names))
+    if repeated := [name for name in sources if names.count(name) > 1]:
+        warnings.warn(
+            f"{repeated[0]} is listed more than once, but this model has one stem for all players "
+            "of an instrument.",
+            stacklevel=2,
+        )
+    return sources
