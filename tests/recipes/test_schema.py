@@ -104,6 +104,8 @@ def test_a_number_or_a_nesting_without_end_is_refused_in_a_sentence(recipe, valu
             r"'tilt' of mixing is \[0.0\]; .* 2 values, each",
         ),
         ("[mixing]", "[mixing]\ngain = -3", "'gain' of mixing is -3; .* a number from 0 to 60"),
+        ("[mixing]", "[mixing]\ntilt = [1, -1]", r"tilt is \[1, -1\]; the first value must not"),
+        ("[mixing]", "[mixing]\nplayers = [3, 2]", r"players is \[3, 2\]; the first value must"),
         (
             "[mixing]",
             "[mixing]\nplayers = [0, 2]",
