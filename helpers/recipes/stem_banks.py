@@ -63,6 +63,8 @@ def stem_bank(recipe: Recipe, split: str, recordings: Sequence[Track] = ()) -> S
         shelves += [*_solo_shelves(recipe), *_corpus_shelves(recipe)]
         shelves.append(_recordings_shelf(recipe, recordings))
     shelves = [shelf for shelf in shelves if shelf.pieces]
+    if not shelves:
+        raise RecipeError(f"{recipe.name}: there are no {split} pieces; name scores or corpora.")
     rate = recipe.rendering.sample_rate
     for shelf in shelves:
         build_bank(folder / shelf.name, shelf.pieces, shelf.render, rate, manifest=made)

@@ -16,7 +16,7 @@ from torch import nn
 
 from .. import runtime
 from ..audio.track import Track
-from ..datasets.mixing import Mixer
+from ..datasets.mixing import Mixer, MixingConfig
 from ..datasets.torch_datasets import MixtureDataset, TrackDataset
 from ..training.averaging import interpolate
 from ..training.checkpoints import load_model, save_model
@@ -27,7 +27,7 @@ from ..training.losses import Loss, joint_snr, negative_snr, weighted_sum
 from ..training.trainer import fit
 from ..training.transfer import start_from
 from ..training.validation import Validator
-from .schema import Recipe, architecture, read_recipe
+from .schema import Recipe, RecipeError, architecture, read_recipe
 from .stem_banks import collections, stem_bank
 
 
@@ -57,13 +57,22 @@ def mixtures(
         )
     sources = recipe.rendering.instruments
     seconds, seed = recipe.segment_seconds, recipe.training.seed
-    mixer = partial(Mixer, sources=sources, seconds=seconds)
-    bank = stem_bank(recipe, "training", recordings)
-    training = MixtureDataset(mixer(bank, config=recipe.mixing), seed)
+
+    def mixer(split: str, config: MixingConfig, recordings: Sequence[Track] = ()) -> Mixer:
+        bank = stem_bank(recipe, split, recordings)
+        try:
+            return Mixer(bank, sources, config, seconds)
+        except ValueError as error:
+            raise RecipeError(
+                f"{recipe.name}: {error.args[0]} Change scores, corpora, or players and "
+                "variant_weights of mixing."
+            ) from error
+
+    training = MixtureDataset(mixer("training", recipe.mixing, recordings), seed)
     if held_out:
         return training, TrackDataset(list(held_out), sources, seconds)
     coherent = dataclasses.replace(recipe.mixing, coherent=1.0, real_share=0.0, inactive=0.0)
-    rendered = mixer(stem_bank(recipe, "validation"), config=coherent)
+    rendered = mixer("validation", coherent)
     return training, MixtureDataset(rendered, seed, recipe.validation_examples)
 
 
