@@ -96,6 +96,7 @@ def train(
     folder = folder or runtime.repository_root() / "runs" / recipe.name
     fabric = fabric or default_fabric(recipe.training.precision)
     model = build_model(recipe)
+    others = [(_like(model, name, recipe), share) for name, share in recipe.interpolate.items()]
     training, validation = mixtures(recipe, recordings, held_out)
     history = fit(
         model, _loss(recipe), training, validation,
@@ -114,13 +115,24 @@ def train(
         "precision": fabric.strategy.precision.precision,
         **_measured(history),
     }
-    if recipe.interpolate:
-        for name, share in recipe.interpolate.items():
-            interpolate(model, load_model(name), share)
+    if others:
+        for other, share in others:
+            interpolate(model, other, share)
         record["val_si_sdr"] = Validator(validation, fabric, recipe.training.workers)(model)
     export = with_config(model, **recipe.export)
     weights, _ = save_model(export, folder, recipe.name, record | dict(provenance or {}), half=True)
     return weights
+
+
+def _like(model: nn.Module, name: str, recipe: Recipe) -> nn.Module:
+    """The checkpoint `name` of `interpolate`; RecipeError where it has another architecture."""
+    other = load_model(name)
+    if type(other) is not type(model):
+        raise RecipeError(
+            f"{recipe.name}: '{name}' of interpolate is a {type(other).__name__}; it must be a "
+            f"{type(model).__name__}, as the model of the recipe."
+        )
+    return other
 
 
 def _measured(history: History) -> dict[str, Any]:

@@ -250,3 +250,19 @@ def test_a_bank_without_the_stems_of_a_recipe_is_refused_in_a_sentence(recipe, c
 def test_a_recipe_without_pieces_is_refused_in_a_sentence(recipe):
     with pytest.raises(RecipeError, match="tiny: there are no training pieces; name scores"):
         train.mixtures(read_recipe(recipe(("[model]", "scores = []\n\n[model]"))))
+
+
+@pytest.mark.parametrize(
+    ("other", "sentence"),
+    [
+        ("chambre", "no model 'chambre'"),
+        ("chamber", "'chamber' of interpolate is a MaskNet; it mu"),
+    ],
+)
+def test_what_cannot_be_interpolated_is_refused_before_the_training(
+    recipe, tmp_path, capsys, other, sentence
+):
+    path = recipe(("[model]", f"interpolate = {{ {other} = 0.5 }}\n\n[model]"))
+    assert main(["train", str(path), "-o", str(tmp_path / "run")]) == 2
+    assert sentence in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
