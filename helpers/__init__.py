@@ -114,13 +114,9 @@ def separate(
     with tempfile.TemporaryDirectory(prefix="divisi-") as folder:
         if isinstance(recording, (str, Path)):
             path = Path(recording)
-        elif sample_rate is None:
-            raise ValueError("An array needs its sample rate in Hz: pass sample_rate=44100.")
-        elif not np.issubdtype(recording.dtype, np.floating):
-            raise ValueError(f"The array is {recording.dtype}; pass floats between -1 and 1.")
         else:
             path = Path(folder, "recording.wav")
-            save(path, np.atleast_2d(recording.astype(np.float32)), sample_rate, "FLOAT")
+            save(path, _signal(recording, sample_rate), int(sample_rate), "FLOAT")
         source = examine(path, repair)
         for sentence in source.warnings:
             warnings.warn(sentence, stacklevel=2)
@@ -129,6 +125,32 @@ def separate(
         mixture = np.concatenate(list(source.blocks()), axis=1)
     detected = done.sources if done.detected else ()
     return Separation(path.stem, stems, mixture, source.sample_rate, detected, done.report(name))
+
+
+def _signal(array: np.ndarray, sample_rate: int | None) -> np.ndarray:
+    """The array as float32 (channels, samples); ValueError where it or its rate is no recording."""
+    import numpy as np
+
+    from .audio.audio import HIGHEST_RATE, LOWEST_RATE, MOST_CHANNELS
+
+    if sample_rate is None:
+        raise ValueError("An array needs its sample rate in Hz: pass sample_rate=44100.")
+    whole = isinstance(sample_rate, (int, np.integer))
+    if not whole or not LOWEST_RATE <= sample_rate <= HIGHEST_RATE:
+        raise ValueError(
+            f"The sample rate is {sample_rate!r}; it must be a whole number of Hz from "
+            f"{LOWEST_RATE} to {HIGHEST_RATE}."
+        )
+    array = np.asarray(array)
+    if not np.issubdtype(array.dtype, np.floating):
+        raise ValueError(f"The array is {array.dtype}; pass floats between -1 and 1.")
+    signal = np.atleast_2d(array.astype(np.float32))
+    if signal.ndim > 2 or len(signal) > MOST_CHANNELS:
+        raise ValueError(
+            f"The array has the shape {array.shape}; pass (channels, samples) with at most "
+            f"{MOST_CHANNELS} channels, or (samples,)."
+        )
+    return signal
 
 
 def evaluate(

@@ -72,13 +72,24 @@ def test_a_result_is_replaced_only_when_asked(recording, detector, tmp_path):
      ({"recording": np.zeros((2, 2, 8)), "sample_rate": RATE}, "shape"),
      ({"recording": np.full(8, np.nan), "sample_rate": RATE}, "not finite"),
      ({"recording": np.zeros(8, np.int16), "sample_rate": RATE}, "int16; pass floats"),
-     ({"recording": np.zeros(8), "sample_rate": 100}, "the sample rate is 100 Hz"),
+     ({"recording": np.zeros((RATE, 2)), "sample_rate": RATE}, r"shape \(8000, 2\); pass \(chan"),
+     ({"recording": [0, 1], "sample_rate": RATE}, "int64; pass floats"),
+     ({"recording": np.zeros(8), "sample_rate": 100}, "The sample rate is 100; it must be a whole"),
+     ({"recording": np.zeros(8), "sample_rate": -1}, "The sample rate is -1; it must be a whole"),
+     ({"recording": np.zeros(8), "sample_rate": 8e3}, "The sample rate is 8000.0; it must be a wh"),
      ({"instruments": ["tuba"]}, "does not separate 'tuba'"),
      ({"instruments": []}, "at least one instrument")],
 )  # fmt: skip
 def test_an_invalid_request_is_refused_in_one_sentence(recording, detector, arguments, message):
     with pytest.raises(ValueError, match=message):
         helpers.separate(**{"recording": recording, "model": detector, **arguments})
+
+
+def test_a_list_and_a_tensor_are_separated_as_their_array(noise, detector):
+    of_array = helpers.separate(noise, "all", detector, sample_rate=RATE).stems["violin"]
+    for same in (noise.tolist(), torch.from_numpy(noise)):
+        of_same = helpers.separate(same, "all", detector, sample_rate=RATE).stems["violin"]
+        np.testing.assert_array_equal(of_same, of_array)
 
 
 def test_flaws_of_a_recording_are_warnings(detector):

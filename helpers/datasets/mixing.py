@@ -56,6 +56,14 @@ class MixingConfig:
     compression: float = 0.3
     rooms: int = 64
 
+    def __post_init__(self) -> None:
+        for name in ("players", "tilt"):
+            limits = getattr(self, name)
+            if limits and limits[0] > limits[1]:
+                raise ValueError(
+                    f"{name} is {list(limits)}; the first value must not exceed the second."
+                )
+
     def transposition(self, rng: np.random.Generator) -> tuple[Effect, ...]:
         """The same for all stems of a mixture; drawn from a child of `rng`."""
         if not self.transpose_range:

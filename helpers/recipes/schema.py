@@ -133,10 +133,16 @@ def read_recipe(path: str | Path) -> Recipe:
     path = Path(path)
     try:
         entries = current_recipe(tomllib.loads(path.read_text(encoding="utf-8")))
+        repr(entries)  # ValueError for a long hexadecimal number, which no sentence could show
     except OSError as error:
         raise RecipeError(f"{path}: cannot be read ({error.strerror}); name a recipe.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: is not TOML ({error}).") from error
+    except (ValueError, RecursionError) as error:
+        raise RecipeError(
+            f"{path}: has a number of thousands of digits, or as many brackets in each other; "
+            "shorten it."
+        ) from error
     tables = {
         name: _build(kind, entries.get(name, {}), path, name) for name, kind in TABLES.items()
     }
@@ -190,7 +196,7 @@ def _sentence(kind: type, entries: dict[str, Any], table: str, error: Any) -> st
     name = error["loc"][0]
     if error["type"] == "extra_forbidden":
         known = ", ".join(sorted(_schema(kind).model_fields))
-        return f"{table} has no entry '{name}'; choose from {known}."
+        return f"{table} has no entry {name!r}; choose from {known}."
     if name not in entries:
         return f"{table} is incomplete; it needs '{name}'."
     value = list(entries[name]) if isinstance(entries[name], tuple) else entries[name]

@@ -63,6 +63,8 @@ def stem_bank(recipe: Recipe, split: str, recordings: Sequence[Track] = ()) -> S
         groups += [*_solo_groups(recipe), *_corpus_groups(recipe)]
         groups.append(_recordings_group(recipe, recordings))
     groups = [group for group in groups if group.pieces]
+    if not groups:
+        raise RecipeError(f"{recipe.name}: there are no {split} pieces; name scores or corpora.")
     rate = recipe.rendering.sample_rate
     for group in groups:
         build_bank(folder / group.name, group.pieces, group.render, rate, manifest=made)

@@ -16,7 +16,7 @@ from torch import nn
 
 from .. import runtime
 from ..audio.track import Track
-from ..datasets.mixing import Mixer
+from ..datasets.mixing import Mixer, MixingConfig
 from ..datasets.torch_datasets import MixtureDataset, TrackDataset
 from ..training.averaging import interpolate
 from ..training.checkpoints import load_model, save_model
@@ -27,7 +27,7 @@ from ..training.losses import Loss, joint_snr, negative_snr, weighted_sum
 from ..training.trainer import fit
 from ..training.transfer import start_from
 from ..training.validation import Validator
-from .schema import Recipe, architecture, read_recipe
+from .schema import Recipe, RecipeError, architecture, read_recipe
 from .stem_banks import collections, stem_bank
 
 
@@ -57,13 +57,22 @@ def mixtures(
         )
     sources = recipe.rendering.instruments
     seconds, seed = recipe.segment_seconds, recipe.training.seed
-    mixer = partial(Mixer, sources=sources, seconds=seconds)
-    bank = stem_bank(recipe, "training", recordings)
-    training = MixtureDataset(mixer(bank, config=recipe.mixing), seed)
+
+    def mixer(split: str, config: MixingConfig, recordings: Sequence[Track] = ()) -> Mixer:
+        bank = stem_bank(recipe, split, recordings)
+        try:
+            return Mixer(bank, sources, config, seconds)
+        except ValueError as error:
+            raise RecipeError(
+                f"{recipe.name}: {error.args[0]} Change scores, corpora, or players and "
+                "variant_weights of mixing."
+            ) from error
+
+    training = MixtureDataset(mixer("training", recipe.mixing, recordings), seed)
     if held_out:
         return training, TrackDataset(list(held_out), sources, seconds)
     coherent = dataclasses.replace(recipe.mixing, coherent=1.0, real_share=0.0, inactive=0.0)
-    rendered = mixer(stem_bank(recipe, "validation"), config=coherent)
+    rendered = mixer("validation", coherent)
     return training, MixtureDataset(rendered, seed, recipe.validation_examples)
 
 
@@ -87,6 +96,7 @@ def train(
     folder = folder or runtime.repository_root() / "runs" / recipe.name
     fabric = fabric or default_fabric(recipe.training.precision)
     model = build_model(recipe)
+    others = [(_like(model, name, recipe), share) for name, share in recipe.interpolate.items()]
     training, validation = mixtures(recipe, recordings, held_out)
     history = fit(
         model, _loss(recipe), training, validation,
@@ -105,13 +115,24 @@ def train(
         "precision": fabric.strategy.precision.precision,
         **_measured(history),
     }
-    if recipe.interpolate:
-        for name, share in recipe.interpolate.items():
-            interpolate(model, load_model(name), share)
+    if others:
+        for other, share in others:
+            interpolate(model, other, share)
         record["val_si_sdr"] = Validator(validation, fabric, recipe.training.workers)(model)
     export = with_config(model, **recipe.export)
     weights, _ = save_model(export, folder, recipe.name, record | dict(provenance or {}), half=True)
     return weights
+
+
+def _like(model: nn.Module, name: str, recipe: Recipe) -> nn.Module:
+    """The checkpoint `name` of `interpolate`; RecipeError where it has another architecture."""
+    other = load_model(name)
+    if type(other) is not type(model):
+        raise RecipeError(
+            f"{recipe.name}: '{name}' of interpolate is a {type(other).__name__}; it must be a "
+            f"{type(model).__name__}, as the model of the recipe."
+        )
+    return other
 
 
 def _measured(history: History) -> dict[str, Any]:

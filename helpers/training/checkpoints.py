@@ -110,7 +110,7 @@ def read_card(path: Path) -> Card:
         raise CheckpointError(
             f"{path}: this file is missing; weights need the JSON they were saved with beside them."
         ) from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # no JSON, or endless numbers or lists
         raise CheckpointError(
             f"{path}: cannot be read as JSON ({error}); fetch it again."
         ) from error
@@ -124,6 +124,11 @@ def read_card(path: Path) -> Card:
             )
     if not isinstance(card.get("provenance", {}), dict):
         raise CheckpointError(f"{path}: 'provenance' is not a table; fetch the card again.")
+    if not isinstance(card.get("licence", ""), str):
+        raise CheckpointError(f"{path}: 'licence' is not a text; fetch the card again.")
+    materials = card.get("learned_from", [])
+    if not isinstance(materials, list) or not all(isinstance(name, str) for name in materials):
+        raise CheckpointError(f"{path}: 'learned_from' is no list of names; fetch the card again.")
     for source in card["sources"]:
         if not is_plain_name(source):
             raise CheckpointError(

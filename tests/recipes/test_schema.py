@@ -36,6 +36,7 @@ def test_a_recipe_is_read_into_its_dataclasses(recipe):
     [
         ("max_pieces = 2", "max_pieces = 2\ncolour = 'red'", "the recipe has no entry 'colour'"),
         ("[mixing]", "[mixing]\nabsence = 0.1", "mixing has no entry 'absence'.*coherent"),
+        ("[mixing]", '[mixing]\n"a\\nb" = 1', r"mixing has no entry 'a\\nb'"),
         ("width = 2", "breadth = 2", "model has no entry 'breadth'.*width"),
         ("segment_seconds = 3.0", "sgment = 3.0", "export has no entry 'sgment'"),
         ('name = "tiny"', "", "the recipe is incomplete; it needs 'name'"),
@@ -84,6 +85,16 @@ def test_bytes_that_are_no_text_are_refused_by_name(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "value", ["9" * 6000, "0x" + "f" * 6000, "[" * 3000 + "]" * 3000], ids=lambda value: value[:3]
+)
+def test_a_number_or_a_nesting_without_end_is_refused_in_a_sentence(recipe, value):
+    path = recipe(("[mixing]", f"[mixing]\ncoherent = {value}"))
+    with pytest.raises(RecipeError, match="thousands of digits") as refused:
+        read_recipe(path)
+    assert str(refused.value).startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize(
     ("old", "new", "sentence"),
     [
         ("[mixing]", "[mixing]\ncoherent = 7.0", "'coherent' of mixing is 7.0; .* from 0 to 1"),
@@ -93,6 +104,8 @@ def test_bytes_that_are_no_text_are_refused_by_name(tmp_path):
             r"'tilt' of mixing is \[0.0\]; .* 2 values, each",
         ),
         ("[mixing]", "[mixing]\ngain = -3", "'gain' of mixing is -3; .* a number from 0 to 60"),
+        ("[mixing]", "[mixing]\ntilt = [1, -1]", r"tilt is \[1, -1\]; the first value must not"),
+        ("[mixing]", "[mixing]\nplayers = [3, 2]", r"players is \[3, 2\]; the first value must"),
         (
             "[mixing]",
             "[mixing]\nplayers = [0, 2]",

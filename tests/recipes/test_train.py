@@ -233,3 +233,36 @@ def test_an_overwritten_file_of_a_corpus_is_rendered_again(recipe, tmp_path, mon
         pieces.append({variant.piece for variant in real})
     assert peaks == pytest.approx([0.1, 0.3], rel=1e-3)
     assert len(pieces[0] & pieces[1]) == 1  # the quartet is not rendered again
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [("[mixing]", "[mixing]\nplayers = [9, 9]")],
+        [("{ tones = 1.0, real = 1.0 }", "{}")],
+    ],
+)
+def test_a_bank_without_the_stems_of_a_recipe_is_refused_in_a_sentence(recipe, changes):
+    with pytest.raises(RecipeError, match="tiny: The stem bank has no piece .* variant_weights"):
+        train.mixtures(read_recipe(recipe(*changes)))
+
+
+def test_a_recipe_without_pieces_is_refused_in_a_sentence(recipe):
+    with pytest.raises(RecipeError, match="tiny: there are no training pieces; name scores"):
+        train.mixtures(read_recipe(recipe(("[model]", "scores = []\n\n[model]"))))
+
+
+@pytest.mark.parametrize(
+    ("other", "sentence"),
+    [
+        ("chambre", "no model 'chambre'"),
+        ("chamber", "'chamber' of interpolate is a MaskNet; it mu"),
+    ],
+)
+def test_what_cannot_be_interpolated_is_refused_before_the_training(
+    recipe, tmp_path, capsys, other, sentence
+):
+    path = recipe(("[model]", f"interpolate = {{ {other} = 0.5 }}\n\n[model]"))
+    assert main(["train", str(path), "-o", str(tmp_path / "run")]) == 2
+    assert sentence in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()

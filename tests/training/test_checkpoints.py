@@ -153,12 +153,27 @@ def test_a_missing_file_of_the_pair_is_refused_by_name(saved):
         load_model(weights)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"architecture": "wave_unet.WaveUNet"}', "\x00"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{", '{"architecture": "wave_unet.WaveUNet"}', "\x00", "9" * 6000, "[" * 100_000],
+    ids=lambda text: text[:9],
+)
 def test_an_incomplete_card_is_refused_by_name(saved, text):
     _, weights, card = saved
     card.write_text(text)
     with pytest.raises(CheckpointError, match=r"wave-1.2.json: "):
         load_model(weights)
+
+
+@pytest.mark.parametrize(
+    ("entry", "value"),
+    [("licence", 3), ("licence", None), ("learned_from", 3), ("learned_from", [{}])],
+)
+def test_terms_that_are_no_text_are_refused_by_name(saved, entry, value):
+    _, _, card = saved
+    change(card, **{entry: value})
+    with pytest.raises(CheckpointError, match=rf"wave-1.2.json: '{entry}' is no"):
+        available_models(card.parent)
 
 
 @pytest.mark.parametrize(
