@@ -99,6 +99,11 @@ class Recipe:
             raise ValueError("instruments has one instrument twice; name each only once.")
         if unknown := [name for name in self.chorale_instruments if name not in players]:
             raise ValueError(f"'{unknown[0]}' of chorale_instruments is no instrument; add it.")
+        rendering = self.rendering
+        note_samples = self.use_note_samples and rendering.note_samples
+        played = rendering.soundfonts or rendering.tones or note_samples
+        if (self.scores or self.chorale_instruments) and not played:
+            raise ValueError("nothing plays the scores; list soundfonts, or set tones to 1.")
         if self.corpora and not self.mixing.real_share:
             raise ValueError("corpora is set, but 'real_share' of mixing is 0; raise it.")
 
