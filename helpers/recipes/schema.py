@@ -148,8 +148,9 @@ def read_recipe(path: str | Path) -> Recipe:
             f"{path}: has a number of thousands of digits, or as many brackets in each other; "
             "shorten it."
         ) from error
-    tables = {
-        name: _build(kind, entries.get(name, {}), path, name) for name, kind in TABLES.items()
+    tables = {  # first those that the file has, so that what is written is checked first
+        name: _build(TABLES[name], entries.get(name, {}), path, name)
+        for name in sorted(TABLES, key=lambda name: name not in entries)
     }
     recipe = _build(Recipe, {**entries, **tables}, path, "the recipe")
     if "chorales" in recipe.scores and (count := len(recipe.rendering.instruments)) != VOICES:
