@@ -179,10 +179,12 @@ def test_python_separates_with_the_dependencies_alone(installed, recording):
     done = installed.python(
         "import sys, divisi; assert not {'torch', 'numpy'} & set(sys.modules)\n"
         "separation = divisi.separate('tone.wav', ['violin', 'cello'])\n"
-        "print(divisi.__version__, *separation.stems, separation.save('saved'))"
+        "page = separation.player().save('player.html')\n"
+        "print(divisi.__version__, *separation.stems, separation.save('saved'), page)"
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == [distribution("divisi").version, "violin", "cello", "saved"]
+    version = distribution("divisi").version
+    assert done.stdout.split() == [version, "violin", "cello", "saved", "player.html"]
 
 
 def test_a_missing_extra_is_one_sentence(installed, recording):

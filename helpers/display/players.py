@@ -9,16 +9,18 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import soundfile
-from IPython.display import HTML, Audio
 
 from ..audio.track import Track
 from ..files import replaced_atomically
 from .palette import blend, colour, contrast, label
 from .tracks import as_track, envelope
+
+if TYPE_CHECKING:
+    from IPython.display import DisplayObject
 
 FULL_SCALE = 32768
 LOUDEST = (FULL_SCALE - 1) / FULL_SCALE
@@ -123,11 +125,13 @@ class StemPlayer:
         return " · ".join(filter(None, parts))
 
 
-def listen(sounds: Mapping[str, np.ndarray], sample_rate: int) -> HTML:
+def listen(sounds: Mapping[str, np.ndarray], sample_rate: int) -> DisplayObject:
     """A plain player for each sound, (channels, samples) or (samples,).
 
     Levels are not normalised; where a sound would clip, one gain lowers all alike. Chapter: 04.
     """
+    from IPython.display import HTML, Audio  # the mixer of stems works without it
+
     gain = shared_gain(sounds)
     return HTML(
         "".join(

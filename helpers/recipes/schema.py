@@ -20,7 +20,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from torch import nn
 
-from ..datasets.mixing import MixingConfig
+from ..datasets.mixing import VARIANT_WEIGHTS, MixingConfig
 from ..datasets.renderings import RenderingConfig
 from ..files import is_plain_name
 from ..training.config import TrainingConfig
@@ -99,6 +99,9 @@ class Recipe:
             raise ValueError("instruments has one instrument twice; name each only once.")
         if unknown := [name for name in self.chorale_instruments if name not in players]:
             raise ValueError(f"'{unknown[0]}' of chorale_instruments is no instrument; add it.")
+        if unknown := sorted(set(self.mixing.variant_weights) - set(VARIANT_WEIGHTS)):
+            known = ", ".join(VARIANT_WEIGHTS)
+            raise ValueError(f"variant_weights has no kind '{unknown[0]}'; choose from {known}.")
         rendering = self.rendering
         note_samples = self.use_note_samples and rendering.note_samples
         played = rendering.soundfonts or rendering.tones or note_samples

@@ -51,6 +51,7 @@ def test_a_recipe_is_read_into_its_dataclasses(recipe):
         ("[mixing]", "[[mixing]]", r"mixing is not a table; .* under \[mixing\]"),
         ('"vn"', '"violine"', "rendering is invalid: .* did you mean 'violin'"),
         ('"vn", ', "", "3 instruments"),
+        ("tones = 1.0, real", "tone = 1.0, real", "variant_weights has no kind 'tone'"),
         ("tones = 1", "tones = 0", "nothing plays the scores; list soundfonts"),
         ("soundfonts = []", "soundfonts = 3", "'soundfonts' of rendering is 3; it must be a list"),
         (
