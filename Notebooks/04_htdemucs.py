@@ -350,7 +350,7 @@ rows.pivot_table("value", "system", "instrument", margins=True, margins_name="al
 # ## Training
 #
 # A recipe describes a training in one file. `recipes/quartet-htdemucs.toml` is HT-Demucs with data
-# like those of step 07. Its 14,000 steps take about eight hours on two cores. Here we take `STEPS`
+# like those of step 07. Its 14,000 steps take about ten hours on two cores. Here we take `STEPS`
 # of them, with the two soundfonts that come with the course, and with fewer and shorter pieces on a
 # CPU. The loss of a stem that is not silent is the negative signal-to-noise ratio, limited at 30 dB
 # by $\tau = 10^{-3}$:
