@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import zipfile
 
@@ -116,3 +117,56 @@ def test_a_full_disk_is_reported_before_the_download(divisi, zenodo, tmp_path, m
     monkeypatch.setattr(download, "zenodo_file", lambda record, name: huge)
     code, _, err = divisi("fetch", "synthsod", "-o", tmp_path / "new")
     assert code == 2 and "needs 2e+06 TB" in err[0] and not (tmp_path / "new").exists()
+
+
+def tone(path, seconds=0.1, rate=8000):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sound = 0.1 * np.sin(2 * np.pi * 440.0 * np.arange(round(seconds * rate)) / rate)
+    soundfile.write(path, sound, rate)
+    return path
+
+
+@pytest.fixture
+def holdings(tmp_path, monkeypatch):
+    """Two notes, a solo, a piece whose mixture is the sum; in DIVISI_DATA."""
+    note = tone(tmp_path / "notes" / "oboe" / "a4.wav")
+    tone(tmp_path / "notes" / "french_horn" / "a3.wav")
+    digest = hashlib.sha256(note.read_bytes()).hexdigest()
+    rows = [f"oboe,oboe/a4.wav,{digest}", "french horn,french_horn/a3.wav,"]
+    (tmp_path / "notes" / "index.csv").write_text("\n".join(["instrument,file,sha256", *rows]))
+    tone(tmp_path / "medley_solos" / "flute" / "1.wav")
+    for name in ("violin", "cello"):
+        tone(tmp_path / "sonata" / f"{name}.wav")
+    mixture, rate = soundfile.read(tmp_path / "sonata" / "violin.wav")
+    soundfile.write(tmp_path / "sonata" / "mix.wav", 2 * mixture, rate)
+    monkeypatch.setenv("DIVISI_DATA", str(tmp_path))
+    return tmp_path
+
+
+def test_a_check_lists_what_a_folder_holds(divisi, holdings):
+    code, out, err = divisi("corpora", "--check")
+    assert code == 0, err
+    assert [" ".join(line.split()) for line in out[1:4]] == [
+        "notes 2 notes: horn 1, oboe 1",
+        "medley_solos 1 solos: flute 1",
+        "folder 1 pieces: cello 1, violin 1",
+    ]
+    assert "not there: bach10" in " ".join(out) and "medley_solos," not in out[-1]
+
+
+def test_a_check_names_every_fault(divisi, holdings):
+    (holdings / "notes" / "french_horn" / "a3.wav").unlink()
+    tone(holdings / "notes" / "oboe" / "a4.wav", seconds=0.2)
+    (holdings / "medley_solos" / "flute" / "1.wav").write_bytes(b"")
+    tone(holdings / "sonata" / "mix.wav", seconds=0.05)
+    code, out, err = divisi("corpora", "--check", holdings)
+    assert code == 2 and "4 faults" in err[-1]
+    shown = "\n".join(out)
+    for fault in ("a3.wav: the index names it", "a4.wav: is not the file", "0 bytes", "differs"):
+        assert fault in shown, fault
+
+
+def test_a_check_without_a_folder_says_which_one_to_name(divisi, monkeypatch):
+    monkeypatch.delenv("DIVISI_DATA", raising=False)
+    code, _, err = divisi("corpora", "--check")
+    assert code == 2 and "DIVISI_DATA" in err[0]
