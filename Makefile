@@ -47,7 +47,10 @@ colab-check: .venv/installed  ## show what installing on Colab would change
 constraints: .venv/installed  ## resolve constraints.txt again, for Python 3.10 to 3.13
 	@scripts/constraints.sh
 
+release: .venv/installed  ## pack models and tables into dist/, and describe them in helpers/release.json
+	@$(BIN)/python scripts/release.py
+
 clean:  ## remove .venv and demo/
 	rm -rf .venv demo
 
-.PHONY: help env demo lint check test notebooks results colab-check constraints clean
+.PHONY: help env demo lint check test notebooks results colab-check constraints release clean

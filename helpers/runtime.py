@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 DEFAULT_MODEL = "chamber"
 INSTALL_ALL = 'pip install "divisi[train]"'  # what all commands need, not only `separate`
+DRIVE = Path("/content/drive/MyDrive/divisi")  # on Colab, once Google Drive is connected
 PACKAGE = Path(__file__).resolve().parent  # `helpers` in a checkout, `divisi` where it is installed
 
 
@@ -54,10 +55,37 @@ def data_root() -> Path | None:
 
 
 def cache_root() -> Path:
-    """Parsed scores and renderings, kept between runs: `DIVISI_CACHE` or ~/.cache/divisi."""
-    folder = Path(os.environ.get("DIVISI_CACHE") or Path.home() / ".cache" / "divisi")
+    """Parsed scores and renderings, kept between runs: `DIVISI_CACHE` or ~/.cache/divisi.
+
+    On Colab with a connected Google Drive: `divisi/cache` there.
+    """
+    usual = DRIVE / "cache" if DRIVE.parent.is_dir() else Path.home() / ".cache" / "divisi"
+    folder = Path(os.environ.get("DIVISI_CACHE") or usual)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def runs_root() -> Path:
+    """Where trainings keep their state: `DIVISI_RUNS`, or `runs` in the repository.
+
+    On Colab with a connected Google Drive: `divisi/runs` there.
+    """
+    usual = DRIVE / "runs" if DRIVE.parent.is_dir() else repository_root() / "runs"
+    return Path(os.environ.get("DIVISI_RUNS") or usual)
+
+
+def keep_on_drive() -> Path:
+    """On Colab, connect Google Drive: a training then goes on after a disconnection.
+
+    Elsewhere nothing happens. Returns `runs_root()`. Chapters: 01, 02, 03, 04.
+    """
+    import sys
+
+    if "google.colab" in sys.modules:
+        from google.colab import drive
+
+        drive.mount(str(DRIVE.parent.parent))
+    return runs_root()
 
 
 def pick_device(name: str = "auto") -> torch.device:

@@ -25,7 +25,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 EXTRAS = PROJECT["optional-dependencies"]
 STANDARD = sys.stdlib_module_names | {"tomllib"}  # which Python 3.10 does not have yet
 #: nussl is installed without its own list, IPython comes with ipykernel, google.colab with Colab.
-UNLISTED = {"nussl", "IPython", "google"}
+#: gdown is one of two ways to the release archive.
+UNLISTED = {"nussl", "IPython", "google", "gdown"}
 #: Modules and functions of the standard library that Windows does not have.
 POSIX = {
     "fcntl", "grp", "nis", "posix", "pty", "pwd", "resource", "spwd", "syslog", "termios", "tty",

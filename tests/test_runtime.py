@@ -61,3 +61,14 @@ def test_outside_a_checkout_results_go_into_the_current_directory(monkeypatch, t
 
 def test_the_commit_is_a_hash_or_unknown():
     assert re.fullmatch(r"[0-9a-f]{7,}\+?|unknown", runtime.commit())
+
+
+def test_runs_are_kept_where_divisi_runs_says_or_on_a_connected_drive(monkeypatch, tmp_path):
+    monkeypatch.delenv("DIVISI_RUNS", raising=False)
+    monkeypatch.delenv("DIVISI_CACHE", raising=False)
+    assert runtime.runs_root() == runtime.repository_root() / "runs"
+    monkeypatch.setattr(runtime, "DRIVE", tmp_path / "divisi")
+    assert runtime.runs_root() == tmp_path / "divisi" / "runs"
+    assert runtime.cache_root() == tmp_path / "divisi" / "cache"
+    monkeypatch.setenv("DIVISI_RUNS", str(tmp_path / "elsewhere"))
+    assert runtime.keep_on_drive() == tmp_path / "elsewhere"

@@ -1,4 +1,4 @@
-"""`divisi fetch`: download a corpus from Zenodo, or a soundfont, check it and unpack it."""
+"""`divisi fetch`: download a corpus, a soundfont or the trained models, and check it."""
 
 from __future__ import annotations
 
@@ -9,17 +9,20 @@ from .. import runtime
 from ..folders import check_space
 from .errors import CommandError, refusing
 
-SUMMARY = "download a collection or a soundfont"
+SUMMARY = "download a collection, a soundfont or the models"
 DESCRIPTION = """\
 Download a corpus from Zenodo, check its md5, and unpack it as DIR/NAME. A stopped download is
 resumed. `divisi corpora NAME` prints its licence and citation. The soundfonts GeneralUser and
-Merlin, which some recipes need, are stored in the cache.
+Merlin, which some recipes need, are stored in the cache; so are the models and tables of the
+release (`models`), for an installation that came without them.
 """
 STOPPED = "what was downloaded is kept; run the same command to continue"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", help="one of `divisi corpora`, or a soundfont")
+    parser.add_argument(
+        "name", metavar="NAME", help="one of `divisi corpora`, a soundfont, or `models`"
+    )
     parser.add_argument(
         "-o", "--output", type=Path, metavar="DIR", help="default: the folder in DIVISI_DATA"
     )
@@ -29,9 +32,14 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    """A soundfont goes into the cache, where recipes find it; a corpus into DIR/NAME/ARCHIVE."""
+    """Soundfonts and models go into the cache, where they are found; a corpus into DIR/NAME."""
+    from .. import release
     from ..synthesis.soundfonts import DOWNLOADS, SoundfontError, fetch_soundfont
 
+    if arguments.name == "models":
+        with refusing(release.ReleaseError):
+            print(f"{release.folder()}: models and tables of the release.")
+        return
     if arguments.name in DOWNLOADS:
         with refusing(SoundfontError):
             print(f"{fetch_soundfont(arguments.name)}: {DOWNLOADS[arguments.name].licence}.")

@@ -19,7 +19,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from .. import runtime
+from .. import release, runtime
 from ..files import is_plain_name, replaced_atomically
 from .conditioning import with_config
 from .licences import learned_from, licence
@@ -158,6 +158,8 @@ def _locate(name_or_path: str | Path) -> tuple[Path, Path]:
     folder = runtime.checkpoints_root() if is_name else path.parent
     files = _pair(folder, name)
     if not any(file.exists() for file in files):
+        if is_name and release.has_model(name):
+            return _pair(_released(name), name)
         known = _names(folder)
         nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
         remedy = f"did you mean '{nearest[0]}'?" if nearest else f"there are: {', '.join(known)}."
@@ -165,6 +167,15 @@ def _locate(name_or_path: str | Path) -> tuple[Path, Path]:
             remedy = "no model is saved there."
         raise CheckpointError(f"There is no model '{name}' in {folder}; {remedy}")
     return files
+
+
+def _released(name: str) -> Path:
+    """`Checkpoints` of the release archive; CheckpointError where it cannot be downloaded."""
+    try:
+        return release.folder() / "Checkpoints"
+    except release.ReleaseError as error:
+        folder = runtime.checkpoints_root()
+        raise CheckpointError(f"There is no model '{name}' in {folder}. {error}") from error
 
 
 def _card_of(name: str) -> Card:
