@@ -25,8 +25,6 @@ from experiments.jobs import corpus_folder, report
 from helpers import runtime
 from helpers.audio.track import Track
 from helpers.datasets.stem_folders import find_tracks
-from helpers.display.figures import publish
-from helpers.display.plots import plot_stems
 from helpers.evaluation import results
 from helpers.evaluation.evaluate import evaluate, evaluate_baselines, model_separator
 from helpers.evaluation.rows import Provenance, Row
@@ -34,11 +32,9 @@ from helpers.inference.detection import can_detect
 from helpers.recipes.schema import read_recipe
 from helpers.recipes.train import train
 from helpers.training.checkpoints import load_model
-from helpers.training.conditioning import condition_on
 
 TABLE = "real_recordings"
 SYSTEMS = ("bach-quartet", "chamber")
-PICTURED = "01-excerpt05"
 CORPORA = ("bach10_excerpts", "trios", "urmp_excerpts")
 
 
@@ -94,16 +90,6 @@ def fitted_rows(root: Path, path: Path, device: torch.device) -> Iterable[Row]:
         )
 
 
-def picture(root: Path, device: torch.device) -> None:
-    """The README's picture: one real quartet, separated by the default model."""
-    folder = next(f for f in find_tracks(root / "bach10_excerpts") if f.name == PICTURED)
-    track = folder.load()
-    model = condition_on(load_model(runtime.DEFAULT_MODEL, device), track.instruments)
-    stems = model_separator(model)(track)
-    separated = Track(track.name, track.sample_rate, stems, track.mixture)
-    publish(plot_stems(separated, limit=4000.0), "readme_quartet")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
@@ -116,7 +102,6 @@ def main() -> None:
         rows = list(fitted_rows(root, arguments.fit, device))
     else:
         rows = list(model_rows(root, device))
-        picture(root, device)
     table = results.results_path(TABLE)
     results.append(table, rows)
     report(table)
