@@ -19,7 +19,7 @@ SYSTEMS = {"mixture": "mixture", "chamber": "Divisi", "oracle-irm": "ideal mask"
 
 
 def headline(root: Path = ROOT) -> str:
-    """Mean SI-SDR over all stems: a row for each collection of recordings, a column for a system."""
+    """Mean SI-SDR over all stems: a row for each collection, a column for each system."""
     means = summary(root / "Results" / "real_recordings.csv")
     means = means[(means["metric"] == "SI-SDR") & (means["instrument"] == "all")]
     values = means.set_index(["test_data", "system"])["mean"]

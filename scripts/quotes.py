@@ -2,9 +2,10 @@
 
 python scripts/quotes.py
 
-`quotes.toml` beside this file names for each sentence the rows of a table that it quotes. A sentence
-with a number in dB that is neither listed there, nor says that it is about one run or recording,
-nor is listed under `constants` (settings and properties, which no table holds), is an error.
+`quotes.toml` beside this file names for each sentence the rows of a table that it quotes. A
+sentence with a number in dB that is neither listed there, nor says that it is about one run or
+recording, nor is listed under `constants` (settings and properties, which no table holds), is an
+error.
 """
 
 from __future__ import annotations
@@ -119,9 +120,9 @@ def unlisted() -> list[tuple[str, str]]:
     for page, words in known.items():
         for sentence in sentences(page):
             accounted = [*words, *constants.get(page, [])]
-            if IN_DB.search(sentence) and not OWN.search(sentence):
-                if not any(part in sentence for part in accounted):
-                    found.append((page, sentence))
+            quotes_one = IN_DB.search(sentence) and not OWN.search(sentence)
+            if quotes_one and not any(part in sentence for part in accounted):
+                found.append((page, sentence))
     return found
 
 
