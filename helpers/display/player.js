@@ -174,7 +174,7 @@
       if (!row.reference) continue;
       row.element.querySelector(".true").setAttribute("aria-pressed", row.true);
       row.element.querySelector("small").textContent =
-        row.true ? `true stem, ${row.reference.matched}` : "estimate";
+        row.true ? `true, ${row.reference.matched}` : "estimate";
     }
     document.querySelector(`input[value="${heard}"]`).checked = true;
   }

@@ -272,7 +272,7 @@ def test_the_switch_of_a_row_jumps_to_the_true_stem_at_the_same_position(compari
     assert before <= comparison.position < before + 2 and comparison.playing
     assert comparison.loudest == pytest.approx(loudest, abs=0.01)  # 6 dB less than the true stem
     row = comparison.page.locator("li").nth(1)
-    assert row.locator("small").inner_text() == "true stem, −6.0 dB"
+    assert row.locator("small").inner_text() == "true, −6.0 dB"
     assert comparison.page.locator("li").nth(2).locator("small").inner_text() == "estimate"
     comparison.button("True stem of Violin").click()
     assert comparison.gains["violin"] == 1
