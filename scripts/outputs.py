@@ -22,10 +22,10 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 from notebooks import (
-    NOTEBOOKS,
     ROOT,
     code_cells,
     code_sha256,
@@ -186,10 +186,14 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help="such as 04_htdemucs or solutions/04_htdemucs")
     complaints = []
     for source in chosen(parser.parse_args().names):
-        path, notebook = source.with_suffix(".ipynb"), execute(source)
-        write(notebook, path)
-        name = path.relative_to(NOTEBOOKS)
-        complaints += [f"{name}: {fault}" for fault in faults(notebook, code_sha256(notebook))]
+        try:
+            notebook = execute(source)
+        except CellExecutionError as error:
+            complaints.append(f"{place(source)} is as it was, because a cell failed.\n{error}")
+            continue
+        write(notebook, source.with_suffix(".ipynb"))
+        found = faults(notebook, code_sha256(notebook))
+        complaints += [f"{place(source)}: {fault}" for fault in found]
     if complaints:
         raise SystemExit("\n".join(complaints))
 

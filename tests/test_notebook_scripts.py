@@ -254,9 +254,9 @@ def test_executed_notebook_shows_pictures_and_one_sample_and_no_noise(source):
     nbformat.validate(notebook)
     assert not outputs.faults(notebook, notebooks.code_sha256(notebooks.convert(SOUNDS)))
     cells = notebooks.code_cells(notebook)
-    assert [cell.execution_count for cell in cells] == [1, 2, 3, 4, 5, 6]
-    nothing, text, player, sample, audio, widget = (cell.outputs for cell in cells)
-    assert nothing == []
+    assert [cell.execution_count for cell in cells] == [1, 2, 3, 4, 5, 6, 7]
+    bootstrap, imports, text, player, sample, audio, widget = (cell.outputs for cell in cells)
+    assert bootstrap == imports == []
     assert [(it.name, it.text[:13]) for it in text] == [("stdout", "done $TMPDIR/")]
     assert [sorted(it.data) for it in player] == [["image/png", "text/plain"]]
     assert [sorted(it.data) for it in sample] == [["image/png", "text/plain"], ["text/html"]]
