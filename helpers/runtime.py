@@ -116,7 +116,7 @@ def seed_everything(seed: int) -> np.random.Generator:
 def commit() -> str:
     """The short hash of the checked-out commit, with `+` where the code was changed since.
 
-    Tables, figures and weights, which the code itself writes, do not count as changes.
+    Tables, figures, weights and notebooks, which the code itself writes, do not count as changes.
     `unknown` for an installed package, even if the current directory is in some repository.
     """
     import subprocess
@@ -131,7 +131,7 @@ def commit() -> str:
         )
         return answer.stdout.strip()
 
-    written = [f":!{folder}" for folder in ("Results", "Images", "Checkpoints")]
+    written = [f":!{paths}" for paths in ("Results", "Images", "Checkpoints", "*.ipynb")]
     try:
         revision = git("rev-parse", "--short", "HEAD")
         changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", *written)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 
 import pytest
 import torch
@@ -62,3 +63,24 @@ def test_outside_a_checkout_results_go_into_the_current_directory(monkeypatch, t
 
 def test_the_commit_is_a_hash_or_unknown():
     assert re.fullmatch(r"[0-9a-f]{7,}\+?|unknown", runtime.commit())
+
+
+def test_what_the_code_itself_writes_does_not_change_the_commit(monkeypatch, tmp_path):
+    def git(*words: str) -> None:
+        subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t", *words],
+                       cwd=tmp_path, check=True, capture_output=True)  # fmt: skip
+
+    monkeypatch.setattr(runtime, "PACKAGE", tmp_path / "helpers")
+    written = ["Results/t.csv", "Checkpoints/m.json", "Notebooks/01_x.ipynb"]
+    for name in (*written, "pyproject.toml", "code.py"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("before")
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-qm", "all")
+    for name in written:
+        (tmp_path / name).write_text("after")
+    assert not runtime.commit().endswith("+")
+    (tmp_path / "code.py").write_text("after")
+    assert runtime.commit().endswith("+")
