@@ -19,13 +19,20 @@ DEFAULT_MODEL = "chamber"
 INSTALL_ALL = 'pip install "divisi[train]"'  # what all commands need, not only `separate`
 DRIVE = Path("/content/drive/MyDrive/divisi")  # on Colab, once Google Drive is connected
 PACKAGE = Path(__file__).resolve().parent  # `helpers` in a checkout, `divisi` where it is installed
+PROFILES = ("reader", "smoke", "full")
 
 
 def profile() -> str:
-    """`full`, or `smoke` for the same code at toy size, from `DIVISI_PROFILE`."""
-    name = os.environ.get("DIVISI_PROFILE", "full")
-    if name not in ("smoke", "full"):
-        raise ValueError(f"DIVISI_PROFILE is '{name}'; set it to 'smoke' or 'full', or unset it.")
+    """`reader`, or what `DIVISI_PROFILE` says.
+
+    `reader` and `full` do the same; only `full` writes the tables and figures of the repository.
+    `smoke` is the same code at toy size.
+    """
+    name = os.environ.get("DIVISI_PROFILE", "reader")
+    if name not in PROFILES:
+        raise ValueError(
+            f"DIVISI_PROFILE is '{name}'; set it to 'reader', 'smoke' or 'full', or unset it."
+        )
     return name
 
 
@@ -135,7 +142,7 @@ def seed_everything(seed: int) -> np.random.Generator:
 def commit() -> str:
     """The short hash of the checked-out commit, with `+` where the code was changed since.
 
-    Tables, figures and weights, which the code itself writes, do not count as changes.
+    Tables, figures, weights and notebooks, which the code itself writes, do not count as changes.
     `unknown` for an installed package, even if the current directory is in some repository.
     """
     import subprocess
@@ -150,7 +157,7 @@ def commit() -> str:
         )
         return answer.stdout.strip()
 
-    written = [f":!{folder}" for folder in ("Results", "Images", "Checkpoints")]
+    written = [f":!{paths}" for paths in ("Results", "Images", "Checkpoints", "*.ipynb")]
     try:
         revision = git("rev-parse", "--short", "HEAD")
         changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", *written)

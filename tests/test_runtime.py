@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 
 import pytest
 import torch
@@ -10,16 +11,17 @@ import torch
 from helpers import runtime
 
 
-def test_the_profile_is_full_by_default(monkeypatch):
+def test_the_profile_is_that_of_a_reader_by_default(monkeypatch):
     monkeypatch.delenv("DIVISI_PROFILE", raising=False)
-    assert runtime.profile() == "full"
-    monkeypatch.setenv("DIVISI_PROFILE", "smoke")
-    assert runtime.profile() == "smoke"
+    assert runtime.profile() == "reader"
+    for name in ("reader", "smoke", "full"):
+        monkeypatch.setenv("DIVISI_PROFILE", name)
+        assert runtime.profile() == name
 
 
 def test_an_unknown_profile_is_refused_by_name(monkeypatch):
     monkeypatch.setenv("DIVISI_PROFILE", "quick")
-    with pytest.raises(ValueError, match="'quick'.*'smoke' or 'full'"):
+    with pytest.raises(ValueError, match="'quick'.*'reader', 'smoke' or 'full'"):
         runtime.profile()
 
 
@@ -72,3 +74,24 @@ def test_runs_are_kept_where_divisi_runs_says_or_on_a_connected_drive(monkeypatc
     assert runtime.cache_root() == tmp_path / "divisi" / "cache"
     monkeypatch.setenv("DIVISI_RUNS", str(tmp_path / "elsewhere"))
     assert runtime.keep_on_drive() == tmp_path / "elsewhere"
+
+
+def test_what_the_code_itself_writes_does_not_change_the_commit(monkeypatch, tmp_path):
+    def git(*words: str) -> None:
+        subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t", *words],
+                       cwd=tmp_path, check=True, capture_output=True)  # fmt: skip
+
+    monkeypatch.setattr(runtime, "PACKAGE", tmp_path / "helpers")
+    written = ["Results/t.csv", "Checkpoints/m.json", "Notebooks/01_x.ipynb"]
+    for name in (*written, "pyproject.toml", "code.py"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("before")
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-qm", "all")
+    for name in written:
+        (tmp_path / name).write_text("after")
+    assert not runtime.commit().endswith("+")
+    (tmp_path / "code.py").write_text("after")
+    assert runtime.commit().endswith("+")
