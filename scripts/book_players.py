@@ -1,0 +1,55 @@
+"""The players of the site's page "Listen": a rendered chorale, separated while the site is built."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import demo
+
+from helpers import runtime
+from helpers.audio.track import Track
+from helpers.display.palette import label
+from helpers.display.players import StemPlayer
+from helpers.evaluation.baselines import mixture_baseline, oracle_ratio_mask
+from helpers.evaluation.evaluate import model_separator
+from helpers.evaluation.metrics import si_sdr
+from helpers.music.splits import TEST
+from helpers.synthesis.fluidsynth import FluidSynth
+from helpers.synthesis.renderer import render_score
+from helpers.synthesis.soundfonts import find_soundfonts
+from helpers.training.checkpoints import load_model
+from helpers.training.conditioning import condition_on
+
+SECONDS = 16  # of the players; the piece is separated whole
+
+
+def write(folder: Path) -> str:
+    """Write separated.html and stems.html into the folder; returns a table of how good it is.
+
+    FileNotFoundError without a soundfont.
+    """
+    soundfonts = find_soundfonts()
+    if not soundfonts:
+        raise FileNotFoundError(
+            "There is no soundfont; README.md says where to put one, or pass --no-players."
+        )
+    score = demo.chorale(TEST)
+    track = demo.beginning(render_score(score, FluidSynth(soundfonts[0]), demo.SAMPLE_RATE))
+    model = condition_on(load_model(runtime.DEFAULT_MODEL, "cpu"), track.instruments)
+    estimates = model_separator(model)(track)
+    end = SECONDS * track.sample_rate
+    for name, title, stems in (
+        ("separated", f"{score.title}, separated by Divisi", estimates),
+        ("stems", f"{score.title}, the true stems", track.stems),
+    ):
+        cut = {instrument: stem[:, :end] for instrument, stem in stems.items()}
+        shown = Track(title, track.sample_rate, cut, track.mixture[:, :end])
+        StemPlayer(shown).save(folder / f"{name}.html")
+    systems = {
+        "mixture": mixture_baseline(track), "Divisi": estimates, "oracle": oracle_ratio_mask(track)
+    }  # fmt: skip
+    lines = [f"| SI-SDR in dB | {' | '.join(systems)} |", "| --- |" + " ---: |" * len(systems)]
+    for instrument, stem in track.stems.items():
+        values = (si_sdr(system[instrument], stem).mean() for system in systems.values())
+        lines.append(f"| {label(instrument)} | {' | '.join(f'{value:.1f}' for value in values)} |")
+    return "\n".join(lines)
