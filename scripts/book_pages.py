@@ -53,9 +53,7 @@ def fold(opens: bool) -> nbformat.NotebookNode:
 def commands() -> str:
     """Every command of `divisi` with its arguments, as its parser describes them."""
     (subparsers,) = [
-        action
-        for action in cli.parser()._actions
-        if isinstance(action, argparse._SubParsersAction)
+        action for action in cli.parser()._actions if isinstance(action, argparse._SubParsersAction)
     ]
     sections = [command_section(*each) for each in subparsers.choices.items()]
     return (
@@ -115,9 +113,7 @@ def bibliography(root: Path) -> str:
     for chapter in sorted((root / "Notebooks").glob("[0-9][0-9]_*.ipynb")):
         for work in references(chapter):
             works.setdefault(key(work), work)
-            cited.setdefault(key(work), []).append(
-                f"[{chapter.stem[:2]}](chapters/{chapter.name})"
-            )
+            cited.setdefault(key(work), []).append(f"[{chapter.stem[:2]}](chapters/{chapter.name})")
     lines = [f"- {works[each]} — chapter {', '.join(cited[each])}" for each in works]
     lines.sort(key=lambda line: surname(line[2:]))
     return (

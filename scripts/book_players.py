@@ -1,4 +1,4 @@
-"""The players of the site's page "Listen": a rendered chorale, separated while the site is built."""
+"""The players of the site's page "Listen": a chorale, rendered and separated during the build."""
 
 from __future__ import annotations
 

@@ -31,9 +31,7 @@ class Drawing:
         self.title, self.height = title, height
         self.parts: list[str] = []
 
-    def box(
-        self, x: float, y: float, w: float, h: float, *lines: str, kind: str = LEARNED
-    ) -> None:
+    def box(self, x: float, y: float, w: float, h: float, *lines: str, kind: str = LEARNED) -> None:
         """A step with a name and, in small letters, further lines."""
         self.parts.append(
             f'<rect x="{x:g}" y="{y:g}" width="{w:g}" height="{h:g}" rx="9" '
@@ -67,8 +65,9 @@ class Drawing:
             f'<polyline points="{path}" fill="none" stroke="{LINE}" stroke-width="2.5"{dash}/>'
         )
         if head:
-            corners = [(x - 12 * math.cos(turn + a), y - 12 * math.sin(turn + a)) for a in (-0.5, 0.5)]
-            path = " ".join(f"{a:.5g},{b:.5g}" for a, b in [(x, y), *corners])
+            sides = [(math.cos(turn + a), math.sin(turn + a)) for a in (-0.5, 0.5)]
+            corners = [(x, y), *((x - 12 * a, y - 12 * b) for a, b in sides)]
+            path = " ".join(f"{a:.5g},{b:.5g}" for a, b in corners)
             self.parts.append(f'<polygon points="{path}" fill="{LINE}"/>')
 
     def line(self, start: Point, end: Point) -> None:
@@ -80,15 +79,13 @@ class Drawing:
 
     def dot(self, x: float, y: float, filled: bool) -> None:
         fill = LEARNED if filled else "#FFFFFF"
-        self.parts.append(
-            f'<circle cx="{x:g}" cy="{y:g}" r="5" fill="{fill}" stroke="{LEARNED}"/>'
-        )
+        self.parts.append(f'<circle cx="{x:g}" cy="{y:g}" r="5" fill="{fill}" stroke="{LEARNED}"/>')
 
     def span(self, x: float, y: float, w: float, h: float, shade: str) -> None:
         """A translucent field over a part of a signal."""
         self.parts.append(
             f'<rect x="{x:.5g}" y="{y:g}" width="{w:.5g}" height="{h:g}" fill="{shade}" '
-            'opacity="0.6"/>'
+            'opacity="0.45"/>'
         )
 
     def operation(self, x: float, y: float, sign: str) -> None:
@@ -104,7 +101,7 @@ class Drawing:
     ) -> None:
         """A small waveform in a field of this place and size."""
         rng = np.random.default_rng(seed)
-        time = np.linspace(0, 1, 60)
+        time = np.linspace(0, 1, max(30, int(w / 5)))
         swell = 0.25 + 0.75 * np.abs(np.sin(np.pi * (rng.uniform(1.5, 3.5) * time + rng.uniform())))
         peaks = swell * rng.uniform(0.45, 1.0, len(time)) * h / 2 * 0.85
         bars = "".join(
@@ -112,30 +109,30 @@ class Drawing:
             for t, p in zip(time, peaks, strict=True)
         )
         self._field(x, y, w, h)
-        self.parts.append(f'<path d="{bars}" stroke="{shade}" stroke-width="{w / 110:.2g}"/>')
+        self.parts.append(f'<path d="{bars}" stroke="{shade}" stroke-width="2.6"/>')
 
     def notes(
         self, x: float, y: float, w: float, h: float, shades: Sequence[str] = (DATA,),
-        partials: int = 5, logarithmic: bool = False,
+        partials: int = 5,
     ) -> None:  # fmt: skip
         """A small spectrogram: for each shade a melody with its partials."""
         self._field(x, y, w, h)
+        top = 1.5 * partials * (1 + 0.72 * (len(shades) - 1))
         for voice, shade in enumerate(shades):
             rng = np.random.default_rng(7 + voice)
             steps = rng.choice([1.0, 9 / 8, 5 / 4, 4 / 3, 3 / 2], 4)
             for place, step in enumerate(steps):
                 for partial in range(1, partials + 1):
                     hertz = (1 + 0.72 * voice) * step * partial
-                    top = 1.72 * 1.5 * partials
-                    high = math.log2(hertz / 0.8) / math.log2(top / 0.8) if logarithmic else hertz / top
+                    high = hertz / top
                     self.parts.append(
                         f'<rect x="{x + w * (0.05 + 0.23 * place):.1f}" '
                         f'y="{y + h * (0.94 - 0.9 * high):.1f}" width="{w * 0.2:.1f}" height="3.5" '
                         f'fill="{shade}" opacity="{1.0 - 0.62 * (partial - 1) / partials:.2f}"/>'
                     )
 
-    def legend(self, *more: str) -> None:
-        """What the frames of boxes mean, at the foot; `more` are lines of text above it."""
+    def legend(self, skips: bool = True) -> None:
+        """What the frames of boxes mean, at the foot."""
         y = self.height - 20
         x = 40
         for name, kind in LEGEND.items():
@@ -145,9 +142,9 @@ class Drawing:
             )
             self.words(x + 40, y, name)
             x += 62 + 11 * len(name)
-        if more:
+        if skips:
             self.arrow((x + 10, y - 7), (x + 60, y - 7), dashed=True)
-            self.words(x + 70, y, more[0])
+            self.words(x + 70, y, "skip connection")
 
     def svg(self) -> str:
         body = "\n".join(self.parts)
@@ -155,7 +152,8 @@ class Drawing:
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {self.height}" '
             f'width="{WIDTH}" height="{self.height}" font-family="{FONT}" role="img">\n'
             f"<title>{escape(self.title)}</title>\n"
-            f'<rect width="{WIDTH}" height="{self.height}" rx="12" fill="#FFFFFF"/>\n{body}\n</svg>\n'
+            f'<rect width="{WIDTH}" height="{self.height}" rx="12" fill="#FFFFFF"/>\n'
+            f"{body}\n</svg>\n"
         )
 
     def _field(self, x: float, y: float, w: float, h: float) -> None:

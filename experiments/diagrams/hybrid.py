@@ -6,7 +6,7 @@ from helpers.display.palette import colour
 from helpers.inference.overlap_add import FADE_SECONDS, Segments
 from helpers.models.ht_demucs import HTDemucsConfig
 
-from .drawing import FIXED, INK, LEARNED, Drawing
+from .drawing import FIXED, INK, Drawing
 
 QUARTET = ("violin", "clarinet", "saxophone", "bassoon")
 
@@ -26,7 +26,8 @@ def ht_demucs() -> Drawing:
     drawing.arrow((left, 98), (left, 122))
     drawing.arrow((right, 106), (right, 226))
     drawing.arrow((left, 192), (left, 226))
-    drawing.words(right - 14, 170, "waveform branch", anchor="end")
+    drawing.words(right + 14, 160, "waveform branch")
+    drawing.words(left + 14, 215, f"2 × {config.window // 2} × N")
     row, top = 66, 226
     levels = range(config.depth)
     bands = [config.window // 2 // 4 ** (level + 1) for level in levels]
@@ -41,30 +42,36 @@ def ht_demucs() -> Drawing:
         for y in (down, up):
             drawing.box(80, y, 280, 44, spectral)
             drawing.box(440, y, 280, 44, temporal)
-            drawing.arrow((left, y + 44), (left, y + row))
-            drawing.arrow((right, y + 44), (right, y + row))
+            if level + 1 < config.depth:
+                end = y + row if y == down else y
+                for x in (left, right):
+                    drawing.arrow((x, end - 22), (x, end))
         near, far = 66 - 15 * level, 734 + 15 * level
-        drawing.arrow((80, down + 22), (near, down + 22), (near, up + 22), (80, up + 22), dashed=True)
-        drawing.arrow((720, down + 22), (far, down + 22), (far, up + 22), (720, up + 22), dashed=True)
+        for edge, side in ((80, near), (720, far)):
+            drawing.arrow(
+                (edge, down + 22), (side, down + 22), (side, up + 22), (edge, up + 22), dashed=True
+            )
     for x in (left, right):
-        drawing.arrow((x, middle - 8), (x, middle + 8))
+        drawing.arrow((x, middle - 28), (x, middle + 8))
         drawing.arrow((x, middle + 120), (x, below))
     drawing.box(
-        80, middle + 8, 640, 112, f"transformer, {config.layers} layers, {config.bottleneck} channels",
+        80, middle + 8, 640, 112, 
+        f"transformer, {config.layers} layers, {config.bottleneck} channels",
         "self-attention inside a branch and",
         f"cross-attention between both, {config.heads} heads",
     )  # fmt: skip
     end = below + row * config.depth
+    drawing.arrow((left, end - 22), (left, end))
     drawing.box(80, end, 280, 48, "inverse STFT", kind=FIXED)
     drawing.arrow((left, end + 48), (left, end + 90), (381, end + 90))
-    drawing.arrow((right, end), (right, end + 90), (419, end + 90))
+    drawing.arrow((right, end - 22), (right, end + 90), (419, end + 90))
     drawing.operation(400, end + 90, "+")
     drawing.arrow((400, end + 109), (400, end + 134))
     for voice, name in enumerate(QUARTET):
         drawing.wave(80 + 163 * voice, end + 134, 150, 44, colour(name), voice + 1)
     drawing.words(400, end + 206, f"estimates, {len(QUARTET)} × T", anchor="middle")
     drawing.height = end + 262
-    drawing.legend("skip connection")
+    drawing.legend()
     return drawing
 
 
@@ -72,8 +79,8 @@ def streaming() -> Drawing:
     """Segments of 24 s to scale, but for the cross-fade, which would be too short to see."""
     segments = Segments.of(24.0, 44100)
     scale = 720 / (segments.length + 2 * segments.hop)
-    length, hop, margin = (each * scale for each in (segments.length, segments.hop, segments.margin))
-    drawing = Drawing("Streaming: overlapping segments of a long recording", 560)
+    length, hop, margin = segments.length * scale, segments.hop * scale, segments.margin * scale
+    drawing = Drawing("Streaming: overlapping segments of a long recording", 550)
     drawing.words(40, 34, "recording of any length", 21, INK)
     drawing.wave(40, 46, 720, 56)
     drawing.words(40, 146, "segments, separated one after the other", 21, INK)
@@ -85,7 +92,6 @@ def streaming() -> Drawing:
         stop = x + (hop + margin if number < 2 else length)
         drawing.span(start, y, stop - start, 46, colour("clarinet"))
         if number:
-            drawing.words(x - 10, y + 30, "", anchor="end")
             drawing.span(x + margin, y, fade, 46, colour("violin"))
         if number < 2:
             drawing.span(stop, y, fade, 46, colour("violin"))
@@ -109,4 +115,3 @@ def streaming() -> Drawing:
 
 
 DRAWINGS = {"ht_demucs": ht_demucs, "streaming": streaming}
-__all__ = ["DRAWINGS", "LEARNED"]

@@ -8,7 +8,7 @@ from helpers.display.palette import colour
 from helpers.models.mask_inference import MaskInferenceConfig
 from helpers.models.mask_net import INPUT_SHIFTS, OUTPUT_SHIFTS, MaskNetConfig
 
-from .drawing import DATA, FIXED, INK, Drawing
+from .drawing import FIXED, INK, Drawing
 
 QUARTET = ("violin", "clarinet", "saxophone", "bassoon")
 
@@ -18,7 +18,7 @@ def mask_inference() -> Drawing:
     config = MaskInferenceConfig("violin")
     bins = config.window // 2 + 1
     shades = [colour(name) for name in QUARTET[:3]]
-    drawing = Drawing("Mask inference: the mask of one instrument", 950)
+    drawing = Drawing("Mask inference: the mask of one instrument", 970)
     drawing.words(400, 30, "mixture, T samples", anchor="middle")
     drawing.wave(250, 42, 300, 60)
     drawing.arrow((400, 102), (400, 128))
@@ -30,7 +30,7 @@ def mask_inference() -> Drawing:
     drawing.arrow((250, 244), (110, 244), (110, 747), (381, 747))
     drawing.words(126, 736, "magnitude and phase")
     drawing.arrow((400, 292), (400, 318))
-    drawing.words(566, 346, f"{bins} × N")
+    drawing.words(616, 346, f"{bins} × N")
     drawing.box(200, 318, 400, 44, "magnitude in dB", kind=FIXED)
     drawing.arrow((400, 362), (400, 386))
     drawing.box(200, 386, 400, 44, "batch norm of each frequency")
@@ -53,7 +53,7 @@ def mask_inference() -> Drawing:
     drawing.wave(250, 854, 300, 46, shades[0], 1)
     drawing.words(566, 872, "violin; the rest is")
     drawing.words(566, 896, "mixture − violin")
-    drawing.legend()
+    drawing.legend(skips=False)
     return drawing
 
 
@@ -63,8 +63,7 @@ def mask_net() -> Drawing:
     bins = config.window // 2 + 1
     low = int(math.log2(config.highest / config.lowest) * config.resolution)
     width, pitch, hidden, sources = config.width, config.pitch_channels, config.hidden, len(QUARTET)
-    shades = [colour(name) for name in QUARTET[:2]]
-    drawing = Drawing("The mask network: from partials to pitches and back", 1420)
+    drawing = Drawing("The mask network: from partials to pitches and back", 1470)
     steps = (
         ("STFT", f"window {config.window}, hop {config.hop}", f"{bins} × N", FIXED),
         ("logarithmic frequency axis", f"{config.resolution} bins an octave, log of the magnitude",
@@ -93,9 +92,11 @@ def mask_net() -> Drawing:
         drawing.box(90, y, 440, 76, name, note, **({"kind": kind} if kind else {}))
         drawing.words(560, y + 44, shape, 21, INK)
     middle = [top + row * number + 38 for number in range(len(steps))]
-    for target in (7, 9):
-        drawing.arrow((530, middle[3] + 14 + target), (755 - 25 * (target == 7), middle[3] + 14 + target),
-                      (755 - 25 * (target == 7), middle[target] + 22), (530, middle[target] + 22), dashed=True)
+    for target, start, right in ((7, 12, 730), (9, 26, 755)):
+        drawing.arrow(
+            (530, middle[3] + start), (right, middle[3] + start),
+            (right, middle[target] + 26), (530, middle[target] + 26), dashed=True,
+        )  # fmt: skip
     last = top + row * len(steps)
     drawing.arrow((310, last - 28), (310, last + 2))
     drawing.operation(310, last + 21, "×")
@@ -104,9 +105,16 @@ def mask_net() -> Drawing:
     drawing.arrow((310, last + 40), (310, last + 60))
     drawing.box(90, last + 60, 440, 44, "inverse STFT", kind=FIXED)
     for voice, name in enumerate(QUARTET):
-        drawing.wave(560 + 110 * (voice % 2), last + 42 + 40 * (voice // 2), 100, 34, colour(name), voice + 1)
+        x, y = 560 + 110 * (voice % 2), last + 42 + 40 * (voice // 2)
+        drawing.wave(x, y, 100, 34, colour(name), voice + 1)
     drawing.arrow((530, last + 82), (558, last + 82))
-    drawing.legend("skip connection")
+    drawing.words(
+        40, last + 146, "Complex masks, where a model has them, are computed from these masks, the"
+    )
+    drawing.words(
+        40, last + 170, "features before them and the phase, by a few further convolutions."
+    )
+    drawing.legend()
     return drawing
 
 

@@ -6,7 +6,7 @@ from helpers.display.palette import colour
 from helpers.models.conv_tasnet import ConvTasNetConfig
 from helpers.models.wave_unet import WaveUNetConfig
 
-from .drawing import DATA, FIXED, INK, SMALL, Drawing
+from .drawing import INK, Drawing
 
 VOICES = ("violin", "clarinet", "bassoon")
 
@@ -16,7 +16,7 @@ def wave_unet() -> Drawing:
     config = WaveUNetConfig(VOICES)
     row, top = 74, 160
     bottom = top + row * config.levels
-    drawing = Drawing("Wave-U-Net: encoder, decoder and skip connections", bottom + 178)
+    drawing = Drawing("Wave-U-Net: encoder, decoder and skip connections", bottom + 204)
     drawing.words(200, 30, "mixture, 1 × T", anchor="middle")
     drawing.wave(60, 42, 280, 70)
     drawing.words(600, 30, "estimates, 3 × T", anchor="middle")
@@ -24,6 +24,7 @@ def wave_unet() -> Drawing:
         drawing.wave(460, 42 + 25 * voice, 280, 21, colour(name), voice + 1)
     drawing.arrow((200, 112), (200, top))
     drawing.arrow((600, top), (600, 116))
+    drawing.arrow((340, 94), (400, 94), (400, 138), (592, 138), dashed=True)
     drawing.words(614, 144, "convolution of 1")
     for level in range(config.levels):
         y, half = top + row * level, 150 - 17 * level
@@ -40,13 +41,16 @@ def wave_unet() -> Drawing:
     drawing.arrow((200, last), (200, bottom + 30), (310, bottom + 30))
     drawing.arrow((490, bottom + 30), (600, bottom + 30), (600, last))
     drawing.words(
-        40, bottom + 92, f"↓ convolution of {config.down_kernel}, then every other sample is dropped"
+        40,
+        bottom + 92,
+        f"↓ convolution of {config.down_kernel}, then every other sample is dropped",
     )
     drawing.words(
         40, bottom + 118,
         f"↑ twice as many samples, joined with the skip, convolution of {config.up_kernel}",
     )  # fmt: skip
-    drawing.legend("skip connection")
+    drawing.words(40, bottom + 144, "the last estimate is the mixture minus the others")
+    drawing.legend()
     return drawing
 
 
@@ -54,7 +58,7 @@ def conv_tasnet() -> Drawing:
     """The default Conv-TasNet, with `channels x frames` of what each step hands on."""
     config = ConvTasNetConfig(VOICES)
     hop = config.filter_length // 2
-    drawing = Drawing("Conv-TasNet: a learned transform and its masks", 900)
+    drawing = Drawing("Conv-TasNet: a learned transform and its masks", 940)
     drawing.words(400, 30, "mixture, 1 × T", anchor="middle")
     drawing.wave(250, 42, 300, 66)
     drawing.arrow((400, 108), (400, 140))
@@ -64,7 +68,7 @@ def conv_tasnet() -> Drawing:
     )  # fmt: skip
     drawing.words(594, 184, f"{config.filters} × T/{hop}")
     drawing.arrow((400, 216), (400, 262))
-    drawing.arrow((400, 238), (120, 238), (120, 681))
+    drawing.arrow((400, 238), (120, 238), (120, 700), (381, 700))
     drawing.box(220, 262, 360, 50, "normalise, convolution of 1")
     drawing.words(594, 293, f"{config.bottleneck} × T/{hop}")
     drawing.arrow((400, 312), (400, 342))
@@ -75,7 +79,6 @@ def conv_tasnet() -> Drawing:
     drawing.words(416, 671, "masks")
     drawing.arrow((400, 646), (400, 681))
     drawing.operation(400, 700, "×")
-    drawing.arrow((120, 681), (120, 700), (381, 700))
     drawing.words(136, 690, "the mixture's features")
     drawing.arrow((400, 719), (400, 742))
     drawing.box(220, 742, 360, 50, "decoder, filters added up")
@@ -83,8 +86,8 @@ def conv_tasnet() -> Drawing:
     drawing.arrow((400, 792), (400, 812))
     for voice, name in enumerate(VOICES):
         drawing.wave(100 + 205 * voice, 812, 190, 40, colour(name), voice + 1)
-    drawing.legend()
-    drawing.words(400, 880, "estimates, 3 × T")
+    drawing.words(400, 880, "estimates, 3 × T", anchor="middle")
+    drawing.legend(skips=False)
     return drawing
 
 
@@ -120,4 +123,3 @@ def _divided(name: str, by: int) -> str:
 
 
 DRAWINGS = {"wave_unet": wave_unet, "conv_tasnet": conv_tasnet}
-__all__ = ["DRAWINGS", "DATA", "FIXED", "SMALL"]
