@@ -19,6 +19,10 @@ env: .venv/installed  ## install system packages, .venv and this package
 	@scripts/apt.sh --optional $$(cat apt-test.txt)
 	@touch $@
 
+.venv/book-packages: requirements-docs.txt .venv/installed
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-docs.txt -c constraints.txt
+	@touch $@
+
 demo: .venv/installed  ## separate thirty seconds of a chorale into demo/
 	@$(BIN)/python scripts/demo.py
 
@@ -29,11 +33,14 @@ lint: .venv/installed  ## ruff: rules and format
 check: lint  ## lint and the unit tests, without running notebooks
 	@$(BIN)/python -m pytest -n auto --dist loadfile -m "not notebook"
 
-test: .venv/test-packages lint  ## everything that CI runs
+test: .venv/test-packages .venv/book-packages lint  ## everything that CI runs
 	@$(BIN)/python -m pytest -n auto --dist loadfile
 
 notebooks: .venv/installed  ## write Notebooks/*.ipynb and the badges from Notebooks/*.py
 	@$(BIN)/python scripts/notebooks.py
+
+book: .venv/book-packages  ## build the course as a static site in build/book/html
+	@$(BIN)/python scripts/book.py
 
 results: .venv/installed  ## write the README's tables from Results/*.csv
 	@$(BIN)/python -m helpers.evaluation.results
@@ -50,4 +57,4 @@ constraints: .venv/installed  ## resolve constraints.txt again, for Python 3.10 
 clean:  ## remove .venv and demo/
 	rm -rf .venv demo
 
-.PHONY: help env demo lint check test notebooks results colab-check constraints clean
+.PHONY: help env demo lint check test notebooks book results colab-check constraints clean

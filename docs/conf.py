@@ -4,6 +4,8 @@ Nothing is executed and nothing is loaded from the network, neither in the build
 outputs come from the committed notebooks, and formulas become MathML, which browsers draw.
 """
 
+import inspect
+import re
 import sys
 from pathlib import Path
 
@@ -48,10 +50,10 @@ html_theme_options = {
     "home_page_in_toc": False,
     "show_navbar_depth": 1,
     "show_toc_level": 1,
-    "article_header_end": ["toggle-secondary-sidebar.html"],
-    "pygments_light_style": "tango",
-    "extra_footer": "Code: MIT. Made without trackers; this page loads nothing from elsewhere.",
+    "navbar_persistent": [],
+    "footer_content_items": [],
 }
+html_context = {"default_mode": "auto"}  # light or dark, as the reader's system is
 
 
 def inline_formula(translator, node: nodes.math) -> None:
@@ -65,5 +67,21 @@ def displayed_formula(translator, node: nodes.math_block) -> None:
     raise nodes.SkipNode
 
 
+def list_parameters(app, what, name, obj, options, lines: list[str]) -> None:
+    """Turn each "name: meaning." of a docstring into an entry of a list of parameters."""
+    names = "|".join(inspect.signature(obj).parameters)
+    paragraphs = "\n".join(lines).split("\n\n")
+    for number, paragraph in enumerate(paragraphs):
+        if paragraph[:1].isspace():  # an example
+            continue
+        text = " ".join(paragraph.split())
+        text = re.sub(rf"(?:^|(?<=[.;] ))({names}): ", r"\n:param \1: ", text)
+        text = re.sub(r"(?:^|(?<=\. ))Raises (\w+),? ", r"\n:raises \1: ", text)
+        opening, *entries = text.split("\n")
+        paragraphs[number] = "\n".join([opening, "", *entries])
+    lines[:] = "\n\n".join(paragraphs).splitlines()
+
+
 def setup(app) -> None:
+    app.connect("autodoc-process-docstring", list_parameters)
     app.add_html_math_renderer("mathml", (inline_formula, None), (displayed_formula, None))

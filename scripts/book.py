@@ -15,7 +15,9 @@ import shutil
 import sys
 from pathlib import Path, PurePosixPath
 
+import book_links
 import book_pages
+import book_players
 import nbformat
 from notebooks import ROOT, address
 from sphinx.cmd.build import build_main
@@ -112,40 +114,36 @@ def lay_out(source: Path) -> None:
     }
     for name, text in written.items():
         (source / name).write_text(text)
-    index = (source / "index.md").read_text()
-    chapters = [path for path in chosen if chosen[path].startswith("chapters/")]
-    index = index.replace("<!-- chapters -->", book_pages.chapters(ROOT, chapters))
     places = [place for place in dict.fromkeys(chosen.values()) if place != "index.md"]
-    (source / "index.md").write_text(index + book_pages.contents([*places, *written]))
+    chapters = [place for place in places if place.startswith("chapters/")]
+    index = (source / "index.md").read_text()
+    index = index.replace("<!-- chapters -->", book_pages.chapters(source, chapters))
+    index += book_pages.contents(source, [*places, *written])
+    (source / "index.md").write_text(index)
 
 
-def build(folder: Path, players: bool = True) -> int:
+def build(folder: Path) -> int:
     """Build the site in `folder`/html; returns Sphinx's exit code, 1 after any warning."""
     source, html = folder / "source", folder / "html"
     lay_out(source)
-    table = ""
-    if players:
-        import book_players
-
-        table = book_players.write(source / "extra")
     listen = source / "listen.md"
+    table = book_players.write(source / "extra")
     listen.write_text(listen.read_text().replace("<!-- table -->", table))
     shutil.rmtree(html, ignore_errors=True)
-    settings = ["-D", f"html_extra_path={source / 'extra'}"] if players else []
     return build_main(
         ["-b", "html", "-c", str(ROOT / "docs"), "-d", str(folder / "doctrees"), "-q", "-E",
-         "-W", "--keep-going", *settings, str(source), str(html)]
+         "-W", "--keep-going", "-D", f"html_extra_path={source / 'extra'}", str(source), str(html)]
     )  # fmt: skip
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--output", type=Path, default=ROOT / "build" / "book")
-    parser.add_argument("--no-players", action="store_true", help="leave out the players")
-    arguments = parser.parse_args()
-    code = build(arguments.output, not arguments.no_players)
-    print(arguments.output / "html" / "index.html")
-    return code
+    parser.add_argument("--output", type=Path, default=ROOT / "build" / "book", metavar="DIR")
+    folder = parser.parse_args().output
+    code = build(folder)
+    faults = book_links.faults(folder / "html")
+    print(*faults, folder / "html" / "index.html", sep="\n")
+    return code or bool(faults)
 
 
 if __name__ == "__main__":

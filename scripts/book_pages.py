@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from functools import partial
 from pathlib import Path
 
 import nbformat
@@ -20,28 +21,43 @@ CONTENTS = {
 }
 
 
-def contents(places: list[str]) -> str:
-    """The table of contents, hidden: the theme shows it at the side."""
+def contents(source: Path, places: list[str]) -> str:
+    """The table of contents, hidden: the theme shows it at the side. Notebooks have numbers."""
     left, text = list(places), ""
     for caption, wanted in CONTENTS.items():
-        names = [place for start in wanted for place in left if place.startswith(start)]
-        names = list(dict.fromkeys(names))
-        left = [place for place in left if place not in names]
-        if names:
-            lines = "\n".join(name.rpartition(".")[0] for name in names)
+        chosen = [place for start in wanted for place in left if place.startswith(start)]
+        chosen = list(dict.fromkeys(chosen))
+        left = [place for place in left if place not in chosen]
+        lines = "\n".join(map(partial(entry, source), chosen))
+        if lines:
             text += f"\n```{{toctree}}\n:hidden:\n:caption: {caption}\n\n{lines}\n```\n"
     return text
 
 
-def chapters(root: Path, paths: list[str]) -> str:
+def entry(source: Path, place: str) -> str:
+    """A page's line in the table of contents."""
+    name, _, kind = place.rpartition(".")
+    number = Path(name).name[:2]
+    return f"{number} {opening(source / place)[0]} <{name}>" if kind == "ipynb" else name
+
+
+def chapters(source: Path, places: list[str]) -> str:
     """The title of each chapter, linked, and what it promises."""
     lines = []
-    for path in paths:
-        opening = nbformat.read(root / path, as_version=4).cells[0].source
-        title, promise = re.search(r"^# (.+)\n+(.+(?:\n.+)*)", opening, re.MULTILINE).groups()
-        name = Path(path).name
-        lines.append(f"- [**{name[:2]} {title}**](chapters/{name}). {' '.join(promise.split())}")
+    for place in places:
+        title, promise = opening(source / place)
+        number = Path(place).name[:2]
+        lines.append(f"- [**{number} {title}**]({place}). {promise}")
     return "\n".join(lines)
+
+
+def opening(notebook: Path) -> tuple[str, str]:
+    """The title of a notebook and its first paragraph of text."""
+    text = nbformat.read(notebook, as_version=4).cells[0].source
+    title = re.search(r"^# (.+)", text, re.MULTILINE)[1]
+    paragraphs = re.split(r"\n\n+", text)
+    texts = [each for each in paragraphs if not each.startswith(("#", "["))]
+    return title, " ".join(texts[0].split()) if texts else ""
 
 
 def fold(opens: bool) -> nbformat.NotebookNode:

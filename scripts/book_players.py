@@ -31,7 +31,7 @@ def write(folder: Path) -> str:
     soundfonts = find_soundfonts()
     if not soundfonts:
         raise FileNotFoundError(
-            "There is no soundfont; README.md says where to put one, or pass --no-players."
+            "There is no soundfont; README.md says where to put a General MIDI one."
         )
     score = demo.chorale(TEST)
     track = demo.beginning(render_score(score, FluidSynth(soundfonts[0]), demo.SAMPLE_RATE))
