@@ -42,7 +42,7 @@ notebooks: .venv/installed  ## write Notebooks/*.ipynb and the badges from Noteb
 book: .venv/book-packages  ## build the course as a static site in build/book/html
 	@$(BIN)/python scripts/book.py
 
-results: .venv/installed  ## write the README's tables from Results/*.csv
+results: .venv/installed  ## write the tables of the pages from Results/*.csv
 	@$(BIN)/python -m helpers.evaluation.results
 
 licences: .venv/installed  ## write cards and docs/licences.md from helpers/training/materials.json

@@ -108,12 +108,8 @@ def mask_net() -> Drawing:
         x, y = 560 + 110 * (voice % 2), last + 42 + 40 * (voice // 2)
         drawing.wave(x, y, 100, 34, colour(name), voice + 1)
     drawing.arrow((530, last + 82), (558, last + 82))
-    drawing.words(
-        40, last + 146, "Complex masks, where a model has them, are computed from these masks, the"
-    )
-    drawing.words(
-        40, last + 170, "features before them and the phase, by a few further convolutions."
-    )
+    drawing.words(40, last + 146, "Complex masks, where a model has them, are computed")
+    drawing.words(40, last + 170, "from these masks, the features before them and the phase.")
     drawing.legend()
     return drawing
 
