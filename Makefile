@@ -36,11 +36,14 @@ check: lint  ## lint and the unit tests, without running notebooks
 test: .venv/test-packages .venv/book-packages lint  ## everything that CI runs
 	@$(BIN)/python -m pytest -n auto --dist loadfile
 
-notebooks: .venv/installed  ## write Notebooks/*.ipynb and the badges from Notebooks/*.py
+notebooks: .venv/installed  ## write Notebooks/**/*.ipynb and the badges from Notebooks/**/*.py
 	@$(BIN)/python scripts/notebooks.py
 
 book: .venv/book-packages  ## build the course as a static site in build/book/html
 	@$(BIN)/python scripts/book.py
+
+outputs: .venv/installed  ## execute the notebooks, or NAME=04_htdemucs, and store the outputs
+	@$(BIN)/python scripts/outputs.py $(NAME)
 
 results: .venv/installed  ## write the tables of the pages from Results/*.csv
 	@$(BIN)/python -m helpers.evaluation.results
@@ -54,7 +57,7 @@ colab-check: .venv/installed  ## show what installing on Colab would change
 constraints: .venv/installed  ## resolve constraints.txt again, for Python 3.10 to 3.13
 	@scripts/constraints.sh
 
-clean:  ## remove .venv and demo/
-	rm -rf .venv demo
+clean:  ## remove .venv, demo/ and build/
+	rm -rf .venv demo build
 
-.PHONY: help env demo lint check test notebooks book results colab-check constraints clean
+.PHONY: help env demo lint check test notebooks outputs book results colab-check constraints clean

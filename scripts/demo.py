@@ -70,7 +70,7 @@ def write(track: Track, estimates: dict[str, np.ndarray]) -> list[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         save(path, samples, track.sample_rate)
     paths.append(save_figure(plot_spectrograms(separated), OUTPUT / "spectrograms.png"))
-    paths.append(StemPlayer(separated).save(OUTPUT / "player.html"))
+    paths.append(StemPlayer(separated, references=track).save(OUTPUT / "player.html"))
     return paths
 
 

@@ -10,16 +10,17 @@ import torch
 from helpers import runtime
 
 
-def test_the_profile_is_full_by_default(monkeypatch):
+def test_the_profile_is_that_of_a_reader_by_default(monkeypatch):
     monkeypatch.delenv("DIVISI_PROFILE", raising=False)
-    assert runtime.profile() == "full"
-    monkeypatch.setenv("DIVISI_PROFILE", "smoke")
-    assert runtime.profile() == "smoke"
+    assert runtime.profile() == "reader"
+    for name in ("reader", "smoke", "full"):
+        monkeypatch.setenv("DIVISI_PROFILE", name)
+        assert runtime.profile() == name
 
 
 def test_an_unknown_profile_is_refused_by_name(monkeypatch):
     monkeypatch.setenv("DIVISI_PROFILE", "quick")
-    with pytest.raises(ValueError, match="'quick'.*'smoke' or 'full'"):
+    with pytest.raises(ValueError, match="'quick'.*'reader', 'smoke' or 'full'"):
         runtime.profile()
 
 

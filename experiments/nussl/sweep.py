@@ -18,7 +18,7 @@ from pathlib import Path
 from lightning.fabric import Fabric
 
 from experiments.folds import leave_one_out
-from experiments.jobs import Job, corpus_folder, read_rows, report, run
+from experiments.jobs import Job, corpus_folder, counts, read_rows, report, run
 from experiments.nussl.coherent_mixes import CoherentMixes
 from experiments.nussl.musicsourcesep import (
     CONFIGURATIONS,
@@ -75,12 +75,13 @@ class Sweep:
 
     def rows(self, table: Path) -> list[Row]:
         """Those of the table that belong to this sweep, or to a model that it does not train."""
-        columns = (self.root.name, self.seed, runtime.profile())
+        columns = (self.root.name, self.seed)
         configs = {it.system: self.config(it) for it in CONFIGURATIONS}
         return [
             row
             for row in read_rows(table)
-            if (row.test_data, row.seed, row.profile) == columns
+            if counts(row)
+            and (row.test_data, row.seed) == columns
             and row.config == configs.get(row.system, row.config)
         ]
 

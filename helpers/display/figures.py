@@ -9,18 +9,23 @@ import base64
 import io
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import matplotlib.style
 from matplotlib.figure import Figure as MatplotlibFigure
 
+from .. import runtime
 from ..evaluation.results import output_folder
 from ..files import replaced_atomically
 
+if TYPE_CHECKING:
+    from IPython.display import Image
+
 INK, MUTED, GRID, PAPER = "#22252B", "#6A707C", "#E3E5E9", "#FFFFFF"
-SHOWN_DPI = 100
+SHOWN_DPI, SAVED_DPI = 100, 160
 STYLE = {
-    "figure.dpi": 160,
-    "savefig.dpi": 160,
+    "figure.dpi": SAVED_DPI,
+    "savefig.dpi": SAVED_DPI,
     "figure.facecolor": PAPER,
     "font.family": "DejaVu Sans",  # ships with matplotlib, so a figure looks the same everywhere
     "font.size": 9.5,
@@ -87,6 +92,24 @@ def save_figure(figure: MatplotlibFigure, path: str | Path) -> Path:
 
 
 def publish(figure: MatplotlibFigure, name: str) -> MatplotlibFigure:
-    """Write a figure to Images/NAME.png (runs/smoke/Images in the smoke profile); returns it."""
+    """Write a figure to Images/NAME.png of the profile (see `output_folder`); returns it."""
     save_figure(figure, output_folder("Images") / f"{name}.png")
     return figure
+
+
+def published(name: str) -> Image:
+    """The figure Images/NAME.png of the repository, as it came from the `full` profile.
+
+    For a cell whose figure cannot be made here, because its recordings are missing. Raises
+    FileNotFoundError for a figure that does not exist.
+    """
+    from IPython.display import Image  # figures work without it
+
+    folder = runtime.repository_root() / "Images"
+    path = folder / f"{name}.png"
+    if not path.is_file():
+        known = ", ".join(sorted(other.stem for other in folder.glob("*.png"))) or "none"
+        raise FileNotFoundError(f"{folder} has no figure '{name}.png'; it has: {known}.")
+    content = path.read_bytes()
+    width = int.from_bytes(content[16:20], "big")  # the first number in a PNG's header
+    return Image(content, width=width * SHOWN_DPI // SAVED_DPI)

@@ -30,14 +30,32 @@ MARKED = re.compile(
 )
 
 
-def output_folder(name: str = "") -> Path:
-    """A folder such as `Results`; in the `smoke` profile it lies in `runs/smoke`. Chapter: 01."""
-    return runtime.repository_root() / ("runs/smoke" * (runtime.profile() == "smoke")) / name
+def output_folder(name: str) -> Path:
+    """Where this profile writes `Results`, `Images`, `Checkpoints` or `runs`. Chapter: 01.
+
+    Only the `full` profile writes into the folders of the repository. Those of the `reader` profile
+    lie in `runs`, those of the `smoke` profile in `runs/smoke`.
+    """
+    profile, root = runtime.profile(), runtime.repository_root()
+    runs = root / "runs" / "smoke" if profile == "smoke" else root / "runs"
+    if name == "runs":
+        return runs
+    return (root if profile == "full" else runs) / name
 
 
 def results_path(name: str) -> Path:
-    """Results/NAME.csv of the profile; see `output_folder`. Chapter: 01."""
-    return output_folder("Results") / f"{name}.csv"
+    """Results/NAME.csv of the profile; see `output_folder`. Chapter: 01.
+
+    In the `reader` profile the table begins with the rows of the published one, so that a reader
+    measures only what is missing there.
+    """
+    path = output_folder("Results") / f"{name}.csv"
+    published = runtime.repository_root() / "Results" / path.name
+    if runtime.profile() == "reader" and published.exists():
+        stale = not path.exists() or path.stat().st_mtime < published.stat().st_mtime
+        if stale:
+            append(path, read(published))
+    return path
 
 
 def read(path: str | Path) -> list[Row]:
@@ -57,7 +75,7 @@ def append(path: str | Path, rows: Iterable[Row]) -> None:
     """Add rows to a CSV; a row replaces one with the same `key`. Chapter: 01.
 
     The file is sorted and written atomically; several processes may append at the same time.
-    Raises ValueError for rows of the `smoke` profile in Results/.
+    Raises ValueError for rows of another profile than `full` in Results/.
     """
     path, rows = Path(path), list(rows)
     published = runtime.repository_root() / "Results"

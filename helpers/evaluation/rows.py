@@ -73,10 +73,11 @@ class Row:
     @property
     def key(self) -> tuple:
         """What the row measures. A new row with the same key replaces the old one, whatever its
-        commit, checkpoint or device."""
+        commit, checkpoint or device; a reader's row replaces a published one in the reader's
+        table."""
         return (
             self.notebook, self.test_data, self.system, self.train_data, self.config, self.track,
-            self.instrument, self.metric, self.seed, self.profile,
+            self.instrument, self.metric, self.seed, self.profile == "smoke",
         )  # fmt: skip
 
     def cells(self) -> list[str]:

@@ -12,7 +12,7 @@ from matplotlib.colors import to_hex
 from matplotlib.image import imread
 
 from helpers.audio.track import Track
-from helpers.display.figures import publish, save_figure
+from helpers.display.figures import publish, published, save_figure
 from helpers.display.palette import colour
 from helpers.display.plots import plot_spectrograms, plot_stems, plot_waveforms
 
@@ -134,9 +134,27 @@ def test_a_notebook_shows_the_png_that_is_saved(duet, tmp_path):
     assert sizes["image/png"]["width"] == 800
 
 
-def test_a_published_figure_lies_with_the_results_of_its_profile(duet, tmp_path, monkeypatch):
-    monkeypatch.setenv("DIVISI_PROFILE", "smoke")
+@pytest.mark.parametrize(
+    ("profile", "folder"),
+    [("smoke", "runs/smoke/Images"), ("reader", "runs/Images"), ("full", "Images")],
+)
+def test_a_figure_lies_with_the_results_of_its_profile(
+    duet, tmp_path, monkeypatch, profile, folder
+):
+    monkeypatch.setenv("DIVISI_PROFILE", profile)
     monkeypatch.setattr("helpers.runtime.repository_root", lambda: tmp_path)
     figure = plot_waveforms(duet)
     assert publish(figure, "duet") is figure
-    assert (tmp_path / "runs" / "smoke" / "Images" / "duet.png").is_file()
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [
+        tmp_path / folder / "duet.png"
+    ]
+
+
+def test_a_published_figure_is_shown_at_the_size_at_which_it_was_drawn(duet, tmp_path, monkeypatch):
+    monkeypatch.setattr("helpers.runtime.repository_root", lambda: tmp_path)
+    saved = save_figure(plot_waveforms(duet), tmp_path / "Images" / "duet.png").read_bytes()
+    data, sizes = published("duet")._repr_mimebundle_()
+    assert base64.b64decode(data["image/png"]) == saved
+    assert sizes["image/png"]["width"] == 800
+    with pytest.raises(FileNotFoundError, match=r"no figure 'trio.png'; it has: duet\."):
+        published("trio")

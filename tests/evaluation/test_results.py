@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from helpers import runtime
 from helpers.evaluation.results import (
     append,
     markdown,
+    output_folder,
     read,
     results_path,
     summary,
@@ -70,13 +72,49 @@ def test_processes_that_write_at_once_lose_no_row(tmp_path, row):
     assert list(table.parent.iterdir()) == [table]
 
 
-def test_smoke_rows_never_reach_the_published_tables(monkeypatch, row):
+@pytest.mark.parametrize("profile", ["smoke", "reader"])
+def test_rows_of_other_profiles_never_reach_the_published_tables(row, profile):
     table = runtime.repository_root() / "Results" / "never.csv"
     with pytest.raises(ValueError, match="only rows of the full profile"):
-        append(table, [replace(row, profile="smoke")])
+        append(table, [replace(row, profile=profile)])
     assert not table.exists()
-    monkeypatch.setenv("DIVISI_PROFILE", "smoke")
-    assert results_path("never").parent != table.parent
+
+
+@pytest.mark.parametrize(
+    ("profile", "results", "runs"),
+    [
+        ("full", "Results", "runs"),
+        ("reader", "runs/Results", "runs"),
+        ("smoke", "runs/smoke/Results", "runs/smoke"),
+    ],
+)
+def test_only_the_full_profile_writes_into_the_folders_of_the_repository(
+    monkeypatch, tmp_path, profile, results, runs
+):
+    monkeypatch.setenv("DIVISI_PROFILE", profile)
+    monkeypatch.setattr("helpers.runtime.repository_root", lambda: tmp_path)
+    assert results_path("table") == tmp_path / results / "table.csv"
+    assert output_folder("runs") == tmp_path / runs
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_readers_table_begins_with_the_published_rows_and_leaves_them_as_they_are(
+    monkeypatch, tmp_path, rows
+):
+    monkeypatch.delenv("DIVISI_PROFILE", raising=False)
+    monkeypatch.setattr("helpers.runtime.repository_root", lambda: tmp_path)
+    published = tmp_path / "Results" / "t.csv"
+    append(published, rows("m", {"violin": [1.0, 2.0]}))
+    before = published.read_bytes()
+    path = results_path("t")
+    assert path.read_bytes() == before
+    own = rows("m", {"violin": [5.0]}, profile="reader", checkpoint_sha256="own")
+    append(results_path("t"), own)
+    assert [row.value for row in read(path)] == [5.0, 2.0]
+    assert published.read_bytes() == before
+    append(published, rows("m", {"violin": [1.0, 2.0, 7.0]}))  # a later version of the course
+    os.utime(published, (path.stat().st_mtime + 1,) * 2)
+    assert len(read(results_path("t"))) == 3
 
 
 def test_a_csv_with_other_columns_is_refused_by_name(tmp_path, row):
