@@ -3,7 +3,7 @@
 The pages are laid out in build/book/source: documents and notebooks are copied and their links
 follow them, and pages that must not drift are written from their source (the commands from their
 parsers, the bibliography from the chapters, the Python functions from their docstrings). No
-notebook is executed. Only the players of the page "Listen" are made here, from a rendered chorale.
+notebook is executed. Only the player of the page "Listen" is made here, from a rendered chorale.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 
 import book_links
 import book_pages
-import book_players
+import book_player
 import nbformat
 from notebooks import ROOT, address
 from sphinx.cmd.build import build_main
@@ -85,16 +85,20 @@ def notebook_page(path: str, chosen: dict[str, str]) -> nbformat.NotebookNode:
 
 
 def with_colab_below(text: str) -> str:
-    """The badge of a chapter as a link below its title: its picture would be fetched."""
+    """The badge of a notebook as a link below its title: its picture would be fetched.
+
+    A notebook of solutions becomes one of exercises, since its solutions are folded here.
+    """
     badge = BADGE.search(text)
     if not badge:
         return text
-    link = f"[Open in Colab]({badge[1]})"
-    return re.sub(r"^(# .+)$", rf"\1\n\n{link}", BADGE.sub("", text), count=1, flags=re.MULTILINE)
+    link = f"[Open in Colab]({badge[1].replace('/solutions/', '/exercises/')})"
+    text = re.sub(r"^(# .+): solutions$", r"\1: exercises", BADGE.sub("", text), flags=re.MULTILINE)
+    return re.sub(r"^(# .+)$", rf"\1\n\n{link}", text, count=1, flags=re.MULTILINE)
 
 
 def lay_out(source: Path) -> None:
-    """Write all pages of the site but the players."""
+    """Write all pages of the site but the player."""
     shutil.rmtree(source, ignore_errors=True)
     chosen = pages()
     for path, place in chosen.items():
@@ -127,7 +131,7 @@ def build(folder: Path) -> int:
     source, html = folder / "source", folder / "html"
     lay_out(source)
     listen = source / "listen.md"
-    table = book_players.write(source / "extra")
+    table = book_player.write(source / "extra")
     listen.write_text(listen.read_text().replace("<!-- table -->", table))
     shutil.rmtree(html, ignore_errors=True)
     return build_main(

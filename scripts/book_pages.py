@@ -38,7 +38,9 @@ def entry(source: Path, place: str) -> str:
     """A page's line in the table of contents."""
     name, _, kind = place.rpartition(".")
     number = Path(name).name[:2]
-    return f"{number} {opening(source / place)[0]} <{name}>" if kind == "ipynb" else name
+    if kind != "ipynb":
+        return name
+    return f"{number} {opening(source / place)[0].removesuffix(': exercises')} <{name}>"
 
 
 def chapters(source: Path, places: list[str]) -> str:

@@ -63,7 +63,7 @@ def test_no_link_on_the_site_is_dead(site):
 def test_every_chapter_document_and_generated_page_is_on_the_site(site):
     chapters = {f"chapters/{path.stem}.html" for path in (ROOT / "Notebooks").glob("0*.ipynb")}
     documents = {f"{path.stem}.html" for path in (ROOT / "docs").glob("*.md")}
-    written = {"commands.html", "bibliography.html", "api.html", "separated.html", "stems.html"}
+    written = {"commands.html", "bibliography.html", "api.html", "player.html"}
     there = {str(path.relative_to(site)) for path in site.rglob("*.html")}
     assert chapters | documents | written <= there
 
@@ -117,7 +117,7 @@ def test_the_search_finds_the_glossary_without_a_server(site, page):
 
 
 @pytest.mark.browser
-def test_the_players_of_the_page_listen_are_as_high_as_their_content(site, page):
+def test_the_player_of_the_page_listen_is_as_high_as_its_content(site, page):
     page.goto((site / "listen.html").as_uri(), timeout=60_000)
     for frame, handle in zip(page.frames[1:], page.query_selector_all("iframe"), strict=True):
         frame.wait_for_load_state()
@@ -160,6 +160,15 @@ def test_neighbouring_cells_of_a_solution_are_folded_together(lay):
     assert sources == [
         "# T", "**1.** Why?", opens, "Because.", "1 + 1", closes, "**2.** How?", opens, "2", closes,
     ]  # fmt: skip
+
+
+def test_the_page_of_solutions_is_one_of_exercises(lay):
+    path = "Notebooks/solutions/01_x.ipynb"
+    link = "https://colab.org/main/Notebooks/{}/01_x.ipynb"
+    badge = f"[![Open in Colab](https://b.svg)]({link.format('solutions')})"
+    lay({path: notebook(new_markdown_cell(f"{badge}\n\n# Title: solutions"))})
+    (cell,) = book.notebook_page(path, book.pages()).cells
+    assert cell.source == f"# Title: exercises\n\n[Open in Colab]({link.format('exercises')})"
 
 
 def test_the_badge_becomes_a_link_and_the_bootstrap_cell_goes(lay):

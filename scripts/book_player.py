@@ -1,4 +1,4 @@
-"""The players of the site's page "Listen": a chorale, rendered and separated during the build."""
+"""The player of the site's page "Listen": a chorale, rendered and separated during the build."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from helpers.synthesis.soundfonts import find_soundfonts
 from helpers.training.checkpoints import load_model
 from helpers.training.conditioning import condition_on
 
-SECONDS = 16  # of the players; the piece is separated whole
+SECONDS = 16  # of the player; the piece is separated whole
 
 
 def write(folder: Path) -> str:
-    """Write separated.html and stems.html into the folder; returns a table of how good it is.
+    """Write player.html into the folder; returns a table of how good the separation is.
 
     FileNotFoundError without a soundfont.
     """
@@ -38,13 +38,14 @@ def write(folder: Path) -> str:
     model = condition_on(load_model(runtime.DEFAULT_MODEL, "cpu"), track.instruments)
     estimates = model_separator(model)(track)
     end = SECONDS * track.sample_rate
-    for name, title, stems in (
-        ("separated", f"{score.title}, separated by Divisi", estimates),
-        ("stems", f"{score.title}, the true stems", track.stems),
-    ):
-        cut = {instrument: stem[:, :end] for instrument, stem in stems.items()}
-        shown = Track(title, track.sample_rate, cut, track.mixture[:, :end])
-        StemPlayer(shown).save(folder / f"{name}.html")
+    shown, true = (
+        Track(
+            score.title, track.sample_rate,
+            {name: stem[:, :end] for name, stem in stems.items()}, track.mixture[:, :end],
+        )
+        for stems in (estimates, track.stems)
+    )  # fmt: skip
+    StemPlayer(shown, references=true).save(folder / "player.html")
     systems = {
         "mixture": mixture_baseline(track), "Divisi": estimates, "oracle": oracle_ratio_mask(track)
     }  # fmt: skip
