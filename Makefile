@@ -19,6 +19,10 @@ env: .venv/installed  ## install system packages, .venv and this package
 	@scripts/apt.sh --optional $$(cat apt-test.txt)
 	@touch $@
 
+.venv/book-packages: requirements-docs.txt .venv/installed
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-docs.txt -c constraints.txt
+	@touch $@
+
 demo: .venv/installed  ## separate thirty seconds of a chorale into demo/
 	@$(BIN)/python scripts/demo.py
 
@@ -29,16 +33,19 @@ lint: .venv/installed  ## ruff: rules and format
 check: lint  ## lint and the unit tests, without running notebooks
 	@$(BIN)/python -m pytest -n auto --dist loadfile -m "not notebook"
 
-test: .venv/test-packages lint  ## everything that CI runs
+test: .venv/test-packages .venv/book-packages lint  ## everything that CI runs
 	@$(BIN)/python -m pytest -n auto --dist loadfile
 
 notebooks: .venv/installed  ## write Notebooks/**/*.ipynb and the badges from Notebooks/**/*.py
 	@$(BIN)/python scripts/notebooks.py
 
+book: .venv/book-packages  ## build the course as a static site in build/book/html
+	@$(BIN)/python scripts/book.py
+
 outputs: .venv/installed  ## execute the notebooks, or NAME=04_htdemucs, and store the outputs
 	@$(BIN)/python scripts/outputs.py $(NAME)
 
-results: .venv/installed  ## write the README's tables from Results/*.csv
+results: .venv/installed  ## write the tables of the pages from Results/*.csv
 	@$(BIN)/python -m helpers.evaluation.results
 
 licences: .venv/installed  ## write cards and docs/licences.md from helpers/training/materials.json
@@ -53,7 +60,7 @@ constraints: .venv/installed  ## resolve constraints.txt again, for Python 3.10 
 release: .venv/installed  ## pack models and tables into dist/, and describe them in helpers/release.json
 	@$(BIN)/python scripts/release.py
 
-clean:  ## remove .venv and demo/
-	rm -rf .venv demo
+clean:  ## remove .venv, demo/ and build/
+	rm -rf .venv demo build
 
-.PHONY: help env demo lint check test notebooks outputs results colab-check constraints release clean
+.PHONY: help env demo lint check test notebooks outputs book results colab-check constraints release clean

@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 printf 'torch==2.11.0\ntorchaudio==2.11.0\n' |
     .venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.10 \
         --no-annotate --no-header --constraints - \
-        requirements.txt requirements-nussl.txt requirements-dev.txt -o constraints.new
+        requirements.txt requirements-nussl.txt requirements-dev.txt requirements-docs.txt \
+        -o constraints.new
 { echo "# The exact set that the tests ran under. Written by \`make constraints\`."; cat constraints.new; } > constraints.txt
 rm constraints.new

@@ -115,7 +115,8 @@ def test_requirements_are_those_of_the_extras():
 
 def test_constraints_name_every_requirement():
     fixed = {canonical(line) for line in requirements("constraints.txt")}
-    for name in ("requirements.txt", "requirements-nussl.txt", "requirements-dev.txt"):
+    for kind in ("", "-nussl", "-dev", "-docs"):
+        name = f"requirements{kind}.txt"
         assert set(map(canonical, requirements(name))) <= fixed
 
 

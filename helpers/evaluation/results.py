@@ -1,6 +1,6 @@
-"""Results tables: CSV files of rows, their means, and the copies of these in the README.
+"""Results tables: CSV files of rows, their means, and the copies of these in pages.
 
-`python -m helpers.evaluation.results` writes the README's tables; with `--check` it only reports
+`python -m helpers.evaluation.results` writes the tables in `PAGES`; with `--check` it only reports
 whether they are stale.
 """
 
@@ -23,6 +23,7 @@ from ..files import replaced_atomically
 from .rows import HEADER, Row
 
 GROUPS = ["test_data", "system", "train_data", "config", "instrument", "metric"]
+PAGES = ("README.md", "docs/results.md")  # hold tables
 ALL = "all"  # the instrument of a summary row over all instruments
 MARKED = re.compile(
     r"(<!-- results:(\S+)(?: ([^\n]+?))? -->\n)((?:(?!<!--).)*)(<!-- /results -->)", re.DOTALL
@@ -177,15 +178,15 @@ def update_readme(path: str | Path, folder: str | Path, check: bool = False) -> 
 
 
 def main() -> int:
-    """Update README.md, or with `--check` exit with 1 where it is stale."""
+    """Update README.md and docs/results.md, or with `--check` exit with 1 where one is stale."""
     parser = argparse.ArgumentParser(prog="helpers.evaluation.results", description=main.__doc__)
     parser.add_argument("--check", action="store_true")
     check = parser.parse_args().check
     root = runtime.repository_root()
-    stale = update_readme(root / "README.md", root / "Results", check)
+    stale = [page for page in PAGES if update_readme(root / page, root / "Results", check)]
     if check and stale:
-        print("README.md: its tables are stale; run `make results`.", file=sys.stderr)
-    return int(check and stale)
+        print(f"{', '.join(stale)}: stale tables; run `make results`.", file=sys.stderr)
+    return int(check and bool(stale))
 
 
 if __name__ == "__main__":
