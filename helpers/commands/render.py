@@ -68,7 +68,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> None:
     """Render one score into a folder that appears completely or not at all."""
     from ..folders import check_space, check_target, new_folder
-    from ..music.scores import write_midi
+    from ..music.midi import write_midi
     from ..synthesis.fluidsynth import FluidSynthError
     from ..synthesis.renderer import render_score
 
@@ -93,7 +93,8 @@ def run(arguments: Namespace) -> None:
 
 def read_score(arguments: Namespace) -> Score:
     """A MIDI file where there is one, else a work of the corpus."""
-    from ..music.scores import corpus_score, read_midi
+    from ..music.midi import read_midi
+    from ..music.scores import corpus_score
 
     instruments = arguments.instruments.split(",") if arguments.instruments else None
     path = Path(arguments.score)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from helpers.music.scores import Note, Part, Score, read_midi, write_midi
+from helpers.music.midi import read_midi, write_midi
+from helpers.music.scores import Note, Part, Score
 from helpers.synthesis.soundfonts import find_soundfonts
 
 
