@@ -21,17 +21,19 @@ SUMMARY = "a score in, stems out"
 DESCRIPTION = """\
 Write DIR/TITLE/INSTRUMENT.wav for each part of a score, their mixture.wav and score.mid.
 
-SCORE is a MIDI file or the name of a work in music21's corpus: a chorale such as bwv269, or
-haydn/opus74no1/movement1.
+SCORE is a file of your own, MIDI (.mid) or MusicXML (.musicxml, .mxl), or the name of a work in
+music21's corpus: a chorale such as bwv269, or haydn/opus74no1/movement1.
 """
 MARK = "render.json"
+SUFFIXES = {".mid", ".midi", ".kar", ".rmi", ".musicxml", ".xml", ".mxl"}
+MARKS = b"\xef\xbb\xbf\xff\xfe\0 \t\r\n"  # byte-order marks and blanks before XML
 RATES = (8_000, 192_000)
 #: The spectrum of the synthetic tones for each family of instruments; others sound like a flute.
 SPECTRUM = {"strings": "string", "woodwind": "reed", "brass": "brass", "keyboard": "organ"}
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("score", metavar="SCORE", help="a MIDI file or the name of a work")
+    parser.add_argument("score", metavar="SCORE", help="a file or the name of a work")
     add_output(parser, "rendered")
     parser.add_argument(
         "--renderer",
@@ -51,7 +53,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--instruments",
         metavar="A,B,...",
-        help="for a work: one per part, highest first, such as violin,clarinet,saxophone,bassoon",
+        help="one per part, in their order, such as violin,clarinet,saxophone,bassoon",
     )
     parser.add_argument(
         "--tempo",
@@ -92,24 +94,38 @@ def run(arguments: Namespace) -> None:
 
 
 def read_score(arguments: Namespace) -> Score:
-    """A MIDI file where there is one, else a work of the corpus."""
-    from ..music.midi import read_midi
-    from ..music.scores import corpus_score
+    """A file of one's own where there is one, else a work of the corpus."""
+    from ..music.scores import corpus_score, with_instruments
 
-    instruments = arguments.instruments.split(",") if arguments.instruments else None
+    players = arguments.instruments.split(",") if arguments.instruments else None
     path = Path(arguments.score)
     with refusing(ValueError, KeyError):
-        if not path.is_file() and path.suffix.lower() not in (".mid", ".midi"):
-            score = corpus_score(arguments.score, instruments, arguments.tempo)
-        elif instruments or arguments.tempo:
-            raise CommandError(f"{path}: --instruments and --tempo are for works of the corpus.")
-        elif path.is_file():
-            score = read_midi(path)
-        else:
+        if not path.is_file() and path.suffix.lower() not in SUFFIXES:
+            score = corpus_score(arguments.score, players, arguments.tempo)
+        elif not path.is_file():
             raise CommandError(f"{path}: there is no such file; check the name.")
+        elif arguments.tempo:
+            raise CommandError(f"{path}: --tempo is for works of the corpus; a file has its own.")
+        else:
+            score = read_file(path)
+            score = with_instruments(score, players) if players else score
     if score.seconds == 0:
         raise CommandError(f"{arguments.score}: has no notes; choose another score.")
     return score
+
+
+def read_file(path: Path) -> Score:
+    """MIDI or MusicXML, whatever the file is called. ValueError for anything else."""
+    from ..music.midi import read_midi
+    from ..music.musicxml import read_musicxml
+
+    with path.open("rb") as file:
+        start = file.read(256)
+    if b"MThd" in start:
+        return read_midi(path)
+    if start[:2] == b"PK" or start.lstrip(MARKS)[:1] == b"<":
+        return read_musicxml(path)
+    raise CommandError(f"{path.name}: is neither MIDI nor MusicXML (.mid, .musicxml, .mxl).")
 
 
 def renderer(arguments: Namespace, score: Score) -> Renderer | dict[str, Renderer]:

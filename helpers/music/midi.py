@@ -53,8 +53,9 @@ def midi_score(data: bytes, name: str) -> Score:
     messages = _messages(file)
     voices, told = _voices(file, messages, name)
     told += know_instruments(voices, name)
-    parts = []
-    for group in players(voices):
+    groups, more = players(voices, name)
+    told, parts = told + more, []
+    for group in groups:
         told += _drop_keyswitches(group, name)
         parts.append(_part(group, voices, messages, file))
     for warning in told:

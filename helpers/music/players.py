@@ -142,11 +142,18 @@ def _suits(voice: Voice, named: Instrument, by_program: Instrument) -> bool:
     return voice.program is None or by_program.family == named.family
 
 
-def players(voices: Sequence[Voice]) -> list[list[Voice]]:
-    """The voices of each player, in the order of the file; every voice gets an instrument."""
+def players(voices: Sequence[Voice], name: str) -> tuple[list[list[Voice]], list[str]]:
+    """The voices of each player, in the order of the file, and warnings.
+
+    Every voice gets an instrument.
+    """
+    told = []
     groups: list[list[Voice]] = []
+    several_tracks = len({voice.track for voice in voices}) > 1
     for voice in [v for v in voices if not v.technique] + [v for v in voices if v.technique]:
-        fits = [group for group in groups if any(_same_player(v, voice) for v in group)]
+        fits = [
+            group for group in groups if any(_same_player(v, voice, several_tracks) for v in group)
+        ]
         if fits:
             place = voices.index(voice)
             before = [group for group in fits if voices.index(group[0]) < place]
@@ -158,17 +165,22 @@ def players(voices: Sequence[Voice]) -> list[list[Voice]]:
             if voice.instrument is None:
                 keys = [note.key for note in voice.notes]
                 voice.instrument = nearest_instrument(voice.program, keys)[0]
-    return sorted(groups, key=lambda group: min(map(voices.index, group)))
+                told.append(off_the_table(name, voice))
+    groups.sort(key=lambda group: min(map(voices.index, group)))
+    return groups, told
 
 
-def _same_player(known: Voice, voice: Voice) -> bool:
-    """Whether the player of `known` plays `voice` too."""
+def _same_player(known: Voice, voice: Voice, several_tracks: bool) -> bool:
+    """Whether the player of `known` plays `voice` too.
+
+    several_tracks: a file with all voices in one track has a player for each channel.
+    """
     if voice.instrument not in (None, known.instrument):
         return False
     if voice.instrument is None and known.instrument.family != TECHNIQUES[voice.program]:
         return False
     if known.track == voice.track:
-        if known.channel == voice.channel or len(voice.named) == 1:
+        if known.channel == voice.channel or len(voice.named) == 1 or several_tracks:
             return True
         return voice.technique and _take_turns(known, voice)
     if known.number != voice.number:

@@ -68,6 +68,23 @@ def transpose(score: Score, semitones: float) -> Score:
     return replace(score, parts=tuple(parts))
 
 
+def with_instruments(score: Score, instruments: Sequence[str]) -> Score:
+    """The score for other players: one name for each part, in their order.
+
+    ValueError for a wrong number of them, KeyError for an unknown or ambiguous one.
+    """
+    if len(instruments) != len(score.parts):
+        raise ValueError(
+            f"{score.title}: it has {len(score.parts)} parts and {len(instruments)} instruments "
+            "are given; give one for each part."
+        )
+    parts = (
+        replace(part, instrument=instrument(name).name, number=read_name(name).number)
+        for part, name in zip(score.parts, instruments, strict=True)
+    )
+    return replace(score, parts=tuple(parts))
+
+
 def corpus_score(
     name: str, instruments: Sequence[str] | None = None, tempo: float | None = None
 ) -> Score:
@@ -82,11 +99,6 @@ def corpus_score(
     Chapters: 03, 04.
     """
     parts = corpus.work(name)
-    if instruments is not None and len(instruments) != len(parts):
-        raise ValueError(
-            f"{name}: it has {len(parts)} parts and {len(instruments)} instruments are given; "
-            "give one for each part."
-        )
     beat = 60.0 / (tempo or 72.0)
     notes = [
         tuple(Note(on * beat, length * beat, pitch) for on, length, pitch in part["notes"])
@@ -95,10 +107,7 @@ def corpus_score(
     if instruments is None and name.startswith("bwv") and len(parts) == len(CHORALE_QUARTET):
         instruments = CHORALE_QUARTET
     if instruments is not None:
-        made = [
-            Part(instrument(each).name, line) for each, line in zip(instruments, notes, strict=True)
-        ]
-        return Score(name, tuple(made))
+        return with_instruments(Score(name, tuple(Part("", line) for line in notes)), instruments)
     return Score(name, _named_parts(name, [part["name"] for part in parts], notes))
 
 
