@@ -23,6 +23,7 @@ from .scores import Score
 LARGEST = 32 << 20  # bytes, unpacked; a symphony has about 20 MB
 DEEPEST = 100  # levels of elements; MusicXML needs about ten
 MOST_REPEATS = 50  # times that one passage is played
+DECLARATION = re.compile(r"\A\s*<\?xml[^>]*\?>")
 CONTAINER = "META-INF/container.xml"
 ENCODING = re.compile(rb"""^<\?xml[^>]*encoding=["']([A-Za-z][\w.-]*)["']""")
 
@@ -72,7 +73,7 @@ def _unpacked(data: bytes, name: str) -> bytes:
 
 
 def _text(data: bytes, name: str) -> str:
-    """XML as text, in the encoding of its byte-order mark or declaration."""
+    """XML as text, in the encoding of its byte-order mark or declaration, which is left out."""
     declared = ENCODING.match(data)
     encoding = declared[1].decode() if declared else "utf-8-sig"
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
@@ -80,7 +81,7 @@ def _text(data: bytes, name: str) -> str:
     elif data[:3] == b"\xef\xbb\xbf":
         encoding = "utf-8-sig"
     try:
-        return data.decode(encoding)
+        return DECLARATION.sub("", data.decode(encoding).lstrip("\ufeff"), count=1)
     except (LookupError, UnicodeError) as error:
         raise ValueError(f"{name}: its text is not in {encoding}; export it again.") from error
 

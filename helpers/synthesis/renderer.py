@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -28,13 +28,23 @@ def stem_names(score: Score) -> list[str]:
     return numbered_names([(part.instrument, part.number) for part in score.parts])
 
 
-def rendered_stem(part: Part, renderer: Renderer, sample_rate: int) -> np.ndarray:
-    """(1, samples) float32: the part as a renderer plays it, with the gain of the part."""
-    stem = renderer.render(part, sample_rate)
-    if not part.gain:
-        return stem
+def rendered_stems(
+    score: Score, renderers: Renderer | Mapping[str, Renderer], sample_rate: int
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Name and stem (1, samples) float32 of one part after the other; see `render_score`."""
+    if not score.parts:
+        raise ValueError(f"{score.title}: the score has no parts; add one.")
+    for name, part in zip(stem_names(score), score.parts, strict=True):
+        stem = _renderer(renderers, name, part.instrument).render(part, sample_rate)
+        yield name, _with_gain(stem, part.gain, sample_rate) if part.gain else stem
+
+
+def _with_gain(
+    stem: np.ndarray, gain: Sequence[tuple[float, float]], sample_rate: int
+) -> np.ndarray:
+    """A stem (1, samples) times the gain of its part."""
     stem = np.array(stem, np.float32)
-    times, factors = _ramps(part.gain)
+    times, factors = _ramps(gain)
     for first in range(0, stem.shape[-1], BLOCK):
         block = stem[..., first : first + BLOCK]
         seconds = (first + np.arange(block.shape[-1])) / sample_rate
@@ -67,12 +77,7 @@ def render_score(
 
     Chapter: 02.
     """
-    if not score.parts:
-        raise ValueError(f"{score.title}: the score has no parts; add one.")
-    stems = {}
-    for name, part in zip(stem_names(score), score.parts, strict=True):
-        renderer = _renderer(renderers, name, part.instrument)
-        stems[name] = rendered_stem(part, renderer, sample_rate)
+    stems = dict(rendered_stems(score, renderers, sample_rate))
     longest = max(stem.shape[-1] for stem in stems.values())
     stems = {
         name: np.pad(stem, ((0, 0), (0, longest - stem.shape[-1]))).astype(np.float32, copy=False)
