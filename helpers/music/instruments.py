@@ -144,12 +144,11 @@ def numbered_names(parts: Sequence[tuple[str, int | None]]) -> list[str]:
 
 def plain_words(text: str) -> list[str]:
     """The words and numbers of a text without accents, in lower case: `Flöte 1` -> flote, 1."""
-    for sign, letters in {"♭": " flat ", "♯": " sharp ", "ß": "ss", "œ": "oe", "Œ": "Oe"}.items():
-        text = text.replace(sign, letters)
+    text = text.replace("♭", " flat ").replace("♯", " sharp ")
     letters = unicodedata.normalize("NFKD", text)
     letters = "".join(letter for letter in letters if not unicodedata.combining(letter))
     split = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", letters)  # ViolinII
-    return TOKEN.findall(split.lower())
+    return TOKEN.findall(split.lower().replace("ß", "ss").replace("œ", "oe"))
 
 
 def _words(name: str) -> tuple[list[str], int | None]:
@@ -191,7 +190,8 @@ def _tables() -> tuple[dict[str, tuple[Instrument, ...]], dict[str, tuple[Instru
         for alias in (row.name, *row.aliases):
             names[alias] = (*names.get(alias, ()), row)
     for alias, rows in names.items():
-        stems[_stem(alias)] = tuple(dict.fromkeys((*stems.get(_stem(alias), ()), *rows)))
+        for stem in {_stem(alias), _stem(alias.replace("-", ""))}:  # also doublebass
+            stems[stem] = tuple(dict.fromkeys((*stems.get(stem, ()), *rows)))
     return names, stems
 
 
