@@ -133,12 +133,16 @@ def _voices(file: MidiFile, messages: Messages, name: str) -> tuple[list[Voice],
 
 
 def _programs(messages: Sequence[tuple[int, Event]], track: int) -> Steps:
-    """The programs of a track on a channel: its own, and before them those of other tracks."""
-    own = [e.tick for number, e in messages if e.kind == PROGRAM and number == track]
-    steps = Steps(None)
-    for number, event in messages:
-        if event.kind == PROGRAM and (number == track or not own or event.tick < own[0]):
-            steps.add(event.tick, event.a)
+    """The programs of a track on a channel: its own, and before them those of other tracks.
+
+    The first one counts from the beginning.
+    """
+    changes = [(number, event) for number, event in messages if event.kind == PROGRAM]
+    own = next((event.tick for number, event in changes if number == track), float("inf"))
+    valid = [event for number, event in changes if number == track or event.tick < own]
+    steps = Steps(valid[0].a if valid else None)
+    for event in valid:
+        steps.add(event.tick, event.a)
     return steps
 
 

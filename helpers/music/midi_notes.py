@@ -11,6 +11,7 @@ from .midi_file import BEND, CONTROL, NOTE_OFF, NOTE_ON, Event, MidiTrack
 
 VOLUME, EXPRESSION, SUSTAIN, SOSTENUTO = 7, 11, 64, 66
 DATA, FINE_DATA, FINE_PARAMETER, PARAMETER = 6, 38, 100, 101
+UNREGISTERED = (98, 99)  # parameters of a maker, which the data then belong to
 ALL_SOUND_OFF, RESET, ALL_NOTES_OFF = 120, 121, 123
 BEND_RANGE, FINE_TUNING, COARSE_TUNING = (0, 0), (0, 1), (0, 2)  # registered parameters
 DEFAULT_VOLUME, DEFAULT_BEND_RANGE = 100, 2.0  # General MIDI; semitones
@@ -136,6 +137,8 @@ class Controls:
                 continue
             elif a in (PARAMETER, FINE_PARAMETER):
                 selected[a == FINE_PARAMETER] = b
+            elif a in UNREGISTERED:
+                selected = [127, 127]
             elif a in (DATA, FINE_DATA) and tuple(selected) in parameters:
                 parameters[tuple(selected)][a == FINE_DATA] = b
             elif a in (ALL_SOUND_OFF, ALL_NOTES_OFF):

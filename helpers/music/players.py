@@ -71,7 +71,8 @@ def read_label(names: Sequence[str]) -> tuple[str, int | None, tuple[Instrument,
             kept = kept[: kept.index("staff")]
         found = read_name(" ".join(kept))
         label = found.instruments[0].name if len(found.instruments) == 1 else " ".join(kept)
-        read.append((label, found.number, found.instruments, len(kept) < len(words)))
+        number = found.number if found.instruments else None
+        read.append((label, number, found.instruments, len(kept) < len(words)))
     return next((each for each in read if each[2]), read[0] if read else ("", None, (), False))
 
 
@@ -124,7 +125,7 @@ def know_instruments(voices: Sequence[Voice], name: str) -> list[str]:
         elif not voice.technique:
             voice.instrument = row
             if not known:
-                told[voice.program] = off_the_table(name, voice)
+                told[voice.program, row] = off_the_table(name, voice)
     return list(told.values())
 
 

@@ -217,6 +217,8 @@ def test_a_bend_has_the_range_that_the_file_gives_it():
 def test_data_after_the_null_parameter_changes_nothing():
     null = control(0, 101, 127) + control(0, 100, 127) + control(0, 6, 24)
     assert pitches(bend_range(12), null, bend(0, 4096), notes(0, 67)) == [73]
+    unregistered = control(0, 99, 1) + control(0, 98, 8) + control(0, 6, 24)
+    assert pitches(bend_range(12), unregistered, bend(0, 4096), notes(0, 67)) == [73]
 
 
 def test_channel_tuning_is_heard():

@@ -38,6 +38,15 @@ def test_tracks_that_share_a_channel_keep_their_own_programs():
     assert names(made) == ["violin", "cello"]
 
 
+def test_a_program_that_comes_after_the_first_note_counts_from_the_beginning():
+    (part,) = score(notes(0, 67) + program(0, 40) + notes(0, 69)).parts
+    assert (part.instrument, len(part.notes)) == ("violin", 2)
+
+
+def test_the_number_of_a_name_that_is_no_instrument_is_not_a_players():
+    assert score(name("March, BWV 50") + notes(0, 67)).parts[0].number is None
+
+
 def test_the_channels_of_two_ports_are_different():
     one, two = port(0) + program(0, 40), port(1) + program(0, 42)
     assert names(score(one + notes(0, 67), two + notes(0, 48))) == ["violin", "cello"]
