@@ -52,18 +52,23 @@ def strokes(track: MidiTrack, quarter: int) -> dict[int, list[Stroke]]:
 
 def _ends(events: list[Event], starts: list[Event], end: int, quarter: int) -> list[int]:
     """The tick at which each of the `starts` of one key ends."""
-    ends, sounding = [], 0
+    ends, sounding, strays = [], 0, set()
     for event in events:
         if event.kind == NOTE_ON and event.b:
             sounding += 1
         elif sounding:
             sounding -= 1
             ends.append(event.tick)
+        else:
+            strays.add(event.tick)
     if not sounding:
         return ends
     following = [event.tick for event in events]
     ends = []
     for start in starts:
+        if start.tick in strays:  # a note without length whose two events changed places
+            ends.append(start.tick)
+            continue
         later = bisect_right(following, start.tick)
         last = later == len(following)
         ends.append(max(end, start.tick + quarter) if last else following[later])

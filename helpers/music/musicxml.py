@@ -22,7 +22,8 @@ from .scores import Score
 
 LARGEST = 32 << 20  # bytes, unpacked; a symphony has about 20 MB
 DEEPEST = 100  # levels of elements; MusicXML needs about ten
-MOST_REPEATS = 50  # times that one passage is played
+MOST_REPEATS = 16  # times that one passage is played
+COUNTS = {"beats", "beat-type", "staves"}  # elements with a small number
 DECLARATION = re.compile(r"\A\s*<\?xml[^>]*\?>")
 CONTAINER = "META-INF/container.xml"
 ENCODING = re.compile(rb"""^<\?xml[^>]*encoding=["']([A-Za-z][\w.-]*)["']""")
@@ -31,8 +32,8 @@ ENCODING = re.compile(rb"""^<\?xml[^>]*encoding=["']([A-Za-z][\w.-]*)["']""")
 def read_musicxml(path: Path | str) -> Score:
     """The players of a score, one part each, at sounding pitch; see `midi_score`.
 
-    Repeats are played, grace notes are left out, a quarter note is half a second where no tempo is
-    given. Nothing outside the file is read, and nothing is unpacked to the disk.
+    Repeats are played, grace notes and chord symbols are left out, a quarter note is half a second
+    where no tempo is given. Nothing outside the file is read, and nothing is unpacked to the disk.
     ValueError for a file that is no MusicXML in parts, declares entities, or is larger unpacked
     than 32 MB.
     """
@@ -89,11 +90,11 @@ def _text(data: bytes, name: str) -> str:
 def _check(text: str, name: str, root: str = "score-partwise") -> None:
     """Refuse what is no well-formed XML with this root, and entities, which can grow without end
     or name other files."""
-    depth = 0
+    depth, element = 0, ""
 
     def start(tag: str, attributes: dict[str, str]) -> None:
-        nonlocal depth
-        depth += 1
+        nonlocal depth, element
+        depth, element = depth + 1, tag
         if depth == 1 and tag.rpartition(":")[2] != root:
             raise ValueError(f"{name}: it begins with <{tag[:40]}>, not with <{root}>.")
         if depth > DEEPEST:
@@ -103,15 +104,20 @@ def _check(text: str, name: str, root: str = "score-partwise") -> None:
             raise ValueError(f"{name}: it repeats a passage more than {MOST_REPEATS} times.")
 
     def end(_: str) -> None:
-        nonlocal depth
-        depth -= 1
+        nonlocal depth, element
+        depth, element = depth - 1, ""
+
+    def characters(content: str) -> None:
+        if element in COUNTS and re.search(r"\d{4}", content):
+            raise ValueError(f"{name}: <{element}> is {content[:12]}; no score has so many.")
 
     def entity(*_: object) -> None:
         raise ValueError(f"{name}: declares entities, which MusicXML does not need; remove them.")
 
     parser = expat.ParserCreate()
     parser.StartElementHandler, parser.EndElementHandler = start, end
-    parser.EntityDeclHandler = entity
+    parser.CharacterDataHandler, parser.EntityDeclHandler = characters, entity
+    parser.buffer_text = True
     try:
         parser.Parse(text, True)
     except (expat.ExpatError, UnicodeError) as error:
@@ -129,6 +135,7 @@ def _as_midi(text: str, name: str) -> bytes:
             score = converter.parseData(text, format="musicxml")
             align_bars(list(score.parts))
             to_sounding_pitch(score)
+            _leave_out_unplayed(score)
             unnamed = _unnamed_parts(score)
             try:
                 midi = music21ObjectToMidiFile(score).writestr()
@@ -144,6 +151,15 @@ def _as_midi(text: str, name: str) -> bytes:
             stacklevel=3,
         )
     return midi
+
+
+def _leave_out_unplayed(score) -> None:
+    """Remove chord symbols, and grace notes, which have no length."""
+    from music21.harmony import Harmony
+
+    for element in list(score.recurse().getElementsByClass(["NotRest", Harmony])):
+        if element.duration.isGrace or isinstance(element, Harmony):
+            score.remove(element, recurse=True)
 
 
 def _unnamed_parts(score) -> list[str]:

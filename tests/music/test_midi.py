@@ -152,6 +152,11 @@ def test_notes_of_one_key_end_in_the_order_in_which_they_began():
     assert times(score(SLOW, VIOLIN + both).parts[0]) == [(0, 1), (0.5, 2)]
 
 
+def test_a_note_without_length_is_no_note_that_never_ends():
+    for both in (on(0, 60) + off(0, 60), off(0, 60) + on(0, 60)):
+        assert times(score(SLOW, VIOLIN + both + notes(0, 67)).parts[0]) == [(0, 1)]
+
+
 def test_all_notes_off_ends_them():
     stopped = on(0, 67) + control(0, 123, 0, QUARTER) + off(0, 67, QUARTER)
     assert times(score(SLOW, VIOLIN + stopped).parts[0]) == [(0, 1)]

@@ -103,6 +103,27 @@ def test_repeats_that_contradict_each_other_are_played_once(tmp_path):
     assert len(pitches(read(tmp_path, document(Oboe=bars)))) == 12
 
 
+def test_grace_notes_and_chord_symbols_move_no_other_note(tmp_path):
+    grace = (
+        f"{note('B', 4).replace('<note>', '<note><grace/>').replace('<duration>1</duration>', '')}"
+    )
+    symbol = "<harmony><root><root-step>C</root-step></root><kind>major</kind></harmony>"
+    score = read(tmp_path, document(Oboe=bar(symbol + note("C") + grace + note("D"))))
+    assert [(n.onset, n.duration, n.pitch) for n in score.parts[0].notes] == [
+        (0, 0.5, 72), (0.5, 0.5, 74),
+    ]  # fmt: skip
+
+
+def test_an_octave_line_leaves_the_pitches_as_the_file_gives_them(tmp_path):
+    line, stop = (
+        f'<direction><direction-type><octave-shift type="{kind}" size="8"/></direction-type>'
+        "</direction>"
+        for kind in ("down", "stop")
+    )
+    part = bar(line + FOUR + stop, attributes=transposed(-2, -1))
+    assert pitches(read(tmp_path, document(Clarinet=part))) == [70, 72, 74, 75]
+
+
 def test_dynamics_are_velocities(tmp_path):
     soft, loud = (
         f"<direction><direction-type><dynamics><{each}/></dynamics></direction-type></direction>"
@@ -189,7 +210,8 @@ OUTSIDE = '<!DOCTYPE a [<!ENTITY a SYSTEM "file:///etc/hostname">]>'
         ("<svg/>", "begins with <svg>"),
         ("<score-partwise><part>", "not well-formed"),
         ("<score-partwise>" + "<a>" * 5000, "nested deeper"),
-        (document(Oboe=bar(FOUR + REPEAT.format(' times="99999"'))), "more than 50 times"),
+        (document(Oboe=bar(FOUR + REPEAT.format(' times="99999"'))), "more than 16 times"),
+        (document(Oboe=bar(FOUR).replace("s>4</b", "s>99999999</b")), "<beats> is 99999999"),
         (document(Oboe=bar(FOUR).replace(">1</div", ">0</div")), "cannot read this score"),
         (b"PK\3\4 and no more", "not a readable archive"),
         (b"\xff\xfe\0", "its text is not in"),
