@@ -12,7 +12,8 @@ import pretty_midi
 
 from benchmarks.tables import seconds_of, table
 from helpers import runtime
-from helpers.music.scores import Score, corpus_score, write_midi
+from helpers.music.midi import write_midi
+from helpers.music.scores import Score, corpus_score
 from helpers.synthesis.fluidsynth import FluidSynth
 from helpers.synthesis.sampler import Sampler
 from helpers.synthesis.soundfonts import find_soundfonts

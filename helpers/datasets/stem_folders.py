@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import warnings
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy as np
 
 from ..audio.audio import load
 from ..audio.track import AudioError, Track
-from ..music.instruments import find_instrument
+from ..music.instruments import find_instrument, is_other, numbered_names, read_name
 from .registry import CORPORA, FOLDER, Corpus
 
 AUDIO_SUFFIXES = {".wav", ".flac", ".mp3", ".ogg", ".aif", ".aiff"}
@@ -142,20 +142,16 @@ def _read_folder(folder: Path) -> StemFolder | None:
     if not files:
         return None
     corpus = _corpus(folder)
-    names = {path: _part_name(path.stem, folder.name) for path in files}
-    names = {path: corpus.renamed_stems.get(name, name) for path, name in names.items()}
+    read = {path: _part_name(path.stem, folder.name) for path in files}
+    names = {path: corpus.renamed_stems.get(name, name) for path, (name, _) in read.items()}
     mixtures = [path for path in files if names[path] == MIXTURE]
     stems = [path for path in files if names[path] != MIXTURE]
     known = [path for path in stems if instrument_name(names[path]) is not None]
     mixture = mixtures[0] if len(mixtures) == 1 else None
     if not stems or (mixture is None and len(known) < 2):
         return None
-    counts, numbers = Counter(names[path] for path in stems), Counter()
-    parts = {}
-    for path in stems:
-        name = names[path]
-        numbers[name] += 1
-        parts[f"{name}-{numbers[name]}" if counts[name] > 1 else name] = path
+    players = numbered_names([(names[path], read[path][1]) for path in stems])
+    parts = dict(zip(players, stems, strict=True))
     return StemFolder(folder.name, folder, parts, mixture, corpus)
 
 
@@ -201,18 +197,24 @@ def _audio_files(folder: Path) -> list[Path]:
     )
 
 
-def _part_name(stem: str, folder: str) -> str:
-    """What the file `stem`.wav in `folder` holds: MIXTURE, an instrument, or its own name."""
+def _part_name(stem: str, folder: str) -> tuple[str, int | None]:
+    """What the file `stem`.wav in `folder` holds: MIXTURE, an instrument, or its own name; and the
+    number of the player, if it has one."""
     words = [word for word in re.split(r"[\s_.\-]+", stem.lower()) if word]
+    if not words:
+        return stem, None
     if stem == folder or words[0] in {"aumix", *MIXTURE_WORDS} or words[-1] in MIXTURE_WORDS:
-        return MIXTURE
+        return MIXTURE, None
     if words[0] == "ausep" and len(words) > 2:  # AuSep_1_vn_01_Jupiter
         words = words[2:3]
     for start in range(len(words)):  # the longest ending that is an instrument
-        name = instrument_name("-".join(words[start:]))
+        ending = " ".join(words[start:])
+        name = instrument_name(ending)
         if name is not None:
-            return name
-    return "-".join(words)
+            return name, read_name(ending).number
+        if is_other(ending):
+            break
+    return "-".join(words), None
 
 
 def _corpus(folder: Path) -> Corpus:

@@ -51,7 +51,7 @@ SPELLINGS = (
 # soprano (178.7 is 114.7, 146.8 is 359) and by their words (119.9 and 120.6 belong to 328).
 UNTITLED = ("bwv119.9", "bwv120.6", "bwv146.8", "bwv178.7")
 
-FORMAT = 2  # version of the cached rows; increase it when `parse` changes its result
+FORMAT = 3  # version of the cached rows; increase it when `parse` changes its result
 
 
 def chorale_names() -> list[str]:
@@ -90,8 +90,8 @@ def work(name: str) -> list[dict]:
     """The parts of one work: `{"name": "Violin I", "notes": [[onset, duration, pitch], ...]}`.
 
     Onsets and durations are in quarter notes, ordered by onset. Ties are merged, chords become
-    several notes, rests are gaps; repeats, grace notes and fermatas are ignored.
-    KeyError with the nearest names for an unknown work.
+    several notes, rests are gaps; pitches are sounding ones; repeats, grace notes and fermatas are
+    ignored. KeyError with the nearest names for an unknown work.
     """
     if _cache_file("chorales").is_file() and name in chorales():
         return chorales()[name]
@@ -116,7 +116,8 @@ def parse(path: Path | str) -> list[dict]:
     from music21 import converter
 
     score = converter.parse(path)
-    _align_bars(list(score.parts))
+    align_bars(list(score.parts))
+    to_sounding_pitch(score)
     parts = []
     for part in score.parts:
         notes = [
@@ -129,7 +130,18 @@ def parse(path: Path | str) -> list[dict]:
     return parts
 
 
-def _align_bars(parts: list) -> None:
+def to_sounding_pitch(score) -> None:
+    """Shift the parts of transposing instruments from where they are written to where they sound.
+
+    music21 knows which parts are written so from the file, and does not ask where the file is
+    silent.
+    """
+    for part in score.parts:
+        if part.atSoundingPitch is False:
+            part.toSoundingPitch(inPlace=True)
+
+
+def align_bars(parts: list) -> None:
     """Make the bars of all parts begin at the same time.
 
     music21 derives the length of a bar from its notes, so that a misprint shifts the rest of its

@@ -1,8 +1,10 @@
-"""One table of instruments: their names and abbreviations, families, GM programs and ranges.
+"""One table of instruments, and their names as scores, folders and users write them.
 
-The table is `instruments.csv` beside this file. Programs: General MIDI 1 sound set, counted from 0.
-low, high: the usual sounding range in MIDI pitch, as orchestration books give it for ensemble
-players. Aliases: English scores, URMP, Bach10, and headings of Italian, French and German parts.
+The table is `instruments.csv` beside this file; `name_words.csv` has the words around a name.
+Programs: General MIDI 1 sound set, counted from 0. low, high: the usual sounding range in MIDI
+pitch, as orchestration books give it for ensemble players. Aliases are English, German, French,
+Italian and Spanish, without accents; one that stands in several rows (`alto`: the French viola, a
+saxophone, a voice) is ambiguous.
 """
 
 from __future__ import annotations
@@ -10,6 +12,9 @@ from __future__ import annotations
 import csv
 import difflib
 import re
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,42 +31,168 @@ class Instrument:
     high: int
 
 
-def _read_table() -> tuple[Instrument, ...]:
-    with Path(__file__).with_name("instruments.csv").open(newline="", encoding="utf-8") as file:
-        return tuple(
-            Instrument(
-                row["name"],
-                tuple(row["aliases"].split()),
-                row["family"],
-                *(int(row[column]) for column in ("program", "low", "high")),
-            )
-            for row in csv.DictReader(file)
-        )
+@dataclass(frozen=True)
+class Name:
+    """What a written name means: `Vl. II` is a violin with the number 2.
+
+    instruments: none for an unknown name, several for an ambiguous one. number: None where the
+    name has none; a digit in front of the instrument (`2. Oboe`, `02_oboe`) counts as the place in
+    a list and not as a number.
+    """
+
+    instruments: tuple[Instrument, ...]
+    number: int | None = None
 
 
-INSTRUMENTS = _read_table()
-_BY_NAME = {alias: row for row in INSTRUMENTS for alias in (row.name, *row.aliases)}
+def _rows(file: str) -> list[dict[str, str]]:
+    """A table beside this file."""
+    with Path(__file__).with_name(file).open(newline="", encoding="utf-8") as table:
+        return list(csv.DictReader(table))
+
+
+INSTRUMENTS = tuple(
+    Instrument(
+        row["name"],
+        tuple(row["aliases"].split()),
+        row["family"],
+        *(int(row[column]) for column in ("program", "low", "high")),
+    )
+    for row in _rows("instruments.csv")
+)
+#: Words of a name beside the instrument's: `filler`, `accidental`, `articulation`, `hand`, numbers
+#: such as `2`, and `other` for instruments in no row of the table whose last word is in one.
+WORDS = {row["meaning"]: frozenset(row["words"].split()) for row in _rows("name_words.csv")}
+NUMBERS = {word: int(n) for n, words in WORDS.items() if n.isdigit() for word in words}
+
+#: A number, an ordinal such as `1st`, `2e`, `1a`, or a word; after accents have gone.
+TOKEN = re.compile(
+    r"\d+(?:st|nd|rd|th|ere|er|re|ieme|eme|me|e|o|a|da|do|ra|ro|ta|to|mo)?(?![^\W\d_])|[^\W\d_]+|#"
+)
+KEY = re.compile(r"[a-h]|[a-h](?:b|s|is|es)|(?:do|ut|re|mi|fa|sol|la|si)b?|#")
 
 
 def find_instrument(name: str) -> Instrument | None:
-    """As `instrument`, but None for an unknown name."""
-    plain, unnumbered = _plain(name)
-    return _BY_NAME.get(plain) or _BY_NAME.get(unnumbered)
+    """As `instrument`, but None for an unknown or an ambiguous name."""
+    found = read_name(name).instruments
+    return found[0] if len(found) == 1 else None
 
 
 def instrument(name: str) -> Instrument:
-    """The instrument with this name, in any case, by alias or numbered (`Violin II`, `vn-1`).
+    """The instrument with this name, as `read_name` reads it.
 
-    KeyError with the nearest name.
+    KeyError with the nearest name for an unknown one, with the choices for an ambiguous one.
     """
-    if found := find_instrument(name):
-        return found
-    near = difflib.get_close_matches(_plain(name)[1], _BY_NAME, n=1, cutoff=0.5)
-    hint = f"did you mean '{_BY_NAME[near[0]].name}'?" if near else "see INSTRUMENTS for the names."
+    found = read_name(name).instruments
+    if len(found) == 1:
+        return found[0]
+    if found:
+        *others, last = (row.name for row in found)
+        raise KeyError(f"'{name}' may mean {', '.join(others)} or {last}; write which one.")
+    near = difflib.get_close_matches("-".join(_words(name)[0]), _BY_NAME, n=1, cutoff=0.5)
+    known = _BY_NAME[near[0]] if near else ()
+    hint = f"did you mean '{known[0].name}'?" if known else "see INSTRUMENTS for the names."
     raise KeyError(f"There is no instrument '{name}'; {hint}")
 
 
-def _plain(name: str) -> tuple[str, str]:
-    """Lower case, joined by hyphens, with and without its number: `violin-ii` and `violin`."""
-    plain = re.sub(r"[\s_.\-]+", "-", name.strip().lower()).strip("-")
-    return plain, re.sub(r"-?\d+$|-(i{1,3}|iv)$", "", plain)
+def read_name(name: str) -> Name:
+    """The instruments that a name may mean, and its number.
+
+    Case, accents, plurals, keys (`in B flat`, `B♭`, `en si bémol`), numbers and words such as
+    `Solo` do not matter.
+    """
+    words, number = _words(name)
+    keys = WORDS["accidental"]
+    bare = [word for word in words if not KEY.fullmatch(word) and word not in keys]
+    for candidate in (words, bare):
+        found = _BY_NAME.get("-".join(candidate)) or _BY_STEM.get(_stem("-".join(candidate)))
+        if found and candidate:
+            return Name(found, number)
+    return Name((), number)
+
+
+def has_staves(row: Instrument) -> bool:
+    """Whether one player reads two staves."""
+    return row.family == "keyboard" or row.name == "harp"
+
+
+def is_other(name: str) -> bool:
+    """Whether a name is an instrument that is missing in the table, such as a basset horn."""
+    return "-".join(_words(name)[0]) in WORDS["other"]
+
+
+def numbered_names(parts: Sequence[tuple[str, int | None]]) -> list[str]:
+    """Unique names for players given as (instrument, number): `violin-1`, `violin-2`, `cello`.
+
+    Numbers are kept where the players of an instrument have different ones; otherwise they count
+    the players in order. A single player keeps a number above 1.
+    """
+    total = Counter(name for name, _ in parts)
+    given: dict[str, list[int]] = {}
+    for name, number in parts:
+        given.setdefault(name, []).extend([number] if number else [])
+    kept = {name: len(set(found)) == total[name] for name, found in given.items()}
+    seen: Counter[str] = Counter()
+    names = []
+    for name, number in parts:
+        seen[name] += 1
+        if total[name] == 1:
+            names.append(f"{name}-{number}" if (number or 1) > 1 else name)
+        else:
+            names.append(f"{name}-{number if kept[name] else seen[name]}")
+    return names
+
+
+def plain_words(text: str) -> list[str]:
+    """The words and numbers of a text without accents, in lower case: `Flöte 1` -> flote, 1."""
+    text = text.replace("♭", " flat ").replace("♯", " sharp ")
+    letters = unicodedata.normalize("NFKD", text)
+    letters = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    split = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", letters)  # ViolinII
+    return TOKEN.findall(split.lower().replace("ß", "ss").replace("œ", "oe"))
+
+
+def _words(name: str) -> tuple[list[str], int | None]:
+    """The words that name the instrument, and the number."""
+    words: list[str] = []
+    number, in_key = None, False
+    tokens = plain_words(name)
+    for i, token in enumerate(tokens):
+        after_in = i > 0 and tokens[i - 1] in ("in", "en")
+        in_key = bool(after_in and KEY.fullmatch(token)) or (
+            in_key and token in WORDS["accidental"]
+        )
+        follows = i + 1 < len(tokens) and KEY.fullmatch(tokens[i + 1])
+        if in_key or (token in ("in", "en") and words and follows) or token in WORDS["filler"]:
+            continue
+        if token in NUMBERS and len(tokens) > 1:
+            number = NUMBERS[token]
+        elif token[0].isdigit():
+            if words or not token.isdigit():
+                number = int(re.match(r"\d+", token)[0][:4])
+        else:
+            words.append(token)
+    return words, number
+
+
+def _stem(name: str) -> str:
+    """Each word without the ending of its plural or gender: violino, violini, Violinen: violin."""
+    return "-".join(
+        re.sub(r"(?:es|en|[aeio]s|[aeio]|(?<!s)s)$", "", word) if len(word) > 3 else word
+        for word in re.sub(r"(?<=[aou])e", "", name).split("-")  # Floete is Flöte
+    )
+
+
+def _tables() -> tuple[dict[str, tuple[Instrument, ...]], dict[str, tuple[Instrument, ...]]]:
+    """Instruments by name or alias, and by the stem of it."""
+    names: dict[str, tuple[Instrument, ...]] = {}
+    stems: dict[str, tuple[Instrument, ...]] = {}
+    for row in INSTRUMENTS:
+        for alias in (row.name, *row.aliases):
+            names[alias] = (*names.get(alias, ()), row)
+    for alias, rows in names.items():
+        for stem in {_stem(alias), _stem(alias.replace("-", ""))}:  # also doublebass
+            stems[stem] = tuple(dict.fromkeys((*stems.get(stem, ()), *rows)))
+    return names, stems
+
+
+_BY_NAME, _BY_STEM = _tables()

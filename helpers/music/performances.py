@@ -76,7 +76,9 @@ class Performance:
                 duration=note.duration / self.tempo * self.articulation[index],
                 pitch=note.pitch + float(cents[i]) / 100.0,
                 velocity=int(np.clip(round(note.velocity + offsets[i]), 1, 127)),
+                program=note.program,
             )
             for i, note in enumerate(part.notes)
         ]
-        return replace(part, notes=tuple(sorted(notes, key=lambda note: note.onset)))
+        gain = tuple((second / self.tempo, factor) for second, factor in part.gain)
+        return replace(part, notes=tuple(sorted(notes, key=lambda note: note.onset)), gain=gain)

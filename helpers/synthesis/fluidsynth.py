@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +35,7 @@ class FluidSynthError(ImportError):
 
 @dataclass(frozen=True)
 class FluidSynth:
-    """A renderer that plays each part with its General MIDI program.
+    """A renderer that plays each part with its General MIDI program, or those of its notes.
 
     soundfont: an .sf2 or .sf3 file. gain: a factor. The same part always gives the same bits.
 
@@ -111,26 +111,43 @@ class _Font:
         synth = self.api.Synth(**self.settings)
         number = self.add(synth.synth, self.font)
         try:
+            select = partial(self._select, synth, number)
             for channel in range(CHANNELS):
-                if synth.program_select(channel, number, 0, program) != 0:
-                    raise ValueError(
-                        f"{self.soundfont.name}: this soundfont has no program {program}; "
-                        "use a General MIDI soundfont."
-                    )
-            return np.concatenate([*self._sounds(synth, notes), np.zeros(0, np.float32)])
+                select(channel, program)
+            sounds = self._sounds(synth, notes, [program] * CHANNELS, select)
+            return np.concatenate([*sounds, np.zeros(0, np.float32)])
         finally:
             synth.system_reset()
             self.remove(synth.synth, self.font)
             synth.delete()
 
-    def _sounds(self, synth, notes: tuple[Note, ...]) -> Iterator[np.ndarray]:
-        clock = 0
+    def _select(self, synth, number: int, channel: int, program: int) -> None:
+        """Give a channel a program of the soundfont with this number."""
+        if synth.program_select(channel, number, 0, program) != 0:
+            raise ValueError(
+                f"{self.soundfont.name}: this soundfont has no program {program}; "
+                "use a General MIDI soundfont."
+            )
+
+    def _sounds(
+        self,
+        synth,
+        notes: tuple[Note, ...],
+        programs: list[int],
+        select: Callable[[int, int], None],
+    ) -> Iterator[np.ndarray]:
+        """programs: of each channel; changed with `select` for notes that have their own."""
+        clock, usual = 0, programs[0]
         for block, start, channel, note in self._events(notes):
             if block > clock:
                 yield self._write(synth, (block - clock) * BLOCK)
                 clock = block
             key = int(np.clip(round(note.pitch), 0, 127))
             if start:
+                program = usual if note.program is None else note.program
+                if programs[channel] != program:
+                    select(channel, program)
+                    programs[channel] = program
                 bend = round((note.pitch - key + BEND_RANGE) / (2 * BEND_RANGE) * 16384)
                 synth.pitch_bend(channel, int(np.clip(bend, 0, 16383)) - 8192)
                 synth.noteon(channel, key, int(np.clip(note.velocity, 1, 127)))

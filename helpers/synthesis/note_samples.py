@@ -19,7 +19,7 @@ import numpy as np
 from .. import runtime
 from ..audio import audio
 from ..files import files_sha256, replaced_atomically
-from ..music.instruments import instrument as find_instrument
+from ..music.instruments import find_instrument
 
 RATE = 44100  # Hz, of all samples
 DYNAMICS = ("pianissimo", "piano", "mezzo-piano", "mezzo-forte", "forte", "fortissimo")
@@ -49,7 +49,7 @@ class NoteSample:
 
 
 def sampled_instruments(root: Path | str) -> dict[str, list[dict[str, str]]]:
-    """Rows of index.csv by instrument (`french_horn` is `horn`).
+    """Rows of index.csv by instrument (`french_horn` is `horn`); others are skipped.
 
     ValueError if the folder has no index.csv.
     """
@@ -59,7 +59,8 @@ def sampled_instruments(root: Path | str) -> dict[str, list[dict[str, str]]]:
     rows: dict[str, list[dict[str, str]]] = {}
     with open(index, encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
-            rows.setdefault(find_instrument(row["instrument"]).name, []).append(row)
+            if found := find_instrument(row["instrument"]):
+                rows.setdefault(found.name, []).append(row)
     return rows
 
 

@@ -15,6 +15,7 @@ from ..music.scores import Note, Part
 
 LEVEL = 0.08  # RMS of a steady note at velocity 80 (-22 dB full scale)
 BLOCK = 4096  # samples processed at once, to stay in the CPU cache
+LONG = 1 << 20  # samples of one note processed at once, to bound the memory
 N = 24  # harmonics of SPECTRA
 
 
@@ -108,24 +109,37 @@ class Tones:
         return stem[None]
 
     def _play(self, note: Note, sample_rate: int, rng: np.random.Generator) -> np.ndarray:
-        timbre = self.timbre
-        samples = round((note.duration + timbre.release) * sample_rate)
-        time = np.arange(samples) / sample_rate
-        phase = self._phase(note, time, sample_rate) + rng.uniform(0.0, 2.0 * np.pi)
-        brightness = np.exp(-timbre.dulling * time).astype(np.float32)
-        sound = _sum_harmonics(phase, brightness, self._amplitudes(note, sample_rate))
-        if timbre.breath:
-            sound += timbre.breath * rng.standard_normal(samples, dtype=np.float32)
-        return sound * self._envelope(note, time) * np.float32(LEVEL * (note.velocity / 80.0) ** 2)
+        timbre, turned = self.timbre, 0.0
+        start = rng.uniform(0.0, 2.0 * np.pi)
+        sound = np.empty(round((note.duration + timbre.release) * sample_rate), np.float32)
+        amplitudes = self._amplitudes(note, sample_rate)
+        for first in range(0, len(sound), LONG):  # in blocks: a pedal point may last for minutes
+            block = sound[first : first + LONG]
+            time = np.arange(first, first + len(block)) / sample_rate
+            phase, turned = self._phase(note, time, sample_rate, turned)
+            brightness = np.exp(-timbre.dulling * time).astype(np.float32)
+            block[:] = _sum_harmonics(phase + start, brightness, amplitudes)
+            if timbre.breath:
+                block += timbre.breath * rng.standard_normal(len(block), dtype=np.float32)
+            block *= self._envelope(note, time)
+        return sound * np.float32(LEVEL * (note.velocity / 80.0) ** 2)
 
-    def _phase(self, note: Note, time: np.ndarray, sample_rate: int) -> np.ndarray:
-        """The integral of the frequency in radians modulo 2 pi, (samples,) float64."""
+    def _phase(
+        self, note: Note, time: np.ndarray, sample_rate: int, turned: float
+    ) -> tuple[np.ndarray, float]:
+        """The integral of the frequency in radians modulo 2 pi, (samples,) float64.
+
+        turned: the integral up to this block, returned for the next one.
+        """
         hertz = 440.0 * 2.0 ** ((note.pitch - 69.0) / 12.0)
         if not self.timbre.vibrato_depth:
-            return np.mod(2.0 * np.pi * hertz * time, 2.0 * np.pi)
+            return np.mod(2.0 * np.pi * hertz * time, 2.0 * np.pi), 0.0
         swing = np.sin(2.0 * np.pi * self.timbre.vibrato_rate * time) * np.minimum(3.0 * time, 1.0)
         frequency = hertz * 2.0 ** (self.timbre.vibrato_depth / 1200.0 * swing)
-        return np.mod(np.cumsum(2.0 * np.pi / sample_rate * frequency), 2.0 * np.pi)
+        steps = 2.0 * np.pi / sample_rate * frequency
+        steps[0] += turned
+        phase = np.cumsum(steps)
+        return np.mod(phase, 2.0 * np.pi), float(phase[-1])
 
     def _amplitudes(self, note: Note, sample_rate: int) -> np.ndarray:
         """Harmonics below the Nyquist frequency; with those above it, their power is 1."""

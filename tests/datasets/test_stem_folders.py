@@ -1,5 +1,6 @@
 """Folders of stems are read as tracks, in each layout that a corpus is published in."""
 
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,33 @@ def test_two_players_of_one_instrument_are_numbered(tmp_path):
     (piece,) = find_tracks(tmp_path)
     assert piece.instruments == ("viola", "violin-1", "violin-2")
     np.testing.assert_array_equal(piece.load().stems["violin-2"], noise(2))
+
+
+def test_numbers_in_names_count_for_more_than_their_order(tmp_path):
+    files = {"A Violino II.wav": noise(1), "B Violino I.wav": noise(2), "Cello 1.wav": noise(3)}
+    lay_out(tmp_path / "trio", files)
+    (piece,) = find_tracks(tmp_path)
+    assert piece.instruments == ("violin-2", "violin-1", "cello")
+    assert [path.name for path in piece.players("violin")] == [
+        "A Violino II.wav",
+        "B Violino I.wav",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("Violine", "violin"), ("Trio in G - Clarinet in Bb", "clarinet"), ("Fagott 1", "bassoon"),
+        ("02 Kontrabass", "double-bass"), ("Tenorsaxophon", "saxophone"), ("Vl. II", "violin-2"),
+        ("Basset Horn", "basset-horn"), ("alto", "alto"), ("Bass Guitar", "bass-guitar"),
+        ("___", "___"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_names_of_other_languages_are_matched_and_others_kept(tmp_path, file, name, form):
+    file = unicodedata.normalize(form, file)
+    lay_out(tmp_path / "duo", {f"{file}.wav": noise(1), "piano.wav": noise(2), "mix.wav": noise(3)})
+    assert set(find_tracks(tmp_path)[0].instruments) == {name, "piano"}
 
 
 def test_unknown_instruments_keep_their_names(tmp_path):

@@ -1,11 +1,17 @@
 """The table of instruments: every name and alias finds its row, and one row only."""
 
-from collections import Counter
+import unicodedata
 
 import pretty_midi
 import pytest
 
-from helpers.music.instruments import INSTRUMENTS, instrument
+from helpers.music.instruments import (
+    INSTRUMENTS,
+    find_instrument,
+    instrument,
+    numbered_names,
+    read_name,
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -53,10 +59,131 @@ def test_what_resembles_nothing_is_refused_too(name):
         instrument(name)
 
 
-def test_every_name_and_alias_means_one_instrument():
-    names = Counter(alias for row in INSTRUMENTS for alias in (row.name, *row.aliases))
-    assert [name for name, count in names.items() if count > 1] == []
-    assert all(instrument(alias) is row for row in INSTRUMENTS for alias in row.aliases)
+AMBIGUOUS = {
+    "alto": ["viola", "alto-saxophone", "voice"],
+    "alt": ["alto-saxophone", "voice"],
+    "tenor": ["saxophone", "voice"],
+    "soprano": ["soprano-saxophone", "voice"],
+    "sopran": ["soprano-saxophone", "voice"],
+    **dict.fromkeys(("baritone", "bariton", "baritono", "baryton"),
+                    ["baritone-saxophone", "voice"]),
+    **dict.fromkeys(("bass", "basse", "basso", "bajo"), ["double-bass", "voice"]),
+    **dict.fromkeys(("strings", "streicher", "archi", "cordes", "cuerdas"),
+                    ["violin", "viola", "cello", "double-bass"]),
+}  # fmt: skip
+
+
+def test_every_name_and_alias_means_one_instrument_or_asks_which():
+    for row in INSTRUMENTS:
+        for alias in (row.name, *row.aliases):
+            found = [each.name for each in read_name(alias).instruments]
+            assert found == AMBIGUOUS.get(alias, [row.name])
+
+
+@pytest.mark.parametrize("name", [*AMBIGUOUS, "Altos", "Baß", "Ténor", "Sopran"])
+def test_an_ambiguous_name_asks(name):
+    assert find_instrument(name) is None
+    with pytest.raises(KeyError, match=f"'{name}' may mean .* or .*; write which one"):
+        instrument(name)
+
+
+#: Instruments as scores and folders name them in English, German, French, Italian and Spanish.
+WRITTEN = {
+    "violin": """Violins, 1st Violin, Solo Violin, Violin (1), Violine, Violinen, 1. Violine, Geige,
+        Violons, 1er Violon, Violini I, Violino primo, Violín, Violines, Vl. II, Vln.1""",
+    "viola": "Violas, Bratsche, Bratschen, Viole, Vla., Va, Alto-Viola",
+    "cello": """Celli, Cellos, Violoncelli, Violoncelles, Violonchelo, Violoncello solo,
+        Vlc., Vcl""",
+    "double-bass": """Double Basses, Contrabass, Kontrabass, Kontrabässe, Contrebasse,
+        Contrebasses, Contrabbasso, Contrabbassi, Contrabajo, Contrabajos, Kb., Cb""",
+    "flute": """Flutes, Flöte, Floete, Flöten, Querflöte, Flûte, Flûtes, Flûte traversière, Flauto,
+        Flauti, Flauta, Flautas, Fl. 1""",
+    "recorder": "Blockflöte, Blockflöten, Flûte à bec, Flauto dolce, Flauta dulce, Recorders",
+    "piccolo": "Piccolo, Piccoloflöte, Petite flûte, Ottavino, Flautín",
+    "oboe": "Oboes, Oboen, Hautbois, Oboi, Oboe I, Ob.",
+    "english-horn": "English Horn, Englischhorn, Cor anglais, Corno inglese, Corno inglés",
+    "clarinet": """Clarinet in Bb, Clarinet in B flat, B♭ Clarinet, Bb Clarinet, A Clarinet,
+        Kl. in B, Klarinette in B, Klarinetten, Clarinette en si bémol, Clarinettes,
+        Clarinetto in Sib, Clarinetti, Clarinete en Sib, Clarinetes, Clarinet in E♭, Clarinet B""",
+    "bass-clarinet": """Bass Clarinet in Bb, Bassklarinette, Clarinette basse, Clarinetto basso,
+        Clarinete bajo""",
+    "saxophone": """Tenor Sax, TenorSax, Tenorsaxophon, Saxophone ténor, Sassofono tenore,
+        Sax tenor, Saxofón tenor, Saxophon""",
+    "alto-saxophone": """Alto Sax in Eb, Altsaxophon, Saxophone alto, Sassofono contralto,
+        Saxofón alto""",
+    "bassoon": "Bassoons, Fagott, Fagotte, Basson, Bassons, Fagotto, Fagotti, Fagotes, Fg. 2",
+    "contrabassoon": "Kontrafagott, Contrebasson, Controfagotto, Contrafagot",
+    "horn": """Horn, Horns, Horn in F, F Horn, French Horn 2, Waldhorn, Hörner, Cor, Cors en Fa,
+        Corno, Corni in Es, Horn in E♭, Trompa, Trompas en Fa, Hr. 3""",
+    "trumpet": """Trumpet in C, Trumpets, Trompete, Trompeten, Trompette, Trompettes, Tromba in Re,
+        Trombe, Trompeta, Trompetas""",
+    "trombone": "Trombones, Posaune, Posaunen, Tromboni, Trombón, Tenor Trombone",
+    "harp": "Harps, Harfe, Harpe, Arpa",
+    "guitar": "Gitarre, Guitare, Chitarra, Guitarra, Acoustic Guitar (nylon)",
+    "piano": "Pianoforte, Klavier, Flügel, Fluegel, Fortepiano, Pf., Pno",
+    "harpsichord": "Cembalo, Clavecin, Clavicembalo, Clavecín",
+    "organ": "Orgel, Orgue, Organo, Órgano, Church Organ",
+    "voice": "Voices, Gesang, Stimme, Voix, Voce, Voz, Chor, Chœur, Choeur, Coro, Canto",
+    "timpani": "Pauken, Timbales, Timpano, Kettledrums",
+}
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [(each.strip(), name) for name, every in WRITTEN.items() for each in every.split(",")],
+)
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_names_of_five_languages_are_read(written, name, form):
+    assert instrument(unicodedata.normalize(form, written)).name == name
+    assert instrument(written.upper()).name == name
+    assert instrument(written.replace(" ", "_")).name == name
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("ViolinII", "violin"), ("DoubleBass", "double-bass"), ("doublebass", "double-bass"),
+        ("FRENCHHORN", "horn"), ("altosax2", "alto-saxophone"), ("CorAnglais", "english-horn"),
+    ],
+)  # fmt: skip
+def test_words_may_be_joined(written, name):
+    assert instrument(written).name == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Basset Horn", "Flügelhorn", "Oboe d'amore", "Viola da gamba", "Bass Guitar", "in F", "B", "1",
+     "Bb", "Solo", "II", "Kazoo", "♭", "\u0301", "Horn of Plenty"],
+)  # fmt: skip
+def test_what_is_no_instrument_of_the_table_is_unknown(name):
+    assert read_name(name).instruments == ()
+
+
+@pytest.mark.parametrize(
+    ("written", "number"),
+    [
+        ("Violin", None), ("Vl. II", 2), ("Violino II", 2), ("2nd Violin", 2), ("Violin 12", 12),
+        ("Second Violin", 2), ("Zweite Violine", 2), ("2e violon", 2), ("Violino primo", 1),
+        ("Violín segundo", 2), ("Horn in F 3", 3), ("Corni in Es 1", 1), ("violin2", 2),
+        ("Clarinet in Bb", None), ("02 Violin", None), ("2. Violine", None), ("02_violin-1", 1),
+        ("Violin No. 2", 2), ("Violin " + "9" * 5000, 9999),
+    ],
+    ids=lambda value: str(value)[:20],
+)  # fmt: skip
+def test_numbers_are_kept(written, number):
+    assert read_name(written).number == number
+
+
+def test_players_are_numbered_as_they_are_named_or_in_order():
+    def names(*players: str) -> list[str]:
+        read = [read_name(player) for player in players]
+        return numbered_names([(each.instruments[0].name, each.number) for each in read])
+
+    assert names("Violin II", "Violin I", "Viola") == ["violin-2", "violin-1", "viola"]
+    assert names("Violin", "Violin", "Cello") == ["violin-1", "violin-2", "cello"]
+    assert names("Violin 2", "Violin 2") == ["violin-1", "violin-2"]
+    assert names("Violin", "Violin 1") == ["violin-1", "violin-2"]
+    assert names("Violin II", "Cello 1") == ["violin-2", "cello"]
 
 
 def test_ranges_lie_on_the_keyboard_and_in_order():

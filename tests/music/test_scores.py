@@ -8,14 +8,13 @@ from music21 import note, stream, tie
 
 from helpers.music import corpus
 from helpers.music.corpus import BACH10_TITLES, chorale_names
+from helpers.music.midi import read_midi, write_midi
 from helpers.music.scores import (
     Note,
     Part,
     Score,
     corpus_score,
-    read_midi,
     transpose,
-    write_midi,
 )
 
 # What Bach10 recorded, and Bach's other settings of those hymns, by Bach-Werke-Verzeichnis.

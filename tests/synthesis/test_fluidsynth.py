@@ -52,6 +52,17 @@ def test_fraction_of_a_pitch_lands_within_three_cents(soundfont, fraction):
     assert bent - straight == pytest.approx(fraction, abs=0.03)
 
 
+def test_a_plucked_note_among_bowed_ones_sounds_as_a_pizzicato_program_would(soundfont):
+    bowed, plucked = Note(0.0, 0.5, 69), Note(2.0, 1.0, 69, program=45)
+    mixed = play(soundfont, bowed, plucked, player="violin")[0, 2 * RATE : 3 * RATE]
+    arco = play(soundfont, bowed, Note(2.0, 1.0, 69), player="violin")[0, 2 * RATE : 3 * RATE]
+    late = slice(3 * RATE // 4, None)
+    assert np.abs(mixed[late]).max() < 0.1 * np.abs(arco[late]).max()
+    again = play(soundfont, plucked, Note(4.0, 0.5, 69), player="violin")[0, 4 * RATE :]
+    assert np.abs(again).max() == pytest.approx(np.abs(play(
+        soundfont, bowed, player="violin")[0]).max(), rel=0.1)  # fmt: skip
+
+
 def test_bend_of_one_note_leaves_another_alone(soundfont):
     alone = play(soundfont, Note(0.0, 3.0, 69))[0]
     both = play(soundfont, Note(0.0, 3.0, 69), Note(0.5, 2.5, 60.5))[0]

@@ -28,6 +28,28 @@ def test_two_players_of_one_instrument_are_numbered():
     assert stem_names(score("violin", "violin", "cello")) == ["violin-1", "violin-2", "cello"]
 
 
+def test_players_keep_the_numbers_of_their_parts():
+    second, first = Part("violin", (), number=2), Part("violin", (), number=1)
+    assert stem_names(Score("duo", (second, first))) == ["violin-2", "violin-1"]
+
+
+def test_the_gain_of_a_part_changes_its_stem_within_ten_milliseconds():
+    part = Part("violin", (Note(0.0, 3.0, 60.0),), gain=((0.0, 0.5), (1.0, 0.25), (2.0, 1.0)))
+    stem = render_score(Score("swell", (part,)), Click(1.0), RATE).stems["violin"][0]
+    assert np.all(stem[:RATE] == 0.5)
+    assert np.all(stem[RATE + 80 : 2 * RATE] == 0.25)
+    assert np.all(stem[2 * RATE + 80 :] == 1.0)
+    assert 0.25 < stem[RATE + 40] < 0.5
+
+
+def test_a_gain_before_its_first_step_is_one_and_dense_steps_keep_their_order():
+    gain = ((0.5, 0.0), (0.501, 1.0), (0.502, 0.5))
+    part = Part("violin", (Note(0.0, 1.0, 60.0),), gain=gain)
+    stem = render_score(Score("dense", (part,)), Click(1.0), RATE).stems["violin"][0]
+    assert np.all(stem[: RATE // 2] == 1.0) and stem[-1] == 0.5
+    assert stem[round(0.501 * RATE)] == pytest.approx(0.0, abs=1e-6)
+
+
 def test_shorter_stems_end_in_silence():
     track = render_score(score("violin", "cello"), Click(0.5), RATE)
     assert {stem.shape for stem in track.stems.values()} == {(1, 2 * RATE)}

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from helpers.music.scores import Note, Part
+from helpers.synthesis import tones
 from helpers.synthesis.tones import LEVEL, N, Timbre, Tones
 
 #: Amplitudes of the first harmonics of textbook waveforms (all as sines).
@@ -117,3 +118,11 @@ def test_the_same_seed_draws_the_same_timbre():
 
 def test_part_without_notes_has_no_samples():
     assert play(STEADY).shape == (1, 0)
+
+
+def test_a_note_longer_than_a_block_has_no_seam(monkeypatch):
+    timbre = Timbre.draw(np.random.default_rng(5))
+    timbre = replace(timbre, vibrato_depth=20.0, breath=0.01)
+    whole = play(timbre, Note(0.0, 2.0, 60))
+    monkeypatch.setattr(tones, "LONG", 3001)
+    np.testing.assert_array_equal(play(timbre, Note(0.0, 2.0, 60)), whole)

@@ -1,0 +1,227 @@
+"""MusicXML as notation programs write it: what it says in seconds and at sounding pitch."""
+
+from __future__ import annotations
+
+import io
+import warnings
+import zipfile
+
+import pytest
+
+from helpers.music import musicxml
+from helpers.music.corpus import parse
+from helpers.music.musicxml import read_musicxml
+from helpers.music.scores import Score
+
+SLOW = '<direction><direction-type/><sound tempo="60"/></direction>'  # a quarter is a second
+FAST = '<direction><direction-type/><sound tempo="240"/></direction>'
+REPEAT = '<barline location="right"><repeat direction="backward"{}/></barline>'
+
+
+def note(step: str, octave: int = 5, length: int = 1, staff: int | None = None) -> str:
+    stave = f"<staff>{staff}</staff>" if staff else ""
+    return (
+        f"<note><pitch><step>{step}</step><octave>{octave}</octave></pitch>"
+        f"<duration>{length}</duration><type>quarter</type>{stave}</note>"
+    )
+
+
+def bar(content: str, number: int = 1, attributes: str = "") -> str:
+    if number == 1:
+        time = "<time><beats>4</beats><beat-type>4</beat-type></time>"
+        content = f"<attributes><divisions>1</divisions>{time}{attributes}</attributes>{content}"
+    return f'<measure number="{number}">{content}</measure>'
+
+
+FOUR = "".join(map(note, "CDEF"))
+
+
+def transposed(chromatic: int, diatonic: int, octaves: int = 0) -> str:
+    change = f"<octave-change>{octaves}</octave-change>" if octaves else ""
+    return (
+        f"<transpose><diatonic>{diatonic}</diatonic><chromatic>{chromatic}</chromatic>{change}"
+        "</transpose>"
+    )
+
+
+def document(**parts: str) -> str:
+    """Parts by name; `_` is a blank."""
+    listed, bodies = "", ""
+    for index, (name, bars) in enumerate(parts.items(), 1):
+        written = name.replace("_", " ")
+        listed += f'<score-part id="P{index}"><part-name>{written}</part-name></score-part>'
+        bodies += f'<part id="P{index}">{bars}</part>'
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?><!DOCTYPE score-partwise PUBLIC "-//Recordare//DTD '
+        'MusicXML 4.0 Partwise//EN" "http://www.musicxml.org/dtds/partwise.dtd">'
+        f"<score-partwise><part-list>{listed}</part-list>{bodies}</score-partwise>"
+    )
+
+
+def read(tmp_path, content: str | bytes, name: str = "piece.musicxml") -> Score:
+    data = content if isinstance(content, bytes) else content.encode()
+    (tmp_path / name).write_bytes(data)
+    return read_musicxml(tmp_path / name)
+
+
+def pitches(score: Score, part: int = 0) -> list[float]:
+    return [note.pitch for note in score.parts[part].notes]
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "shift"),
+    [
+        ("Clarinet_in_Bb", transposed(-2, -1), -2),
+        ("Klarinette_in_A", transposed(-3, -2), -3),
+        ("Horn_in_F", transposed(-7, -4), -7),
+        ("Kontrabass", transposed(0, 0, -1), -12),
+        ("Clarinet_in_Bb", "", 0),  # written where it sounds
+    ],
+)
+def test_transposing_instruments_sound_where_they_sound(tmp_path, name, change, shift):
+    score = read(tmp_path, document(Flute=bar(FOUR), **{name: bar(FOUR, attributes=change)}))
+    assert pitches(score) == [72, 74, 76, 77]
+    assert pitches(score, 1) == [72 + shift, 74 + shift, 76 + shift, 77 + shift]
+
+
+def test_the_rows_of_a_corpus_work_are_at_sounding_pitch(tmp_path):
+    file = tmp_path / "horn.musicxml"
+    file.write_text(document(Horn=bar(FOUR, attributes=transposed(-7, -4))), encoding="utf-8")
+    assert [pitch for _, _, pitch in parse(file)[0]["notes"]] == [65, 67, 69, 70]
+
+
+def test_tempi_and_repeats_are_played(tmp_path):
+    bars = bar(SLOW + FOUR) + bar(FAST + FOUR + REPEAT.format(""), 2)
+    onsets = [note.onset for note in read(tmp_path, document(Oboe=bars)).parts[0].notes]
+    once = [0, 1, 2, 3, 4, 4.25, 4.5, 4.75]
+    assert onsets == pytest.approx([*once, *(5 + onset for onset in once)])
+
+
+def test_repeats_that_contradict_each_other_are_played_once(tmp_path):
+    forward = '<barline location="left"><repeat direction="forward"/></barline>'
+    bars = bar(FOUR) + bar(forward + FOUR, 2) + bar(forward + FOUR, 3)
+    assert len(pitches(read(tmp_path, document(Oboe=bars)))) == 12
+
+
+def test_grace_notes_and_chord_symbols_move_no_other_note(tmp_path):
+    grace = (
+        f"{note('B', 4).replace('<note>', '<note><grace/>').replace('<duration>1</duration>', '')}"
+    )
+    symbol = "<harmony><root><root-step>C</root-step></root><kind>major</kind></harmony>"
+    score = read(tmp_path, document(Oboe=bar(symbol + note("C") + grace + note("D"))))
+    assert [(n.onset, n.duration, n.pitch) for n in score.parts[0].notes] == [
+        (0, 0.5, 72), (0.5, 0.5, 74),
+    ]  # fmt: skip
+
+
+def test_an_octave_line_leaves_the_pitches_as_the_file_gives_them(tmp_path):
+    line, stop = (
+        f'<direction><direction-type><octave-shift type="{kind}" size="8"/></direction-type>'
+        "</direction>"
+        for kind in ("down", "stop")
+    )
+    part = bar(line + FOUR + stop, attributes=transposed(-2, -1))
+    assert pitches(read(tmp_path, document(Clarinet=part))) == [70, 72, 74, 75]
+
+
+def test_dynamics_are_velocities(tmp_path):
+    soft, loud = (
+        f"<direction><direction-type><dynamics><{each}/></dynamics></direction-type></direction>"
+        for each in ("pp", "ff")
+    )
+    bars = bar(soft + FOUR) + bar(loud + FOUR, 2)
+    notes = read(tmp_path, document(Oboe=bars)).parts[0].notes
+    assert notes[0].velocity < 64 < 100 < notes[-1].velocity
+
+
+def test_two_staves_are_one_pianist_and_two_violins_two_players(tmp_path):
+    upper = "".join(note(step, staff=1) for step in "CDEF")
+    lower = "".join(note(step, 3, staff=2) for step in "CDEF")
+    back = "<backup><duration>4</duration></backup>"
+    piano = bar(upper + back + lower, attributes="<staves>2</staves>")
+    score = read(tmp_path, document(Violine=bar(FOUR), Violin=bar(FOUR), Klavier=piano))
+    assert [part.instrument for part in score.parts] == ["violin", "violin", "piano"]
+    assert pitches(score, 2) == [48, 72, 50, 74, 52, 76, 53, 77]
+
+
+def test_a_part_that_names_no_instrument_is_told(tmp_path):
+    with pytest.warns(UserWarning, match=r"^piece\.musicxml: 'Kazoo' names no instrument"):
+        score = read(tmp_path, document(Kazoo=bar(FOUR), Oboe=bar(FOUR)))
+    assert [part.instrument for part in score.parts] == ["piano", "oboe"]
+
+
+@pytest.mark.parametrize("coding", ["utf-8", "utf-8-sig", "utf-16", "iso-8859-1"])
+def test_every_encoding_that_is_declared_is_read(tmp_path, coding):
+    declared = document(Flöte=bar(FOUR)).replace("UTF-8", coding.removesuffix("-sig"))
+    score = read(tmp_path, declared.encode(coding))
+    assert [part.instrument for part in score.parts] == ["flute"]
+
+
+# Archives
+
+
+def packed(**files: str | bytes) -> bytes:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return data.getvalue()
+
+
+def container(path: str) -> dict[str, str]:
+    rootfile = f'<rootfiles><rootfile full-path="{path}"/></rootfiles>'
+    return {"META-INF/container.xml": f"<container>{rootfile}</container>"}
+
+
+def test_a_packed_score_is_the_one_that_its_container_names(tmp_path):
+    other = {"a.xml": document(Tuba=bar(FOUR)), "scores/b.xml": document(Oboe=bar(FOUR))}
+    score = read(tmp_path, packed(**container("scores/b.xml"), **other), "piece.mxl")
+    assert [part.instrument for part in score.parts] == ["oboe"] and score.title == "piece"
+    assert read(tmp_path, packed(**other), "piece.mxl").parts[0].instrument == "tuba"
+
+
+def test_an_archive_that_grows_without_end_is_refused_and_nothing_is_unpacked(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(musicxml, "LARGEST", 1 << 20)
+    bomb = packed(**{"s.xml": b" " * (50 << 20)})
+    assert len(bomb) < 1 << 20
+    with pytest.raises(ValueError, match=r"^piece\.mxl: larger than 1 MB"):
+        read(tmp_path, bomb, "piece.mxl")
+    escaping = packed(**container("../../outside.xml"), **{"../x.xml": document(Oboe=bar(FOUR))})
+    with pytest.raises(ValueError, match=r"^piece\.mxl: the archive holds no score"):
+        read(tmp_path, escaping, "piece.mxl")
+    assert [file.name for file in tmp_path.iterdir()] == ["piece.mxl"]
+
+
+# Refused
+
+
+ENTITIES = '<!DOCTYPE a [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]>'
+OUTSIDE = '<!DOCTYPE a [<!ENTITY a SYSTEM "file:///etc/hostname">]>'
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (f"{ENTITIES}<score-partwise>&b;</score-partwise>", "declares entities"),
+        (f"{OUTSIDE}<score-partwise>&a;</score-partwise>", "declares entities"),
+        ("<score-timewise/>", "begins with <score-timewise>"),
+        ("<svg/>", "begins with <svg>"),
+        ("<score-partwise><part>", "not well-formed"),
+        ("<score-partwise>" + "<a>" * 5000, "nested deeper"),
+        (document(Oboe=bar(FOUR + REPEAT.format(' times="99999"'))), "more than 16 times"),
+        (document(Oboe=bar(FOUR).replace("s>4</b", "s>99999999</b")), "<beats> is 99999999"),
+        (document(Oboe=bar(FOUR).replace(">1</div", ">0</div")), "cannot read this score"),
+        (b"PK\3\4 and no more", "not a readable archive"),
+        (b"\xff\xfe\0", "its text is not in"),
+        (b'<?xml version="1.0" encoding="klingon"?><score-partwise/>', "not in klingon"),
+    ],
+    ids=lambda value: None if isinstance(value, bytes) else value[:20],
+)
+def test_what_is_no_score_is_refused_in_one_sentence(tmp_path, content, message):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ValueError, match=rf"^piece\.musicxml: .*{message}") as caught:
+            read(tmp_path, content)
+    assert "\n" not in str(caught.value)
