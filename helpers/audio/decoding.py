@@ -66,20 +66,25 @@ def _decoded(sound: soundfile.SoundFile, part: Part, frames: int) -> Iterator[np
     """libsndfile raises an error on a truncated FLAC and does not say how much it decoded. The
     buffer is therefore filled with NaN first: what is no longer NaN was decoded.
     """
-    skip, left, is_complete = part.skip, part.frames, True
-    while is_complete and left != 0:
-        buffer = np.full((frames, sound.channels), np.nan, dtype=np.float32)
+    skip, left = part.skip, UNKNOWN_LENGTH
+    if part.frames is not None:
+        left = part.frames + skip
+    elif not part.spans:
+        left = sound.frames
+    is_complete = True
+    while is_complete and left > 0:
+        size = min(frames, left)
+        buffer = np.full((size, sound.channels), np.nan, dtype=np.float32)
         try:
             count = len(sound.read(out=buffer))
-            is_complete = count == frames
+            is_complete = count == size
         except soundfile.SoundFileError:
             written = np.flatnonzero(~np.isnan(buffer).all(axis=1))
             count, is_complete = written[-1] + 1 if len(written) else 0, False
-        block = buffer[min(skip, count) : count][:left].T
+        left -= count
+        if count > skip:
+            yield buffer[skip:count].T
         skip = max(skip - count, 0)
-        left = left and left - block.shape[1]
-        if block.shape[1]:
-            yield block
 
 
 @contextmanager
