@@ -147,12 +147,11 @@ def _next(
     frame = Frame.at(file, place)
     if frame is not None and (frame.kind == kind or _leads_on(file, place, frame, stop, 1)):
         return place, frame
-    for place in find(file, SYNC, place + 1, min(stop, place + SEARCHED)):
-        frame = Frame.at(file, place)
-        if frame is not None and kind in (None, frame.kind) and _leads_on(
-            file, place, frame, stop, 2
-        ):
-            return place, frame
+    for later in find(file, SYNC, place + 1, min(stop, place + SEARCHED)):
+        frame = Frame.at(file, later)
+        is_likely = frame is not None and kind in (None, frame.kind)
+        if is_likely and _leads_on(file, later, frame, stop, 2):
+            return later, frame
     return None
 
 

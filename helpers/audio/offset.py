@@ -70,7 +70,7 @@ class Offset:
 
 
 def without_offset(audio: np.ndarray, sample_rate: int) -> np.ndarray:
-    """float32 (channels, samples) without its DC offset; the same array where that is negligible."""
+    """float32 (channels, samples) without its DC offset; itself where that is negligible."""
     offset = Offset(sample_rate, len(audio))
     offset.update(audio)
     return audio if offset.is_negligible else next(offset.removed([audio]))

@@ -31,7 +31,8 @@ def separate(
 ) -> np.ndarray:
     """mixture (C, T) at `sample_rate` -> estimates (S, C, T), float32, at the same rate.
 
-    The same numbers as `separate_stream`, of the mixture without its DC offset. device: move the model there; by default it stays.
+    The same numbers as `separate_stream`, of the mixture without its DC offset. device: move the
+    model there; by default it stays.
     """
     if device is not None:
         model.to(device)

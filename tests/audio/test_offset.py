@@ -57,12 +57,12 @@ def test_digital_silence_in_front_of_an_offset_stays_silence():
 
 
 def test_what_has_no_offset_keeps_every_bit():
-    assert without_offset(music(), RATE) is not None
     np.testing.assert_array_equal(without_offset(music(), RATE), music())
     slight = music() + np.float32(10 ** ((NEGLIGIBLE - 3) / 20) * music().std())
     np.testing.assert_array_equal(without_offset(slight, RATE), slight)
     for samples in (1, 50, RATE - 1):  # a few periods need not sum to zero
-        np.testing.assert_array_equal(without_offset(music()[:, :samples], RATE), music()[:, :samples])
+        short = music()[:, :samples]
+        np.testing.assert_array_equal(without_offset(short, RATE), short)
     np.testing.assert_array_equal(without_offset(np.zeros((1, 20_000), np.float32), RATE), 0)
 
 
