@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
-from .decoding import Decoder
+from .decoding import SoundfileSource
+from .ffmpeg import READ_BY_SOUNDFILE, FfmpegSource, container_of
 from .resampling import resample
-from .track import AudioError
+from .track import AudioError, Unreadable
 
 LOWEST_RATE, HIGHEST_RATE = 4_000, 192_000  # Hz
 MOST_CHANNELS = 8
 BLOCK = 1 << 16  # samples read at a time
+READABLE = "WAV, AIFF, FLAC, MP3, OGG, M4A, WMA and WebM"
 
 
 class AudioFile:
     """An audio file, open for reading; a context manager. Its content decides, not its suffix.
 
-    path, sample_rate (Hz), channels, subtype (such as `PCM_16`), frames (from the header, or
-    counted where the header does not state them). warnings: sentences on the file's flaws, complete
-    when `blocks` has ended. repair: read samples that are not finite as zeros.
+    path, sample_rate (Hz), channels, subtype (such as `PCM_16`); frames, as its headers state them,
+    else None. warnings: sentences on the file's flaws, complete when `blocks` has ended.
+    repair: read samples that are not finite as zeros.
     Raises AudioError for a file that is empty or no audio, or beyond 4-192 kHz or 8 channels.
     """
 
@@ -31,35 +34,14 @@ class AudioFile:
         self.path = Path(path)
         self.repair = repair
         self.warnings: list[str] = []
-        self._decoder = self._decode()
-        try:
-            self._check_header()
-        except BaseException:
-            self.close()
-            raise
-
-    def _decode(self) -> Decoder:
-        try:
-            if self.path.is_dir():
-                raise self._error("this is a folder; name an audio file")
-            if not self.path.exists():
-                raise self._error("there is no such file; check the name and the folder")
-            if not self.path.is_file():
-                raise self._error("this is not a regular file; save it to disk first")
-            if self.path.stat().st_size == 0:
-                raise self._error("the file is empty (0 bytes); export it again")
-            return Decoder(self.path)
-        except OSError as error:
-            raise self._error(f"it cannot be read ({error.strerror})") from error
-        except soundfile.SoundFileError as error:
-            raise self._error(
-                "this is not audio that can be read; WAV, AIFF, FLAC, MP3 and OGG can"
-            ) from error
-
-    def _check_header(self) -> None:
-        self.sample_rate: int = self._decoder.sample_rate
-        self.channels: int = self._decoder.channels
-        self.subtype: str = self._decoder.subtype
+        self._running: Iterator[np.ndarray] | None = None
+        with self._refusing():
+            self._check_path()
+            self._source = open_source(self.path)
+        self.sample_rate: int = self._source.sample_rate
+        self.channels: int = self._source.channels
+        self.subtype: str = self._source.subtype
+        self.frames: int | None = self._source.frames
         if not LOWEST_RATE <= self.sample_rate <= HIGHEST_RATE:
             raise self._error(
                 f"the sample rate is {self.sample_rate} Hz; "
@@ -69,14 +51,28 @@ class AudioFile:
             raise self._error(
                 f"there are {self.channels} channels; 1 to {MOST_CHANNELS} can be read"
             )
-        stated = self._decoder.frames
-        self.frames: int = self._count() if stated is None else stated
-        if self.frames <= 0:
-            raise self._error("there is a header but there are no samples; export it again")
-        if self._decoder.is_cut:
-            self._warn(
-                f"the file is shorter than its header says; its {self.frames} frames were read"
-            )
+
+    def _check_path(self) -> None:
+        if self.path.is_dir():
+            raise Unreadable("this is a folder; name an audio file")
+        if not self.path.exists():
+            raise Unreadable("there is no such file; check the name and the folder")
+        if not self.path.is_file():
+            raise Unreadable("this is not a regular file; save it to disk first")
+        if self.path.stat().st_size == 0:
+            raise Unreadable("the file is empty (0 bytes); export it again")
+
+    @contextmanager
+    def _refusing(self) -> Iterator[None]:
+        """Errors of the system and of decoders as one sentence that names the file."""
+        try:
+            yield
+        except Unreadable as error:
+            raise self._error(str(error)) from error
+        except OSError as error:
+            raise self._error(f"it cannot be read ({error.strerror})") from error
+        except soundfile.SoundFileError as error:
+            raise self._error(f"this is not audio that can be read; {READABLE} can") from error
 
     @property
     def is_float(self) -> bool:
@@ -84,16 +80,15 @@ class AudioFile:
         return self.subtype in ("FLOAT", "DOUBLE")
 
     def blocks(self, frames: int = BLOCK) -> Iterator[np.ndarray]:
-        """The audio from its start as float32 (channels, n); n = `frames`, less in the last block.
+        """The audio from its start as float32 (channels, n), with n of at most `frames`.
 
-        Where the audio ends before the length in the header, the blocks end there with a warning.
+        They end where the audio ends, whatever the header says, with a warning where it was cut.
         Raises AudioError at a sample that is not finite, unless `repair`.
         """
         self.close()
-        self._decoder = self._decode()
+        self._running = self._source.blocks(frames)
         start, repaired = 0, []
-        while start < self.frames:
-            block, complete = self._decoder.read(min(frames, self.frames - start))
+        while (block := self._next()) is not None:
             bad = ~np.isfinite(block)
             if bad.any():
                 repaired.append(self._time(start + int(np.flatnonzero(bad.any(axis=0))[0])))
@@ -106,24 +101,34 @@ class AudioFile:
             if block.shape[1]:
                 yield np.ascontiguousarray(block)
             start += block.shape[1]
-            if not complete:
-                break
         if start == 0:
-            raise self._error("none of its samples can be decoded; export it again")
-        if start < self.frames:
-            self._warn(
-                f"the audio breaks off at {self._time(start)} although its header says "
-                f"{self._time(self.frames)}; its {start} frames were read"
-            )
+            raise self._error("there are no samples in it that can be decoded; export it again")
+        self._compare(start)
+        for flaw in self._source.flaws:
+            self._warn(flaw)
         if repaired:
             self._warn(f"samples that are not finite, from {repaired[0]} on, were read as zeros")
 
-    def _count(self) -> int:
-        total, complete = 0, True
-        while complete:
-            block, complete = self._decoder.read(BLOCK)
-            total += block.shape[1]
-        return total
+    def _next(self) -> np.ndarray | None:
+        with self._refusing():
+            return next(self._running, None)
+
+    def _compare(self, read: int) -> None:
+        """Warn where the audio is shorter or longer than its header says."""
+        stated = read if self.frames is None else self.frames
+        end, stated_end = self._time(read), self._time(stated)
+        if not self._source.is_cut and read >= stated:
+            if end != stated_end:
+                self._warn(
+                    f"its header says {stated_end} but the audio goes on to {end}; all was read"
+                )
+        elif end != stated_end:
+            self._warn(
+                f"the audio breaks off at {end} although its header says {stated_end}; "
+                f"its {read} frames were read"
+            )
+        else:
+            self._warn(f"the file is cut off at {end}; its {read} frames were read")
 
     def _time(self, frame: int) -> str:
         minutes, tenths = divmod(frame * 10 // self.sample_rate, 600)
@@ -138,13 +143,28 @@ class AudioFile:
         return AudioError(f"{self.path.name}: {fault}.")
 
     def close(self) -> None:
-        self._decoder.close()
+        """End a reading that has not come to its end."""
+        if self._running is not None:
+            self._running.close()
 
     def __enter__(self) -> AudioFile:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def open_source(path: Path) -> SoundfileSource | FfmpegSource:
+    """The decoder of a file: libsndfile, and ffmpeg for containers and codecs that it lacks."""
+    container = container_of(path)
+    if container is None:
+        return SoundfileSource(path)
+    if container.demuxer not in READ_BY_SOUNDFILE:
+        return FfmpegSource(path, container)
+    try:
+        return SoundfileSource(path)
+    except soundfile.SoundFileError:
+        return FfmpegSource(path, container)
 
 
 def load(

@@ -1,10 +1,9 @@
-"""Decoding with libsndfile, and the workarounds that files of wrong or unknown length need."""
+"""Decoding with libsndfile, part by part, to the true end of the audio."""
 
 from __future__ import annotations
 
 import os
 import re
-import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -14,49 +13,88 @@ from typing import BinaryIO
 import numpy as np
 import soundfile
 
+from .layout import Part, find_layout
+from .track import Unreadable
+
 UNKNOWN_LENGTH = 2**63 - 1  # libsndfile's SF_COUNT_MAX
 
 
-class Decoder:
-    """One pass over an audio file from its start. Its content decides, not its suffix.
+class SoundfileSource:
+    """An audio file by libsndfile. Its content decides, not its suffix.
 
-    sample_rate (Hz), channels, subtype (such as `PCM_16`); frames, None where the file does not
-    state them; is_cut, True where the header states more bytes than the file has.
+    sample_rate (Hz), channels, subtype (such as `PCM_16`); frames, by its headers, None where they
+    do not state them; is_cut: whether the file ends before its audio does.
     Raises OSError, and soundfile.SoundFileError where the file is no audio.
     """
 
+    flaws: tuple[str, ...] = ()
+
     def __init__(self, path: Path) -> None:
-        with ExitStack() as stack:
-            file = stack.enter_context(open(path, "rb", buffering=0))
-            descriptor = file.fileno()
-            if _is_mp3_of_unknown_length(file):
-                descriptor = stack.enter_context(_pipe(file))
-            # By descriptor: with a path libsndfile would guess the format from the suffix.
-            sound = stack.enter_context(soundfile.SoundFile(descriptor, closefd=False))
-            self._resources = stack.pop_all()
-        self._sound = sound
-        self.sample_rate: int = sound.samplerate
-        self.channels: int = sound.channels
-        self.subtype: str = sound.subtype
-        self.frames: int | None = None if sound.frames == UNKNOWN_LENGTH else sound.frames
-        self.is_cut = _is_cut(sound.extra_info)
+        self.path = path
+        layout = find_layout(path)
+        self._parts = layout.parts
+        with _opened(path, self._parts[0]) as sound:
+            self.sample_rate: int = sound.samplerate
+            self.channels: int = sound.channels
+            self.subtype: str = sound.subtype
+            self.frames, self.is_cut = layout.stated, layout.is_cut
+            if self._parts == (Part(),) and self.frames is None and sound.frames < UNKNOWN_LENGTH:
+                self.frames = sound.frames
+                self.is_cut = self.is_cut or _is_cut(sound.extra_info)
 
-    def read(self, frames: int) -> tuple[np.ndarray, bool]:
-        """The next `frames` as float32 (channels, n), and whether n = `frames`.
+    def blocks(self, frames: int) -> Iterator[np.ndarray]:
+        """All audio as float32 (channels, n) with n of at most `frames`."""
+        first = (self.sample_rate, self.channels)
+        for number, part in enumerate(self._parts):
+            with ExitStack() as stack:
+                try:
+                    sound = stack.enter_context(_opened(self.path, part))
+                except soundfile.SoundFileError:
+                    if number == 0:
+                        raise
+                    self.is_cut = True
+                    return
+                if (sound.samplerate, sound.channels) != first:
+                    raise Unreadable(
+                        f"it joins audio of {first[0]} Hz in {first[1]} channels and of "
+                        f"{sound.samplerate} Hz in {sound.channels}; convert both to one format"
+                    )
+                yield from _decoded(sound, part, frames)
 
-        libsndfile raises an error on a truncated FLAC and does not say how much it decoded. The
-        buffer is therefore filled with NaN first: what is no longer NaN was decoded.
-        """
-        buffer = np.full((frames, self.channels), np.nan, dtype=np.float32)
+
+def _decoded(sound: soundfile.SoundFile, part: Part, frames: int) -> Iterator[np.ndarray]:
+    """libsndfile raises an error on a truncated FLAC and does not say how much it decoded. The
+    buffer is therefore filled with NaN first: what is no longer NaN was decoded.
+    """
+    skip, left = part.skip, UNKNOWN_LENGTH
+    if part.frames is not None:
+        left = part.frames + skip
+    elif not part.spans:
+        left = sound.frames
+    is_complete = True
+    while is_complete and left > 0:
+        size = min(frames, left)
+        buffer = np.full((size, sound.channels), np.nan, dtype=np.float32)
         try:
-            count = len(self._sound.read(out=buffer))
+            count = len(sound.read(out=buffer))
+            is_complete = count == size
         except soundfile.SoundFileError:
             written = np.flatnonzero(~np.isnan(buffer).all(axis=1))
-            return buffer[: written[-1] + 1 if len(written) else 0].T, False
-        return buffer[:count].T, count == frames
+            count, is_complete = written[-1] + 1 if len(written) else 0, False
+        left -= count
+        if count > skip:
+            yield buffer[skip:count].T
+        skip = max(skip - count, 0)
 
-    def close(self) -> None:
-        self._resources.close()
+
+@contextmanager
+def _opened(path: Path, part: Part) -> Iterator[soundfile.SoundFile]:
+    """By descriptor: with a path libsndfile would guess the format from the suffix."""
+    with ExitStack() as stack:
+        file = stack.enter_context(open(path, "rb", buffering=0))
+        file.seek(part.start)
+        source = stack.enter_context(_pipe(file, part.spans)) if part.spans else file.fileno()
+        yield stack.enter_context(soundfile.SoundFile(source, closefd=False, **part.raw or {}))
 
 
 def _is_cut(log: str) -> bool:
@@ -65,36 +103,22 @@ def _is_cut(log: str) -> bool:
     A size slightly below 2^31 or 2^32 is a placeholder of writers that do not know the length.
     """
     sizes = re.findall(r": (\d+) \(should be (\d+)\)", log)
-    cut = any(int(actual) < int(stated) < 2**31 - 2**16 for stated, actual in sizes)
-    return cut or "lacks an end-of-stream bit" in log
-
-
-def _is_mp3_of_unknown_length(file: BinaryIO) -> bool:
-    """Whether the first frame of an MP3 is music, without a header that states the length.
-
-    libsndfile then estimates the length from the file size and the first frames, and reads no
-    further: most of an MP3 of variable bit rate would be lost.
-    """
-    tag = file.read(10)
-    start = 0
-    if tag.startswith(b"ID3") and len(tag) == 10:  # its size has seven bits a byte: id3.org
-        start = 10 + (tag[6] << 21 | tag[7] << 14 | tag[8] << 7 | tag[9])
-    file.seek(start)
-    frame = file.read(256)
-    file.seek(0)
-    is_mp3 = len(frame) > 1 and frame[0] == 0xFF and frame[1] & 0xE6 == 0xE2  # sync, layer III
-    return is_mp3 and not any(name in frame for name in (b"Xing", b"Info", b"VBRI"))
+    return any(int(actual) < int(stated) < 2**31 - 2**16 for stated, actual in sizes)
 
 
 @contextmanager
-def _pipe(file: BinaryIO) -> Iterator[int]:
-    """The reading end of a pipe with the file's content; libsndfile seeks no length in a pipe."""
+def _pipe(file: BinaryIO, spans: tuple[tuple[int, int], ...]) -> Iterator[int]:
+    """The reading end of a pipe with parts of the file; libsndfile believes no length in a pipe."""
     reader, writer = os.pipe()
 
     def feed() -> None:
         # A closed reading end raises BrokenPipeError, on Windows a plain OSError.
         with suppress(OSError), os.fdopen(writer, "wb") as pipe:
-            shutil.copyfileobj(file, pipe)
+            for start, stop in spans:
+                file.seek(start)
+                while start < stop and (piece := file.read(min(1 << 16, stop - start))):
+                    pipe.write(piece)
+                    start += len(piece)
 
     feeder = threading.Thread(target=feed, daemon=True)
     feeder.start()

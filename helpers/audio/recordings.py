@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from .audio import AudioFile
 from .levels import Level
+from .offset import Offset
 
 
 @dataclass(frozen=True)
 class Recording:
     """An audio file and what its first reading found.
 
-    frames: those that can be read, whatever the header says.
+    frames: those that can be read, whatever the header says. offset: the DC offset, which `blocks`
+    leaves out; None where there is none to speak of. level: without it.
     """
 
     path: Path
@@ -27,15 +29,17 @@ class Recording:
     is_float: bool
     level: Level
     warnings: tuple[str, ...]
+    offset: Offset | None = None
 
     @property
     def seconds(self) -> float:
         return self.frames / self.sample_rate
 
     def blocks(self) -> Iterator[np.ndarray]:
-        """The samples from the start, as float32 (channels, n)."""
+        """The samples from the start, as float32 (channels, n), without a DC offset."""
         with AudioFile(self.path, self.repair) as audio:
-            yield from audio.blocks()
+            blocks = audio.blocks()
+            yield from blocks if self.offset is None else self.offset.removed(blocks)
 
 
 def examine(path: str | Path, repair: bool = False) -> Recording:
@@ -45,16 +49,24 @@ def examine(path: str | Path, repair: bool = False) -> Recording:
     """
     level, frames = Level(), 0
     with AudioFile(path, repair) as audio:
+        offset = Offset(audio.sample_rate, audio.channels)
         for block in audio.blocks():
             frames += block.shape[-1]
             level.update(block)
+            offset.update(block)
     warnings = list(audio.warnings)
-    if level.peak == 0:
-        warnings.append(f"{audio.path.name}: is silent, and so are its stems.")
-    return Recording(
+    recording = Recording(
         audio.path, repair, audio.sample_rate, audio.channels, frames, audio.is_float, level,
         tuple(warnings),
     )  # fmt: skip
+    if not offset.is_negligible:
+        warnings.append(f"{audio.path.name}: has a DC offset, which its stems are without.")
+        recording = replace(recording, offset=offset, level=Level())
+        for block in recording.blocks():
+            recording.level.update(block)
+    if recording.level.peak == 0:
+        warnings.append(f"{audio.path.name}: is silent, and so are its stems.")
+    return replace(recording, warnings=tuple(warnings))
 
 
 def beginning(blocks: Iterable[np.ndarray], frames: int) -> np.ndarray:

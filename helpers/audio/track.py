@@ -11,6 +11,10 @@ class AudioError(ValueError):
     """Unusable audio; the message is one sentence with the file, the fault and the remedy."""
 
 
+class Unreadable(Exception):
+    """What is wrong with a file and what would be right; `AudioFile` adds the name of the file."""
+
+
 @dataclass(frozen=True, eq=False)
 class Track:
     """The stems of one piece, float32 (channels, samples) each, all of one shape.

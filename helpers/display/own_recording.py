@@ -21,7 +21,7 @@ from .palette import label
 from .saved import saved_form, sentence
 from .separated import Separated, clock, separate_to_zip
 
-ACCEPTED = "audio/*,.wav,.flac,.mp3,.ogg,.aiff,.aif"
+ACCEPTED = "audio/*,.wav,.flac,.mp3,.ogg,.aiff,.aif,.m4a,.aac,.wma,.webm,.mp4,.opus"
 HINT = (
     "Jupyter's upload takes files up to 10 MB. Drag a larger one into the list of files on the left"
     " and type its path here, such as <code>quartet.wav</code>, then press Enter."

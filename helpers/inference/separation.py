@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..audio.offset import without_offset
 from ..audio.resampling import ResampleStream
 from .overlap_add import Segments
 
@@ -30,10 +31,12 @@ def separate(
 ) -> np.ndarray:
     """mixture (C, T) at `sample_rate` -> estimates (S, C, T), float32, at the same rate.
 
-    The same numbers as `separate_stream`. device: move the model there; by default it stays.
+    The same numbers as `separate_stream`, of the mixture without its DC offset. device: move the
+    model there; by default it stays.
     """
     if device is not None:
         model.to(device)
+    mixture = without_offset(mixture, sample_rate)
     channels, samples = mixture.shape
     estimates = np.empty((len(model.sources), channels, samples), dtype=np.float32)
     start = 0
@@ -50,7 +53,8 @@ def separate_stream(
 
     The block sizes do not change a bit of the result, and memory does not grow with the length.
     Audio at another sample rate than the model's is resampled there and back; with another number
-    of channels, each channel is separated on its own. Digital silence gives digital silence.
+    of channels, each channel is separated on its own. Digital silence gives digital silence. The
+    models expect audio without a DC offset; the blocks of a `Recording` have none.
     Raises ValueError for a block with another number of channels, and for a model that breaks the
     separator contract.
     """

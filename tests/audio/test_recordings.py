@@ -10,10 +10,15 @@ from helpers.audio.recordings import beginning, examine
 from helpers.audio.track import AudioError
 
 
+def counted(samples: int) -> np.ndarray:
+    """Steps with alternating signs, which have no DC offset."""
+    return np.arange(samples) / 2**17 * (-1.0) ** np.arange(samples)
+
+
 @pytest.fixture
 def ramp(tmp_path):
     """Two channels that count their samples in steps of 2^-17, over more than one block."""
-    steps = np.arange(100_000) / 2**17
+    steps = counted(100_000)
     path = tmp_path / "ramp.wav"
     soundfile.write(path, np.stack([steps, -steps], axis=1), 8000, "FLOAT")
     return path
@@ -39,5 +44,5 @@ def test_a_fault_in_the_last_sample_is_found_before_work_begins(tmp_path):
 @pytest.mark.parametrize("frames", [3, 65_536, 65_540, 100_000, 200_000])
 def test_the_beginning_has_the_samples_asked_for_or_all_there_are(ramp, frames):
     part = beginning(examine(ramp).blocks(), frames)
-    steps = np.arange(min(frames, 100_000)) / 2**17
+    steps = counted(min(frames, 100_000))
     assert np.array_equal(part, np.stack([steps, -steps]).astype(np.float32))

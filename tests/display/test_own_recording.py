@@ -14,7 +14,10 @@ from helpers.display import own_recording
 from helpers.display.own_recording import OwnRecording, uploaded
 from helpers.training.checkpoints import load_model
 
-TEXT = "text.wav: this is not audio that can be read; WAV, AIFF, FLAC, MP3 and OGG can."
+TEXT = (
+    "text.wav: this is not audio that can be read; "
+    "WAV, AIFF, FLAC, MP3, OGG, M4A, WMA and WebM can."
+)
 
 
 @pytest.fixture

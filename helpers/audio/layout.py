@@ -1,0 +1,129 @@
+"""Where the audio of a file lies: behind tags, in chunks, in streams joined one after another.
+
+Declared lengths are checked against the bytes that follow. Recorders that lost power leave them at
+zero, they wrap round at 4 GB, and joined files state the length of the first one only.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from .chunks import read_chunks
+from .mpeg import mpeg_streams
+from .tags import after_tags, find
+
+FLAC_STREAM = re.compile(rb"fLaC[\x00\x80]\x00\x00\x22")  # the marker and the header of STREAMINFO
+OGG_PAGE = re.compile(rb"OggS\x00")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A stretch of a file that is decoded on its own.
+
+    start: its first byte. spans: the bytes (start, stop) that the decoder gets through a pipe; none
+    where it reads the file itself. raw: the parameters of samples without a header. skip: samples
+    that the encoder put in front. frames: those that follow; None for all.
+    """
+
+    start: int = 0
+    spans: tuple[tuple[int, int], ...] = ()
+    raw: dict[str, Any] | None = None
+    skip: int = 0
+    frames: int | None = None
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The parts of a file in their order, and what its headers say.
+
+    stated: the frames by its headers, where they can be relied on. is_cut: whether the file ends
+    within a chunk, page or frame, or before the end of its stream.
+    """
+
+    parts: tuple[Part, ...] = (Part(),)
+    stated: int | None = None
+    is_cut: bool = False
+
+
+def find_layout(path: Path) -> Layout:
+    """Of any file; one part, which libsndfile reads from the first byte, where nothing is known."""
+    with open(path, "rb") as file:
+        size = file.seek(0, 2)
+        start = after_tags(file)
+        file.seek(start)
+        magic = file.read(12)
+        if magic[:4] in (b"RIFF", b"RF64", b"BW64", b"FORM"):
+            return _in_chunks(file, start, size)
+        if magic[:4] == b"fLaC":
+            return _flac(file, start)
+        if magic[:4] == b"OggS":
+            return _ogg(file, start, size)
+        return _mpeg(file, start, size) or Layout()
+
+
+def _mpeg(file: BinaryIO, start: int, stop: int) -> Layout | None:
+    """MP3 and its older layers; None where there is no such stream."""
+    streams = list(mpeg_streams(file, start, stop))
+    if not streams:
+        return None
+    parts = [
+        Part(each.spans[0][0], tuple(each.spans), None, each.skip, each.kept) for each in streams
+    ]
+    stated = [each.stated for each in streams]
+    is_wrong = any(each.kept is None for each in streams) and None not in stated
+    return Layout(tuple(parts), sum(stated) if is_wrong else None, streams[-1].is_cut)
+
+
+def _in_chunks(file: BinaryIO, start: int, size: int) -> Layout:
+    """WAV, RF64 and AIFF."""
+    data = read_chunks(file, start, size)
+    if data is None:
+        return Layout()
+    if data.is_mpeg and (layout := _mpeg(file, data.start, data.stop)):
+        return layout
+    stated = data.declared // data.width if data.width and data.declared is not None else None
+    is_cut = data.declared is not None and data.start + data.declared > size
+    if not data.width or data.is_as_declared or is_cut:
+        return Layout((Part(start),), stated, is_cut)
+    frames = (data.stop - data.start) // data.width
+    return Layout((Part(data.start, ((data.start, data.stop),), data.raw, 0, frames),), stated)
+
+
+def _flac(file: BinaryIO, start: int) -> Layout:
+    """FLAC streams, each of which states its length; zero where its writer did not know it."""
+    starts, stated = [], []
+    for place in find(file, FLAC_STREAM, start):
+        file.seek(place + 8 + 13)
+        starts.append(place)
+        stated.append(int.from_bytes(file.read(5), "big") & (1 << 36) - 1)
+    total = sum(stated) if stated and all(stated) else None
+    return Layout(tuple(map(Part, starts or [start])), total)
+
+
+def _ogg(file: BinaryIO, start: int, size: int) -> Layout:
+    """Ogg streams: pages up to the next page that begins a stream."""
+    links: list[tuple[int, int]] = []
+    is_begin = is_ended = is_cut = False
+    place: int | None = start
+    while place is not None:
+        file.seek(place)
+        header = file.read(27)
+        if len(header) < 27 or not OGG_PAGE.match(header):
+            is_cut = OGG_PAGE.match(header) is not None
+            place = next(find(file, OGG_PAGE, place + 1), None)
+            continue
+        stop = place + 27 + header[26] + sum(file.read(header[26]))
+        if is_cut := stop > size:
+            break
+        was_begin, is_begin = is_begin, bool(header[5] & 2)
+        if is_begin and not was_begin or not links:
+            links.append((place, stop))
+            is_ended = False
+        links[-1] = (links[-1][0], stop)
+        is_ended |= bool(header[5] & 4)
+        place = stop
+    parts = tuple(Part(first, ((first, last),)) for first, last in links)
+    return Layout(parts or (Part(),), None, is_cut or not is_ended)
