@@ -411,7 +411,10 @@ PLANS = {
 }
 
 # %% [markdown]
-# {TIME_STAGES}
+# With `TRAIN` the next cell runs nine trainings of 240 steps. That takes about 15 minutes on two
+# cores (2160 steps of 0.35 s, and the rendering) and, as we compute and have not measured, about
+# 4 minutes on a T4: six examples of 12 ms are mixed on the CPU in each step, and the network itself
+# needs about 15 ms. A finished training is not repeated.
 
 # %%
 STAGED = Study("02_stages", NOTEBOOK, HALVES, TRAIN)
@@ -438,9 +441,9 @@ pd.DataFrame(means, STAGED.panels).T.round(1)
 # %% [markdown]
 # In our run (`Results/02_stages.csv`), training in stages did not help. On the seen soundfont, the
 # seeds of one plan differ by up to 1.4 dB, and the means of the plans by only 0.5 dB. On the unseen
-# soundfont the staged networks have the lowest mean, and every staged seed lies below every seed of
-# the control groups. On the real duo the seeds of the plans overlap, and it is one recording: it
-# does not rank the plans. A possible reason, which we have not tested: the staged networks see the
+# soundfont the staged networks have the lowest mean, but the best of them lies above the worst of a
+# control group. On the real duo the seeds overlap too, and it is one recording: it does not rank
+# the plans. A possible reason, which we have not tested: the staged networks see the
 # varied data of the last stage in only a third of their steps.
 #
 # The control groups matter. Without the plan with restarts, an effect of the schedule could look
@@ -507,7 +510,8 @@ CHOICES = {
 }
 
 # %% [markdown]
-# {TIME_REG}
+# With `TRAIN` the next cell runs 27 trainings of 240 steps: about 40 minutes on two cores (6480
+# steps of 0.35 s), about 10 minutes on a T4 (computed as above).
 
 # %%
 from experiments.rendered import regularised
@@ -591,13 +595,12 @@ from helpers.models.mask_net import MaskNetConfig, log_frequency
 sizes = MaskNetConfig(DUO)
 analysis = log_frequency(sizes)[0].numpy()  # (log bins, linear bins)
 hertz = np.arange(analysis.shape[1]) * sizes.sample_rate / sizes.window
-axes = {"linear frequency axis": hertz, "logarithmic frequency axis": np.arange(len(analysis))}
-panels = {name: {} for name in axes}
+panels = {"linear frequency axis": {}, "logarithmic frequency axis": {}}
 for pitch in (220.0, 330.0):
     notes = sum(np.exp(-(((hertz - k * pitch) / 8) ** 2)) / k for k in range(1, 7))
-    for (name, axis), values in zip(axes.items(), (notes, analysis @ notes), strict=True):
-        panels[name][f"{pitch:.0f} Hz"] = (axis, values)
-plot_curves(panels, xlabel="bin (right), Hz (left)", ylabel="magnitude")
+    for panel, bins in zip(panels.values(), (notes[hertz < 2100], analysis @ notes), strict=True):
+        panel[f"a note of {pitch:.0f} Hz"] = (range(len(bins)), bins)
+plot_curves(panels, xlabel="bin", ylabel="magnitude")
 
 # %% [markdown]
 # From the network's outputs $z_i$ a [**softmax**](../docs/glossary.md#softmax) computes one mask
@@ -634,8 +637,15 @@ pd.DataFrame(
     for card in SHIPPED.values()
 ).set_axis(NAMES)
 
-# %% [markdown]
-# {TIME_NETS}
+# %% tags=["hide-input"]
+minutes = sum(card["seconds"] for card in SHIPPED.values()) / 60
+Markdown(
+    f"**What training takes.** The cards record {minutes:.0f} minutes for the three networks on "
+    "two cores, of which one trains and the other mixes the examples. For a T4 we compute, and "
+    "have not measured, about 5 minutes: 1600 steps of 0.08 s (180 GFLOP at 2.4 TFLOP/s), 1200 of "
+    "0.07 s and 600 of 0.13 s (limited by the mixing on the CPU). The rendering of all scores, a "
+    "few minutes, comes before it. With `TRAIN` off, the networks are loaded at once."
+)
 
 
 # %%
@@ -800,7 +810,9 @@ Markdown(
 #
 # Each step has two seeds. The recording that is tested is in none of the training data.
 #
-# {TIME_ABLATION}
+# With `TRAIN` the cell after the next one runs eight trainings of 240 steps: about 25 minutes on
+# two cores (1920 steps of 0.72 s, as the card of `violin-piano-real` records them, and the
+# rendering), about 5 minutes on a T4 (computed: mixing with effects takes 0.13 s a step).
 
 # %%
 from experiments.rendered import ablation_step
@@ -825,6 +837,11 @@ for seed, step in tqdm(list(product(ABLATION_SEEDS, ABLATION)), desc="steps") if
     DUO_STUDY.measure(step, make, seed=seed, **columns)
 publish(plot_seeds(DUO_STUDY.path, ABLATION, DUO_STUDY.panels), "02_real_duo")
 
+# %% [markdown]
+# The table shows each instrument of the real duo. [**SI-SIR**](../docs/glossary.md#si-sir) counts
+# only the other instrument as an error, and [**SI-SAR**](../docs/glossary.md#si-sar) only what
+# belongs to neither instrument; chapter 3 explains them.
+
 # %%
 from experiments.studies import by_instrument
 
@@ -835,7 +852,8 @@ real = DUO_STUDY.panels[-1]
 found = ", ".join(f"{step} {DUO_STUDY.mean(step, real):.1f} dB" for step in ABLATION)
 Markdown(
     f"Mean of violin and piano on `{real}`: {found}; the mixture "
-    f"{DUO_STUDY.mean('mixture', real):.1f} dB ({len(ABLATION_SEEDS)} seeds, one recording)."
+    f"{round(DUO_STUDY.mean('mixture', real), 1) + 0.0} dB ({len(ABLATION_SEEDS)} seeds, one "
+    "recording)."
 )
 
 # %% [markdown]

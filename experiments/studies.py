@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from experiments.jobs import covered, read_rows
+from experiments.jobs import read_rows
 from helpers import runtime
 from helpers.audio.track import Track
 from helpers.evaluation import results
@@ -102,17 +103,17 @@ class Study:
     def missing(
         self, system: str, tests: Iterable[str] | None = None, **columns: str | int
     ) -> list[str]:
-        """The tests whose rows the table lacks."""
-        rows, columns = read_rows(self.path), {"system": system, **columns}
-        if self.trains:
-            rows = [row for row in rows if row.profile == runtime.profile()]
-        return [
-            test
-            for test in (self.tests if tests is None else tests)
-            if not covered(
-                rows, {"test_data": test, **columns}, [track.name for track in self.tests[test]]
-            )
+        """The tests of which the table holds fewer tracks than there are."""
+        columns = {"system": system, **columns}
+        profiles = {runtime.profile()} if self.trains else {runtime.profile(), "full"}
+        rows = [
+            row
+            for row in read_rows(self.path)
+            if row.profile in profiles and all(getattr(row, n) == v for n, v in columns.items())
         ]
+        measured = Counter(test for test, _ in {(row.test_data, row.track) for row in rows})
+        names = self.tests if tests is None else tests
+        return [test for test in names if measured[test] < len(self.tests[test])]
 
 
 def overview(path: Path, metric: str = "SI-SDR") -> pd.DataFrame:
