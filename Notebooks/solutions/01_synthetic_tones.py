@@ -11,11 +11,23 @@
 # ---
 
 # %% [markdown]
-# # Separating synthetic voices: exercises
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/divisi-contributors/divisi/blob/main/Notebooks/solutions/01_synthetic_tones.ipynb)
+#
+# # Separating synthetic voices: solutions
 #
 # These exercises belong to chapter 1. They need neither a GPU nor recordings, and take a few
 # minutes on a laptop. The numbers in the answers are from our run; where a network is trained, it
 # has one seed.
+
+# %% tags=["bootstrap"]
+# On Colab: fetch the course, beside the torch and numpy that are there. Anywhere else: nothing.
+import subprocess
+import sys
+
+if "google.colab" in sys.modules:
+    fetch = "[ -d divisi ] || git clone -q --depth 1 https://github.com/divisi-contributors/divisi"
+    subprocess.run(f"{fetch} && bash divisi/scripts/colab.sh", shell=True, check=True)
+    sys.path.insert(0, "/content/divisi")
 
 # %%
 from functools import partial

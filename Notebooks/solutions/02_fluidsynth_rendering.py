@@ -11,11 +11,23 @@
 # ---
 
 # %% [markdown]
-# # Training on rendered scores: exercises
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/divisi-contributors/divisi/blob/main/Notebooks/solutions/02_fluidsynth_rendering.ipynb)
+#
+# # Training on rendered scores: solutions
 #
 # These exercises belong to chapter 2. They need neither a GPU nor recordings, and take a few
 # minutes on a laptop. Scores are the mean SI-SDR over ten random test pieces and both instruments;
 # `oracle` is the ideal ratio mask. The numbers in the answers are from our run, with one network.
+
+# %% tags=["bootstrap"]
+# On Colab: fetch the course, beside the torch and numpy that are there. Anywhere else: nothing.
+import subprocess
+import sys
+
+if "google.colab" in sys.modules:
+    fetch = "[ -d divisi ] || git clone -q --depth 1 https://github.com/divisi-contributors/divisi"
+    subprocess.run(f"{fetch} && bash divisi/scripts/colab.sh", shell=True, check=True)
+    sys.path.insert(0, "/content/divisi")
 
 # %%
 from dataclasses import replace
