@@ -396,10 +396,10 @@ Markdown(
 #
 # A network for separation needs three parts: an **encoder** that turns the waveform into features,
 # a part that computes a mask for each source, and a **decoder** that turns masked features back
-# into waveforms. Here is the smallest useful version, in the manner of **Conv-TasNet**
-# ([Luo and Mesgarani, 2019](https://arxiv.org/abs/1809.07454)), which replaces the STFT by a
-# learned transform. The letters give the
-# shapes: batch `B`, sources `S`, features `F`, frames `N`, samples `T`.
+# into waveforms. Here is the smallest useful version, in the manner of
+# [**Conv-TasNet**](../docs/glossary.md#conv-tasnet) ([Luo and Mesgarani,
+# 2019](https://arxiv.org/abs/1809.07454)), which replaces the STFT by a learned transform. The
+# letters give the shapes: batch `B`, sources `S`, features `F`, frames `N`, samples `T`.
 
 
 # %%
@@ -421,8 +421,9 @@ class FirstNetwork(nn.Module):  # (B, 1, T) -> (B, S, 1, T), for T a multiple of
 
 
 # %% [markdown]
-# The **loss** is the number that training makes small. Two are common in source separation. The
-# *L1 loss* is the mean absolute error. The negative SNR has a *soft ceiling*, here 60 dB:
+# The [**loss**](../docs/glossary.md#loss) is the number that training makes small. Two are common
+# in source separation. The *L1 loss* is the mean absolute error. The negative SNR has a *soft
+# ceiling*, here 60 dB:
 #
 # $$\mathcal{L}_1 = \frac1T \sum_n |s[n] - \hat s[n]|, \qquad
 # \mathcal{L}_{\text{SNR}} = 10 \log_{10}\big(\|s - \hat s\|^2 + \tau \|s\|^2\big)
@@ -522,13 +523,13 @@ Markdown(
 # ![Conv-TasNet: an encoder, a network that computes a mask for each source, a
 # decoder](../Images/diagram_conv_tasnet.svg)
 #
-# **Wave-U-Net** ([Stoller et al., 2018](https://arxiv.org/abs/1806.03185)) has no frames and no
-# masks: it works on the waveform. It is a [**U-Net**](../docs/glossary.md#u-net): an encoder halves
-# the sample rate at each of its six levels, so that short filters see longer and longer stretches
-# of time, and a decoder doubles the rate again. [**Skip
-# connections**](../docs/glossary.md#skip-connection) copy the details of each encoder level to the
-# decoder level of the same rate. Its last source is the mixture minus the other estimates, so the
-# estimates always sum to the mixture.
+# [**Wave-U-Net**](../docs/glossary.md#wave-u-net) ([Stoller et al.,
+# 2018](https://arxiv.org/abs/1806.03185)) has no frames and no masks: it works on the waveform. It
+# is a [**U-Net**](../docs/glossary.md#u-net): an encoder halves the sample rate at each of its six
+# levels, so that short filters see longer and longer stretches of time, and a decoder doubles the
+# rate again. [**Skip connections**](../docs/glossary.md#skip-connection) copy the details of each
+# encoder level to the decoder level of the same rate. Its last source is the mixture minus the
+# other estimates, so the estimates always sum to the mixture.
 #
 # ![Wave-U-Net: down-sampling blocks, up-sampling blocks, and skip connections between
 # them](../Images/diagram_wave_unet.svg)
@@ -557,12 +558,12 @@ print(f"after the decimation: {peak:.0f} Hz")
 # %% [markdown]
 # The network has to learn filters that remove what would be folded, or make use of it.
 #
-# How much of the mixture can influence one sample of an estimate? This stretch is the **receptive
-# field**. A convolution of $K$ taps at level $l$ sees $(K - 1)\, 2^l$ samples more than the one
-# before it, because its taps lie $2^l$ samples apart. With $K = 15$ and the levels 0 to 6, the
-# encoder alone sees $1 + 14\,(1 + 2 + \dots + 64) = 1 + 14 \cdot 127 = 1779$ samples. The decoder
-# adds some more. We can measure it: the gradient of one sample of the estimate is zero for all
-# samples of the mixture that it does not depend on.
+# How much of the mixture can influence one sample of an estimate? This stretch is the [**receptive
+# field**](../docs/glossary.md#receptive-field). A convolution of $K$ taps at level $l$ sees $(K -
+# 1)\, 2^l$ samples more than the one before it, because its taps lie $2^l$ samples apart. With $K =
+# 15$ and the levels 0 to 6, the encoder alone sees $1 + 14\,(1 + 2 + \dots + 64) = 1 + 14 \cdot 127
+# = 1779$ samples. The decoder adds some more. We can measure it: the gradient of one sample of the
+# estimate is zero for all samples of the mixture that it does not depend on.
 
 # %%
 from experiments.tones import SYSTEMS, network
@@ -962,9 +963,9 @@ Markdown(
 #
 # Both networks get the same short training on three voices. Only the initialisation or only the
 # normalisation changes. Each choice is trained three times, with other weights and other melodies
-# (three **seeds**, chosen before: 0, 1, 2), and is evaluated on the first four test melodies. The
-# defaults are PyTorch's initialisation for both networks, no normalisation for Wave-U-Net, and the
-# layer normalisation of its paper for Conv-TasNet.
+# (three [**seeds**](../docs/glossary.md#seed), chosen before: 0, 1, 2), and is evaluated on the
+# first four test melodies. The defaults are PyTorch's initialisation for both networks, no
+# normalisation for Wave-U-Net, and the layer normalisation of its paper for Conv-TasNet.
 #
 # With `TRAIN` the next cell runs 48 trainings of 100 steps: about six minutes on two cores (4800
 # steps of 50 ms, and the evaluation), and about two minutes on a T4 (computed as above).

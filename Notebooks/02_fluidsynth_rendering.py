@@ -391,10 +391,10 @@ NOTEBOOK = "02_fluidsynth_rendering"
 # 2009](https://doi.org/10.1145/1553374.1553380)).
 #
 # A small mask network follows this plan. Two control groups spend the same number of steps on the
-# last stage only. One trains in a single run. The other restarts its **learning-rate schedule** as
-# often as the staged plan does, so that we can tell the effect of the data from the effect of the
-# schedule. Each plan has three seeds (0, 1, 2, chosen before), and the two rendered tests use ten
-# of their twenty pieces.
+# last stage only. One trains in a single run. The other restarts its schedule of the [**learning
+# rate**](../docs/glossary.md#learning-rate) as often as the staged plan does, so that we can tell
+# the effect of the data from the effect of the schedule. Each plan has three seeds (0, 1, 2, chosen
+# before), and the two rendered tests use ten of their twenty pieces.
 
 # %%
 from experiments.rendered import DRY, real_recipe, rendering, staged

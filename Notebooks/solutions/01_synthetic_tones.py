@@ -229,4 +229,16 @@ for name, loss in {"fixed order": negative_snr, "PIT": pit}.items():
 show("oracle", scores(oracle_ratio_mask, PAIR_TEST))
 
 # %% [markdown] tags=["solution"]
-# {ANSWER4}
+# In our run (600 steps, one seed, five melodies), the mixture scores -0.7 dB (alto) and 0.7 dB
+# (tenor), the network with a fixed order 12.0 and 12.4 dB, the one with PIT 11.6 and 11.9 dB, and
+# the oracle 18.3 and 18.9 dB. The common register costs much: the fixed filters of the chapter
+# reach 26.6 dB with soprano and bass without any network.
+#
+# The fixed order does not hurt here. The best order never gives a better score than the fixed one,
+# so the network does not exchange the voices: it recognises them by their timbre (the second
+# harmonic is strong in the alto and weak in the tenor). PIT is made for voices of the same kind,
+# such as two tenors, where the order has no meaning. Between the two trainings, 0.4 dB with one
+# seed is no difference.
+#
+# To make it better, start with more steps: the networks of the chapter were trained ten times as
+# long. Then draw the phases of the harmonics at random, and see what this costs.
