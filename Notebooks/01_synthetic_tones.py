@@ -426,8 +426,8 @@ class FirstNetwork(nn.Module):  # (B, 1, T) -> (B, S, 1, T), for T a multiple of
 # ceiling*, here 60 dB:
 #
 # $$\mathcal{L}_1 = \frac1T \sum_n |s[n] - \hat s[n]|, \qquad
-# \mathcal{L}_{\text{SNR}} = 10 \log_{10}\big(\|s - \hat s\|^2 + \tau \|s\|^2\big)
-# - 10 \log_{10} \|s\|^2, \quad \tau = 10^{-60/10}.$$
+# \mathcal{L}_{\text{SNR}} = 10 \log_{10}
+# \frac{\|s - \hat s\|^2 + \tau \|s\|^2}{\|s\|^2}, \quad \tau = 10^{-60/10}.$$
 #
 # The term with $\tau$ keeps a few almost perfect examples from dominating the mean. If SI-SDR takes
 # the place of SNR, the network is free to choose any level. For the three samples from above, the
@@ -558,12 +558,15 @@ print(f"after the decimation: {peak:.0f} Hz")
 # %% [markdown]
 # The network has to learn filters that remove what would be folded, or make use of it.
 #
-# How much of the mixture can influence one sample of an estimate? This stretch is the [**receptive
-# field**](../docs/glossary.md#receptive-field). A convolution of $K$ taps at level $l$ sees $(K -
-# 1)\, 2^l$ samples more than the one before it, because its taps lie $2^l$ samples apart. With $K =
-# 15$ and the levels 0 to 6, the encoder alone sees $1 + 14\,(1 + 2 + \dots + 64) = 1 + 14 \cdot 127
-# = 1779$ samples. The decoder adds some more. We can measure it: the gradient of one sample of the
-# estimate is zero for all samples of the mixture that it does not depend on.
+# How much of the mixture can influence one sample of an estimate? This stretch is the
+# [**receptive field**](../docs/glossary.md#receptive-field). A convolution of $K$ taps at level $l$
+# sees $(K - 1)\, 2^l$ samples more than the one before it, because its taps lie $2^l$ samples
+# apart. With $K = 15$ and the levels 0 to 6, the encoder alone sees
+#
+# $$1 + 14\,(1 + 2 + 4 + \dots + 64) = 1 + 14 \cdot 127 = 1779$$
+#
+# samples. The decoder adds some more. We can measure it: the gradient of one sample of the estimate
+# is zero for all samples of the mixture that it does not depend on.
 
 # %%
 from experiments.tones import SYSTEMS, network

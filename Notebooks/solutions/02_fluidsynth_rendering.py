@@ -209,8 +209,8 @@ show("unseen, same balance", balanced)
 # between 15.7 and 18.8 dB.
 #
 # What is it about this violin? It is 3.2 dB louder than the seen one. With the seen balance the
-# network reaches 3.1 dB, with the seen spectrum in thirds of an octave 3.2 dB. Both help a little
-# (by 1.2 and 1.3 dB), and neither explains the gap of 15 dB. So the network does not fail because
-# of level or average spectrum. What is left is how a note develops: its attack, its vibrato, the
-# noise and the fine structure of its recordings. To go on, exchange the attacks: cross-fade each
-# violin note from the unseen to the seen soundfont after 100 ms.
+# network reaches 3.1 dB, with the seen spectrum in thirds of an octave, which includes the balance,
+# 3.2 dB. Both help a little (by 1.2 and 1.3 dB), and neither explains the gap of 15 dB. So the
+# network does not fail because of level or average spectrum. What is left is how a note develops:
+# its attack, its vibrato, the noise and the fine structure of its recordings. To go on, exchange
+# the attacks: cross-fade each violin note from the unseen to the seen soundfont after 100 ms.
