@@ -897,12 +897,12 @@ listen(PHASES, RATE)
 leaks(PHASES).round(1)
 
 # %% [markdown]
-# The filter treats both alike. In our run, both networks keep the sines in the bass, as they do with
-# the note, but give the upper harmonics of the cosines to the soprano, even more than the filter
-# does. They have not learned a rule about frequencies alone. They have learned the *waveform* of a
-# bass note, and in the training data its harmonics always have the same phases. Real instruments
-# have no such fixed phases, so this would not help with them. You find such a shortcut only with a
-# test signal: the test melodies have the same phases as the training melodies.
+# The filter treats both alike. In our run, both networks keep the sines in the bass, as they do
+# with the note, but give the upper harmonics of the cosines to the soprano, even more than the
+# filter does. They have not learned a rule about frequencies alone. They have learned the
+# *waveform* of a bass note, and in the training data its harmonics always have the same phases.
+# Real instruments have no such fixed phases, so this would not help with them. You find such a
+# shortcut only with a test signal: the test melodies have the same phases as the training melodies.
 #
 # ### The learned filters of Conv-TasNet
 #

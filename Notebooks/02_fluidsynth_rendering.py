@@ -539,7 +539,7 @@ METHODS.round(1)
 seen, unseen = (METHODS[f"piano-violin-{test}"].drop("mixture") for test in ("seen", "unseen"))
 best = seen.nlargest(2)
 Markdown(
-    f"On new pieces with the seen soundfont (ten pieces, {len(SEEDS)} seeds), the best methods are "
+    f"On new pieces with the seen soundfont ({TRACKS} pieces, seeds {SEEDS}), the best methods are "
     + " and ".join(f"*{name}* ({seen[name] - seen['nothing']:+.1f} dB)" for name in best.index)
     + ". On the unseen soundfont they change the score by "
     + " and ".join(f"{unseen[name] - unseen['nothing']:+.1f} dB" for name in best.index)
