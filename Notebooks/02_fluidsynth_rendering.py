@@ -603,6 +603,9 @@ for pitch in (220.0, 330.0):
 plot_curves(panels, xlabel="bin", ylabel="magnitude")
 
 # %% [markdown]
+# On the right, the upper note is the lower one moved by $36 \log_2 (330 / 220) = 21$ bins (the axis
+# has 36 bins for each octave). On the left, its harmonics lie further apart.
+#
 # From the network's outputs $z_i$ a [**softmax**](../docs/glossary.md#softmax) computes one mask
 # for each source (notation as in chapter 1):
 #
