@@ -534,8 +534,11 @@ Markdown(
 # ![Wave-U-Net: down-sampling blocks, up-sampling blocks, and skip connections between
 # them](../Images/diagram_wave_unet.svg)
 #
-# One level of its encoder is a convolution, a rectifier, and a decimation that drops every second
-# sample. After six levels, one second has become 125 samples:
+# Both diagrams show the default sizes for three sources. Here, Wave-U-Net has half as many
+# channels, and the filters of Conv-TasNet are 64 samples long.
+#
+# One level of the encoder of Wave-U-Net is a convolution, a rectifier, and a decimation that drops
+# every second sample. After six levels, one second has become 125 samples:
 
 # %%
 signal, channels = torch.from_numpy(duet.mixture[None, :, :RATE]), 1
