@@ -38,7 +38,7 @@ def plot_curves(
             ax.grid(axis="y")
         axes[0].set_ylabel(ylabel)
         if max(map(len, panels.values())) > 1:
-            add_legend(figure, axes[0])
+            add_legend(figure, max(axes, key=lambda ax: len(ax.lines)))
     return figure
 
 

@@ -132,3 +132,9 @@ def test_instruments_keep_their_colours_in_panels_of_curves():
     assert [line.get_ydata().tolist() for line in left.lines] == [[2, 3], [4, 5]]
     assert to_hex(right.lines[1].get_color()).upper() == colour("violin")
     assert right.get_title(loc="left") == "right" and right.get_xlim() == (0, 9)
+
+
+def test_the_legend_names_the_curves_of_the_fullest_panel():
+    few, many = ({name: ([0, 1], [0, 1]) for name in names} for names in ("ab", "abcd"))
+    figure = plot_curves({"few": few, "many": many})
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == list("abcd")
