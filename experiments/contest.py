@@ -47,7 +47,6 @@ COSTS = {
     "core hours": "hours of one core",
     "ms per second": "ms per second of music",
 }
-MATRIX_PRODUCT = 2  # operations for each weight: a multiplication and an addition
 
 
 @dataclass(frozen=True)
@@ -137,26 +136,25 @@ def core_milliseconds(model: nn.Module, track: Track, repeats: int = 2) -> float
 
 
 def training_operations(model: nn.Module, seconds: float) -> float:
-    """Floating-point operations of one training example, forward and backward.
+    """Floating-point operations of one training example: a backward pass costs two forward passes.
 
     The counter of torch leaves out recurrent layers: each of their weights takes part in one
-    multiplication and addition per frame, and in two more in the backward pass. FFTs are left out.
+    multiplication and one addition per frame. FFTs are left out.
     """
     noise = torch.randn(1, 1, round(seconds * model.sample_rate))
     recurrent: list[int] = []
 
     def count(layer: nn.LSTM, inputs: tuple[torch.Tensor, ...], _: object) -> None:
         weights = sum(parameter.numel() for parameter in layer.parameters())
-        recurrent.append(3 * MATRIX_PRODUCT * weights * inputs[0].shape[:2].numel())
+        recurrent.append(2 * weights * inputs[0].shape[:2].numel())
 
     layers = [layer for layer in model.modules() if isinstance(layer, nn.LSTM)]
     hooks = [layer.register_forward_hook(count) for layer in layers]
-    with FlopCounterMode(display=False) as counter:
-        model(noise).square().mean().backward()
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(noise)
     for hook in hooks:
         hook.remove()
-    model.zero_grad()
-    return counter.get_total_flops() + sum(recurrent)
+    return 3 * (counter.get_total_flops() + sum(recurrent))
 
 
 def measure(moment: Moment, corpus: Path) -> list[Row]:
