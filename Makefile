@@ -32,8 +32,11 @@ check: lint  ## lint and the unit tests, without running notebooks
 test: .venv/test-packages lint  ## everything that CI runs
 	@$(BIN)/python -m pytest -n auto --dist loadfile
 
-notebooks: .venv/installed  ## write Notebooks/*.ipynb and the badges from Notebooks/*.py
+notebooks: .venv/installed  ## write Notebooks/**/*.ipynb and the badges from Notebooks/**/*.py
 	@$(BIN)/python scripts/notebooks.py
+
+outputs: .venv/installed  ## execute the notebooks, or NAME=04_htdemucs, and store the outputs
+	@$(BIN)/python scripts/outputs.py $(NAME)
 
 results: .venv/installed  ## write the README's tables from Results/*.csv
 	@$(BIN)/python -m helpers.evaluation.results
@@ -50,4 +53,4 @@ constraints: .venv/installed  ## resolve constraints.txt again, for Python 3.10 
 clean:  ## remove .venv and demo/
 	rm -rf .venv demo
 
-.PHONY: help env demo lint check test notebooks results colab-check constraints clean
+.PHONY: help env demo lint check test notebooks outputs results colab-check constraints clean

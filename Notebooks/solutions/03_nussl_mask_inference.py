@@ -1,9 +1,33 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
 # %% [markdown]
-# # Mask inference with nussl on Bach10: exercises
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/divisi-contributors/divisi/blob/main/Notebooks/solutions/03_nussl_mask_inference.ipynb)
+#
+# # Mask inference with nussl on Bach10: solutions
 #
 # The exercises of chapter three. Without Bach10 they use a rendered chorale. The numbers in the
 # answers are those of our held-out excerpt of Bach10 (`01-excerpt05`), ten seconds at most, with
 # the trained networks that come with the course.
+
+# %% tags=["bootstrap"]
+# On Colab: fetch the course, beside the torch and numpy that are there. Anywhere else: nothing.
+import subprocess
+import sys
+
+if "google.colab" in sys.modules:
+    fetch = "[ -d divisi ] || git clone -q --depth 1 https://github.com/divisi-contributors/divisi"
+    subprocess.run(f"{fetch} && bash divisi/scripts/colab.sh", shell=True, check=True)
+    sys.path.insert(0, "/content/divisi")
 
 # %%
 import numpy as np

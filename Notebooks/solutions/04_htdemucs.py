@@ -1,8 +1,32 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
 # %% [markdown]
-# # Hybrid Transformer Demucs and realistic training data: exercises
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/divisi-contributors/divisi/blob/main/Notebooks/solutions/04_htdemucs.ipynb)
+#
+# # Hybrid Transformer Demucs and realistic training data: solutions
 #
 # The exercises of chapter four. They need no recordings. The numbers in the answers are those of our
 # run.
+
+# %% tags=["bootstrap"]
+# On Colab: fetch the course, beside the torch and numpy that are there. Anywhere else: nothing.
+import subprocess
+import sys
+
+if "google.colab" in sys.modules:
+    fetch = "[ -d divisi ] || git clone -q --depth 1 https://github.com/divisi-contributors/divisi"
+    subprocess.run(f"{fetch} && bash divisi/scripts/colab.sh", shell=True, check=True)
+    sys.path.insert(0, "/content/divisi")
 
 # %%
 import numpy as np

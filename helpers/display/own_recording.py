@@ -18,6 +18,7 @@ from torch import nn
 from ..audio.recordings import Recording, examine
 from ..inference.detection import can_detect
 from .palette import label
+from .saved import saved_form, sentence
 from .separated import Separated, clock, separate_to_zip
 
 ACCEPTED = "audio/*,.wav,.flac,.mp3,.ogg,.aiff,.aif"
@@ -26,6 +27,7 @@ HINT = (
     " and type its path here, such as <code>quartet.wav</code>, then press Enter."
 )
 DETECTS = "Untick instruments that do not play. With all ticked, they are detected automatically."
+INSTEAD = "Run this cell to separate a recording of your own; its stems appear below."
 COLAB_HINT = "For another recording run this cell again, or type the path of a file."
 
 
@@ -70,6 +72,8 @@ class OwnRecording:
 
     def _ipython_display_(self) -> None:
         display(self.box)
+        if saved := saved_form(lambda: sentence(INSTEAD)):
+            display(saved, raw=True)
         if in_colab():
             self.upload_in_colab()
 

@@ -5,8 +5,13 @@
   const STEP = 5; // seconds of an arrow key
   const FADE = 0.015; // seconds of every change of gain, so that none clicks
 
-  // What is heard: one entry for each row, and the choice between the mixture and the stems.
-  const rows = piece.rows.map((row) => ({ ...row, volume: 1, mute: false, solo: false }));
+  // What is heard: one entry for each row, and the choice between the mixture and the stems. A row
+  // has one or two takes, the estimate and the true stem, of which one is heard.
+  const rows = piece.rows.map((row) => ({
+    ...row,
+    takes: [{ audio: row.audio, peaks: row.peaks }, row.reference].filter(Boolean),
+    volume: 1, mute: false, solo: false, true: false,
+  }));
   const stems = rows.filter((row) => !row.mixture);
   let heard = "stems";
 
@@ -16,7 +21,10 @@
     return heard === "stems" && sounds ? row.volume : 0;
   }
 
-  // The audio graph: a source and a gain for each row, one master. Made when it is first needed.
+  const takes = rows.flatMap((row) => row.takes);
+  const take = (row) => row.takes[Number(row.true)];
+
+  // The audio graph: a source and a gain for each take, one master. Made when it is first needed.
   let context = null, master = null, decoded = null;
   let playing = false, began = 0, offset = 0;
 
@@ -30,29 +38,31 @@
     master = new GainNode(context);
     master.connect(context.destination);
     for (const row of rows) {
-      row.gain = new GainNode(context, { gain: level(row) });
-      row.gain.connect(master);
+      for (const one of row.takes) {
+        one.gain = new GainNode(context, { gain: one === take(row) ? level(row) : 0 });
+        one.gain.connect(master);
+      }
     }
     return context;
   }
 
   function decode() {
-    decoded ??= Promise.all(rows.map(async (row) => {
-      if (!row.audio) return;
-      const bytes = Uint8Array.from(atob(row.audio), (letter) => letter.charCodeAt(0));
-      row.buffer = await context.decodeAudioData(bytes.buffer);
-      row.audio = true; // the text is not needed any more
-    })).then(() => rows.filter((row) => !row.buffer).forEach(sum));
+    decoded ??= Promise.all(takes.map(async (one) => {
+      if (!one.audio) return;
+      const bytes = Uint8Array.from(atob(one.audio), (letter) => letter.charCodeAt(0));
+      one.buffer = await context.decodeAudioData(bytes.buffer);
+      one.audio = true; // the text is not needed any more
+    })).then(() => takes.filter((one) => !one.buffer).forEach(sum));
     return decoded;
   }
 
-  function sum(row) {
-    const { numberOfChannels, length, sampleRate } = stems[0].buffer;
-    row.buffer = new AudioBuffer({ numberOfChannels, length, sampleRate });
+  function sum(mixture) {
+    const { numberOfChannels, length, sampleRate } = stems[0].takes[0].buffer;
+    mixture.buffer = new AudioBuffer({ numberOfChannels, length, sampleRate });
     for (let channel = 0; channel < numberOfChannels; channel++) {
-      const total = row.buffer.getChannelData(channel);
+      const total = mixture.buffer.getChannelData(channel);
       for (const stem of stems) {
-        stem.buffer.getChannelData(channel).forEach((sample, i) => { total[i] += sample; });
+        stem.takes[0].buffer.getChannelData(channel).forEach((x, i) => { total[i] += x; });
       }
     }
   }
@@ -73,12 +83,12 @@
 
   function start() {
     began = context.currentTime + FADE;
-    for (const row of rows) {
-      row.source = new AudioBufferSourceNode(context, { buffer: row.buffer });
-      row.source.connect(row.gain);
-      row.source.start(began, offset);
+    for (const one of takes) {
+      one.source = new AudioBufferSourceNode(context, { buffer: one.buffer });
+      one.source.connect(one.gain);
+      one.source.start(began, offset);
     }
-    rows[0].source.onended = () => { stop(); offset = 0; show(); };
+    takes[0].source.onended = () => { stop(); offset = 0; show(); };
     master.gain.setValueAtTime(0, began);
     master.gain.linearRampToValueAtTime(1, began + FADE);
     playing = true;
@@ -87,9 +97,9 @@
   function stop() {
     offset = position();
     playing = false;
-    rows[0].source.onended = null;
+    takes[0].source.onended = null;
     ramp(master.gain, 0);
-    for (const row of rows) row.source.stop(context.currentTime + FADE);
+    for (const one of takes) one.source.stop(context.currentTime + FADE);
   }
 
   async function play() {
@@ -99,7 +109,7 @@
       await Promise.all([context.resume(), decode()]);
     } catch {
       $("trouble").textContent =
-        "This browser cannot decode FLAC; please use a current Chrome, Edge, Firefox or Safari.";
+        "This browser cannot decode the audio; use a current Chrome, Edge, Firefox or Safari.";
       $("trouble").hidden = false;
       return;
     } finally {
@@ -156,19 +166,34 @@
 
   function mix() {
     for (const row of rows) {
-      if (context) ramp(row.gain.gain, level(row));
+      if (context) row.takes.forEach((one) => ramp(one.gain.gain, one === take(row) ? level(row) : 0));
       row.element.classList.toggle("silent", level(row) === 0);
       if (row.mixture) continue;
       row.element.querySelector(".mute").setAttribute("aria-pressed", row.mute);
       row.element.querySelector(".solo").setAttribute("aria-pressed", row.solo);
+      if (!row.reference) continue;
+      row.element.querySelector(".true").setAttribute("aria-pressed", row.true);
+      row.element.querySelector("small").textContent =
+        row.true ? `true, ${row.reference.matched}` : "estimate";
     }
     document.querySelector(`input[value="${heard}"]`).checked = true;
   }
 
   function press(row, what) {
     row[what] = !row[what];
-    heard = "stems"; // muting or soloing a stem switches to the stems
+    heard = "stems"; // a button of a stem switches to the stems
     mix();
+    show();
+  }
+
+  // All true stems, or all estimates where they are heard already; of the soloed rows, if any.
+  function compare() {
+    const soloed = stems.filter((row) => row.solo);
+    const switched = (soloed.length ? soloed : stems).filter((row) => row.reference);
+    const change = switched.some((row) => !row.true);
+    switched.forEach((row) => { row.true = change; });
+    choose("stems");
+    show();
   }
 
   function choose(what) {
@@ -181,18 +206,20 @@
     const scale = window.devicePixelRatio || 1;
     canvas.width = Math.round(canvas.clientWidth * scale);
     canvas.height = Math.round(canvas.clientHeight * scale);
-    const x = (i) => (i / (row.peaks.length - 1 || 1)) * canvas.width;
     const thin = scale / 2;
     const y = (peak, side) => (1 - peak / 100) * (canvas.height / 2) + side * thin;
     row.canvas = canvas;
-    row.path = new Path2D();
-    row.peaks.forEach(([, high], i) => row.path.lineTo(x(i), y(high, -1)));
-    [...row.peaks.entries()].reverse().forEach(([i, [low]]) => row.path.lineTo(x(i), y(low, 1)));
-    row.path.closePath();
+    for (const one of row.takes) {
+      const { peaks } = one, path = one.path = new Path2D();
+      const x = (i) => (i / (peaks.length - 1 || 1)) * canvas.width;
+      peaks.forEach(([, high], i) => path.lineTo(x(i), y(high, -1)));
+      [...peaks.entries()].reverse().forEach(([i, [low]]) => path.lineTo(x(i), y(low, 1)));
+      path.closePath();
+    }
   }
 
   function paint(row, share) {
-    const { canvas, path } = row, pen = canvas.getContext("2d"), edge = share * canvas.width;
+    const { canvas } = row, { path } = take(row), pen = canvas.getContext("2d"), edge = share * canvas.width;
     pen.clearRect(0, 0, canvas.width, canvas.height);
     pen.fillStyle = getComputedStyle(canvas).color;
     for (const [from, to, strength] of [[0, edge, 1], [edge, canvas.width, 0.5]]) {
@@ -253,11 +280,13 @@
     } else {
       const number = stems.indexOf(row) + 1;
       if (number < 10) find("kbd").textContent = number;
-      for (const what of ["mute", "solo"]) {
-        const name = what === "mute" ? "Mute" : "Solo";
-        find(`.${what}`).setAttribute("aria-label", `${name} ${row.label}`);
-        find(`.${what}`).title = `${name} ${row.label}`;
-        find(`.${what}`).addEventListener("click", () => press(row, what));
+      if (!row.reference) find(".true").remove();
+      const names = { mute: "Mute", solo: "Solo", true: "True stem of" };
+      for (const [what, name] of Object.entries(names)) {
+        const button = find(`.${what}`);
+        button?.setAttribute("aria-label", `${name} ${row.label}`);
+        button?.setAttribute("title", `${name} ${row.label}`);
+        button?.addEventListener("click", () => press(row, what));
       }
     }
     drag(find("canvas"));
@@ -274,6 +303,7 @@
       ArrowLeft: !slides && (() => seek(position() - STEP)),
       ArrowRight: !slides && (() => seek(position() + STEP)),
       Home: !slides && (() => seek(0)),
+      t: compares && compare,
       x: stems.length < rows.length && (() => choose(heard === "stems" ? "mixture" : "stems")),
     }[event.key.length > 1 ? event.key : event.key.toLowerCase()];
     if (digit && stems[digit[1] - 1]) press(stems[digit[1] - 1], event.shiftKey ? "mute" : "solo");
@@ -306,6 +336,9 @@
     show();
   }
 
+  const compares = stems.some((row) => row.reference);
+  $("rows").classList.toggle("compares", compares);
+  $("switches").hidden = !compares;
   rows.forEach(build);
   $("heard").hidden = stems.length === rows.length;
   $("seek").max = piece.seconds;
@@ -330,6 +363,10 @@
     seconds: piece.seconds,
     playing: () => playing,
     position,
-    gains: () => { graph(); return Object.fromEntries(rows.map((row) => [row.name, row.gain.gain.value])); },
+    gains: (number = 0) => {
+      graph();
+      const present = rows.filter((row) => row.takes[number]);
+      return Object.fromEntries(present.map((row) => [row.name, row.takes[number].gain.gain.value]));
+    },
   });
 })();

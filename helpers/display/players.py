@@ -2,52 +2,63 @@
 
 from __future__ import annotations
 
-import base64
 import html
-import io
 import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import soundfile
 
+from ..audio.levels import rms
 from ..audio.track import Track
 from ..files import replaced_atomically
+from .embedding import FORMATS, encode, sample, shared_gain, signed
 from .palette import blend, colour, contrast, label
+from .saved import picture, saved_form
 from .tracks import as_track, envelope
 
-if TYPE_CHECKING:
-    from IPython.display import DisplayObject
-
-FULL_SCALE = 32768
-LOUDEST = (FULL_SCALE - 1) / FULL_SCALE
 DARK = "#1B1D23"  # the background of the player in dark mode
 PEAKS = 480  # of each drawn waveform
+
+Stems = Track | Mapping[str, np.ndarray]
 
 
 class StemPlayer:
     """A mixer of all stems and the mixture: play, seek, mute, solo, volume; all in sync.
 
     stems: a Track, or a dict of (channels, samples) arrays with their sample rate in Hz, where
-    `mixture` is the recording. Shows itself at the end of a notebook cell; `save` writes one file
-    that needs no network. The audio is 16-bit FLAC at its own rate, neither resampled nor
-    normalised. Where something would clip, one gain lowers all alike, and the player shows it. More
-    than two channels are played as their mean. Chapter: 01.
+    `mixture` is the recording. references: the true stems of some or all of these estimates; each
+    gets a switch between the two, at the same position and at the RMS level of the estimate. Those
+    of a Track also bring its mixture and sample rate.
+
+    Shows itself at the end of a notebook cell; `save` writes one file that needs no network. The
+    audio is 16-bit FLAC at its own rate, neither resampled nor normalised. Where something would
+    clip, one gain lowers all alike, and the player shows it. More than two channels are played as
+    their mean. Chapter: 01.
     """
+
+    kind = "FLAC"
 
     def __init__(
         self,
-        stems: Track | Mapping[str, np.ndarray],
+        stems: Stems,
         sample_rate: int | None = None,
         title: str | None = None,
+        references: Stems | None = None,
     ) -> None:
+        if isinstance(references, Track) and not isinstance(stems, Track):
+            sample_rate, title = sample_rate or references.sample_rate, title or references.name
+            if sample_rate == references.sample_rate:
+                stems = {"mixture": references.mixture, **stems}
         self.track = as_track(stems, sample_rate, title or "Stems")
         self.title = self.track.name if title is None else title
-        sums = {"sum": np.sum(list(self.track.stems.values()), axis=0)}
-        self.gain = shared_gain({**self.track.stems, "mixture": self.track.mixture, **sums})
+        self.references = _matched(self.track, references)
+        parts = {**self.track.stems, "mixture": self.track.mixture}
+        parts["sum"] = np.sum(list(self.track.stems.values()), axis=0)
+        matched = [gain * stem for stem, gain in self.references.values()]
+        self.gain = shared_gain([*parts.values(), *matched])
 
     def html(self) -> str:
         """The page, a complete HTML document."""
@@ -70,6 +81,24 @@ class StemPlayer:
             draft.write_text(self.html(), encoding="utf-8")
         return path
 
+    def sample(self) -> StemPlayer:
+        """A player of the first eight seconds, in mono and MP3, for a committed notebook."""
+        track = self.track
+        shorter = {name: sample(stem, track.sample_rate) for name, stem in track.stems.items()}
+        rate = next(rate for _, rate in shorter.values())
+        stems = {name: stem for name, (stem, _) in shorter.items()}
+        recording = track.recording
+        if recording is not None:
+            recording, _ = sample(recording, track.sample_rate)
+        true = {
+            name: sample(stem, track.sample_rate)[0] for name, (stem, _) in self.references.items()
+        }
+        player = StemPlayer(
+            Track(track.name, rate, stems, recording), None, self.title, true or None
+        )
+        player.kind = "MP3"
+        return player
+
     def _repr_html_(self) -> str:
         """The page in a frame, so that several in one notebook do not interfere."""
         height = 200 + 57 * (len(self.track.stems) + 1)  # until the page has measured itself
@@ -77,6 +106,10 @@ class StemPlayer:
             f'<iframe srcdoc="{html.escape(self.html())}" title="{html.escape(self.title)}" '
             f'allow="autoplay" style="width:100%;height:{height}px;border:0"></iframe>'
         )
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        """What a committed notebook shows instead."""
+        return saved_form(lambda: picture(self.track), lambda: self.sample()._repr_html_())
 
     def _piece(self) -> dict[str, Any]:
         """The JSON that the page's script reads.
@@ -95,8 +128,8 @@ class StemPlayer:
                 "mixture": name == "mixture" and name not in track.stems,
                 "onLight": colour(name),
                 "onDark": _on_dark(colour(name)),
-                "peaks": _peaks(part, loudest),
-                "audio": self._flac(part),
+                **self._take(part, loudest),
+                "reference": self._reference(name, loudest),
             }
             for name, part in parts.items()
         ]
@@ -104,48 +137,108 @@ class StemPlayer:
             rows[0]["audio"] = None
         return {"sampleRate": track.sample_rate, "seconds": track.seconds, "rows": rows}
 
-    def _flac(self, audio: np.ndarray) -> str:
-        """Base64 of 16-bit FLAC; samples are rounded to whole steps of 1 / 32768."""
-        channels = audio if len(audio) <= 2 else audio.mean(axis=0, keepdims=True)
-        steps = np.round(channels.astype(np.float64) * self.gain * FULL_SCALE)
-        file = io.BytesIO()
-        samples = np.clip(steps, -FULL_SCALE, FULL_SCALE - 1).astype(np.int16).T
-        soundfile.write(file, samples, self.track.sample_rate, format="FLAC", subtype="PCM_16")
-        return base64.b64encode(file.getvalue()).decode("ascii")
+    def _take(self, audio: np.ndarray, loudest: float) -> dict[str, Any]:
+        """What a row plays and draws."""
+        encoded = encode(audio, self.track.sample_rate, self.gain, self.kind)
+        return {"audio": encoded, "peaks": _peaks(audio, loudest)}
+
+    def _reference(self, name: str, loudest: float) -> dict[str, Any] | None:
+        """The true stem of a row, and the gain that matches its level, as text."""
+        if name not in self.references:
+            return None
+        stem, gain = self.references[name]
+        return {**self._take(gain * stem, loudest), "matched": signed(20 * np.log10(gain))}
 
     def _note(self) -> str:
         """Format and gain of the audio in the page."""
-        channels = self.track.channels
-        level = f"{20 * np.log10(self.gain):.1f} dB".replace("-", "−")
+        channels, rate = self.track.channels, f"{self.track.sample_rate / 1000:g} kHz"
         parts = [
-            f"{self.track.sample_rate / 1000:g} kHz, 16 bits",
+            f"{rate}, 16 bits" if self.kind == "FLAC" else f"a short sample: {rate}, {self.kind}",
             f"mean of {channels} channels" if channels > 2 else "",
-            "original levels" if self.gain == 1 else f"all at {level}, so that nothing clips",
+            _levels(self.gain),
+            "true stems at the level of their estimates" if self.references else "",
         ]
         return " · ".join(filter(None, parts))
 
 
-def listen(sounds: Mapping[str, np.ndarray], sample_rate: int) -> DisplayObject:
-    """A plain player for each sound, (channels, samples) or (samples,).
+class Sounds:
+    """A plain player for each sound, at one shared gain; see `listen`."""
+
+    kind = "FLAC"
+
+    def __init__(self, sounds: Mapping[str, np.ndarray], sample_rate: int) -> None:
+        self.sounds = {name: np.atleast_2d(sound) for name, sound in sounds.items()}
+        self.sample_rate = sample_rate
+        self.gain = shared_gain(self.sounds.values())
+
+    def sample(self) -> Sounds:
+        """The first eight seconds of each, in mono and MP3, for a committed notebook."""
+        shorter = {name: sample(sound, self.sample_rate) for name, sound in self.sounds.items()}
+        rate = next(rate for _, rate in shorter.values())
+        sounds = Sounds({name: sound for name, (sound, _) in shorter.items()}, rate)
+        sounds.kind = "MP3"
+        return sounds
+
+    def _repr_html_(self) -> str:
+        page = ""
+        for name, sound in self.sounds.items():
+            audio = encode(sound, self.sample_rate, self.gain, self.kind)
+            source = f"data:{FORMATS[self.kind][1]};base64,{audio}"
+            title = html.escape(label(name))
+            page += f'<p><b>{title}</b><br><audio controls src="{source}"></audio></p>'
+        return page + (f"<p>{_levels(self.gain)}</p>" if self.gain < 1 else "")
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        """What a committed notebook shows instead."""
+        return saved_form(self._picture, lambda: self.sample()._repr_html_())
+
+    def _picture(self) -> dict[str, Any]:
+        longest = max(sound.shape[1] for sound in self.sounds.values())
+        mono = {name: sound.mean(axis=0) for name, sound in self.sounds.items()}
+        padded = {name: np.pad(s, (0, longest - len(s))) for name, s in mono.items()}
+        return picture(as_track(padded, self.sample_rate), mixture=False)
+
+
+def listen(sounds: Mapping[str, np.ndarray], sample_rate: int) -> Sounds:
+    """A plain player for each sound, (channels, samples) or (samples,), to compare versions.
 
     Levels are not normalised; where a sound would clip, one gain lowers all alike. Chapter: 04.
     """
-    from IPython.display import HTML, Audio  # the mixer of stems works without it
+    return Sounds(sounds, sample_rate)
 
-    gain = shared_gain(sounds)
-    return HTML(
-        "".join(
-            f"<p><b>{html.escape(label(name))}</b><br>"
-            f"{Audio(sound * gain, rate=sample_rate, normalize=False)._repr_html_()}</p>"
-            for name, sound in sounds.items()
+
+def _matched(track: Track, references: Stems | None) -> dict[str, tuple[np.ndarray, float]]:
+    """By name of an estimate: its true stem, and the gain that gives it the RMS of the estimate.
+
+    The gain is 1 where one of the two is silent. Raises AudioError for references of another shape,
+    ValueError where none belongs to an estimate or the sample rate differs.
+    """
+    if references is None:
+        return {}
+    true = as_track(references, track.sample_rate, "the references")
+    shared = [name for name in track.stems if name in true.stems]
+    if not shared:
+        raise ValueError(
+            f"The references are of {', '.join(true.stems)}, but the estimates of"
+            f" {', '.join(track.stems)}; they should share names."
         )
-    )
+    if true.sample_rate != track.sample_rate:
+        raise ValueError(
+            f"The references have {true.sample_rate} Hz, but the estimates {track.sample_rate};"
+            " resample one of them."
+        )
+    Track(track.name, track.sample_rate, {**track.stems, "a reference": true.stems[shared[0]]})
+    matched = {}
+    for name in shared:
+        levels = rms(track.stems[name]), rms(true.stems[name])
+        matched[name] = true.stems[name], levels[0] / levels[1] if all(levels) else 1.0
+    return matched
 
 
-def shared_gain(parts: Mapping[str, np.ndarray]) -> float:
-    """The gain that keeps the loudest of several signals below full scale, 1 at most."""
-    loudest = max(float(np.abs(part).max(initial=0.0)) for part in parts.values())
-    return min(1.0, LOUDEST / loudest) if loudest else 1.0
+def _levels(gain: float) -> str:
+    if gain == 1:
+        return "original levels"
+    return f"all at {signed(20 * np.log10(gain))}, so that nothing clips"
 
 
 def _peaks(audio: np.ndarray, loudest: float) -> list[tuple[int, int]]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from helpers.audio.track import Track
-from helpers.display.players import StemPlayer
+from helpers.display.players import StemPlayer, listen
 from tests.display.pages import TAP, until
 
 RATE = 44_100
@@ -43,6 +43,12 @@ class PlayerPage:
         """Once every ramp has come to its end."""
         self.page.wait_for_timeout(120)
         return self.page.evaluate("stemPlayer.gains()")
+
+    @property
+    def true_gains(self) -> dict[str, float]:
+        """Of the true stems."""
+        self.page.wait_for_timeout(120)
+        return self.page.evaluate("stemPlayer.gains(1)")
 
     @property
     def audible(self) -> list[str]:
@@ -238,6 +244,98 @@ def test_tab_reaches_every_control_in_order_and_shows_where_it_is(player):
     stems = [f"{what} {n}" for n in ("Violin", "Viola", "Cello")
              for what in ("Mute", "Solo", "Volume of")]  # fmt: skip
     assert labels == ["Play", "Stems", "Position", "Volume of Mixture", *stems, "Keys"]
+
+
+@pytest.fixture
+def comparison(browser, tmp_path) -> Iterator[PlayerPage]:
+    """Two estimates of one level. Both true stems are the estimate of the violin times -2."""
+    sound = np.round(np.random.default_rng(0).uniform(-0.25, 0.25, (1, SECONDS * RATE)) * 32768)
+    sound = (sound / 32768).astype(np.float32)
+    estimates = {"violin": sound, "viola": sound[:, ::-1]}
+    player = StemPlayer(estimates, RATE, "Duo", {"violin": -2 * sound, "viola": -2 * sound})
+    page = browser.new_page()
+    page.add_init_script(TAP)
+    page.goto(player.save(tmp_path / "duo.html").as_uri())
+    yield PlayerPage(page)
+    page.close()
+
+
+def test_the_switch_of_a_row_jumps_to_the_true_stem_at_the_same_position(comparison):
+    comparison.button("Solo Violin").click()
+    comparison.play()
+    comparison.slider("Position").fill("7.77")
+    loudest = comparison.loudest
+    before = comparison.position
+    comparison.button("True stem of Violin").click()
+    assert comparison.gains["violin"] == 0
+    assert comparison.true_gains == {"violin": 1, "viola": 0}
+    assert before <= comparison.position < before + 2 and comparison.playing
+    assert comparison.loudest == pytest.approx(loudest, abs=0.01)  # 6 dB less than the true stem
+    row = comparison.page.locator("li").nth(1)
+    assert row.locator("small").inner_text() == "true, −6.0 dB"
+    assert comparison.page.locator("li").nth(2).locator("small").inner_text() == "estimate"
+    comparison.button("True stem of Violin").click()
+    assert comparison.gains["violin"] == 1
+    assert row.locator("small").inner_text() == "estimate"
+
+
+def test_estimates_and_true_stems_start_on_the_same_sample(comparison):
+    comparison.button("True stem of Viola").click()  # at equal level it cancels the violin
+    comparison.play()
+    comparison.slider("Position").fill("7.77")
+    assert comparison.loudest < 2 * STEP
+    comparison.button("Solo Viola").click()
+    assert comparison.loudest > 0.2
+
+
+def test_the_key_t_switches_the_soloed_stems_or_all(comparison):
+    press = comparison.page.keyboard.press
+    press("t")
+    assert comparison.gains == {"mixture": 0, "violin": 0, "viola": 0}
+    assert comparison.true_gains == {"violin": 1, "viola": 1}
+    press("2")
+    press("t")
+    assert comparison.gains["viola"] == 1
+    press("2")
+    assert comparison.true_gains == {"violin": 1, "viola": 0}
+    press("x")
+    press("t")
+    assert comparison.true_gains == {"violin": 1, "viola": 1}
+    comparison.button("True stem of Violin").focus()
+    press("Space")
+    assert comparison.gains["violin"] == 1 and not comparison.playing
+
+
+def test_mute_and_volume_hold_for_the_true_stem_too(comparison):
+    comparison.button("True stem of Viola").click()
+    comparison.slider("Volume of Viola").fill("0.25")
+    assert comparison.true_gains == {"violin": 0, "viola": 0.25}
+    comparison.button("Mute Viola").click()
+    assert comparison.true_gains == {"violin": 0, "viola": 0}
+
+
+@pytest.mark.parametrize("width", [320, 390, 768, 1280])
+def test_a_comparison_needs_no_sideways_scrolling(comparison, width):
+    comparison.page.set_viewport_size({"width": width, "height": 800})
+    assert comparison.page.evaluate("document.documentElement.scrollWidth") <= width
+    boxes = [b.bounding_box() for b in comparison.page.locator("#rows button, #rows input").all()]
+    assert all(box["x"] >= 0 and box["x"] + box["width"] <= width for box in boxes)
+    names = [b.bounding_box()["width"] for b in comparison.page.locator("#rows .name b").all()]
+    assert min(names) > 30
+
+
+def test_the_sample_of_a_committed_notebook_plays(browser):
+    stems = {"flute": tone(441, 0.2), "oboe": tone(882, 0.2)}
+    page = browser.new_page()
+    page.set_content(StemPlayer(stems, RATE).sample()._repr_html_())
+    frame = page.frames[1]
+    frame.get_by_role("button", name="Play").click()
+    until(frame, "stemPlayer.position() > 0.1")
+    assert frame.evaluate("stemPlayer.seconds") == 8
+    page.set_content(listen(stems, RATE).sample()._repr_html_())
+    until(page, "document.querySelector('audio').readyState >= 2")
+    assert page.evaluate("document.querySelector('audio').duration") == pytest.approx(8, abs=0.1)
+    page.close()
 
 
 def test_space_presses_the_button_that_tab_has_reached_and_nothing_else(player):

@@ -13,8 +13,10 @@ import pytest
 import soundfile
 
 from helpers.audio.track import AudioError, Track
+from helpers.display.embedding import shared_gain
 from helpers.display.palette import COLOURS, SERIES, contrast
-from helpers.display.players import DARK, StemPlayer, _on_dark, listen, shared_gain
+from helpers.display.players import DARK, StemPlayer, _on_dark, listen
+from helpers.display.saved import SAVED
 
 RATE = 44_100
 
@@ -30,16 +32,22 @@ def piece(player: StemPlayer) -> dict:
     return json.loads(found[1])
 
 
+def decoded(audio: str, rate: int = RATE) -> np.ndarray:
+    """(channels, samples)."""
+    samples, found = soundfile.read(io.BytesIO(base64.b64decode(audio)), always_2d=True)
+    assert found == rate
+    return samples.T
+
+
 def embedded(player: StemPlayer) -> dict[str, np.ndarray]:
     """The audio in the page by row, (channels, samples)."""
-    audio = {}
-    for row in piece(player)["rows"]:
-        if row["audio"]:
-            file = io.BytesIO(base64.b64decode(row["audio"]))
-            samples, rate = soundfile.read(file, always_2d=True)
-            assert rate == player.track.sample_rate
-            audio[row["name"]] = samples.T
-    return audio
+    rows, rate = piece(player)["rows"], player.track.sample_rate
+    return {row["name"]: decoded(row["audio"], rate) for row in rows if row["audio"]}
+
+
+def played(page: str) -> list[np.ndarray]:
+    """The audio of plain players, (channels, samples) each."""
+    return [decoded(audio) for audio in re.findall(r"data:audio/\w+;base64,([^\"]+)", page)]
 
 
 def test_stems_are_embedded_at_their_own_level_to_half_a_step_of_sixteen_bits():
@@ -165,20 +173,101 @@ def test_plain_players_share_one_gain():
     sounds = {"flute": noise(1, 3.0), "oboe": noise(2, 0.3)}
     page = listen(sounds, RATE)._repr_html_()
     assert re.findall(r"<b>(.*?)</b>", page) == ["Flute", "Oboe"]
-    audio = re.findall(r"data:audio/wav;base64,([^\"]+)", page)
-    for found, sound in zip(audio, sounds.values(), strict=True):
-        played = soundfile.read(io.BytesIO(base64.b64decode(found)))[0]
-        assert np.allclose(played, shared_gain(sounds) * sound[0], atol=2 / 32768)
+    for found, sound in zip(played(page), sounds.values(), strict=True):
+        assert np.allclose(found, shared_gain(sounds.values()) * sound, atol=1 / 32768)
+    assert "all at −9.5 dB, so that nothing clips" in page
 
 
 def test_a_plain_player_keeps_a_level_that_fits():
     sound = noise(1, 0.05)
-    audio = re.search(r"data:audio/wav;base64,([^\"]+)", listen({"a": sound}, RATE)._repr_html_())
-    played = soundfile.read(io.BytesIO(base64.b64decode(audio[1])))[0]
-    assert np.allclose(played, sound[0], atol=2 / 32768)
+    page = listen({"a": sound[0]}, RATE)._repr_html_()
+    assert np.allclose(played(page), sound, atol=1 / 32768)
+    assert "clips" not in page
 
 
 def test_the_shared_gain_is_one_unless_something_clips():
-    assert shared_gain({"a": np.array([0.5]), "b": np.array([-0.9])}) == 1
-    assert shared_gain({"a": np.array([0.5]), "b": np.array([-2.0])}) == pytest.approx(0.5, 1e-4)
-    assert shared_gain({"a": np.zeros(3), "b": np.zeros(0)}) == 1
+    assert shared_gain([np.array([0.5]), np.array([-0.9])]) == 1
+    assert shared_gain([np.array([0.5]), np.array([-2.0])]) == pytest.approx(0.5, 1e-4)
+    assert shared_gain([np.zeros(3), np.zeros(0)]) == 1
+
+
+def test_a_true_stem_has_the_level_of_its_estimate_and_the_gain_is_stated():
+    true = {"violin": noise(1, 0.8), "cello": noise(2, 0.5)}
+    estimates = {
+        "violin": 0.5 * true["violin"] + noise(3, 0.01),
+        "cello": np.zeros((1, 4410), "f4"),
+    }
+    rows = {row["name"]: row for row in piece(StemPlayer(estimates, RATE, references=true))["rows"]}
+    violin = decoded(rows["violin"]["reference"]["audio"])
+    ratio = np.std(estimates["violin"]) / np.std(true["violin"])
+    assert np.allclose(violin, ratio * true["violin"], atol=1 / 32768)
+    assert rows["violin"]["reference"]["matched"] == "−6.0 dB"
+    assert np.allclose(decoded(rows["cello"]["reference"]["audio"]), true["cello"], atol=1 / 32768)
+    assert rows["cello"]["reference"]["matched"] == "+0.0 dB"  # silence has no level to match
+    assert rows["mixture"]["reference"] is None
+
+
+def test_a_true_stem_that_would_clip_lowers_all_alike():
+    click = np.zeros((1, 4410), np.float32)
+    click[0, 0] = 0.9  # at the level of the estimate its peak is far above full scale
+    player = StemPlayer({"flute": noise(1, 0.5)}, RATE, references={"flute": click})
+    row = piece(player)["rows"][0]
+    peaks = [np.abs(decoded(audio)).max() for audio in (row["audio"], row["reference"]["audio"])]
+    assert peaks[1] == pytest.approx(1, abs=1e-4)
+    assert peaks[0] == pytest.approx(player.gain * 0.5, abs=1e-3) and player.gain < 0.2
+
+
+def test_references_of_a_track_bring_mixture_rate_and_title():
+    track = Track("Duo", RATE, {"flute": noise(1), "oboe": noise(2)}, noise(3))
+    player = StemPlayer({"flute": noise(4)}, references=track)
+    assert (player.title, player.track.sample_rate) == ("Duo", RATE)
+    assert list(embedded(player)) == ["mixture", "flute"]
+    assert np.allclose(embedded(player)["mixture"], track.recording, atol=1 / 32768)
+
+
+@pytest.mark.parametrize(
+    ("references", "sentence"),
+    [
+        ({"oboe": noise(1)}, "are of oboe, but the estimates of flute; they should share names"),
+        ({"flute": noise(1, samples=10)}, r"a reference has .*\(1, 10\) but flute has \(1, 4410\)"),
+        (Track("t", 22_050, {"flute": noise(1)}), "have 22050 Hz, but the estimates 44100"),
+    ],
+)
+def test_references_that_do_not_belong_to_the_estimates_are_refused(references, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        StemPlayer({"flute": noise(1)}, RATE, references=references)
+
+
+@pytest.mark.parametrize("profile", ["reader", "smoke"])
+def test_only_the_full_profile_draws_what_a_committed_notebook_shows(monkeypatch, profile):
+    monkeypatch.setenv("DIVISI_PROFILE", profile)
+    assert StemPlayer({"flute": noise(1)}, RATE)._repr_mimebundle_() == {}
+    assert listen({"flute": noise(1)}, RATE)._repr_mimebundle_() == {}
+
+
+@pytest.mark.parametrize("rate", [44_100, 96_000])
+def test_a_committed_notebook_has_a_picture_and_at_most_eight_seconds_of_mono(monkeypatch, rate):
+    monkeypatch.setenv("DIVISI_PROFILE", "full")
+    true = {
+        name: noise(n, channels=2, samples=9 * rate) for n, name in enumerate(("flute", "oboe"))
+    }
+    estimates = {name: 0.5 * stem for name, stem in true.items()}
+    player = StemPlayer(estimates, rate, references=true)
+    saved = player._repr_mimebundle_()[SAVED]
+    assert saved["shown"]["data"]["text/plain"] == "A player of Flute, Oboe"
+    assert base64.b64decode(saved["shown"]["data"]["image/png"]).startswith(b"\x89PNG")
+    sample = player.sample()
+    assert saved["sample"] == sample._repr_html_()
+    assert embedded(sample)["flute"].shape == (1, 8 * 44_100)
+    assert "a short sample: 44.1 kHz, MP3" in sample.html()
+    assert piece(sample)["rows"][1]["reference"]["matched"] == "−6.0 dB"
+    assert len(saved["sample"]) < 600_000
+
+
+def test_the_sample_of_plain_players_is_short_and_their_picture_has_all(monkeypatch):
+    monkeypatch.setenv("DIVISI_PROFILE", "full")
+    sounds = {"dry": noise(1, samples=9 * RATE), "wet": noise(2, channels=2)[0]}
+    saved = listen(sounds, RATE)._repr_mimebundle_()[SAVED]
+    assert saved["shown"]["data"]["text/plain"] == "A player of Dry, Wet"
+    assert [sound.shape for sound in played(saved["sample"])] == [(1, 8 * RATE), (1, 4410)]
+    assert "data:audio/mpeg;base64," in saved["sample"]
