@@ -401,6 +401,7 @@ def mask_of(model: MaskInference) -> np.ndarray:
         return model.mask(model.stft(torch.from_numpy(HELD_OUT.mixture)).abs())[0].numpy()
 
 
+# %%
 def ours(figure, name: str):
     """The figure of your recording, or the one that we made where Bach10 is missing."""
     return publish(figure, name) if BACH10 else published(name)

@@ -210,6 +210,8 @@ TINY = {"width": 8, "bottleneck": 32, "layers": 2, "heads": 2, "segment_seconds"
 SIZE = TINY if SMOKE else RECIPE.model
 torch.manual_seed(0)
 untrained = HTDemucs(HTDemucsConfig(QUARTET, 22050, **SIZE)).eval()
+
+# %%
 LAYERS = {"spectrogram": "network.encoder.{}", "waveform": "network.tencoder.{}"}
 names = [name.format(number) for name in LAYERS.values() for number in range(4)]
 kept = outputs_of(untrained, names, torch.zeros(1, 4 * 22050))
@@ -748,9 +750,11 @@ values.agg(["mean", "std", "count"]).round(1)
 from helpers.audio.track import Track
 from helpers.training.conditioning import condition_on
 
-MODELS = {"HT-Demucs": HT_DEMUCS, "bach-quartet": MASK_NET}
 CHAMBER = load_model("chamber")
+MODELS = {"HT-Demucs": HT_DEMUCS, "bach-quartet": MASK_NET}
 MODELS["chamber"] = condition_on(CHAMBER, QUARTET)
+
+# %%
 
 
 def stems_of(model: torch.nn.Module, mixture: np.ndarray) -> np.ndarray:

@@ -104,9 +104,9 @@ shared = oracle_ratio_mask(Track(TRACK.name, TRACK.sample_rate, single, TRACK.mi
 print(f"SI-SDR: single masks {mean_si_sdr(single):.1f} dB, shared {mean_si_sdr(shared):.1f} dB")
 
 # %% [markdown] tags=["solution"]
-# On our recording what is missing from the sum is @A@ dB below the mixture, so the masks do not sum
-# to one. The shared masks reach @B@ dB in place of @C@ dB: knowing that somebody must have played a
-# bin is worth a little, and costs no training.
+# On our recording what the sum misses is 10.3 dB below the mixture, so the masks do not sum to one.
+# The shared masks reach -0.1 dB in place of -0.4 dB: knowing that somebody must have played what is
+# in a bin is worth a little, and costs no training.
 
 # %% [markdown]
 # ## 3. The window of the oracle
@@ -121,9 +121,9 @@ for window, rate in ((4096, RATE), (512, RATE // 8)):  # an eighth of the rate, 
     print(f"oracle with a window of {window}: {mean_si_sdr(estimates):.1f} dB")
 
 # %% [markdown] tags=["solution"]
-# On our recording the oracle falls from @D@ to @E@ dB, because bins of 86 Hz hold several partials.
-# The networks stand at @C@ dB, so the larger part of their distance to the usual oracle comes with
-# the window: no training can bring it back.
+# On our recording the oracle falls from 10.7 to 3.0 dB, because bins of 86 Hz hold several
+# partials. The networks stand at -0.4 dB. So 7.7 of the 11.1 dB between them and the usual oracle
+# come with the window: no training of a real mask can bring them back.
 
 # %% [markdown]
 # ## 4. Softer or sharper masks
@@ -145,4 +145,7 @@ for exponent in (0.5, 1, 2, 4, 16):
 
 # %% [markdown] tags=["solution"]
 # $p = 1$ is the ideal ratio mask, $p = 2$ the Wiener filter of known stems, and for $p \to \infty$
-# the loudest stem gets the whole bin: the ideal binary mask. @F@
+# the loudest stem gets the whole bin: the ideal binary mask. On our recording $p = 2$ is best, 11.5
+# dB against 10.7 dB for $p = 1$ and 11.0 dB for $p = 16$. For stems that are uncorrelated, the
+# Wiener filter has the smallest expected squared error of all real masks, and SI-SDR measures a
+# squared error. So the oracle of our tables ($p = 1$) is a reference and no strict limit.

@@ -15,8 +15,8 @@
 #
 # # Hybrid Transformer Demucs and realistic training data: solutions
 #
-# The exercises of chapter four. They need no recordings. The numbers in the answers are those of our
-# run.
+# The exercises of chapter four. They need no recordings. The numbers in the answers are those of
+# our run.
 
 # %% tags=["bootstrap"]
 # On Colab: fetch the course, beside the torch and numpy that are there. Anywhere else: nothing.
@@ -113,6 +113,7 @@ def outputs(pitch: float) -> dict[str, torch.Tensor]:
     return kept
 
 
+# %% tags=["solution"]
 low, high = outputs(220.0), outputs(440.0)
 for layer in low:
     moved = low[layer].roll(OCTAVE, dims=1)[:, INSIDE].flatten()
@@ -120,7 +121,11 @@ for layer in low:
     print(f"{layer:8}: correlation {torch.corrcoef(pair)[0, 1]:.2f}")
 
 # %% [markdown] tags=["solution"]
-# @G@
+# In our run the correlation is 0.92 after `partials`: convolutions do not depend on where a pattern
+# is, so their output moves with the note (it is not 1, because low partials share bins). After
+# `pitches` it is 0.11: that layer comes from the LSTM, whose linear layers have a weight of their
+# own for each pitch. They must, because a low note and a high one belong to different instruments.
+# `combine` and `gather` see both and stand between, at 0.52 and 0.56.
 
 # %% [markdown]
 # ## 4. Sharing out afterwards
@@ -137,6 +142,8 @@ conditioned = model_separator(condition_on(CHAMBER, INSTRUMENTS))(TRIO)
 magnitudes = {name: spectrum(unconditioned[name][0]).abs() for name in INSTRUMENTS}
 total = sum(magnitudes.values()) + 1e-9
 mixture = spectrum(TRIO.mixture[0])
+
+# %% tags=["solution"]
 hann, length = torch.hann_window(4096), TRIO.mixture.shape[1]
 shared = {
     name: torch.istft(share / total * mixture, 4096, 1024, window=hann, length=length)[None].numpy()
@@ -144,6 +151,7 @@ shared = {
 }
 
 
+# %% tags=["solution"]
 def mean_si_sdr(estimates: dict[str, np.ndarray]) -> float:
     """Over the three instruments, dB."""
     return np.mean([si_sdr(estimates[name], TRIO.stems[name]) for name in INSTRUMENTS])
@@ -156,6 +164,6 @@ for name, estimates in systems.items():
 print(f"oracle {mean_si_sdr(oracle_ratio_mask(TRIO)):.1f} dB")
 
 # %% [markdown] tags=["solution"]
-# In our run the mean rises from @H@ to @I@ dB, with @J@ dB for the conditioned model: @K@ of the
-# gain. The rest is not recovered. A likely reason: the conditioned network uses the list of active
-# sources already before its recurrent layers, not only at the end.
+# In our run the mean rises from 4.7 to 6.2 dB, with 6.9 dB for the conditioned model: two thirds of
+# the gain. The rest is not recovered. A likely reason: the conditioned network uses the list of
+# active sources already before its recurrent layers, not only at the end.
