@@ -399,8 +399,9 @@ table.round(1)
 #
 # - **More soundfonts help most**: step 02 is the largest gain, and its seeds agree.
 # - Note samples, solos, timbre substitution with synthetic tones, and spectral tilt (steps 03 to
-#   06) change the mean by less than the seeds are apart, once downwards. These steps cannot be told
-#   apart; a small gain of all of them together is likely, not proven.
+#   06) change the mean by a few tenths of a decibel each, once downwards: no more than the seeds of
+#   single steps differ. These steps cannot be told apart; a small gain of all of them together is
+#   likely, not proven.
 # - Equaliser, detuning, room, compressor, vibrato, microphone, noise and codec, added together in
 #   step 07, cost quality with either seed.
 # - Dynamics, more random mixes and timing (steps 08 to 10): we conclude nothing from them.
@@ -521,9 +522,9 @@ AXIS = {"xlabel": "time (s)", "ylabel": "octaves above 50 Hz"}
 publish(plot_images(stages, (0, 2.7, 0, HEIGHT), **AXIS), "04_layers")
 
 # %% [markdown]
-# In our picture `combine` has one line that climbs with the scale, at the fundamentals of the
-# violin: the network has found its melody. In `gather` that line has copies above it, at the
-# partials.
+# In our picture `combine` has two dark lines: one climbs with the scale of the violin, one stays at
+# the low note. The network has found both melodies. In `gather` these lines have copies above them,
+# at the partials.
 #
 # **4. Masks.** `decide` gives a number for each source at each bin. These numbers are interpolated
 # back to the linear axis, and a softmax over the sources turns them into masks:
@@ -541,7 +542,7 @@ publish(plot_masks(named, RATE, MASK_NET.config.hop, limit=4_000), "04_masks")
 
 # %% [markdown]
 # The mask of the violin follows the scale and its partials; the bassoon takes what lies below.
-# Where nothing sounds between the partials, the masks are undecided, which does no harm there.
+# Between the partials little sounds, so it does no harm that clarinet and saxophone get it.
 #
 # **5. Stems.** Each mask is multiplied with the STFT of the mixture, and the inverse STFT gives a
 # stem with the phase of the mixture. The known answer: violin and bassoon hold the energy, clarinet
@@ -612,10 +613,11 @@ pd.DataFrame(costs).round(1)
 # %% [markdown]
 # The T4 rows are calculated, not measured. By this calculation a T4 repeats the training of
 # `quartet-htdemucs` in less than an hour, if one worker on Colab's two cores mixes as fast as ours
-# does. On two CPU cores it takes a night. To train here, set `TRAIN = True` in the settings. On a
-# CPU the cell then takes 300 of the 14,000 steps, about a quarter of an hour on two cores with the
-# rendering of the pieces, which is far too few to separate well. On a GPU it takes 4,000 steps with
-# four times the batch, about as many examples as ours. It saves a
+# does. On two CPU cores it took the hours that the cell after the next prints. To train here, set
+# `TRAIN = True` in the settings. On a CPU the cell then takes 300 of the 14,000 steps, about a
+# quarter of an hour on two cores with the rendering of the pieces, and twice as long on a processor
+# without bfloat16 instructions, which is far too few to separate well. On a GPU it takes 4,000
+# steps with four times the batch, about as many examples as ours. It saves a
 # [**checkpoint**](../docs/glossary.md#checkpoint) (the saved state of the training) every minute
 # and when you stop the cell with its button, and shows the time that is left. Run the cell again
 # and it resumes, with the same examples in the same order. The environment variable `DIVISI_RUNS`
@@ -785,10 +787,10 @@ pd.DataFrame({name: properties(model) for name, model in MODELS.items()}).round(
 
 # %% [markdown]
 # Silence stays silent (-120 dB is the smallest value that the table shows). The level has nearly no
-# influence (in our run an error of less than -70 dB for the mask networks), because every network
+# influence (in our run an error of -67 dB for the mask networks), because every network
 # first normalises the level of its input. With a delay of one second the stems of the mask networks
 # change a little (their frames and the blocks of their recurrent layers begin elsewhere): in our
-# run the difference is 31 to 36 dB below the stems. The masks of a mask network sum to one in every
+# run the difference is 32 to 33 dB below the stems. The masks of a mask network sum to one in every
 # bin, so its stems sum to the recording. HT-Demucs has no such constraint and has to learn it.
 #
 # What does `chamber` find when only one instrument plays?
@@ -802,10 +804,10 @@ for player in QUARTET:
 pd.DataFrame(shares).T.round(2)
 
 # %% [markdown]
-# A row is the instrument that plays, a column the share of the energy in each stem. In our run 0.94
-# to 0.99 of violin, clarinet and saxophone and 0.79 of the bassoon are in the right stem, although
-# the model does not know that only one instrument plays. The rest goes to instruments of similar
-# pitch and timbre: from the violin to the viola, from the bassoon to horn and cello.
+# A row is the instrument that plays, a column the share of the energy in each stem. In our run 0.90
+# or more is in the right stem, although the model does not know that only one instrument plays. The
+# rest goes to instruments of similar pitch and timbre: from the saxophone to the viola, from the
+# bassoon to the horn.
 #
 # **Quick questions**
 #
@@ -925,9 +927,22 @@ for share in (0.0, 0.2, 0.4, 0.8):
 pd.DataFrame(values).rename_axis("share").round(1)
 
 # %% [markdown]
-# In our run the chorale does not improve further (9.0 dB without an additional share, 8.8 to 8.9 dB
-# with one). The trio falls from 6.9 to 2.2 dB, because `bach-quartet` knows neither horn nor piano.
-# For a model of many instruments the share has to stay small.
+# In our run the chorale gains with every share, from 5.2 to 6.3 dB: what `bach-quartet` knew comes
+# back. The trio falls from 6.9 to 2.2 dB, because `bach-quartet` knows neither horn nor piano. For
+# a model of many instruments the share has to stay small.
+#
+# **Quick questions**
+#
+# <details><summary>Why can two sets of weights be averaged at all?</summary>
+#
+# One was trained further from the other, so they are close. Between two trainings from different
+# random weights the average is useless: their units are in another order.
+# </details>
+#
+# <details><summary>What does interpolation cost when the model is used?</summary>
+#
+# Nothing: the result is one set of weights of the same size.
+# </details>
 #
 # ## Real recordings
 #

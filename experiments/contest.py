@@ -208,12 +208,17 @@ def plot_contest(table: pd.DataFrame) -> Figure:
             ax.set(xlabel=title, xscale="log")
             ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
             ax.xaxis.set_minor_locator(NullLocator())
-            ax.xaxis.set_major_formatter("{x:,g}")
+            ax.xaxis.set_major_formatter(_short)
             ax.grid(axis="y")
             ax.margins(x=0.25)
         axes[0].set_ylabel("SI-SDR (dB)")
         add_legend(figure, axes[0])
     return figure
+
+
+def _short(value: float, _: int | None = None) -> str:
+    """A number at a tick: 3000 is `3k`."""
+    return f"{value / 1000:g}k" if value >= 1000 else f"{value:g}"
 
 
 def run_contest(found: Iterator[Moment] | Sequence[Moment], table: Path, corpus: Path) -> None:
