@@ -134,6 +134,19 @@ from helpers.display.players import StemPlayer
 StemPlayer(HELD_OUT)
 
 # %% [markdown]
+# **Quick questions**
+#
+# <details><summary>Why is a piece held out, and not a few seconds of every piece?</summary>
+#
+# Seconds of the same piece share players, key and notes, so a network could know them. A new
+# recording is a new piece.
+# </details>
+#
+# <details><summary>Why must the check of an archive come before it is unpacked?</summary>
+#
+# Afterwards the link or path has already led out of the folder.
+# </details>
+#
 # ## Data augmentation: coherent mixtures
 #
 # Bach10 is small: the excerpts that come with our tables last 49 seconds in all.
@@ -310,6 +323,19 @@ print(f"{sum(p.numel() for p in untrained.parameters()):,} parameters")
 print(f"mask: {mask.mean():.2f} ± {mask.std():.2f}")
 
 # %% [markdown]
+# **Quick questions**
+#
+# <details><summary>Why does the network read the frames backwards, too?</summary>
+#
+# The end of a note helps to tell who played its beginning. For a live stream this would not be
+# possible.
+# </details>
+#
+# <details><summary>Why is an untrained mask about one half?</summary>
+#
+# A sigmoid of values near zero is near one half.
+# </details>
+#
 # ## Training
 #
 # This is Model D for the violin: 75 steps of Adam with five mixtures each. The loss is the mean
@@ -445,6 +471,12 @@ print(f"difference: {levels['violin'] - levels['bassoon']:.1f} dB")
 # <details><summary>Why do the masks of the four networks not sum to one?</summary>
 #
 # Nobody told them: each is trained alone, with a sigmoid of its own (exercise 2).
+# </details>
+#
+# <details><summary>Which test signal would show that a network only filters a frequency
+# range?</summary>
+#
+# A violin that plays low notes: a filter would give them to the bassoon.
 # </details>
 #
 # ## The evaluation: six configurations, leave-one-out

@@ -706,7 +706,7 @@ for name, row in moments.groupby("system").last().iterrows():
 # mask network a little.
 #
 # An earlier comparison (`python -m experiments.architectures --minutes 8`) gave two networks the
-# same mixtures and eight minutes of one core:
+# same mixtures and eight minutes of one core (one seed):
 
 # %%
 rows = read_table(ROOT / "Results" / "04_architectures.csv").query("system != 'oracle-ibm'")
@@ -888,6 +888,18 @@ pd.DataFrame({"detected": quality(detected)}).round(1)
 # quarter of the gain that conditioning brings for the horn remains, and half of the gain for the
 # piano. No threshold would be right here: one that excludes the bassoon excludes the horn first.
 #
+# **Quick questions**
+#
+# <details><summary>Which stem gains most from conditioning, and why?</summary>
+#
+# The horn: without the list, its notes went to instruments of similar timbre that do not play.
+# </details>
+#
+# <details><summary>Why does a lower threshold of the detection not simply help?</summary>
+#
+# It lets in more instruments that do not play, and each of them takes a share of the mixture again.
+# </details>
+#
 # How long did the training take? `chamber` was trained in four stages: `bach-quartet` (65 minutes
 # on two CPU threads), `recipes/chamber-first.toml`, `recipes/chamber-second.toml` and
 # `recipes/chamber.toml`. The cell shows the last one. The curve is the mean SI-SDR on validation
@@ -1040,6 +1052,19 @@ StemPlayer(model_separator(condition_on(CHAMBER, PLAYING))(QUINTET), RATE)
 #
 # ![Streaming: overlapping segments of a long recording are separated one after the other, weighted
 # and added.](../Images/diagram_streaming.svg)
+#
+# **Quick questions**
+#
+# <details><summary>Why do the segments overlap?</summary>
+#
+# At its edges a segment lacks the past or the future that the network uses. The fades give these
+# samples to the neighbour, which has both.
+# </details>
+#
+# <details><summary>How does the memory grow from a song to an opera?</summary>
+#
+# Not at all: there are more segments, one after the other, and the stems are written as they come.
+# </details>
 
 # %% [markdown]
 # ## Fine-tuning on your own players
