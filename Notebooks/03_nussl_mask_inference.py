@@ -26,8 +26,10 @@
 # - get Bach10, unpack it safely, and make coherent mixtures of its stems as scaper does;
 # - train a recurrent network that estimates one mask, and follow its training and validation
 #   curves;
-# - compare mixture, mask and estimate for a piece that the network has never heard;
-# - train six configurations with leave-one-piece-out, and compare them with the published results;
+# - compare mixture, mask and estimate for a piece that the network has never heard, and compute
+#   what masks and the phase of the mixture cost;
+# - read a table of six configurations, trained with leave-one-piece-out, in the measures SI-SDR and
+#   BSS Eval, and compare them with the published results;
 # - find two likely causes of the published numbers: a wrong target, and test pieces that were in
 #   the training data;
 # - measure what pretraining on rendered chorales is worth;
@@ -40,12 +42,14 @@
 # | **model** | a bidirectional LSTM that estimates one mask (nussl's mask inference) |
 # | **evaluation** | SI-SDR on the piece that was left out, between a baseline and an oracle mask |
 #
-# Three words that all chapters use: a **source** is an instrument that we want to separate, its
-# sound alone is its **stem**, and the **mixture** is the sum of the stems.
+# Three words that all chapters use: a [**source**](../docs/glossary.md#source) is an instrument
+# that we want to separate, its sound alone is its [**stem**](../docs/glossary.md#stem), and the
+# [**mixture**](../docs/glossary.md#mixture) is the sum of the stems.
 #
 # Nothing here needs a GPU: the tables and four trained networks come with the course. Without
-# Bach10 you can follow with rendered chorales. The numbers in the text are then not those of your
-# own run; they come from Bach10 and from the tables in `Results/`.
+# Bach10 you can follow with rendered chorales. Where the text describes a figure of Bach10, the
+# cell then shows the one that we made. Numbers of the text come from the tables in `Results/`, or
+# it says that they are those of our run, on the excerpt `01-excerpt05` of Bach10.
 
 # %% tags=["bootstrap"]
 # On Colab: fetch the course, beside the torch and numpy that are there. Anywhere else: nothing.
@@ -76,6 +80,7 @@ from helpers import runtime
 SMOKE = runtime.profile() == "smoke"
 ROOT, DATA = runtime.repository_root(), runtime.data_root()
 RATE = 44100  # samples per second
+TRAIN = SMOKE  # True trains here instead of showing what came out when we trained
 SECONDS = 1.0 if SMOKE else 4.0  # of a training mixture
 STEPS = 2 if SMOKE else 75  # of the networks trained here
 QUARTET = ("violin", "clarinet", "saxophone", "bassoon")
@@ -129,11 +134,24 @@ from helpers.display.players import StemPlayer
 StemPlayer(HELD_OUT)
 
 # %% [markdown]
+# **Quick questions**
+#
+# <details><summary>Why is a piece held out, and not a few seconds of every piece?</summary>
+#
+# Seconds of the same piece share players, key and notes, so a network could know them. A new
+# recording is a new piece.
+# </details>
+#
+# <details><summary>Why must the check of an archive come before it is unpacked?</summary>
+#
+# Afterwards the link or path has already led out of the folder.
+# </details>
+#
 # ## Data augmentation: coherent mixtures
 #
-# Bach10 is small: the excerpts that come with our tables last 49 seconds in all. **Data
-# augmentation** makes more training data out of little, by random changes that keep the task the
-# same. The project that this chapter repeats,
+# Bach10 is small: the excerpts that come with our tables last 49 seconds in all.
+# [**Data augmentation**](../docs/glossary.md#data-augmentation) makes more training data out of
+# little, by random changes that keep the task the same. The project that this chapter repeats,
 # [MusicSourceSep](https://github.com/andrezg98/MusicSourceSep), used
 # [scaper](https://github.com/justinsalamon/scaper) (Salamon et al., 2017). It took a random segment
 # of one piece and stretched all four stems by the same factor (0.8 to 1.2), transposed them by the
@@ -142,7 +160,8 @@ StemPlayer(HELD_OUT)
 # **random mix** would combine stems of unrelated pieces.
 #
 # The network for the violin learns from two stems: the violin, and the rest. Each network has one
-# fixed target, so the order of its outputs is clear and **permutation-invariant training** (Yu et
+# fixed target, so the order of its outputs is clear and
+# [**permutation-invariant training**](../docs/glossary.md#permutation-invariant-training) (Yu et
 # al., 2017), which searches for the best order of the outputs, is not needed.
 
 # %%
@@ -164,29 +183,114 @@ mixture, stems = mixes[0]
 StemPlayer({"violin": stems[0].numpy(), "rest": stems[1].numpy()}, RATE)
 
 # %% [markdown]
-# ## The model: one mask
+# **Quick questions**
 #
-# Everything in this chapter happens in the **short-time Fourier transform** (STFT). For a signal
-# $x$, a window $w$ of $N$ samples and a hop of $H$ samples, bin $k$ of frame $m$ is
+# <details><summary>Why do all stems of a coherent mix get the same stretch?</summary>
+#
+# Otherwise they would be out of time and out of tune with each other, which no performance is.
+# </details>
+#
+# <details><summary>What can a network learn from coherent mixes that random mixes do not
+# show?</summary>
+#
+# That partials of different instruments coincide, because the parts are in harmony. This is the
+# hard part of the task.
+# </details>
+#
+# ## Masks and the phase of the mixture
+#
+# Everything in this chapter happens in the short-time Fourier transform
+# ([**STFT**](../docs/glossary.md#stft)). For a signal $x$, a window $w$ of $N$ samples and a hop of
+# $H$ samples, bin $k$ of frame $m$ is
 #
 # $$X[k, m] = \sum_{n=0}^{N-1} x[n + mH]\, w[n]\, e^{-2\pi i k n / N}$$
 #
-# with a **magnitude** $|X|$ and a **phase** $\angle X$. Here $N = 512$ and $H = 128$.
-#
-# [nussl](https://github.com/nussl/nussl) (Manilow et al., 2018) calls its method *mask inference*.
-# A **bidirectional LSTM**, a recurrent network that reads the frames forwards and backwards, gets
-# the magnitudes of the mixture. For each bin it estimates a **mask** $M[k, m]$ between 0 and 1, the
-# share that belongs to the target. The estimate keeps the phase of the mixture:
+# with a [**magnitude and a phase**](../docs/glossary.md#magnitude-and-phase), $|X|$ and
+# $\angle X$. A [**mask**](../docs/glossary.md#mask) $M[k, m]$ multiplies the mixture. A real mask
+# keeps its phase:
 #
 # $$\hat S[k, m] = M[k, m]\, X[k, m] = M[k, m]\, |X[k, m]|\, e^{i \angle X[k, m]}$$
 #
-# An inverse STFT turns $\hat S$ into sound. The mixture minus this estimate is the rest. (A
-# *complex mask* would change the phase as well.)
+# An inverse STFT turns $\hat S$ into sound. How good can a mask be? An
+# [**oracle**](../docs/glossary.md#oracle) is a mask computed from the true stems $S_j$: the ideal
+# binary mask ([**IBM**](../docs/glossary.md#ibm)), the ideal ratio mask
+# ([**IRM**](../docs/glossary.md#irm)), and two that have the true magnitude, with the phase of the
+# mixture, or the true phase as well (a [**complex mask**](../docs/glossary.md#complex-mask)):
 #
-# Inside the network, **normalisation** brings each frequency of the input to zero mean and unit
-# variance (batch normalisation), and **dropout** sets random outputs of a layer to zero during
-# training, so that the network does not rely on single ones. The project published six
-# configurations, A to F:
+# $$\text{IBM}_j = 1 \text{ where } |S_j| > |S_i| \text{ for all } i \neq j, \text{ else } 0$$
+#
+# $$\text{IRM}_j = \frac{|S_j|}{\sum_i |S_i|}, \qquad
+# \text{magnitude}_j = \frac{|S_j|}{|X|}, \qquad \text{complex}_j = \frac{S_j}{X}$$
+#
+# We compute all four for the piece that was held out, with a window of 512 samples, which the
+# networks of this chapter use, and with one of 4096. The value is the mean SI-SDR of the four
+# stems (see below); more is better.
+
+
+# %%
+def oracles(track, window: int) -> dict[str, torch.Tensor]:
+    """Estimates (instruments, samples) of four oracle masks."""
+    hann = torch.hann_window(window)
+    options = {"n_fft": window, "hop_length": window // 4, "window": hann}
+    waves = torch.from_numpy(np.concatenate(list(track.stems.values())))
+    true = torch.stft(waves, **options, return_complex=True)  # (instruments, bins, frames)
+    size, total = true.abs(), true.sum(dim=0)
+    masks = {"binary (IBM)": (size == size.amax(dim=0)).float()}
+    masks["ratio (IRM)"] = size / size.sum(dim=0).clamp_min(1e-9)
+    masks["true magnitude"] = size / total.abs().clamp_min(1e-9)
+    masks["complex"] = true / (total + 1e-9)
+    length = waves.shape[1]
+    return {name: torch.istft(m * total, **options, length=length) for name, m in masks.items()}
+
+
+# %%
+from helpers.evaluation.metrics import si_sdr
+
+truth = np.concatenate(list(HELD_OUT.stems.values()))
+quality = {
+    f"window {window}": {
+        name: si_sdr(estimate.numpy(), truth).mean()
+        for name, estimate in oracles(HELD_OUT, window).items()
+    }
+    for window in (512, 4096)
+}
+pd.DataFrame(quality).round(1)
+
+# %% [markdown]
+# Only the complex mask is exact, up to rounding: it is the one that changes the phase. Between it
+# and the true magnitude lies the price of the mixture's phase. With the long window all real masks
+# are better, because one bin of 512 samples is $44100 / 512 = 86$ Hz wide, while a semitone near
+# 100 Hz is only 6 Hz: low partials share a bin. And the true magnitude is not always the best real
+# mask: where the phase is wrong, a smaller magnitude leaves less error.
+#
+# **Quick questions**
+#
+# <details><summary>Where two stems have the same magnitude and opposite phases, what is the
+# mixture?</summary>
+#
+# Zero. No finite mask can bring the stems back, real or complex.
+# </details>
+#
+# <details><summary>Why is the window of 4096 samples not simply better?</summary>
+#
+# It smears onsets over 93 ms. For these slow chorales that costs less than shared bins do.
+# </details>
+#
+# ## The model: one mask
+#
+# [nussl](https://github.com/nussl/nussl) (Manilow et al., 2018) calls its method *mask inference*.
+# A bidirectional LSTM, a recurrent network that reads the frames forwards and backwards, gets the
+# magnitudes of the mixture ($N = 512$, $H = 128$). For each bin it estimates a mask between 0 and
+# 1, the share that belongs to the target. The mixture minus this estimate is the rest.
+#
+# ![Mask inference: the magnitudes of the mixture go through a bidirectional LSTM, which gives a
+# mask; mask times mixture is the estimate.](../Images/diagram_mask_inference.svg)
+#
+# Inside the network, [**normalisation**](../docs/glossary.md#normalisation) brings each frequency
+# of the input to zero mean and unit variance (batch normalisation), and
+# [**dropout**](../docs/glossary.md#dropout) sets random outputs of a layer to zero during training,
+# so that the network does not rely on single ones. The project published six configurations, A to
+# F:
 
 # %%
 from experiments.nussl.musicsourcesep import CONFIGURATIONS, PUBLISHED, target_and_rest
@@ -219,17 +323,35 @@ print(f"{sum(p.numel() for p in untrained.parameters()):,} parameters")
 print(f"mask: {mask.mean():.2f} ± {mask.std():.2f}")
 
 # %% [markdown]
+# **Quick questions**
+#
+# <details><summary>Why does the network read the frames backwards, too?</summary>
+#
+# The end of a note helps to tell who played its beginning. For a live stream this would not be
+# possible.
+# </details>
+#
+# <details><summary>Why is an untrained mask about one half?</summary>
+#
+# A sigmoid of values near zero is near one half.
+# </details>
+#
 # ## Training
 #
 # This is Model D for the violin: 75 steps of Adam with five mixtures each. The loss is the mean
-# absolute difference (**L1**) between the magnitudes of the estimate and of the stem, over $K$ bins
-# and $T$ frames:
+# absolute difference (L1) between the magnitudes of the estimate and of the stem, over $K$ bins and
+# $T$ frames:
 #
 # $$L = \frac{1}{K T} \sum_{k, m} \Big|\, |\hat S[k, m]| - |S[k, m]| \,\Big|$$
 #
-# On two CPU cores the training takes about a minute. We train the network twice: with ten different
-# mixtures, and with one mixture that is repeated, as in Model F. The validation data are the piece
-# that was held out; we only look at the curve and choose nothing by it.
+# We trained the network twice: with ten different mixtures, and with one mixture that is repeated,
+# as in Model F. The validation data are the piece that was held out; we only look at the curve and
+# choose nothing by it. With `TRAIN = True` in the settings you train both: about a minute each on
+# two CPU cores. By calculation, 375 examples of about 5 GFLOP are a second of a T4 at a quarter of
+# its peak of 8.1 TFLOPS; but recurrent layers compute one frame after the other, so it will take
+# longer. The cell shows the time that is left. The state is saved every minute; the same cell
+# resumes. The environment variable `DIVISI_RUNS` names a folder for runs, for example on Google
+# Drive, that outlives a disconnected session.
 
 # %%
 from helpers.datasets.torch_datasets import TrackDataset
@@ -245,7 +367,7 @@ VALIDATION = TrackDataset([target_and_rest(HELD_OUT, "violin")], ("violin", "res
 
 # %%
 HISTORIES = {}
-for count in (10, 1):
+for count in (10, 1) if TRAIN else ():
     mixes = CoherentMixes(RECORDINGS, "violin", SECONDS, mixes=count, seed=0)
     run = output_folder("runs") / "03-learning" / f"{BACH10 is not None}-{count}"
     loss = partial(magnitude_l1, source=0)
@@ -254,24 +376,38 @@ for count in (10, 1):
 
 # %%
 from experiments.curves import plot_training
-from helpers.display.figures import publish
+from helpers.display.figures import publish, published
 from helpers.display.plots import plot_spectrograms
 
-publish(plot_training(HISTORIES), "03_training")
+publish(plot_training(HISTORIES), "03_training") if TRAIN else published("03_training")
 
 # %% [markdown]
-# In our run both networks reach the same training loss. On the piece that neither has heard, the
-# one with ten mixtures ends two decibels higher (mean SI-SDR of violin and rest), while the one
-# with a single mixture stops improving after 45 steps. A falling training loss without progress on
-# new data is **overfitting**; progress on new data is **generalisation**. This is one seed and one
+# The figure of our run, on Bach10: both networks reach the same training loss. On the piece that
+# neither has heard, the one with ten mixtures ends about two decibels higher (mean SI-SDR of violin
+# and rest), while the one with a single mixture stops improving half-way. A falling training loss
+# without progress on new data is [**overfitting**](../docs/glossary.md#overfitting); progress on
+# new data is [**generalisation**](../docs/glossary.md#generalisation). This is one seed and one
 # piece, so it shows an effect and does not measure it; the table below has five pieces.
+#
+# **Quick questions**
+#
+# <details><summary>Which of the two curves would warn you if you had no held-out piece?</summary>
+#
+# None. The training losses are the same; only data that does not train shows the difference.
+# </details>
+#
+# <details><summary>An L1 loss on magnitudes is zero. Is the estimate the stem?</summary>
+#
+# Not yet: the magnitudes are right, the phase is still that of the mixture. The table of oracles
+# shows what is missing.
+# </details>
 #
 # ## Mixture, mask and estimate
 #
-# Four trained networks come with the course as **checkpoints** (files of weights), `nussl-violin`
-# to `nussl-bassoon`. They are Model D, trained on four of the five pieces of our excerpts; with
-# Bach10, the fifth is the piece that you heard at the beginning. (They work anywhere:
-# `divisi separate my.wav --model nussl-violin`.)
+# Four trained networks come with the course as [**checkpoints**](../docs/glossary.md#checkpoint)
+# (files of weights), `nussl-violin` to `nussl-bassoon`. They are Model D, trained on four of the
+# five pieces of our excerpts; with Bach10, the fifth is the piece that you heard at the beginning.
+# (They work anywhere: `divisi separate my.wav --model nussl-violin`.)
 
 # %%
 from helpers.evaluation.evaluate import model_separator
@@ -279,7 +415,7 @@ from helpers.training.checkpoints import load_model
 
 NUSSL = {name: load_model(f"nussl-{name}") for name in QUARTET}
 estimates = {name: model_separator(model)(HELD_OUT)[name] for name, model in NUSSL.items()}
-StemPlayer(estimates, RATE)
+StemPlayer(estimates, references=HELD_OUT)
 
 # %%
 from experiments.nussl.charts import plot_masks, plot_models
@@ -291,65 +427,76 @@ def mask_of(model: MaskInference) -> np.ndarray:
         return model.mask(model.stft(torch.from_numpy(HELD_OUT.mixture)).abs())[0].numpy()
 
 
+# %%
+def ours(figure, name: str):
+    """The figure of your recording, or the one that we made where Bach10 is missing."""
+    return publish(figure, name) if BACH10 else published(name)
+
+
 masks = {name: mask_of(model) for name, model in NUSSL.items()}
-publish(plot_masks(masks, RATE, NUSSL["violin"].config.hop, limit=6_000), "03_masks")
+ours(plot_masks(masks, RATE, NUSSL["violin"].config.hop, limit=6_000), "03_masks")
 
 # %%
 signals = {"quartet": HELD_OUT.mixture, "violin, estimate": estimates["violin"]}
 signals["violin, reference"] = HELD_OUT.stems["violin"]
-publish(plot_spectrograms(signals, RATE, mixture=False, limit=6_000), "03_estimate")
+ours(plot_spectrograms(signals, RATE, mixture=False, limit=6_000), "03_estimate")
 
 # %% [markdown]
-# The violin's mask takes nearly everything above 4 kHz, the bassoon's nearly everything below
-# 200 Hz. Between them lie horizontal bands. So the networks have learnt mainly in which frequency
-# range each instrument plays, which is plausible after 75 steps. Some bands follow partials, but
-# none of them is narrow.
-#
-# The window explains part of this. 512 samples last 12 ms, and one bin is $44100 / 512 = 86$ Hz
-# wide, while a semitone near 100 Hz is only 6 Hz. Low partials therefore share a bin. This also
-# sets a limit for any mask. An **oracle** is a mask computed from the true stems, such as the
-# **ideal ratio mask** (IRM) and the **ideal binary mask** (IBM):
-#
-# $$\text{IRM}_j = \frac{|S_j|}{\sum_i |S_i|}$$
-#
-# $$\text{IBM}_j = 1 \text{ where } |S_j| > |S_i| \text{ for all } i \neq j, \text{ else } 0$$
-#
-# With a window of 512 samples the ratio mask reaches 3.0 dB SI-SDR on our held-out excerpt; with
-# the 4096 samples that our tables use it reaches 10.7 dB (exercise 3 computes both).
+# On our recording the violin's mask takes nearly everything above 4 kHz, the bassoon's nearly
+# everything below 200 Hz. Between them lie horizontal bands. So the networks have learnt mainly in
+# which frequency range each instrument plays, which is plausible after 75 steps. Some bands follow
+# partials, but none of them is narrow; the bins of 86 Hz explain part of this (exercise 3).
 #
 # Next, a test with a known answer: what does the network for the violin make of a violin alone, and
-# of a bassoon alone?
+# of a bassoon alone? A perfect network would return all of the violin (0 dB) and nothing of the
+# bassoon.
 
 # %%
 from helpers.audio.track import Track
 
+levels = {}
 for name in ("violin", "bassoon"):
     solo = Track(f"{name} solo", RATE, {name: HELD_OUT.stems[name]})
     estimate = model_separator(NUSSL["violin"])(solo)["violin"]
-    level = 10 * np.log10((estimate**2).sum() / (solo.mixture**2).sum())
-    print(f"{name} solo: the estimate of the violin has {level:.1f} dB of the input")
+    levels[name] = 10 * np.log10((estimate**2).sum() / (solo.mixture**2).sum())
+    print(f"{name} solo: the estimate of the violin has {levels[name]:.1f} dB of the input")
+print(f"difference: {levels['violin'] - levels['bassoon']:.1f} dB")
 
 # %% [markdown]
-# A perfect network would return all of the violin (0 dB) and nothing of the bassoon. In our run the
-# violin comes out at -4.5 dB and the bassoon at -10.7 dB: the network prefers its target by 6 dB,
-# and no more.
+# On our recording the network prefers its target by 6 dB, and no more. On a rendered chorale it may
+# even prefer the bassoon: these networks have never heard a soundfont.
+#
+# **Quick questions**
+#
+# <details><summary>Why do the masks of the four networks not sum to one?</summary>
+#
+# Nobody told them: each is trained alone, with a sigmoid of its own (exercise 2).
+# </details>
+#
+# <details><summary>Which test signal would show that a network only filters a frequency
+# range?</summary>
+#
+# A violin that plays low notes: a filter would give them to the bassoon.
+# </details>
 #
 # ## The evaluation: six configurations, leave-one-out
 #
-# In **leave-one-out cross-validation** each piece is the test piece once, and a new network learns
-# from the others. `python -m experiments.nussl.sweep` trains all of them: six configurations, four
+# In leave-one-out cross-validation each piece is the test piece once, and a new network learns from
+# the others. `python -m experiments.nussl.sweep` trains all of them: six configurations, four
 # instruments, five pieces. This takes about half an hour on two cores and resumes where it was
-# stopped. The measure is the **scale-invariant signal-to-distortion ratio** (SI-SDR; Le Roux et
-# al., 2019). For an estimate $\hat s$ and a stem $s$, both with zero mean,
+# stopped. The measure is the scale-invariant signal-to-distortion ratio
+# ([**SI-SDR**](../docs/glossary.md#si-sdr); Le Roux et al., 2019). For an estimate $\hat s$ and a
+# stem $s$, both with zero mean,
 #
 # $$\text{SI-SDR} = 10 \log_{10} \frac{\|\alpha s\|^2}{\|\hat s - \alpha s\|^2}$$
 #
 # with $\alpha = \hat s^\top s / \|s\|^2$.
 #
 # As in the original project, each network is measured on its estimate, with the mixture minus the
-# estimate as the second source. The table has a **baseline** (`mixture`, the unprocessed mixture as
-# the estimate) and an oracle (`oracle-irm`). `Results/` also holds the tables in the original's
-# layout (`SepModel_..._FULL_EVAL_RESULTS.csv`), so that you can compare the two with `diff`.
+# estimate as the second source. The table has a [**baseline**](../docs/glossary.md#baseline)
+# (`mixture`, the unprocessed mixture as the estimate) and an oracle (`oracle-irm`). `Results/` also
+# holds the tables in the original's layout (`SepModel_..._FULL_EVAL_RESULTS.csv`), so that you can
+# compare the two with `diff`.
 
 # %%
 from helpers.evaluation.results import read_table
@@ -357,42 +504,128 @@ from helpers.evaluation.results import read_table
 rows = read_table(ROOT / "Results" / "03_nussl_bach10.csv").query("system != 'oracle-ibm'")
 means = rows[rows["metric"] == "SI-SDR"].pivot_table("value", "system", "instrument")
 means = means[list(QUARTET)].assign(mean=lambda frame: frame.mean(axis=1))
-published = pd.Series(PUBLISHED).unstack().reindex(columns=QUARTET)
-display(means.round(1), published.round(1))
+published_values = pd.Series(PUBLISHED).unstack().reindex(columns=QUARTET)
+display(means.round(1), published_values.round(1))
 
 # %%
-publish(plot_models(means, published), "03_models")
+publish(plot_models(means, published_values), "03_models")
 
 # %% [markdown]
-# A dot is the mean over seven excerpts, a cross a published value.
+# A dot is the mean over seven excerpts, a cross a published value. Three comparisons, each of two
+# configurations that differ in one thing:
+
+# %%
+PAIRS = {"D - C: 75 steps in place of 10": ("D", "C"), "E - D: 200 units, not 100": ("E", "D")}
+PAIRS["F - E: one mixture in place of ten"] = ("F", "E")
+pd.DataFrame(
+    {
+        name: means.loc[f"Model {one}"] - means.loc[f"Model {two}"]
+        for name, (one, two) in PAIRS.items()
+    }
+).T.round(1)
+
+# %% [markdown]
+# - **More steps help** in the mean.
+# - **More units do not help here**: the mean is lower, and clarinet and saxophone make the
+#   difference.
+# - **Different mixtures may help**: with one in place of ten, the mean is lower.
 #
-# - **More steps help.** C and D differ only in their steps, 10 and 75, and D is 1.4 dB better in
-#   the mean.
-# - **More units do not help here.** E has twice the units of D and is 0.7 dB worse. All of the
-#   difference comes from clarinet and saxophone.
-# - **Different mixtures may help.** F is E with one mixture in place of ten, and is 0.6 dB worse.
-#
-# All of this is one seed, so we give no **confidence interval**, the range in which the true mean
-# probably lies. In chapter four, two trainings of another network (300 steps) that differ only in
-# their seed are up to 0.95 dB apart. Only the first difference is larger than that. All six
+# Each value is one seed (n = 7 excerpts for an instrument, 28 for the mean), so we give no
+# [**confidence interval**](../docs/glossary.md#confidence-interval), the range in which the true
+# mean probably lies. In chapter four, two trainings of another network (300 steps) that differ only
+# in their seed are up to a decibel apart. Only the first difference is larger than that. All six
 # configurations stay closer to the baseline than to the oracle.
 #
-# `Results/03_nussl_bach10.csv` also holds the other measures of **BSS Eval** (Vincent et al., 2006)
-# in their scale-invariant form. They split the error of an estimate into interference from the
-# other stems and into artifacts, which come from no stem. **SI-SIR** compares the target with the
-# interference, **SI-SAR** compares it with the artifacts. The two parts are orthogonal, so
+# **Interference and artifacts.** `Results/03_nussl_bach10.csv` also holds the other measures of
+# [**BSS Eval**](../docs/glossary.md#bss-eval) (Vincent et al., 2006) in their scale-invariant form.
+# They split the error of an estimate into interference from the other stems and into artifacts,
+# which come from no stem: $\hat s = \alpha s + e_\text{interference} + e_\text{artifacts}$.
+# SI-[**SIR**](../docs/glossary.md#sir) compares the target with the interference,
+# SI-[**SAR**](../docs/glossary.md#sar) compares it with the artifacts. The two parts are
+# orthogonal, so
 #
 # $$10^{-\text{SI-SDR} / 10} = 10^{-\text{SI-SIR} / 10} + 10^{-\text{SI-SAR} / 10}$$
+
+# %%
+measures = rows.query("metric in ('SI-SDR', 'SI-SIR', 'SI-SAR')")
+measures.pivot_table("value", "system", "metric").round(1)
+
+# %% [markdown]
+# Model D suppresses other instruments (SI-SIR above 0 dB), but its SI-SAR is far below that of the
+# mixture: the masks also distort the target. One measure alone would hide this.
 #
-# For the mixture the SI-SIR is -4.8 dB in the mean and the SI-SAR 73 dB: a sum of stems has no
-# artifacts, and the 73 dB come from the rounding of the 16-bit file of the mixture. Model D reaches
-# an SI-SIR of 2.3 dB, but its SI-SAR falls to 0.2 dB: the masks remove other instruments and
-# distort the target. One measure alone would hide this.
+# Why is the SI-SAR of the mixture not infinite? A sum of stems has no artifacts. What the number
+# shows is rounding. In the table it is 73 dB, because the mixture is a 16-bit file; in chapters one
+# and two it is 140 to 149 dB, because the stems are summed in 32-bit floating point. We repeat it
+# with a rendered chorale, whose stems are floating-point numbers:
+
+# %%
+from helpers.evaluation.metrics import si_sar, si_sir
+
+RENDERED = chorale(TEST[0], QUARTET, seconds=3 if SMOKE else 8)
+parts = np.concatenate(list(RENDERED.stems.values())).astype(np.float64)
+exact = parts.sum(axis=0)
+kinds = {f"{bits} bits": np.round(exact * 2**bits / 2) / 2**bits * 2 for bits in (8, 16, 24)}
+kinds |= {"32-bit floating point": exact.astype(np.float32), "64-bit floating point": exact}
+pd.Series(
+    {name: si_sar(sound, parts, 0) for name, sound in kinds.items()}, name="SI-SAR (dB)"
+).round(0)
+
+# %% [markdown]
+# Eight bits more are worth $8 \cdot 6.02 = 48$ dB, as for every rounding. A number in 32-bit
+# floating point has 24 significant bits. The last row is infinite: there the sum is exact up to
+# what the function treats as a rounding error.
 #
-# Compared with the published values for the violin, A, B, C and F are better here, by 0.5 to
-# 2.6 dB. Our mixtures and excerpts differ from the original's, so we cannot say why. D and E are
-# worse by about two decibels. E is also worse for clarinet and saxophone, by about one, and better
-# for the bassoon, by 1.6 dB. For E we can offer an explanation.
+# **BSS Eval as others compute it.** Published tables often come from `museval` (BSS Eval v4):
+# [**SDR**](../docs/glossary.md#sdr), SIR, SAR and ISR (the image of the target), each the median
+# over frames of a second. Its SDR counts a wrong level as an error. Its other measures let each
+# stem pass through a filter of 512 samples before they count: a changed tone colour is then no
+# distortion. On rendered sound, whose waves repeat, such a filter turns one stem into another, and
+# the SIR loses its meaning (-18 to -27 dB on our rendered chorale). We therefore allow a gain only,
+# `filters_len=1`. Beside each other, for the four estimates of Model D:
+
+# %%
+from museval.metrics import bss_eval
+
+stack = np.stack([estimates[name] for name in QUARTET]).transpose(0, 2, 1).astype(np.float64)
+true = np.stack([HELD_OUT.stems[name] for name in QUARTET]).transpose(0, 2, 1).astype(np.float64)
+sdr, isr, sir, sar, _ = bss_eval(true, stack, window=RATE, hop=RATE, filters_len=1)
+table = {"SDR": sdr, "ISR": isr, "SIR": sir, "SAR": sar}
+table = {f"museval {name}": np.nanmedian(values, axis=1) for name, values in table.items()}
+flat = (stack[..., 0], true[..., 0])
+table["SI-SDR"] = si_sdr(*flat)
+table["SI-SIR"] = [si_sir(estimate, flat[1], i) for i, estimate in enumerate(flat[0])]
+table["SI-SAR"] = [si_sar(estimate, flat[1], i) for i, estimate in enumerate(flat[0])]
+pd.DataFrame(table, index=QUARTET).round(1)
+
+# %% [markdown]
+# The same estimates, and values that differ by several decibels. Never compare an SDR of one paper
+# with an SI-SDR of another.
+#
+# **Beside the published values.** The next table is ours minus the published ones:
+
+# %%
+(means.reindex(published_values.index)[list(QUARTET)] - published_values).round(1)
+
+# %% [markdown]
+# For the violin, A, B, C and F are better here, D and E worse. Our mixtures and excerpts differ
+# from the original's, so we cannot say why. E is also worse for clarinet and saxophone, and better
+# for the bassoon. For E we can offer an explanation.
+#
+# **Quick questions**
+#
+# <details><summary>An estimate is the mixture at half its level. What are its SI-SDR and its
+# SI-SAR?</summary>
+#
+# Those of the mixture: both measures ignore the level (exercise 1).
+# </details>
+#
+# <details><summary>A network returns silence for all but one short, clean note. Which measure
+# notices?</summary>
+#
+# SI-SAR stays low as well as SI-SDR: what is missing of the target counts as an artifact. SI-SIR
+# may be high.
+# </details>
 #
 # ## Where the published numbers may come from
 #
@@ -400,19 +633,17 @@ publish(plot_models(means, published), "03_models")
 # ([the training notebook](https://github.com/andrezg98/MusicSourceSep/blob/8f22ee4a74f8612a3fa9147aaed43847e50bb84b/Notebooks/Nussl/%5BTFG%5D_Bach10_Nussl_SepModel.ipynb),
 # as published) shows two things that its tables do not. We have read this code and not run it.
 #
-# **The target of the bassoon was everything but the bassoon.** The data loader sums the other three
-# stems and then takes the second source by its position (`IndexSources('source_magnitudes', 1)`).
-# As far as we can tell, the sources are in alphabetical order. For three instruments the second
-# source is the target; for the bassoon it is the sum of the other three, because `bassoon` comes
-# first.
+# **The target of the bassoon was everything but the bassoon** (cells 38 and 39). The data loader
+# sums the other three stems and then takes the second source by its position
+# (`IndexSources('source_magnitudes', 1)`). As far as we can tell, the sources are in alphabetical
+# order. For three instruments the second source is the target; for the bassoon it is the sum of the
+# other three, because `bassoon` comes first.
 #
 # A cheap check finds such a mistake: compare an estimate with every possible stem. Here are the
 # estimate of `nussl-bassoon`, the rest that it leaves, and the mixture:
 
+
 # %%
-from helpers.evaluation.metrics import si_sdr
-
-
 def similarity(estimate: np.ndarray) -> dict[str, float]:
     """SI-SDR in dB of an estimate against each stem, and against all but the bassoon."""
     targets = HELD_OUT.stems | {"all but the bassoon": HELD_OUT.mixture - HELD_OUT.stems["bassoon"]}
@@ -424,24 +655,25 @@ signals["mixture"] = HELD_OUT.mixture
 pd.DataFrame({name: similarity(signal) for name, signal in signals.items()}).round(1)
 
 # %% [markdown]
-# If the rest were taken for the bassoon, it would score three decibels less than the mixture in our
-# run. A network that has learnt the other three instruments looks like this. The published value of
-# -6.0 dB is also below the mixture of our excerpts (-5.2 dB), although a network that returned its
-# input unchanged would score as the mixture does.
+# On our recording the rest, taken for the bassoon, scores three decibels less than the mixture
+# does. A network that has learnt the other three instruments looks like this. The published value
+# for the bassoon, -6.0 dB, is also below the mixture of our excerpts (see the table above),
+# although a network that returned its input unchanged would score as the mixture does.
 #
-# **One network seems to have been trained through all pieces.** Leave-one-out needs a new network
-# for each piece. The published notebook creates the network and its optimiser once, before the loop
-# over pieces and instruments. Read literally, the network that is tested on the second piece was
-# already trained on that piece in the first round (and on other instruments in between). The test
-# data would then have been in the training data, which is called **data leakage**. We cannot know
-# that the notebook made the published tables in exactly this form.
+# **One network seems to have been trained through all pieces** (cells 32 and 53). Leave-one-out
+# needs a new network for each piece. As far as we can tell, the published notebook creates the
+# network and its optimiser once, before the loop over pieces and instruments. Read literally, the
+# network that is tested on the second piece was already trained on that piece in the first round
+# (and on other instruments in between). The test data would then have been in the training data,
+# which is called data leakage. We cannot know that the notebook made the published tables in
+# exactly this form.
 #
 # `python -m experiments.nussl.beyond --carried` trains Model E in this way on purpose, with one
 # network for each instrument (`Model E carried`):
 
 # %%
 carried = means.reindex(["mixture", "Model E", "Model E carried"])
-pd.concat([carried, pd.DataFrame({"as published": published.loc["Model E"]}).T]).round(1)
+pd.concat([carried, pd.DataFrame({"as published": published_values.loc["Model E"]}).T]).round(1)
 
 # %%
 both = rows[rows["system"].str.startswith("Model E") & (rows["metric"] == "SI-SDR")]
@@ -450,20 +682,41 @@ both.pivot_table("value", "piece", "system").round(1)
 
 # %% [markdown]
 # The first piece has the same value twice, because until then nothing differs. From the second
-# piece on, the carried network has been trained on the piece that tests it. Its mean over pieces
-# and instruments is 1.5 dB higher. Violin and saxophone are now within half a decibel of the
-# published values, and the clarinet is above, after five pieces where the original had ten.
-#
+# piece on, the carried network has been trained on the piece that tests it.
+
+# %%
+gain = carried.loc["Model E carried"] - carried.loc["Model E"]
+print(f"carried over the pieces, Model E gains {gain['mean']:.1f} dB in the mean")
+gap = carried.loc["Model E carried", list(QUARTET)] - published_values.loc["Model E"]
+print(
+    "its distance to the published values:", ", ".join(f"{k} {v:+.1f} dB" for k, v in gap.items())
+)
+
+# %% [markdown]
 # This fits the explanation that the published values of Model E come largely from networks that had
 # met the test pieces. It does not prove it: we use excerpts of five pieces, mixtures of 4 s in
 # place of 25 s, energy in place of perceived loudness, and one seed. We did not measure what each
 # of these is worth. The values for new pieces are those of `Model E`.
 #
+# **Quick questions**
+#
+# <details><summary>What do you print before you trust a target that is picked by its
+# position?</summary>
+#
+# The name beside the index, for every instrument, or the SI-SDR of the target against each stem.
+# </details>
+#
+# <details><summary>The carried network is better on pieces two to five. Is it a better
+# network?</summary>
+#
+# The table cannot say: it had learnt from these pieces. Only a piece that is new to both could.
+# </details>
+#
 # ## Pretraining and fine-tuning
 #
 # All six networks begin with random weights and see four pieces for 10 to 75 steps. *Model G* of
-# the table begins with the network `bach-quartet`, which was **pretrained** on rendered chorales,
-# recorded single notes and recorded solos, none of them from Bach10. It was then **fine-tuned** for
+# the table begins with the network `bach-quartet`, which was pretrained on rendered chorales,
+# recorded single notes and recorded solos, none of them from Bach10. It was then fine-tuned for
 # a few minutes on the pieces that are not the test piece, and measured in the same way. Like the
 # networks of chapter two, it works on a logarithmic frequency axis, on which a note has the same
 # pattern of partials at every pitch.
@@ -471,7 +724,7 @@ both.pivot_table("value", "piece", "system").round(1)
 # %%
 QUARTET_MODEL = load_model("bach-quartet")
 quartet = model_separator(QUARTET_MODEL)(HELD_OUT)
-StemPlayer(quartet, RATE)
+StemPlayer(quartet, references=HELD_OUT)
 
 # %%
 mixtures = dict.fromkeys(QUARTET, HELD_OUT.mixture)
@@ -485,14 +738,45 @@ pd.DataFrame(values).round(1)
 # %%
 signals = {"violin, nussl": estimates["violin"], "violin, bach-quartet": quartet["violin"]}
 signals["violin, reference"] = HELD_OUT.stems["violin"]
-publish(plot_spectrograms(signals, RATE, mixture=False, limit=6_000), "03_pretrained")
+ours(plot_spectrograms(signals, RATE, mixture=False, limit=6_000), "03_pretrained")
 
 # %% [markdown]
-# Over all seven excerpts Model G reaches 6.6 dB: violin 7.6, clarinet 7.9, saxophone 6.5, bassoon
-# 4.2. Without any fine-tuning `bach-quartet` reaches 6.2 dB (`Results/real_recordings.csv`), so
-# nearly all of the gain comes from the pretraining and the other architecture; this comparison
-# cannot tell one from the other. Two caveats: `bach-quartet` and its recipe were chosen with the
-# help of these excerpts, and seven excerpts from five pieces are few.
+# Over all excerpts (n = 7 for an instrument, one seed):
+
+# %%
+table = means.loc[["mixture", "Model D", "Model G", "oracle-irm"]]
+real = read_table(ROOT / "Results" / "real_recordings.csv").query("metric == 'SI-SDR'")
+real = real.query("system == 'bach-quartet' and test_data == 'bach10_excerpts'")
+untuned = real.groupby("instrument")["value"].mean()[list(QUARTET)]
+table.loc["bach-quartet, not fine-tuned"] = [*untuned, untuned.mean()]
+table.round(1)
+
+# %% [markdown]
+# Nearly all of the gain is there without fine-tuning, so it comes from the pretraining and the
+# other architecture; this comparison cannot tell one from the other. Two caveats: `bach-quartet`
+# and its recipe were chosen with the help of these excerpts, and seven excerpts from five pieces
+# are few.
+#
+# A rendered chorale, separated by the same model:
+
+# %% tags=["sample"]
+StemPlayer(model_separator(QUARTET_MODEL)(RENDERED), references=RENDERED)
+
+# %% [markdown]
+# **Quick questions**
+#
+# <details><summary>How would you tell what the pretraining is worth, and what the
+# architecture?</summary>
+#
+# Train the architecture of `bach-quartet` from random weights on the same four pieces.
+# </details>
+#
+# <details><summary>Why does the rendered chorale sound better separated than the real
+# one?</summary>
+#
+# Its soundfont was in the training data; the players of Bach10 were not. That is a
+# [**domain gap**](../docs/glossary.md#domain-gap), the subject of chapter four.
+# </details>
 #
 # ## Your own recording
 #
@@ -517,15 +801,15 @@ OwnRecording({"quartet": QUARTET_MODEL} | {f"nussl-{name}": NUSSL[name] for name
 #   all. Coherent mixtures share one time stretch and transposition and vary the level of each stem.
 # - The network estimates one mask for one instrument with an L1 loss. In our run ten mixtures
 #   generalised better than one, at the same training loss.
-# - After 75 steps the masks are mainly frequency bands. Bins of 86 Hz are too wide for low
-#   partials: on our excerpt the oracle loses nearly eight decibels with the short window.
-# - More steps helped; more units did not; different mixtures may help a little. The best of the six
-#   configurations reaches -2.2 dB, with the mixture at -4.8 and the oracle at 9.0 dB (seven
-#   excerpts, one seed).
+# - After 75 steps the masks are mainly frequency bands. Of the oracle masks only the complex one is
+#   exact: real masks keep the phase of the mixture, and a short window costs them several decibels.
+# - More steps helped; more units did not; different mixtures may help a little. All six
+#   configurations stay closer to the mixture than to the oracle (seven excerpts, one seed). SI-SIR
+#   and SI-SAR show that a mask also distorts; `museval` measures other things by similar names.
 # - As we read the published code, the bassoon's network learnt the other three instruments, and one
 #   network was trained through all pieces, so that it was tested on pieces that it had learnt from.
-# - A network pretrained on rendered and recorded sound reaches 6.2 dB, and 6.6 dB after
-#   fine-tuning.
+# - A network pretrained on rendered and recorded sound comes much closer to the oracle, and gains
+#   little by fine-tuning.
 # - `OwnRecording` in this notebook and `divisi separate` in a terminal separate a recording of
 #   yours.
 #
@@ -537,14 +821,13 @@ OwnRecording({"quartet": QUARTET_MODEL} | {f"nussl-{name}": NUSSL[name] for name
 #
 # ### Exercises
 #
-# Solutions with numbers are in `Notebooks/solutions/03_nussl_mask_inference.py`.
+# Work in [the exercises](exercises/03_nussl_mask_inference.ipynb);
+# [the solutions](solutions/03_nussl_mask_inference.ipynb) come with their numbers.
 #
-# 1. What is the SI-SDR of a mask that is one half everywhere? What is its SNR? Guess first, then
-#    compute both, and explain why the published tables show SNRs of +1 dB beside SI-SDRs of -4 dB.
-# 2. The four networks are trained independently. Do their masks sum to one? Divide each mask by the
-#    sum of all four and measure again.
-# 3. Compute the oracle with the network's window (512 samples) in place of its own. How much of the
-#    distance between network and oracle does the window explain?
+# 1. A mask of one half everywhere: what are its SI-SDR and its SNR?
+# 2. Do the masks of four independent networks sum to one, and what if they did?
+# 3. How much of the distance between network and oracle does the window explain?
+# 4. Write a softer or a sharper ratio mask: which exponent is best?
 
 # %% [markdown]
 # ### References
@@ -559,6 +842,8 @@ OwnRecording({"quartet": QUARTET_MODEL} | {f"nussl-{name}": NUSSL[name] for name
 # - J. Salamon, D. MacConnell, M. Cartwright, P. Li and J. P. Bello, *Scaper: a library for
 #   soundscape synthesis and augmentation*, WASPAA 2017
 #   ([scaper](https://github.com/justinsalamon/scaper)).
+# - F.-R. Stöter, A. Liutkus and N. Ito, *The 2018 signal separation evaluation campaign*, LVA/ICA
+#   2018, [arXiv 1804.06267](https://arxiv.org/abs/1804.06267) (museval, BSS Eval v4).
 # - E. Vincent, R. Gribonval and C. Févotte, *Performance measurement in blind audio source
 #   separation*, IEEE Transactions on Audio, Speech, and Language Processing, 2006,
 #   [doi 10.1109/TSA.2005.858005](https://doi.org/10.1109/TSA.2005.858005).

@@ -17,9 +17,9 @@
 # # Hybrid Transformer Demucs and realistic training data
 #
 # *One sound as a waveform and as a spectrogram.* HT-Demucs processes both at once and exchanges
-# information between them with a transformer. This chapter builds it, tests which training data
-# help on recordings of real players, compares it with a smaller mask network, and ends with the
-# model that `divisi separate` uses.
+# information between them with a transformer. This chapter looks inside it, tests which training
+# data help on recordings of real players, opens a smaller mask network layer by layer, asks what
+# each of the two needs, and ends with the model that `divisi separate` uses.
 #
 # In this chapter you will
 #
@@ -27,8 +27,9 @@
 # - look inside HT-Demucs, and compute the attention that connects its two branches;
 # - turn a rendered violin into something closer to a recording, one effect at a time;
 # - read an ablation that asks which kinds of training data help on real recordings;
-# - train an HT-Demucs, stop it, and resume;
-# - compare it with a mask network that had the same training time;
+# - follow a known signal through a mask network, layer by layer;
+# - load a trained HT-Demucs or train one, and compute what this takes on two cores and on a T4;
+# - compare HT-Demucs and the mask network: quality against examples, computing time and speed;
 # - test trained networks with signals whose answer is known;
 # - condition a model of ten instruments on those that play, and measure what this is worth;
 # - see what a network forgets in further training, and interpolate between two sets of weights;
@@ -41,11 +42,10 @@
 # | **model** | HT-Demucs, and a mask network on a logarithmic frequency axis |
 # | **evaluation** | SI-SDR on recordings of real players, between a baseline and oracle masks |
 #
-# A full training of HT-Demucs needs a GPU (on Colab: *Runtime, Change runtime type, T4 GPU*).
-# Everything else runs on a CPU. Where the text quotes a number of "our run", yours will differ a
-# little; the other numbers come from the tables in `Results/`. Cells that separate an excerpt of
-# Bach10 look for it in `DIVISI_DATA`; without it they take a rendered chorale, and their numbers
-# differ more.
+# Everything runs on a CPU, because the trained weights come with the course. Numbers of "our run"
+# come from rendered pieces, and yours should be nearly the same; the other numbers come from the
+# tables in `Results/`. Where a cell needs real recordings (`DIVISI_DATA`) and finds none, it shows
+# the figure that we made with them.
 
 # %% tags=["bootstrap"]
 # On Colab: fetch the course, beside the torch and numpy that are there. Anywhere else: nothing.
@@ -59,9 +59,7 @@ if "google.colab" in sys.modules:
 
 # %%
 import copy
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -76,10 +74,11 @@ from helpers import runtime
 
 # %%
 SMOKE, GPU = runtime.profile() == "smoke", torch.cuda.is_available()
+TRAIN = SMOKE  # True trains here instead of loading the weights that come with the course
 ROOT, DATA = runtime.repository_root(), runtime.data_root()
 RATE = 44100  # samples per second
 SECONDS = 3 if SMOKE else 12  # of the rendered pieces
-STEPS = 2 if SMOKE else 4_000 if GPU else 150  # of the network trained here
+STEPS = 2 if SMOKE else 4_000 if GPU else 300  # of a network trained here
 QUARTET = ("violin", "clarinet", "saxophone", "bassoon")
 RNG = np.random.default_rng(0)
 
@@ -87,9 +86,10 @@ RNG = np.random.default_rng(0)
 # ## Waveform, spectrum and spectrogram
 #
 # A waveform shows exactly when something happens, but not its pitch. A spectrum shows which
-# frequencies a sound contains, but not when. A spectrogram, the magnitude of the **short-time
-# Fourier transform** (STFT), shows both, each with limited resolution. With a window of $N$ samples
-# at the sample rate $f_s$, the two resolutions are
+# frequencies a sound contains, but not when. A spectrogram, the
+# [**magnitude**](../docs/glossary.md#magnitude-and-phase) of the short-time Fourier transform
+# ([**STFT**](../docs/glossary.md#stft)), shows both, each with limited resolution. With a window of
+# $N$ samples at the sample rate $f_s$, the two resolutions are
 #
 # $$\Delta t = \frac{N}{f_s}, \qquad \Delta f = \frac{f_s}{N}, \qquad \Delta t \, \Delta f = 1$$
 #
@@ -135,8 +135,8 @@ pd.DataFrame(shares).round(2)
 
 # %%
 from experiments.charts import plot_ablation, plot_comparison
-from experiments.curves import plot_curves, plot_images, plot_training
-from helpers.display.figures import publish
+from experiments.curves import plot_curves, plot_images
+from helpers.display.figures import publish, published
 
 levels = {
     f"a click and a tone, window {window}": 20 * np.log10(spectrogram(click + tone, window) + 1e-6)
@@ -155,53 +155,91 @@ publish(figure, "04_duality")
 # one thing. One that works on a spectrogram gets this for free, but its window fixes the resolution
 # in time.
 #
+# **Quick questions**
+#
+# <details><summary>Which window shows both notes of a semitone near 100 Hz, 6 Hz apart?</summary>
+#
+# One of at least 44100 / 6 = 7350 samples, so 8192: bins must not be wider than the distance.
+# </details>
+#
+# <details><summary>Why does noise have the same value in every row of the table?</summary>
+#
+# Its energy is spread evenly over time and frequency, so no representation concentrates it.
+# </details>
+#
 # ## HT-Demucs
 #
-# *Hybrid Transformer Demucs* (Rouard, Massa and Défossez, 2023) uses both. It has two **U-Nets**
-# (chapter one), one for the waveform and one for the spectrogram. A U-Net has an encoder, in which
-# each layer shortens its input and adds channels, and a decoder that mirrors it; **skip
-# connections** pass the output of each encoder layer to the decoder layer of the same size, so that
-# detail is not lost. Between encoders and decoders, a **transformer** exchanges information between
-# the two branches. The spectrogram branch ends with an inverse STFT, and the sum of both branches
-# is the estimate. The published network has 41 million parameters:
+# *Hybrid Transformer Demucs* (Rouard, Massa and Défossez, 2023) uses both. It has two
+# [**U-Nets**](../docs/glossary.md#u-net) (chapter one), one for the waveform and one for the
+# spectrogram. A U-Net has an encoder, in which each layer shortens its input and adds channels, and
+# a decoder that mirrors it; [**skip connections**](../docs/glossary.md#skip-connection) pass the
+# output of each encoder layer to the decoder layer of the same size, so that detail is not lost.
+# Between encoders and decoders, a transformer exchanges information between the two branches. The
+# spectrogram branch ends with an inverse STFT, and the sum of both branches is the estimate.
+#
+# ![HT-Demucs: a U-Net over the waveform and one over the spectrogram, joined in the middle by a
+# transformer; the outputs of both are added.](../Images/diagram_ht_demucs.svg)
+#
+# The published network has 41 million parameters:
 
 # %%
 from helpers.models.ht_demucs import HTDemucs, HTDemucsConfig
 
-published = HTDemucs(HTDemucsConfig(("drums", "bass", "other", "vocals"), RATE, channels=2))
+largest = HTDemucs(HTDemucsConfig(("drums", "bass", "other", "vocals"), RATE, channels=2))
 PARTS = {
     "spectrogram branch": ("encoder", "decoder", "freq_emb"),
     "waveform branch": ("tencoder", "tdecoder"),
     "cross-domain transformer": ("channel", "crosstransformer"),
 }
-parameters = list(published.network.named_parameters())
+parameters = list(largest.network.named_parameters())
 for part, prefixes in PARTS.items():
     count = sum(p.numel() for name, p in parameters if name.startswith(prefixes))
     print(f"{part:28} {count / 1e6:5.1f} million parameters")
 
 # %% [markdown]
-# More than three quarters of the parameters are in the transformer. We use a network with a twelfth
-# of the parameters. These are the outputs of its encoder layers:
+# More than three quarters of the parameters are in the transformer. The network of this course,
+# described in `recipes/quartet-htdemucs.toml`, has a sixth of the parameters. These are the outputs
+# of its encoder layers for four seconds of sound:
 
 # %%
-SMALL = {"width": 24, "bottleneck": 128, "layers": 3, "heads": 4, "segment_seconds": 4.0}
+from experiments.layers import outputs_of
+from helpers.recipes.schema import read_recipe
+
+RECIPE = read_recipe(ROOT / "recipes" / "quartet-htdemucs.toml")
 TINY = {"width": 8, "bottleneck": 32, "layers": 2, "heads": 2, "segment_seconds": 1.0}
+SIZE = TINY if SMOKE else RECIPE.model
 torch.manual_seed(0)
-network = HTDemucs(HTDemucsConfig(QUARTET, 22050, **(TINY if SMOKE else SMALL))).eval()
-shapes = {"spectrogram (channels, bins, frames)": [], "waveform (channels, samples)": []}
-for branch, outputs in zip(("encoder", "tencoder"), shapes.values(), strict=True):
-    for layer in getattr(network.network, branch):
-        layer.register_forward_hook(lambda _, __, y, outputs=outputs: outputs.append(y.shape[1:]))
-with torch.no_grad():
-    estimates = network(torch.zeros(1, 1, 4 * 22050))
-print(f"{sum(p.numel() for p in network.parameters()):,} parameters -> {tuple(estimates.shape)}")
-shapes = {branch: [tuple(shape) for shape in outputs] for branch, outputs in shapes.items()}
+untrained = HTDemucs(HTDemucsConfig(QUARTET, 22050, **SIZE)).eval()
+
+# %%
+LAYERS = {"spectrogram": "network.encoder.{}", "waveform": "network.tencoder.{}"}
+names = [name.format(number) for name in LAYERS.values() for number in range(4)]
+kept = outputs_of(untrained, names, torch.zeros(1, 4 * 22050))
+shapes = {
+    branch: [tuple(kept[name.format(number)].shape) for number in range(4)]
+    for branch, name in LAYERS.items()
+}
 pd.DataFrame(shapes, index=[f"after layer {number}" for number in (1, 2, 3, 4)])
 
 # %% [markdown]
-# After the last layer both branches have 192 channels (in the small network), but their time steps
-# differ. In four seconds the waveform branch has 345 steps; the spectrogram branch has 87 frames of
-# eight frequency bands each, which makes 696 cells. Adding the two is therefore not possible.
+# The spectrogram branch has (channels, frequency bands, frames), the waveform branch (channels,
+# time steps). After the last layer both have the same number of channels, but the waveform has more
+# steps in time, and the spectrogram has several bands in each frame. Adding the two is therefore
+# not possible.
+#
+# **Quick questions**
+#
+# <details><summary>Which layers would you remove to see what the skip connections are
+# worth?</summary>
+#
+# None: keep all layers and set the skipped outputs to zero. Only then is everything else equal.
+# </details>
+#
+# <details><summary>Why can the waveform branch correct phases, and a real mask cannot?</summary>
+#
+# It writes samples, so it can place a partial anywhere in time; a real mask scales a bin and keeps
+# the phase of the mixture.
+# </details>
 #
 # ## Attention
 #
@@ -211,10 +249,12 @@ pd.DataFrame(shapes, index=[f"after layer {number}" for number in (1, 2, 3, 4)])
 #
 # $$\text{attention}(q, k, v) = \text{softmax}\!\left(\frac{q\,k^\top}{\sqrt{d}}\right) v$$
 #
-# where $d$ is the number of components of a query. In **self-attention** queries, keys and values
-# come from the same sequence; in **cross-attention** the queries come from one and keys and values
-# from the other. HT-Demucs alternates the two: our small network has a layer of self-attention, one
-# of cross-attention and one of self-attention in each branch.
+# where $d$ is the number of components of a query. In
+# [**self-attention**](../docs/glossary.md#self-attention) queries, keys and values come from the
+# same sequence; in [**cross-attention**](../docs/glossary.md#cross-attention) the queries come from
+# one and keys and values from the other. HT-Demucs alternates the two: our network has a layer of
+# self-attention, one of cross-attention and one of self-attention in each branch. The cell checks
+# the formula against the function of PyTorch.
 
 
 # %%
@@ -229,8 +269,9 @@ torch.allclose(attention(q, k, v)[0], F.scaled_dot_product_attention(q, k, v))
 
 # %% [markdown]
 # How can a key match a query at the same moment, when one branch counts steps of 256 samples and
-# the other steps of 1024? Each step needs information about its time. A **positional encoding**
-# adds sines and cosines of the time $t$ with many periods $T_i$:
+# the other steps of 512? Each step needs information about its time. A
+# [**positional encoding**](../docs/glossary.md#positional-encoding) adds sines and cosines of the
+# time $t$ with many periods $T_i$:
 #
 # $$p(t) = (\sin \omega_1 t, \cos \omega_1 t, \dots, \sin \omega_n t, \cos \omega_n t)$$
 #
@@ -251,7 +292,7 @@ def encoding(times: np.ndarray, width: int = 64) -> torch.Tensor:
 # %%
 melody = np.array([60, 64, 67, 72, 71, 67, 62, 60])  # half a second each
 queries = np.arange(0, 4, 256 / 22050)  # times of the waveform branch
-keys = np.arange(0, 4, 1024 / 22050)  # times of the spectrogram frames
+keys = np.arange(0, 4, 512 / 22050)  # times of the spectrogram frames
 pitch = torch.from_numpy(melody[(2 * keys).astype(int)]).double()[:, None]
 scale = 2.0  # in a trained network, learned weights set the scale
 output, weights = attention(scale * encoding(queries), scale * encoding(keys), pitch)
@@ -269,13 +310,29 @@ plot_curves({"output of the attention": curves}, xlabel="time (s)", ylabel="pitc
 # follows the melody, although the two branches differ in their number of steps. A trained network
 # can use other features than time, for example to find other notes of the same pitch.
 #
+# **Quick questions**
+#
+# <details><summary>What are the weights if all keys are equal?</summary>
+#
+# All the same, one divided by the number of keys: the output is the mean of the values (exercise
+# 2).
+# </details>
+#
+# <details><summary>How many weights has attention between N queries and M keys, and what follows
+# for long music?</summary>
+#
+# N times M. With both in proportion to the duration, twice as long costs four times as much; this
+# is one reason to work on segments.
+# </details>
+#
 # ## Training data: from a soundfont to a recording
 #
 # Architecture is one half of the problem, training data the other. In chapter two a network reached
 # 16.7 dB on the soundfont that it was trained on and 1.9 dB on another one. The difference between
-# training data and test data that causes such a loss is called a **domain gap**. What separates a
-# soundfont from a recording made with a microphone? Here is one violin, first as the soundfont
-# plays it, then with one effect after another:
+# training data and test data that causes such a loss is called a
+# [**domain gap**](../docs/glossary.md#domain-gap). What separates a soundfont from a recording made
+# with a microphone? Here is one violin, first as the soundfont plays it, then with one effect after
+# another:
 
 # %%
 from experiments.pieces import chorale, haydn_trio
@@ -293,7 +350,7 @@ CHAIN = {"through a microphone": Microphone, "with noise": Noise, "through a cod
 for name, effect in CHAIN.items():
     stages[name] = stem = effect.draw(np.random.default_rng(1)).apply(stem[None], RATE)[0]
 
-# %%
+# %% tags=["sample"]
 listen(stages, RATE)
 
 # %%
@@ -304,14 +361,15 @@ publish(plot_spectrograms(shown, RATE, mixture=False, limit=12_000), "04_further
 
 # %% [markdown]
 # Each effect is drawn at random and then applied, so a training example can be replayed. This is
-# **data augmentation**: random changes of the training data that make a network less dependent on
-# details.
+# [**data augmentation**](../docs/glossary.md#data-augmentation): random changes of the training
+# data that make a network less dependent on details.
 #
-# Does it help on real recordings? An **ablation** answers such a question: it changes one
-# ingredient at a time and keeps everything else fixed. Here, for each step of the ablation, a small
-# mask network (it estimates masks from a spectrogram; more below) is trained for 300 training steps
-# with two seeds and measured on the seven excerpts of Bach10. The measure is the **scale-invariant
-# signal-to-distortion ratio** (SI-SDR, Le Roux et al., 2019) of chapters one and three.
+# Does it help on real recordings? An [**ablation**](../docs/glossary.md#ablation) answers such a
+# question: it changes one ingredient at a time and keeps everything else fixed. Here, for each step
+# of the ablation, a small mask network (it estimates masks from a spectrogram; more below) is
+# trained for 300 training steps with two seeds and measured on the seven excerpts of Bach10. The
+# measure is the scale-invariant signal-to-distortion ratio
+# ([**SI-SDR**](../docs/glossary.md#si-sdr), Le Roux et al., 2019) of chapters one and three.
 # `python -m experiments.realism` repeats it; `recipes/realism.toml` is the first step, and each
 # step adds one ingredient to the one before.
 
@@ -327,106 +385,328 @@ rows.pivot_table("value", "system", "instrument", margins=True, margins_name="al
 
 # %% [markdown]
 # A dot is the mean over 28 values (seven excerpts, four instruments) for one seed; a bar is the
-# mean of both seeds.
+# mean of both seeds. How much does each step change the mean, and how far are its seeds apart?
+
+# %%
+steps = rows[rows["checkpoint_sha256"] != "none"].groupby(["system", "seed"])["value"].mean()
+steps = steps.unstack()
+table = pd.DataFrame({"change": steps.mean(axis=1).diff(), "seeds apart": steps.T.std() * 2**0.5})
+table.round(1)
+
+# %% [markdown]
+# (Two values are $\sqrt 2$ times their standard deviation apart.) A change that is not clearly
+# larger than the distance of the seeds says little. Read the table like this:
 #
-# - **More soundfonts help most**: three in place of one gain 1.8 dB.
-# - Note samples, solos, timbre substitution with synthetic tones, and spectral tilt change the mean
-#   by 0.1 to 0.3 dB each, once downwards, and by about half a decibel together. Single seeds are up
-#   to 0.4 dB apart here, so these steps cannot be told apart; a small gain of all of them together
-#   is likely, not proven.
+# - **More soundfonts help most**: step 02 is the largest gain, and its seeds agree.
+# - Note samples, solos, timbre substitution with synthetic tones, and spectral tilt (steps 03 to
+#   06) change the mean by a few tenths of a decibel each, once downwards: no more than the seeds of
+#   single steps differ. These steps cannot be told apart; a small gain of all of them together is
+#   likely, not proven.
 # - Equaliser, detuning, room, compressor, vibrato, microphone, noise and codec, added together in
-#   step 07, cost 1.0 dB, with either seed.
-# - Dynamics, more random mixes and timing (steps 08 to 10) change the mean by at most 0.6 dB, with
-#   seeds that are 0.7 to 1.0 dB apart. We conclude nothing from them.
+#   step 07, cost quality with either seed.
+# - Dynamics, more random mixes and timing (steps 08 to 10): we conclude nothing from them.
 #
 # This does not show that realistic effects do harm. All steps have the same 300 training steps, and
 # every effect makes the task harder to learn. The test recordings are dry, balanced and close to
 # the microphone, so a network that has learnt about rooms has no advantage. With longer training,
 # or on a recording from the back of a church, the order may differ; we did not test it. For a small
-# budget the advice is: first use more sources of sound. `chamber`, the model of the second half of
-# this chapter, was trained similarly: in its last three stages a quarter of the mixtures have a
-# room and a fifth of the stems a compressor.
+# budget the advice is: first use more sources of sound.
 #
-# ## Training
+# **Quick questions**
 #
-# A recipe describes a training in one file. `recipes/quartet-htdemucs.toml` is HT-Demucs with data
-# like those of step 07. Its 14,000 steps take about ten hours on two cores. Here we take `STEPS`
-# of them, with the two soundfonts that come with the course, and with fewer and shorter pieces on a
-# CPU. The loss of a stem that is not silent is the negative signal-to-noise ratio, limited at 30 dB
-# by $\tau = 10^{-3}$:
+# <details><summary>Why does every step need at least two seeds?</summary>
+#
+# One training differs from the next by chance. Without a second seed, a change of half a decibel
+# could be that chance.
+# </details>
+#
+# <details><summary>The excerpts chose the recipe. Why is their value then a little too
+# good?</summary>
+#
+# Of several recipes, the one that fits these excerpts by chance is chosen too; a new recording has
+# no part in that choice.
+# </details>
+#
+# ## The mask network, layer by layer
+#
+# The models that `divisi separate` uses are mask networks. From a spectrogram on a logarithmic
+# frequency axis they estimate one [**mask**](../docs/glossary.md#mask) for each source; the masks
+# sum to one in every bin. Let us open the model `bach-quartet` and follow a known signal through
+# it: a violin that plays a scale of A major from 440 Hz, over one low note of a bassoon, 110 Hz.
+#
+# ![The mask network: spectrogram, logarithmic frequency axis, shifted copies, convolutions, LSTM,
+# pitches, copies at the partials, masks.](../Images/diagram_mask_net.svg)
+
+# %%
+from experiments.pieces import rendered
+from helpers.music.scores import Note, Part, Score
+
+SCALE = (69, 71, 73, 74, 76, 78, 80, 81)  # MIDI pitches; 69 is 440 Hz
+scale = Part("violin", tuple(Note(0.35 * i, 0.35, pitch) for i, pitch in enumerate(SCALE)))
+low = Part("bassoon", (Note(0.0, 2.8, 45),))
+KNOWN = rendered(Score("a scale over a low note", (scale, low)), 2.7)
+StemPlayer(KNOWN)
+
+# %%
+from helpers.training.checkpoints import available_models, load_model
+
+MASK_NET = load_model("bach-quartet")
+LAYERS = ("partials", "frame", "recur", "pitches", "combine", "gather", "decide")
+wave = torch.from_numpy(KNOWN.mixture)
+kept = outputs_of(MASK_NET, LAYERS, wave)
+pd.Series({name: str(tuple(output.shape)) for name, output in kept.items()}, name="output")
+
+# %% [markdown]
+# **1. A logarithmic frequency axis.** The network begins with the STFT. On its linear axis, a
+# higher note has wider gaps between its partials. A matrix of triangular filters averages the bins
+# to 36 per octave. Now all notes have the same pattern, only shifted: partial $k$ lies
+# $\log_2 k$ octaves above its fundamental.
+
+
+# %%
+def decibels(magnitudes: torch.Tensor) -> torch.Tensor:
+    return 20 * torch.log10(magnitudes + 1e-6)
+
+
+spectrum = MASK_NET.stft(wave).abs()[0]
+octaves = MASK_NET.analysis @ spectrum[: MASK_NET.analysis.shape[1]]
+AXIS = {"xlabel": "time (s)", "ylabel": "kHz", "lowest": -110, "ylim": (0, 4)}
+publish(plot_images({"STFT": decibels(spectrum)}, (0, 2.7, 0, RATE / 2000), **AXIS), "04_linear")
+
+# %%
+HEIGHT = len(octaves) / MASK_NET.config.resolution  # octaves
+AXIS = {"xlabel": "time (s)", "ylabel": "octaves above 50 Hz", "lowest": -110}
+title = "logarithmic frequency axis"
+publish(plot_images({title: decibels(octaves)}, (0, 2.7, 0, HEIGHT), **AXIS), "04_logarithmic")
+
+# %% [markdown]
+# **2. Partials move to their fundamental.** The network sees the spectrum eight times (Bittner et
+# al., 2017): at each bin what is there, and what is at 1/3, 1/2, 2, 3, 4, 5 and 6 times its
+# frequency. At the bin of a fundamental, all of the rows 3 to 8 are bright. We take one moment of
+# the fourth note (D, 587 Hz) and average these rows. Where is the average largest?
+
+# %%
+from helpers.models.mask_net import INPUT_SHIFTS
+
+moment = octaves[None, None, :, 30:31]
+shifted = decibels(torch.stack([MASK_NET.shift(moment, k)[0, 0, :, 0] for k in INPUT_SHIFTS]))
+mean = shifted[2:].mean(dim=0)
+inner = mean[1:-1]
+peaks = [i + 1 for i in inner.topk(10).indices.tolist() if inner[i] == mean[i : i + 3].max()]
+print([f"{50 * 2 ** (bin / 36):.0f} Hz" for bin in peaks[:2]])
+AXIS = {"xlabel": "octaves above 50 Hz", "ylabel": "shifted copy", "lowest": -110}
+publish(plot_images({"one moment": shifted}, (0, HEIGHT, 0.5, 8.5), **AXIS), "04_shifts")
+
+# %% [markdown]
+# The two largest values lie at the two fundamentals, although neither note was told to the network.
+#
+# **3. From partials to pitches and back.** Convolutions (`partials`) learn from the eight copies
+# which bins hold the partials of something. A linear layer makes one vector of each frame
+# (`frame`), and a bidirectional LSTM (`recur`) adds the past and the future: who played before, who
+# plays next. Its output becomes features of every pitch (`pitches`), which are joined with the
+# convolutions (`combine`). Then the network copies the features of a pitch to its first eight
+# partials (`gather`). Each picture is the channel with the largest variance over time:
+
+
+# %%
+def liveliest(channels: torch.Tensor) -> torch.Tensor:
+    """(channels, bins, frames) -> the channel that changes most over time."""
+    return channels[channels.std(dim=2).mean(dim=1).argmax()]
+
+
+pitches = kept["pitches"].T.unflatten(0, (MASK_NET.config.pitch_channels, -1))
+stages = {"partials": kept["partials"], "pitches": pitches}
+stages |= {"combine": kept["combine"], "gather": kept["gather"]}
+stages = {name: liveliest(output) for name, output in stages.items()}
+AXIS = {"xlabel": "time (s)", "ylabel": "octaves above 50 Hz"}
+publish(plot_images(stages, (0, 2.7, 0, HEIGHT), **AXIS), "04_layers")
+
+# %% [markdown]
+# In our picture `combine` has two dark lines: one climbs with the scale of the violin, one stays at
+# the low note. The network has found both melodies. In `gather` these lines have copies above them,
+# at the partials.
+#
+# **4. Masks.** `decide` gives a number for each source at each bin. These numbers are interpolated
+# back to the linear axis, and a softmax over the sources turns them into masks:
+#
+# $$M_j = \frac{e^{z_j}}{\sum_i e^{z_i}}, \qquad \sum_j M_j = 1$$
+
+# %%
+from experiments.nussl.charts import plot_masks
+
+masks = MASK_NET.to_linear(kept["decide"][None]).softmax(dim=1)[0]
+print(f"the masks of a bin sum to {masks.sum(dim=0).min():.4f} ... {masks.sum(dim=0).max():.4f}")
+masks = F.pad(masks, (0, 0, 0, len(spectrum) - masks.shape[1]))  # what is above is not drawn
+named = dict(zip(MASK_NET.sources, masks.numpy(), strict=True))
+publish(plot_masks(named, RATE, MASK_NET.config.hop, limit=4_000), "04_masks")
+
+# %% [markdown]
+# The mask of the violin follows the scale and its partials; the bassoon takes what lies below.
+# Between the partials little sounds, so it does no harm that clarinet and saxophone get it.
+#
+# **5. Stems.** Each mask is multiplied with the STFT of the mixture, and the inverse STFT gives a
+# stem with the phase of the mixture. The known answer: violin and bassoon hold the energy, clarinet
+# and saxophone are silent.
+
+# %%
+from helpers.evaluation.evaluate import model_separator
+
+stems = model_separator(MASK_NET)(KNOWN)
+energy = {name: float((stem**2).sum()) for name, stem in stems.items()}
+shares = {name: value / sum(energy.values()) for name, value in energy.items()}
+pd.Series(shares, name="share of the energy").round(3)
+
+# %%
+StemPlayer(stems, references=KNOWN)
+
+# %% [markdown]
+# In our run one percent of the energy is in the two stems of instruments that do not play.
+#
+# **Quick questions**
+#
+# <details><summary>Why does the same convolution find notes at every pitch, on this axis and not on
+# the linear one?</summary>
+#
+# On the logarithmic axis a note is the same pattern, only shifted, and a convolution does not
+# depend on where a pattern is.
+# </details>
+#
+# <details><summary>What does a network lose when its masks must sum to one?</summary>
+#
+# It cannot leave a part of the recording out, such as noise: some stem has to take it.
+# </details>
+#
+# ## Training HT-Demucs
+#
+# A recipe describes a training in one file. `recipes/quartet-htdemucs.toml` is HT-Demucs with the
+# data of `bach-quartet`. The loss of a [**stem**](../docs/glossary.md#stem) that is not silent is
+# the negative signal-to-noise ratio, limited at 30 dB by $\tau = 10^{-3}$:
 #
 # $$L = 10 \log_{10} \frac{\|\hat s - s\|^2 + \tau \|s\|^2}{\|s\|^2}$$
 #
 # (The published HT-Demucs uses the L1 loss, the mean absolute error of the waveform.) With
-# `precision="auto"` the training uses **mixed precision** where the device computes bfloat16 fast
-# (the layers compute in bfloat16 and the weights stay in float32), and float32 elsewhere.
+# `precision="auto"` the training uses [**mixed precision**](../docs/glossary.md#mixed-precision)
+# where the device computes bfloat16 fast (the layers compute in bfloat16 and the weights stay in
+# float32), and float32 elsewhere.
+#
+# What does a training take? A network of these layers needs a fixed number of operations for an
+# example. A T4 has a peak of 8.1 TFLOPS in float32 and 65 in float16; we assume that a quarter of
+# the float32 peak is reached. Mixing an example takes time, too: one worker of this course mixes
+# 41 four-second examples per second (`benchmarks/README.md`). The slower of the two decides.
 
 # %%
-from helpers.recipes.schema import read_recipe
-from helpers.recipes.train import train
+from experiments.contest import training_operations
+from helpers.recipes.train import build_model, train
 
-recipe = read_recipe(ROOT / "recipes" / "quartet-htdemucs.toml")
-max_pieces, batch, max_seconds = (2, 2, 3.0) if SMOKE else (0, 16, 30.0) if GPU else (48, 6, 10.0)
-rendering = replace(
-    recipe.rendering, soundfonts=("FluidR3_GM", "MuseScore_General_Lite"),
-    max_seconds=max_seconds, note_samples=0 if SMOKE else 1,
-)  # fmt: skip
+T4, REACHED, MIXED = 8.1e12, 0.25, 41  # operations a second, share of them, mixed examples a second
+costs = {}
+for name in ("bach-quartet", "quartet-htdemucs"):
+    recipe = read_recipe(ROOT / "recipes" / f"{name}.toml")
+    operations = training_operations(build_model(recipe), recipe.segment_seconds)
+    rate = min(T4 * REACHED / operations, MIXED)  # examples a second
+    examples = recipe.training.steps * recipe.training.batch_size
+    costs[name] = {"GFLOP an example": operations / 1e9, "examples of the recipe": examples}
+    costs[name] |= {"T4 computes (examples/s)": T4 * REACHED / operations}
+    costs[name] |= {"examples in a T4 hour": 3600 * rate, "T4 hours": examples / 3600 / rate}
+pd.DataFrame(costs).round(1)
+
+# %% [markdown]
+# The T4 rows are calculated, not measured. By this calculation a T4 repeats the training of
+# `quartet-htdemucs` in less than an hour, if one worker on Colab's two cores mixes as fast as ours
+# does. On two CPU cores it took the hours that the cell after the next prints. To train here, set
+# `TRAIN = True` in the settings. On a CPU the cell then takes 300 of the 14,000 steps, about a
+# quarter of an hour on two cores with the rendering of the pieces, and twice as long on a processor
+# without bfloat16 instructions, which is far too few to separate well. On a GPU it takes 4,000
+# steps with four times the batch, about as many examples as ours. It saves a
+# [**checkpoint**](../docs/glossary.md#checkpoint) (the saved state of the training) every minute
+# and when you stop the cell with its button, and shows the time that is left. Run the cell again
+# and it resumes, with the same examples in the same order. The environment variable `DIVISI_RUNS`
+# names a folder for runs, for example on Google Drive, that outlives a disconnected session.
+
+# %%
+sounds = {"soundfonts": ("FluidR3_GM", "MuseScore_General_Lite")}  # those that come with the course
+sounds |= {"max_seconds": 3.0, "note_samples": 0} if SMOKE else {}
 training = replace(
-    recipe.training, steps=STEPS, batch_size=batch, warmup_steps=STEPS // 8, log_every=1,
-    validate_every=max(2, STEPS // 5), learning_rate=5e-4 if GPU else 1e-3,
-    ema_decay=0.999 if GPU else 0.98, precision="auto",
+    RECIPE.training, steps=STEPS, batch_size=2 if SMOKE else 16 if GPU else 4,
+    warmup_steps=min(300, STEPS // 8), validate_every=max(2, STEPS // 10), precision="auto",
 )  # fmt: skip
-
-# %%
 recipe = replace(
-    recipe, model=TINY if SMOKE else SMALL, segment_seconds=1.0 if SMOKE else 4.0,
-    max_pieces=max_pieces, validation_examples=4 * batch, rendering=rendering, training=training,
+    RECIPE, model=SIZE, training=training, rendering=replace(RECIPE.rendering, **sounds),
+    segment_seconds=1.0 if SMOKE else 4.0, validation_examples=4 if SMOKE else 48,
+    max_pieces=2 if SMOKE else 0 if GPU else 48,
 )  # fmt: skip
 
-# %% [markdown]
-# A Colab session can end at any time. The run is therefore stored on your Drive. After a
-# disconnection run the same cells again: `train` looks for the last **checkpoint** (the saved state
-# of the training) and resumes from it, with the same examples in the same order. It saves one every
-# 250 steps, every minute, and when you stop the cell with its button.
+# %%
+RUN = output_folder("runs") / f"04-htdemucs-{STEPS}"
+if TRAIN or "quartet-htdemucs" not in available_models():
+    HT_DEMUCS = load_model(train(recipe, RUN))
+else:
+    HT_DEMUCS = load_model("quartet-htdemucs")
+card = HT_DEMUCS.card["provenance"]
+print(f"step {card['step']:,}; {card['seconds'] / 3600:.1f} hours on {card['device']}")
 
 # %%
-if "google.colab" in sys.modules:
-    from google.colab import drive
-
-    drive.mount("/content/drive")
-DRIVE = Path("/content/drive/MyDrive")
-RUN = (
-    DRIVE / "divisi" / "runs" if DRIVE.is_dir() else output_folder("runs")
-) / f"04-htdemucs-{STEPS}"
-weights = train(recipe, RUN)
+curve = {"HT-Demucs": tuple(zip(*card["validation"], strict=True))}
+publish(plot_curves({"": curve}, xlabel="step", ylabel="validation SI-SDR (dB)"), "04_training")
 
 # %%
-publish(plot_training(RUN / "log.csv"), "04_training")
-
-# %%
-from helpers.datasets.stem_folders import find_tracks
-from helpers.evaluation.evaluate import model_separator
-from helpers.training.checkpoints import load_model
-from helpers.training.conditioning import condition_on
-
-PIECE = find_tracks(DATA / "bach10_excerpts")[0].load(channels=1) if DATA else RENDERED
-HT_DEMUCS = load_model(weights)
-StemPlayer(model_separator(HT_DEMUCS)(PIECE), RATE)
+StemPlayer(model_separator(HT_DEMUCS)(RENDERED), references=RENDERED)
 
 # %% [markdown]
-# This is what the network that you have just trained separates. After the 150 steps on a CPU it has
-# learnt next to nothing: in our run the validation SI-SDR ended at -5.6 dB. The unprocessed mixture
-# of four equally loud stems scores about $10 \log_{10}(1/3) = -4.8$ dB, so this is below the
-# baseline. More steps on a GPU should change that; no trained weights of this recipe come with the
-# course yet.
+# The curve is the mean SI-SDR on 48 mixtures of rendered chorales that do not train. With four
+# equally loud stems the unprocessed mixture has about $10 \log_{10}(1/3) = -4.8$ dB: what is below
+# has learnt nothing yet. The player has a rendered chorale that was in no training data.
 #
-# ## Comparing two architectures
+# **Quick questions**
 #
-# `python -m experiments.architectures --minutes 8` trains two networks on mixtures from the same
-# recipe, step 06 of the ablation, each for eight minutes of one CPU core. It first measures the
-# seconds that a training step takes and computes the number of steps from them. Then it measures
-# both on the real excerpts of Bach10. The second network is the mask network from the end of
-# chapter two. It works on a logarithmic frequency axis and estimates masks that sum to one.
+# <details><summary>The training loss falls, and the validation SI-SDR does not rise. What
+# happens?</summary>
+#
+# The network learns what is special about its training mixtures. That is
+# [**overfitting**](../docs/glossary.md#overfitting); progress on new data is
+# [**generalisation**](../docs/glossary.md#generalisation).
+# </details>
+#
+# <details><summary>Why is a low step time no proof of a fast training?</summary>
+#
+# What counts is the quality after an hour. A network with cheap steps may need many more of them.
+# </details>
+#
+# ## What each architecture needs
+#
+# A single comparison at one early moment would not be fair. The contest follows both trainings
+# (`python -m experiments.contest`). At several moments it measures the averaged weights on the
+# seven real excerpts of Bach10, and what they have cost so far: the training examples seen, and
+# the hours of one processor core that all steps take (steps times the measured core time of a step,
+# without mixing). The third cost is paid at each use: milliseconds of one core for a second of
+# music, with one thread.
+
+# %%
+from experiments.contest import course, plot_contest
+
+table = read_table(ROOT / "Results" / "04_contest.csv")
+publish(plot_contest(table), "04_contest")
+
+# %%
+moments = course(table)
+moments.round({"SI-SDR": 1, "examples": 0, "core hours": 1, "ms per second": 0})
+
+# %%
+for name, row in moments.groupby("system").last().iterrows():
+    print(
+        f"{name}: {row['SI-SDR']:.1f} dB (n = {row['n']:.0f}, one seed) after "
+        f"{row['examples']:,.0f} examples and {row['core hours']:.1f} core hours; "
+        f"{row['ms per second']:.0f} ms of one core for a second of music"
+    )
+
+# %% [markdown]
+# A point is the mean over 28 values (seven excerpts, four instruments) of one training with one
+# seed. The two trainings use the same kinds of data, but one of the three soundfonts differs. The
+# excerpts chose the recipe of `bach-quartet` and chose nothing for HT-Demucs, which favours the
+# mask network a little.
+#
+# An earlier comparison (`python -m experiments.architectures --minutes 8`) gave two networks the
+# same mixtures and eight minutes of one core (one seed):
 
 # %%
 rows = read_table(ROOT / "Results" / "04_architectures.csv").query("system != 'oracle-ibm'")
@@ -437,33 +717,46 @@ values = rows.query("metric == 'SI-SDR'").groupby(["system", "config"])["value"]
 values.agg(["mean", "std", "count"]).round(1)
 
 # %% [markdown]
-# After eight minutes of one core the mask network is at 3.5 dB and HT-Demucs at -3.2 dB, 1.6 dB
-# above the mixture. This is one seed and a small network of either kind. It shows which one learnt
-# faster here, not how good either can become.
+# Eight minutes show which one learns faster, not how good either can become. Why does the mask
+# network need less? Its structure already contains knowledge, as you have just seen: a note has the
+# same pattern at every pitch, partials are collected at their fundamental, the stems sum to the
+# recording. HT-Demucs has to learn all of this from examples, and an example costs it more. In
+# return it can learn what a real mask cannot express, such as the phase of each stem. With much
+# more data and computing time it is strong: the published model, with 800 additional songs, set the
+# state of the art on pop music when it appeared. For small budgets the result on real excerpts
+# decides, so the models that `divisi separate` uses are mask networks.
 #
-# The mask network needs less data because its structure already contains knowledge. A note has the
-# same pattern at every pitch; partials are collected at their fundamental (as in Bittner et al.,
-# 2017); the stems sum to the recording. HT-Demucs has to learn all of this. A step also costs more:
-# in the same time HT-Demucs saw 345 batches, the mask network 1,798. With much more data and
-# computing time HT-Demucs is strong: the published model, with 800 additional songs, set the state
-# of the art on pop music when it appeared. It also estimates phases, while our real masks keep the
-# phase of the mixture. For small budgets the result on real excerpts decides, so the models of this
-# course are mask networks. `--minutes 600` repeats the comparison with more time.
+# **Quick questions**
+#
+# <details><summary>Why are hours of a processor core a fairer axis than hours on the
+# clock?</summary>
+#
+# A clock also counts what else the machine was doing. Core time counts only this training, but it
+# does not say how well a network uses many cores or a GPU.
+# </details>
+#
+# <details><summary>Which of the three axes matters to somebody who only separates?</summary>
+#
+# The third: training is paid once, the milliseconds at every recording.
+# </details>
 #
 # ## Tests with known answers
 #
-# From here on we use two of the trained models that come with the course: `bach-quartet` separates
-# four instruments that play soprano, alto, tenor and bass; `chamber` knows ten and can be
-# conditioned on those that play. Before we trust them with music, we test four properties. Does
-# silence give silence? Does half the level give stems of half the level? Does a delay of one second
-# delay the stems by one second and change nothing else? Is the sum of the stems the recording?
+# From here on we use two of the mask networks: `bach-quartet` separates four instruments that play
+# soprano, alto, tenor and bass; `chamber` knows ten and can be conditioned on those that play.
+# Before we trust them with music, we test four properties. Does silence give silence? Does half the
+# level give stems of half the level? Does a delay of one second delay the stems by one second and
+# change nothing else? Is the sum of the stems the recording?
 
 # %%
 from helpers.audio.track import Track
+from helpers.training.conditioning import condition_on
 
-MODELS = {"HT-Demucs": HT_DEMUCS, "bach-quartet": load_model("bach-quartet")}
 CHAMBER = load_model("chamber")
+MODELS = {"HT-Demucs": HT_DEMUCS, "bach-quartet": MASK_NET}
 MODELS["chamber"] = condition_on(CHAMBER, QUARTET)
+
+# %%
 
 
 def stems_of(model: torch.nn.Module, mixture: np.ndarray) -> np.ndarray:
@@ -479,7 +772,7 @@ def error(estimate: np.ndarray, reference: np.ndarray) -> float:
 # %%
 def properties(model: torch.nn.Module) -> dict[str, float]:
     """In dB: the peak of the stems of silence, and three errors relative to the stems."""
-    mix, gap = PIECE.mixture, np.zeros((1, RATE), np.float32)
+    mix, gap = RENDERED.mixture, np.zeros((1, RATE), np.float32)
     stems = stems_of(model, mix)
     later = stems_of(model, np.concatenate([gap, mix], axis=1))[..., RATE:]
     return {
@@ -494,10 +787,10 @@ pd.DataFrame({name: properties(model) for name, model in MODELS.items()}).round(
 
 # %% [markdown]
 # Silence stays silent (-120 dB is the smallest value that the table shows). The level has nearly no
-# influence (in our run an error of less than -70 dB for the mask networks), because every network
+# influence (in our run an error of -67 dB for the mask networks), because every network
 # first normalises the level of its input. With a delay of one second the stems of the mask networks
 # change a little (their frames and the blocks of their recurrent layers begin elsewhere): in our
-# run the difference is 31 to 36 dB below the stems. The masks of a mask network sum to one in every
+# run the difference is 32 to 33 dB below the stems. The masks of a mask network sum to one in every
 # bin, so its stems sum to the recording. HT-Demucs has no such constraint and has to learn it.
 #
 # What does `chamber` find when only one instrument plays?
@@ -505,22 +798,36 @@ pd.DataFrame({name: properties(model) for name, model in MODELS.items()}).round(
 # %%
 shares = {}
 for player in QUARTET:
-    solo = Track(player, RATE, {player: PIECE.stems[player]})
+    solo = Track(player, RATE, {player: RENDERED.stems[player]})
     energy = {k: float((stem**2).sum()) for k, stem in model_separator(CHAMBER)(solo).items()}
     shares[player] = {name: value / sum(energy.values()) for name, value in energy.items()}
 pd.DataFrame(shares).T.round(2)
 
 # %% [markdown]
-# A row is the instrument that plays, a column the share of the energy in each stem. In our run 0.94
-# to 0.99 of violin, clarinet and saxophone and 0.79 of the bassoon are in the right stem, although
-# the model does not know that only one instrument plays. The rest goes to instruments of similar
-# pitch and timbre: from the violin to the viola, from the bassoon to horn and cello.
+# A row is the instrument that plays, a column the share of the energy in each stem. In our run 0.90
+# or more is in the right stem, although the model does not know that only one instrument plays. The
+# rest goes to instruments of similar pitch and timbre: from the saxophone to the viola, from the
+# bassoon to the horn.
+#
+# **Quick questions**
+#
+# <details><summary>Why is the sum of HT-Demucs's stems not exactly the recording?</summary>
+#
+# Nothing in its structure or its loss says so; it has to learn each stem on its own.
+# </details>
+#
+# <details><summary>Why is a delay of one second, and not any delay, a hard test?</summary>
+#
+# One second is no multiple of the hop or of the blocks of the recurrent layers, so frames and
+# blocks begin elsewhere in the music.
+# </details>
 #
 # ## Conditioning on the active sources
 #
-# `chamber` knows ten instruments, and a piece usually has fewer. **Conditioning** gives a model
-# additional information as an input; here it is the list of **active sources**, the instruments
-# that play. The model then assigns the mixture to these alone.
+# `chamber` knows ten instruments, and a piece usually has fewer.
+# [**Conditioning**](../docs/glossary.md#conditioning) gives a model additional information as an
+# input; here it is the list of **active sources**, the instruments that play. The model then
+# assigns the mixture to these alone.
 #
 # The test piece is a trio for violin, horn and piano, arranged from a quartet by Haydn that was in
 # no training data. The soundfont that plays it was in the training data, so this is an easy case;
@@ -530,10 +837,10 @@ pd.DataFrame(shares).T.round(2)
 TRIO = haydn_trio(("violin", "horn", "piano"), SECONDS)
 StemPlayer(TRIO)
 
-# %%
+# %% tags=["sample"]
 unconditioned = model_separator(CHAMBER)(TRIO)
 conditioned = model_separator(condition_on(CHAMBER, list(TRIO.stems)))(TRIO)
-StemPlayer(conditioned, RATE)
+StemPlayer(conditioned, references=TRIO)
 
 # %%
 from helpers.evaluation.metrics import si_sdr
@@ -581,6 +888,18 @@ pd.DataFrame({"detected": quality(detected)}).round(1)
 # quarter of the gain that conditioning brings for the horn remains, and half of the gain for the
 # piano. No threshold would be right here: one that excludes the bassoon excludes the horn first.
 #
+# **Quick questions**
+#
+# <details><summary>Which stem gains most from conditioning, and why?</summary>
+#
+# The horn: without the list, its notes went to instruments of similar timbre that do not play.
+# </details>
+#
+# <details><summary>Why does a lower threshold of the detection not simply help?</summary>
+#
+# It lets in more instruments that do not play, and each of them takes a share of the mixture again.
+# </details>
+#
 # How long did the training take? `chamber` was trained in four stages: `bach-quartet` (65 minutes
 # on two CPU threads), `recipes/chamber-first.toml`, `recipes/chamber-second.toml` and
 # `recipes/chamber.toml`. The cell shows the last one. The curve is the mean SI-SDR on validation
@@ -597,7 +916,7 @@ publish(plot_curves({"": curve}, xlabel="step", ylabel="validation SI-SDR (dB)")
 #
 # `chamber` was trained further from `bach-quartet`. While it learnt ten instruments, it lost some
 # of what `bach-quartet` knew: it is behind on the real excerpts of Bach10, as the table of the next
-# section shows. **Weight interpolation** (Wortsman et al., 2022) can bring some of it back without
+# section shows. Weight interpolation (Wortsman et al., 2022) can bring some of it back without
 # training. From two sets of weights of the same architecture it computes
 #
 # $$\theta = (1 - a)\, \theta_\text{chamber} + a\, \theta_\text{bach-quartet}$$
@@ -608,11 +927,11 @@ publish(plot_curves({"": curve}, xlabel="step", ylabel="validation SI-SDR (dB)")
 # %%
 from helpers.training.averaging import interpolate
 
-PIECES = {"this quartet": PIECE, "the trio": TRIO}
+PIECES = {"the chorale": RENDERED, "the trio": TRIO}
 values = {name: {} for name in PIECES}
 for share in (0.0, 0.2, 0.4, 0.8):
     interpolated = copy.deepcopy(CHAMBER)
-    interpolate(interpolated, MODELS["bach-quartet"], share)
+    interpolate(interpolated, MASK_NET, share)
     for name, track in PIECES.items():
         stems = model_separator(interpolated, conditioned=True)(track)
         scores = [si_sdr(stems[key][0], stem[0]) for key, stem in track.stems.items()]
@@ -620,18 +939,32 @@ for share in (0.0, 0.2, 0.4, 0.8):
 pd.DataFrame(values).rename_axis("share").round(1)
 
 # %% [markdown]
-# In our run the quartet does not improve further (9.0 dB without an additional share, 8.8 to 8.9 dB
-# with one). The trio falls from 6.9 to 2.2 dB, because `bach-quartet` knows neither horn nor piano.
-# For a model of many instruments the share has to stay small.
+# In our run the chorale gains with every share, from 5.2 to 6.3 dB: what `bach-quartet` knew comes
+# back. The trio falls from 6.9 to 2.2 dB, because `bach-quartet` knows neither horn nor piano. For
+# a model of many instruments the share has to stay small.
+#
+# **Quick questions**
+#
+# <details><summary>Why can two sets of weights be averaged at all?</summary>
+#
+# One was trained further from the other, so they are close. Between two trainings from different
+# random weights the average is useless: their units are in another order.
+# </details>
+#
+# <details><summary>What does interpolation cost when the model is used?</summary>
+#
+# Nothing: the result is one set of weights of the same size.
+# </details>
 #
 # ## Real recordings
 #
 # The table shows the mean SI-SDR on recordings of real players, with the mixture as the
-# **baseline** and masks from the true stems as the **oracle** (ideal ratio mask and ideal binary
-# mask). None of these recordings was in the training data; only `bach-quartet-real` was fine-tuned
-# on other pieces of the same players. A system has a value only where it knows all instruments.
-# Bach10 has seven excerpts with four stems; URMP (violin and cello) and TRIOS (violin, horn and
-# piano) are one excerpt each and can only be examples.
+# [**baseline**](../docs/glossary.md#baseline) and masks from the true stems as the
+# [**oracle**](../docs/glossary.md#oracle) (ideal ratio mask and ideal binary mask). None of these
+# recordings was in the training data; only `bach-quartet-real` was fine-tuned on other pieces of
+# the same players. A system has a value only where it knows all instruments. Bach10 has seven
+# excerpts with four stems; URMP (violin and cello) and TRIOS (violin, horn and piano) are one
+# excerpt each and can only be examples. Each value is one training with one seed.
 
 # %%
 from experiments.studies import overview
@@ -639,23 +972,57 @@ from experiments.studies import overview
 overview(ROOT / "Results" / "real_recordings.csv")
 
 # %%
-estimates = model_separator(MODELS["bach-quartet"])(PIECE)
-publish(plot_stems(Track(PIECE.name, RATE, estimates, PIECE.mixture), limit=4_000), "04_quartet")
+from helpers.datasets.stem_folders import find_tracks
+
+if DATA:
+    PIECE = find_tracks(DATA / "bach10_excerpts")[0].load(channels=1)
+    estimates = model_separator(MASK_NET)(PIECE)
+    separated = Track(PIECE.name, RATE, estimates, PIECE.mixture)
+    picture = publish(plot_stems(separated, limit=4_000), "04_quartet")
+else:
+    PIECE, picture = RENDERED, published("04_quartet")  # of a recording that is not here
+picture
 
 # %%
-StemPlayer(estimates, RATE)
+StemPlayer(model_separator(MASK_NET)(PIECE), references=PIECE)
 
 # %% [markdown]
-# On the URMP duo `chamber` improves on the mixture by 8.9 dB; with detection in place of
-# conditioning it improves by 1.4 dB less. On the Bach10 quartets it is 0.6 dB behind
-# `bach-quartet`, which knows only these four instruments, and detection costs 0.1 dB. Recipes and
-# the interpolation were chosen with the Bach10 excerpts, so these values are somewhat optimistic.
+# The picture is an excerpt of Bach10, separated by `bach-quartet`. The next cell reads four
+# comparisons from the table of all systems:
+
+# %%
+real = read_table(ROOT / "Results" / "real_recordings.csv").query("metric == 'SI-SDR'")
+mean = real.groupby(["test_data", "system"])["value"].mean()
+bach, duo, trio = (mean[name] for name in ("bach10_excerpts", "urmp_excerpts", "trios"))
+horn = real.query("test_data == 'trios' and instrument == 'horn'").set_index("system")["value"]
+print(f"Bach10: chamber is {bach['bach-quartet'] - bach['chamber']:.1f} dB behind bach-quartet")
+print(f"Bach10: detection costs chamber {bach['chamber'] - bach['chamber detected']:.1f} dB")
+print(f"URMP:   chamber gains {duo['chamber'] - duo['mixture']:.1f} dB over the mixture")
+print(f"URMP:   detection costs {duo['chamber'] - duo['chamber detected']:.1f} dB")
+print(f"TRIOS:  chamber gains {trio['chamber'] - trio['mixture']:.1f} dB over the mixture,")
+print(f"        but its horn changes by {horn['chamber'] - horn['mixture']:.1f} dB")
+
+# %% [markdown]
+# Recipes and the interpolation were chosen with the Bach10 excerpts, so these values are somewhat
+# optimistic. On the TRIOS excerpt `chamber` fails in part: the gain comes from violin and piano,
+# and the stem of the horn is worse than the mixture. With detection the horn is not found at all,
+# and its silent stem has an SI-SDR of $-\infty$. For this one recording the domain gap between
+# rendered and real horns is not closed. More kinds of horns and pianos in the training data would
+# be the first thing to try.
 #
-# On the TRIOS excerpt it fails in part. The mean is 2.9 dB above the mixture, but that comes from
-# violin and piano; the stem of the horn is 2.3 dB worse than the mixture. With detection the horn
-# is not found at all, and its silent stem has an SI-SDR of $-\infty$. For this one recording the
-# domain gap between rendered and real horns is not closed. More kinds of horns and pianos in the
-# training data would be the first thing to try.
+# **Quick questions**
+#
+# <details><summary>Why may URMP and TRIOS only be examples here?</summary>
+#
+# One excerpt says nothing about the spread over recordings, so there is no
+# [**confidence interval**](../docs/glossary.md#confidence-interval).
+# </details>
+#
+# <details><summary>Why is a silent stem minus infinity in SI-SDR, and not zero?</summary>
+#
+# The estimate holds nothing of the target, so the ratio of target to error is 0, and its logarithm
+# has no lower bound. Such a value makes the mean infinite, too; the table shows it as it is.
+# </details>
 
 # %% [markdown]
 # With the recordings in `DIVISI_DATA` there is also a live quintet: two violins, flute, clarinet
@@ -676,6 +1043,30 @@ print(f"{QUINTET.name}: {', '.join(PLAYING)}")
 StemPlayer(model_separator(condition_on(CHAMBER, PLAYING))(QUINTET), RATE)
 
 # %% [markdown]
+# ## Long recordings: streaming
+#
+# A concert of two hours does not fit into memory as features of a network. `divisi separate` reads
+# the recording in segments that overlap, separates each, and adds the results with weights that
+# fade each segment in and out. In every sample the weights sum to one, so the stems are continuous
+# and memory does not grow with the length of the recording.
+#
+# ![Streaming: overlapping segments of a long recording are separated one after the other, weighted
+# and added.](../Images/diagram_streaming.svg)
+#
+# **Quick questions**
+#
+# <details><summary>Why do the segments overlap?</summary>
+#
+# At its edges a segment lacks the past or the future that the network uses. The fades give these
+# samples to the neighbour, which has both.
+# </details>
+#
+# <details><summary>How does the memory grow from a song to an opera?</summary>
+#
+# Not at all: there are more segments, one after the other, and the stems are written as they come.
+# </details>
+
+# %% [markdown]
 # ## Fine-tuning on your own players
 #
 # A model that has learnt from *your* violin can separate it better. **Fine-tuning** continues a
@@ -683,8 +1074,8 @@ StemPlayer(model_separator(condition_on(CHAMBER, PLAYING))(QUINTET), RATE)
 # instrument (`mine/sonata/violin.wav`, `mine/sonata/piano.wav`), and run
 #
 # ```sh
-# divisi finetune mine --model chamber --name ours
-# divisi separate concert.wav --model runs/ours/ours.safetensors
+# divisi finetune mine --model chamber --name ours divisi separate concert.wav --model
+# runs/ours/ours.safetensors
 # ```
 #
 # One piece is held out, and the command prints its SI-SDR before and after. If you have a fast
@@ -719,16 +1110,18 @@ OwnRecording({"chamber": CHAMBER, "bach-quartet": MODELS["bach-quartet"], "yours
 #   self-attention and cross-attention; positional encodings tell it which steps belong together.
 # - Spectral tilt, a room, a microphone, noise and a codec bring a rendered violin closer to a
 #   recording. Each is drawn at random and then applied.
-# - In the ablation more soundfonts gained 1.8 dB on real recordings; rooms, microphones and other
-#   effects together cost 1.0 dB (300 training steps, two seeds, seven dry excerpts).
-# - A recipe is trained by one command or one cell, which resumes from its last checkpoint.
-# - With eight minutes of one core the mask network was 6.8 dB ahead of HT-Demucs (one seed). This
-#   decides the default here; it does not say what either can reach with more data and time.
+# - In the ablation more soundfonts gained most on real recordings; rooms, microphones and other
+#   effects together cost quality (300 training steps, two seeds, seven dry excerpts).
+# - The mask network turns the spectrum to a logarithmic axis, moves partials to their fundamental,
+#   follows pitches with an LSTM, copies its features back to the partials and decides by a softmax.
+# - The trained HT-Demucs comes with the course. `train` repeats it, resumes after a stop, and by
+#   calculation a T4 needs less than an hour for what takes a night on two cores.
+# - The contest compares quality against examples, core hours and milliseconds. The mask network
+#   needs less of each, because its structure already contains knowledge about notes.
 # - Silence stays silent, stems follow the level of the recording, and masks that sum to one give
 #   stems that sum to the recording.
-# - Conditioning on the active sources improved the rendered trio by up to 4.4 dB for one stem, and
-#   the mean of the real duo by 1.4 dB compared with detection. Detection estimates the active
-#   sources and keeps a part of the gain.
+# - Conditioning on the active sources improves most what the model would otherwise give to
+#   instruments that do not play. Detection estimates the active sources and keeps a part of it.
 # - Further training can make a network forget. Interpolation with older weights brings some of it
 #   back, at a cost for instruments that the older weights do not know.
 # - `divisi separate` separates a recording of yours, and `divisi finetune` fits a model to your
@@ -736,23 +1129,22 @@ OwnRecording({"chamber": CHAMBER, "bach-quartet": MODELS["bach-quartet"], "yours
 #
 # ### What to try next
 #
-# With a GPU train `recipes/quartet-htdemucs.toml` to its end, and compare it with `bach-quartet`.
-# Or train `recipes/chamber-first.toml`, `recipes/chamber-second.toml` and `recipes/chamber.toml`
-# with ten times their steps and a batch of 64, and see how much closer `chamber` comes to the
-# oracle. `python -m experiments.realism --seeds 0 1 2 --steps 1000` repeats the ablation with more
-# seeds and longer training.
+# With a GPU train `recipes/quartet-htdemucs.toml` with ten times its steps, follow it with
+# `python -m experiments.contest --run runs/quartet-htdemucs --every 1000`, and see whether it
+# passes the mask network. Or train `recipes/chamber-first.toml`, `recipes/chamber-second.toml` and
+# `recipes/chamber.toml` with ten times their steps and a batch of 64, and see how much closer
+# `chamber` comes to the oracle. `python -m experiments.realism --seeds 0 1 2 --steps 1000` repeats
+# the ablation with more seeds and longer training.
 #
 # ### Exercises
 #
-# Solutions with numbers are in `Notebooks/solutions/04_htdemucs.py`.
+# Work in [the exercises](exercises/04_htdemucs.ipynb); [the solutions](solutions/04_htdemucs.ipynb)
+# come with their numbers.
 #
-# 1. Give the click as much energy as the tone. Which window puts most of the energy of both into
-#    1 % of its bins? Guess first.
-# 2. Remove the positional encoding, so that all keys are equal. What is the output of the
-#    attention? Work it out without a computer.
-# 3. Without conditioning, `chamber` gives a part of the mixture to instruments that do not play.
-#    Assign this part to those that do play, after the separation. How much of the gain of
-#    conditioning does that recover?
+# 1. Give the click as much energy as the tone: which window is best for both?
+# 2. Attention without positional encoding: what is its output?
+# 3. Let a note move to a pitch where none was: which layers of the mask network move with it?
+# 4. Share out afterwards what `chamber` gave to instruments that do not play.
 
 # %% [markdown]
 # ### References

@@ -27,6 +27,7 @@ from helpers.evaluation import results
 from helpers.evaluation.rows import Provenance, Row
 from helpers.recipes.schema import Recipe, read_recipe
 from helpers.recipes.train import build_model, mixtures
+from helpers.training.execution import fast_precision
 from helpers.training.losses import negative_snr
 
 TABLE = "04_architectures"
@@ -62,11 +63,11 @@ def seconds_a_step(recipe: Recipe, steps: int = 4) -> float:
     model, (training, _) = build_model(recipe), mixtures(recipe)
     batches = iter(DataLoader(training, recipe.training.batch_size))
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6)
-    times = []
+    reduced, times = fast_precision() != "32-true", []
     for _ in range(steps):
         start = time.process_time()
         mixture, stems = next(batches)
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=reduced):
             estimates = model(mixture)
         negative_snr(estimates.float(), stems).backward()
         optimizer.step()
