@@ -11,7 +11,7 @@ import pytest
 HELPERS = Path(__file__).resolve().parent.parent / "helpers"
 MODULES = sorted(HELPERS.rglob("*.py"))
 
-SHARED = {"runtime", "files", "folders"}
+SHARED = {"runtime", "files", "folders", "signals"}
 SOUND = ["audio", "music", "synthesis", "augmentation", "datasets"]
 #: What each folder may import, beside itself and SHARED. `models` imports torch and third parties
 #: only, and no model file another.
@@ -19,6 +19,7 @@ BEFORE = {
     "runtime": set(),
     "files": set(),
     "folders": set(),
+    "signals": set(),
     **{folder: set(SOUND[:place]) for place, folder in enumerate(SOUND)},
     "models": set(),
     "training": set(),
