@@ -8,6 +8,7 @@ import shutil
 import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 
 #: Names that Windows reserves for devices, with any suffix.
@@ -102,6 +103,17 @@ def replaced_atomically(path: Path) -> Iterator[Path]:
         with draft.open("rb+") as file:
             os.fsync(file.fileno())
         os.replace(draft, path)
+
+
+def moved_to_unused(draft: Path, path: Path) -> Path:
+    """Move a file to `path`, or where that is taken to NAME-2, NAME-3 ...; returns its place."""
+    for number in count(1):
+        place = path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
+        with suppress(FileExistsError):
+            place.open("xb").close()  # from here on, no other process takes this name
+            os.replace(draft, place)
+            return place
+    raise AssertionError
 
 
 def read_text(path: Path) -> str:

@@ -120,3 +120,11 @@ def test_models_are_listed_and_loaded():
     assert helpers.__version__
     with pytest.raises(AttributeError, match="no attribute 'seperate'"):
         helpers.seperate  # noqa: B018
+
+
+@pytest.mark.parametrize("instruments", [[1], 5, ["violin", None], [["violin"]], b"violin"])
+def test_instruments_that_are_no_names_are_refused_in_one_sentence(
+    detector, recording, instruments
+):
+    with pytest.raises(ValueError, match="instruments is .*; pass names"):
+        helpers.separate(recording, instruments, detector)
