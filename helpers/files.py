@@ -40,13 +40,13 @@ def held(lock: Path, wait: float = 0.0, unsure: bool = True) -> Iterator[bool]:
         yield unsure
         return
     try:
-        guard.acquire(timeout=wait, poll_interval=0.02)
-        mine = True
-    except Timeout:
-        mine = False
-    except (OSError, NotImplementedError):
-        mine = unsure
-    try:
+        try:
+            guard.acquire(timeout=wait, poll_interval=0.02)
+            mine = True
+        except Timeout:
+            mine = False
+        except (OSError, NotImplementedError):
+            mine = unsure
         yield mine
     finally:
         if guard.is_locked:

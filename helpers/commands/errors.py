@@ -77,7 +77,7 @@ def sentence(error: Exception) -> str | None:
         return f"{ascii(error.object)} cannot be written as text; rename what has this name."
     if isinstance(error, OSError):
         if error.filename is not None:
-            return f"{error.filename}: {error.strerror}."
+            return f"{error.filename2 or error.filename}: {error.strerror}."
         reason = error.strerror or str(error) or type(error).__name__
         return f"A file cannot be read or written ({reason}); make room or look at the disk."
 
