@@ -1,20 +1,25 @@
 """The console script `divisi`: it assembles the commands and turns errors into exit codes.
 
-Exit codes: 0 done; 2 the request cannot be met, with one sentence on stderr and nothing written;
-130 stopped with Ctrl-C, with no partial output left.
+Exit codes: 0 done; 2 a request that cannot be met, with one sentence on stderr and nothing written
+for it; 130, 143 and 129 stopped with Ctrl-C, SIGTERM and SIGHUP, with no partial output left.
 """
 
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import warnings
 from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from types import FrameType
 from typing import NoReturn
 
 # Their parsers are light: each command imports torch and other modules when it runs.
 from .commands import corpora, evaluate, fetch, finetune, models, render, separate, train
-from .commands.errors import sentence
+from .commands.errors import complain, sentence
+from .commands.streams import Console
+from .signals import STOPPING, handling
 
 COMMANDS = {
     "separate": separate,
@@ -70,14 +75,36 @@ def parser() -> Parser:
 
 def warn(message: Warning | str, *_: object) -> None:
     """Print a warning in one line."""
-    print(f"divisi: warning: {message}", file=sys.stderr)
+    complain(f"warning: {message}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code."""
-    for stream in (sys.stdout, sys.stderr):  # names that the terminal cannot encode
-        stream.reconfigure(errors="replace")
-    arguments = parser().parse_args(argv)
+    """Run one command; returns the exit code. argv: by default those of the process, which ends."""
+    stopped: list[int] = []
+
+    def stop(number: int, _: FrameType | None) -> None:
+        if not stopped:  # the cleaning up is not stopped again
+            stopped.append(number)
+            raise KeyboardInterrupt
+
+    out, err = Console(sys.stdout), Console(sys.stderr)
+    with redirect_stdout(out), redirect_stderr(err):
+        try:
+            with handling(stop):
+                code = run(parser().parse_args(argv), stopped)
+        except KeyboardInterrupt:  # before the command began, or after its end
+            code = 128 + (stopped or [signal.SIGINT])[0]
+        if stopped and argv is None:
+            for number in STOPPING:
+                signal.signal(number, signal.SIG_IGN)
+        if out.fault and not code:
+            complain(f"the output cannot be written ({out.fault}).")
+            code = 2
+    return code
+
+
+def run(arguments: argparse.Namespace, stopped: Sequence[int] = ()) -> int:
+    """Run the command of parsed arguments; returns the exit code. stopped: signals so far."""
     command = COMMANDS[arguments.command]
     try:
         with warnings.catch_warnings():
@@ -85,15 +112,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             warnings.filterwarnings("always", category=UserWarning, module=rf"{__package__}(\.|$)")
             warnings.showwarning = warn
             command.run(arguments)
-    except KeyboardInterrupt:
-        remains = getattr(command, "STOPPED", "no partial output is left")
-        print(f"divisi: stopped; {remains}.", file=sys.stderr)
-        return 130
-    except Exception as error:
+    except (KeyboardInterrupt, Exception) as error:
+        # A signal also ends the processes that work for this one: it comes before their errors.
+        if stopped or isinstance(error, KeyboardInterrupt):
+            complain(f"stopped; {getattr(command, 'STOPPED', 'no partial output is left')}.")
+            return 128 + [*stopped, *error.args, signal.SIGINT][0]
         message = sentence(error)
         if message is None:
             raise
-        print("divisi: " + " ".join(message.splitlines()), file=sys.stderr)
+        complain(message)
         return 2
     return 0
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from .files import hidden_sibling
+from .files import drafted, is_plain_name, plain_name, read_text, replaced_atomically, same_name
+from .signals import deferred
 
+FILES = "files"  # the entry of a mark that lists all files that its run wrote
 FULL = 1 << 20  # bytes; with less free space, a full disk is why a file could not be written
 
 
@@ -18,23 +22,37 @@ class FolderError(ValueError):
 
 
 def targets(files: Sequence[Path], output: Path) -> dict[Path, Path]:
-    """The folder of each file, `output/NAME`; FolderError where two files would share one."""
+    """The folder of each file, `output/NAME`.
+
+    FolderError where two files would share one, and where a file lies in one of them.
+    """
     owners: dict[str, Path] = {}
+    folders: dict[Path, Path] = {}
     for path in files:
-        # Names that differ in case alone are one folder on some disks.
-        other = owners.setdefault(path.stem.casefold(), path)
+        name = path.stem if path.stem.strip(" .") else plain_name(path.stem)
+        other = owners.setdefault(same_name(name), path)
         if other is not path:
             raise FolderError(
-                f"{path}: would be written to {output / path.stem}, as {other} would; separate them"
+                f"{path}: would be written to {output / name}, as {other} would; separate them"
                 " with different output folders (-o)."
             )
-    return {path: output / path.stem for path in files}
+        folders[path] = output / name
+    for target in filter(Path.is_dir, folders.values()):
+        for path in files:
+            above = Path(os.path.realpath(path)).parents
+            if any(folder.is_dir() and folder.samefile(target) for folder in above):
+                raise FolderError(
+                    f"{path}: lies in {target}, which would be written; move this file or choose"
+                    " another output folder (-o)."
+                )
+    return folders
 
 
 def check_target(target: Path, overwrite: bool, mark: str) -> None:
-    """Refuse a folder that exists, unless it may be replaced.
+    """Refuse a folder that exists, unless its files may be replaced.
 
-    mark: a file that every output folder of the command has; other folders are never replaced.
+    mark: a JSON file that every output folder of the command has; in other folders nothing is
+    replaced.
     """
     if not os.path.lexists(target):
         return
@@ -44,10 +62,37 @@ def check_target(target: Path, overwrite: bool, mark: str) -> None:
         raise FolderError(
             f"{target}: exists already; choose another output folder (-o) or pass --overwrite."
         )
-    if not (target / mark).is_file() and any(target.iterdir()):
+    written_before(target, mark)
+
+
+def written_before(target: Path, mark: str) -> set[str]:
+    """The names of the files that an earlier run wrote into a folder, as its mark lists them.
+
+    Empty for an empty folder. FolderError where the mark is missing or damaged.
+    """
+    path = target / mark
+    if not path.is_file():
+        if any(target.iterdir()):
+            raise FolderError(
+                f"{target}: has no {mark} and is not replaced; choose another output folder (-o)."
+            )
+        return set()
+    try:
+        report = json.loads(read_text(path))
+        names = report[FILES] if FILES in report else _named_in(report)
+        known = {name for name in names if is_plain_name(name) and (target / name).is_file()}
+    except (OSError, ValueError, TypeError, LookupError, RecursionError) as error:
         raise FolderError(
-            f"{target}: has no {mark} and is not replaced; choose another output folder (-o)."
-        )
+            f"{path}: cannot be read, so it is not known what an earlier run wrote; choose another"
+            " output folder (-o)."
+        ) from error
+    return {*known, mark}
+
+
+def _named_in(report: dict) -> list[str]:
+    """The files of a report that does not list them, as earlier versions wrote it."""
+    names = [f"{name}.wav" for name in report["levels"] if name != "recording"]
+    return [*names, "score.mid"] if "renderer" in report else names
 
 
 def check_space(folder: Path, needed: int) -> None:
@@ -62,54 +107,99 @@ def check_space(folder: Path, needed: int) -> None:
 
 @contextmanager
 def new_folder(target: Path, overwrite: bool, mark: str) -> Iterator[Path]:
-    """A hidden sibling of `target` to write into, which becomes `target` on success.
+    """A hidden folder to write into, whose files become those of `target` on success.
 
-    After any error, Ctrl-C included, it is removed with every parent folder that was made for it,
-    and an existing `target` stays as it was.
+    mark: a JSON file that the block writes; all files are listed in it. overwrite: see `replace`.
+    After any error, Ctrl-C included, the hidden folder is removed with every parent that was made
+    for it, and an existing `target` stays as it was. FolderError where `target` exists at the start
+    or appears in the meantime, and where another process is writing it.
     """
     check_target(target, overwrite, mark)
     made = make_parents(target.parent)
-    draft = None
+    key = hashlib.sha256(same_name(target.name).encode(errors="surrogateescape")).hexdigest()[:16]
     try:
-        try:
-            draft = hidden_sibling(target)
-            draft.mkdir()
-        except OSError as error:
-            raise FolderError(
-                f"{target.parent}: cannot be written ({error.strerror}); choose another output"
-                " folder (-o)."
-            ) from error
-        try:
-            yield draft
-        except (ValueError, OSError) as error:
-            if shutil.disk_usage(draft).free > FULL:
-                raise
-            raise FolderError(
-                f"{target.parent}: the disk became full; make room or choose another disk (-o)."
-            ) from error
-        swap(draft, target)
+        with drafted(target, key, wait=1.0) as draft:
+            if draft is None:
+                raise FolderError(
+                    f"{target}: another run is writing it; wait for its end, or choose another"
+                    " output folder (-o)."
+                )
+            try:
+                draft.mkdir()
+            except OSError as error:
+                raise FolderError(
+                    f"{target.parent}: cannot be written ({error.strerror}); choose another output"
+                    " folder (-o)."
+                ) from error
+            check_target(target, overwrite, mark)
+            with _noticing_a_full_disk(target.parent):
+                yield draft
+                if (draft / mark).is_file():
+                    _list_files(draft, mark, os.listdir(draft))
+            with deferred():
+                publish(draft, target, overwrite, mark)
     except BaseException:
-        if draft is not None:
-            shutil.rmtree(draft, ignore_errors=True)
         for folder in reversed(made):
-            if not any(folder.iterdir()):
+            with suppress(OSError):  # it holds something else by now
                 folder.rmdir()
         raise
 
 
-def swap(draft: Path, target: Path) -> None:
-    """Put `draft` in the place of `target`; the old folder is removed last."""
-    if not target.exists():
-        draft.rename(target)
-        return
-    old = hidden_sibling(target)
-    target.rename(old)
+@contextmanager
+def _noticing_a_full_disk(folder: Path) -> Iterator[None]:
     try:
-        draft.rename(target)
-    except BaseException:
-        old.rename(target)
-        raise
-    shutil.rmtree(old)
+        yield
+    except (ValueError, OSError) as error:
+        if shutil.disk_usage(nearest_ancestor(folder)).free > FULL:
+            raise
+        raise FolderError(
+            f"{folder}: the disk became full; make room or choose another disk (-o)."
+        ) from error
+
+
+def publish(draft: Path, target: Path, overwrite: bool, mark: str) -> None:
+    """Put a complete draft in the place of `target`, which must not exist unless `overwrite`."""
+    check_target(target, overwrite, mark)
+    if target.exists():
+        replace(draft, target, mark)
+        return
+    try:
+        os.rename(draft, target)  # fails where a folder with files, or a file, is there by now
+    except OSError as error:
+        raise FolderError(
+            f"{target}: cannot be written ({error.strerror}); choose another output folder (-o)."
+        ) from error
+
+
+def replace(draft: Path, target: Path, mark: str) -> None:
+    """Replace the files that an earlier run wrote into `target` by those of `draft`.
+
+    All other files stay. FolderError, and nothing changes, where one of them has the name of a new
+    file. A process that is killed here leaves whole files, all of them listed in the mark.
+    """
+    earlier, new = written_before(target, mark), set(os.listdir(draft))
+    for name in new - earlier:
+        if os.path.lexists(target / name):
+            raise FolderError(
+                f"{target / name}: no earlier run wrote this file, and it is not replaced; move it,"
+                " or choose another output folder (-o)."
+            )
+    if earlier:
+        _list_files(target, mark, earlier | new)
+    for name in new - {mark}:
+        os.replace(draft / name, target / name)
+    for name in earlier - new:
+        (target / name).unlink()
+    os.replace(draft / mark, target / mark)
+
+
+def _list_files(folder: Path, mark: str, names: Iterable[str]) -> None:
+    """Write the names of files into the mark of a folder."""
+    path = folder / mark
+    report = json.loads(read_text(path))
+    with replaced_atomically(path) as draft:
+        text = json.dumps({**report, FILES: sorted(names)}, indent=2)
+        draft.write_text(text + "\n", encoding="utf-8")
 
 
 def make_parents(folder: Path) -> list[Path]:
@@ -126,7 +216,8 @@ def make_parents(folder: Path) -> list[Path]:
             made.append(path)
     except OSError as error:
         for path in reversed(made):
-            path.rmdir()
+            with suppress(OSError):
+                path.rmdir()
         raise FolderError(
             f"{folder}: cannot be made ({error.strerror}); choose another output folder (-o)."
         ) from error

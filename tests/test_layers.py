@@ -11,7 +11,7 @@ import pytest
 HELPERS = Path(__file__).resolve().parent.parent / "helpers"
 MODULES = sorted(HELPERS.rglob("*.py"))
 
-SHARED = {"runtime", "files", "folders", "release"}
+SHARED = {"runtime", "files", "folders", "release", "signals"}
 SOUND = ["audio", "music", "synthesis", "augmentation", "datasets"]
 #: What each folder may import, beside itself and SHARED. `models` imports torch and third parties
 #: only, and no model file another.
@@ -20,6 +20,7 @@ BEFORE = {
     "files": set(),
     "folders": set(),
     "release": set(),
+    "signals": set(),
     **{folder: set(SOUND[:place]) for place, folder in enumerate(SOUND)},
     "models": set(),
     "training": set(),

@@ -60,9 +60,11 @@ def test_a_result_is_replaced_only_when_asked(recording, detector, tmp_path):
     separation.save(tmp_path / "stems")
     with pytest.raises(ValueError, match="exists already"):
         separation.save(tmp_path / "stems")
-    (tmp_path / "stems" / "old.wav").touch()
-    separation.save(tmp_path / "stems", overwrite=True)
-    assert not (tmp_path / "stems" / "old.wav").exists()
+    (tmp_path / "stems" / "mine.wav").touch()
+    other = helpers.separate(recording, ["violin", "piano"], detector)
+    other.save(tmp_path / "stems", overwrite=True)
+    names = {path.name for path in (tmp_path / "stems").iterdir()}
+    assert names == {"violin.wav", "piano.wav", "separation.json", "mine.wav"}
 
 
 @pytest.mark.parametrize(
@@ -120,3 +122,11 @@ def test_models_are_listed_and_loaded():
     assert helpers.__version__
     with pytest.raises(AttributeError, match="no attribute 'seperate'"):
         helpers.seperate  # noqa: B018
+
+
+@pytest.mark.parametrize("instruments", [[1], 5, ["violin", None], [["violin"]], b"violin"])
+def test_instruments_that_are_no_names_are_refused_in_one_sentence(
+    detector, recording, instruments
+):
+    with pytest.raises(ValueError, match="instruments is .*; pass names"):
+        helpers.separate(recording, instruments, detector)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import errno
+import sys
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from .. import runtime
+
+T = TypeVar("T")
 
 
 class CommandError(ValueError):
@@ -21,20 +26,66 @@ def refusing(*kinds: type[Exception]) -> Iterator[None]:
         raise CommandError(error.args[0]) from error
 
 
+class Batch:
+    """Several files of one command: what is wrong with one does not stop the others.
+
+    A single file raises its error as it is.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.refused: list[object] = []
+
+    @contextmanager
+    def attempt(self, file: object) -> Iterator[None]:
+        """Print the sentence of an error in the block and note the file; a bug is raised."""
+        try:
+            yield
+        except Exception as error:
+            message = sentence(error)
+            if message is None or self.count == 1:
+                raise
+            self.refused.append(file)
+            complain(message)
+
+    def left(self, files: Iterable[T]) -> list[T]:
+        """The files that were not refused."""
+        return [file for file in files if file not in self.refused]
+
+    def check(self, at_the_end: bool = False) -> None:
+        """CommandError where all files were refused; at the end, where one was."""
+        if len(self.refused) == self.count or (at_the_end and self.refused):
+            raise CommandError(
+                f"{len(self.refused)} of {self.count} files were refused, as said above."
+            )
+
+
+def complain(message: str) -> None:
+    """Print a sentence on stderr, in one line."""
+    print("divisi: " + " ".join(message.splitlines()), file=sys.stderr)
+
+
 def sentence(error: Exception) -> str | None:
     """What to print for a user; None for a bug, which deserves its traceback."""
+    if is_lack_of_memory(error):
+        return "There is not enough memory; close other programs, or use a machine that has more."
     if isinstance(error, ModuleNotFoundError):
         if (error.name or "").split(".")[0] == __package__.split(".")[0]:
             return None
         return f"This needs '{error.name}', which is not installed; run: {runtime.INSTALL_ALL}"
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}."
+    if isinstance(error, UnicodeEncodeError):
+        return f"{ascii(error.object)} cannot be written as text; rename what has this name."
+    if isinstance(error, OSError):
+        if error.filename is not None:
+            return f"{error.filename2 or error.filename}: {error.strerror}."
+        reason = error.strerror or str(error) or type(error).__name__
+        return f"A file cannot be read or written ({reason}); make room or look at the disk."
 
     import torch
 
     from ..audio.track import AudioError
     from ..folders import FolderError
-    from ..training.checkpoints import CheckpointError
+    from ..training.cards import CheckpointError
     from ..training.runs import TrainingError
 
     if isinstance(error, (CommandError, FolderError, AudioError, CheckpointError, TrainingError)):
@@ -42,3 +93,18 @@ def sentence(error: Exception) -> str | None:
     if isinstance(error, torch.OutOfMemoryError):
         return "The GPU ran out of memory; close other programs or compute on the CPU."
     return None
+
+
+def is_lack_of_memory(error: BaseException | None) -> bool:
+    """Whether an error, or one that it came from, says that no more memory could be had."""
+    if error is None:
+        return False
+    words = ("can't allocate memory", "annot allocate memory", "failed to map segment",
+             "can't start new thread")  # fmt: skip
+    return (
+        isinstance(error, MemoryError)
+        or getattr(error, "errno", None) == errno.ENOMEM
+        or type(error).__name__ == "TerminatedWorkerError"  # the system ends a worker of joblib
+        or (isinstance(error, (RuntimeError, ImportError)) and any(w in str(error) for w in words))
+        or is_lack_of_memory(error.__cause__)
+    )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import runtime
+from .errors import CommandError
 
 SUMMARY = "list the trained models"
 DESCRIPTION = "List the trained models."
@@ -25,14 +26,20 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    """Print one row for each model."""
-    from ..training.checkpoints import available_models
+    """Print one row for each model; CommandError names those whose card is broken."""
+    from ..training.checkpoints import read_cards
 
     folder = arguments.folder or runtime.checkpoints_root()
-    cards = available_models(folder)
-    if not cards:
+    cards, broken = read_cards(folder)
+    if cards:
+        print_table(cards)
+    elif not broken:
         print(f"{folder} has no models; train one with `divisi train RECIPE`.")
-        return
+    if broken:
+        raise CommandError(" ".join(map(str, broken)))
+
+
+def print_table(cards: dict[str, dict[str, Any]]) -> None:
     rows = [("name", "instruments", "sample rate", "channels", "architecture", "licence")]
     for name, card in sorted(cards.items()):
         rows.append(
@@ -47,8 +54,8 @@ def run(arguments: Namespace) -> None:
         )
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        print("  ".join(cells).rstrip())
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print("".join(letter if letter.isprintable() else "?" for letter in line.rstrip()))
     if any(row[-1].endswith(OPEN) for row in rows):
         print(f"{OPEN} trained on sounds under other terms: see the repository's {PAGE}")
 

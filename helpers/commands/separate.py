@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
-import sys
+import warnings
 from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .errors import refusing
+from .errors import Batch, refusing
 from .options import add_device, add_model, add_output
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from ..audio.recordings import Recording
 
 SUMMARY = "recordings in, stems out"
 DESCRIPTION = """\
@@ -25,7 +31,11 @@ BAR = "{desc} {percentage:3.0f}% |{bar:30}| {elapsed} elapsed, {remaining} to go
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "files", nargs="+", type=Path, metavar="FILE", help="WAV, FLAC, MP3, OGG, AIFF ..."
+        "files",
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="WAV, FLAC, MP3, OGG, AIFF ..., or a folder of them",
     )
     add_output(parser, "separated")
     add_model(parser)
@@ -49,41 +59,96 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    """Separate every file; all are examined before the first one is separated."""
-    from tqdm import tqdm
+    """Separate every file; all are examined before the first one is separated.
 
+    One of several that cannot be separated is named, and costs the others nothing. CommandError at
+    the end where there was one.
+    """
     from ..audio.recordings import examine
-    from ..folders import check_space, check_target, new_folder, targets
+    from ..folders import check_space, check_target, targets
     from ..inference.detection import chosen_sources
     from ..inference.loading import model_and_name
-    from ..inference.stem_files import REPORT, bytes_needed, separate_recording
+    from ..inference.stem_files import REPORT, bytes_needed
 
-    folders = targets(arguments.files, arguments.output)
-    for target in folders.values():
-        check_target(target, arguments.overwrite, REPORT)
+    folders = targets(named_files(arguments.files), arguments.output)
+    several = Batch(len(folders))
+    for path, target in folders.items():
+        with several.attempt(path):
+            check_target(target, arguments.overwrite, REPORT)
+    several.check()
     with refusing(ValueError):
         name, model = model_and_name(arguments.model, arguments.device)
         sources = chosen_sources(model, arguments.instruments)
-    recordings = [examine(path, arguments.repair) for path in folders]
+    recordings = []
+    for path in several.left(folders):
+        with several.attempt(path):
+            recordings.append(examine(path, arguments.repair))
+    several.check()
     signals = len(sources or model.sources) + arguments.residual
     needed = sum(bytes_needed(each, signals, not each.is_float) for each in recordings)
     check_space(arguments.output, needed)
-    for recording, target in zip(recordings, folders.values(), strict=True):
-        for warning in recording.warnings:
-            print(f"divisi: warning: {warning}", file=sys.stderr)
-        with (
-            new_folder(target, arguments.overwrite, REPORT) as folder,
-            tqdm(
-                total=recording.seconds, desc=target.name, bar_format=BAR, leave=False, disable=None
-            ) as bar,
-        ):
-            done = separate_recording(
-                recording, model, folder, sources or None, integers=not recording.is_float,
-                residual=arguments.residual, progress=bar.update,
-            )  # fmt: skip
-            report = done.report(name)
-            (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-        print(summary(target, report))
+    for recording in recordings:
+        with several.attempt(recording.path):
+            separate(recording, folders[recording.path], name, model, sources, arguments)
+    several.check(at_the_end=True)
+
+
+def named_files(paths: Sequence[Path]) -> list[Path]:
+    """The recordings that a user names, those of a folder in the order of their names.
+
+    What else a folder has is left out with a warning. AudioError for one without a recording.
+    """
+    from ..audio.audio import AudioFile
+    from ..audio.track import AudioError
+
+    files: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            files.append(path)
+            continue
+        found = []
+        for file in sorted(each for each in path.iterdir() if each.is_file()):
+            try:
+                if not file.name.startswith("."):
+                    AudioFile(file).close()
+                    found.append(file)
+            except AudioError as error:
+                warnings.warn(f"{str(error).removesuffix('.')}; it is left out.", stacklevel=2)
+        if not found:
+            raise AudioError(f"{path}: this folder has no recording; name an audio file.")
+        files += found
+    return list(dict.fromkeys(files))
+
+
+def separate(
+    recording: Recording,
+    target: Path,
+    name: str,
+    model: nn.Module,
+    sources: Sequence[str],
+    arguments: Namespace,
+) -> None:
+    """Write the stems of a recording and their report, and print a line about them."""
+    from tqdm import tqdm
+
+    from ..folders import new_folder
+    from ..inference.stem_files import REPORT, separate_recording
+
+    for warning in recording.warnings:
+        warnings.warn(warning, stacklevel=2)
+    with (
+        new_folder(target, arguments.overwrite, REPORT) as folder,
+        tqdm(
+            total=recording.seconds, desc=target.name, bar_format=BAR, leave=False, disable=None
+        ) as bar,
+    ):
+        done = separate_recording(
+            recording, model, folder, sources or None, integers=not recording.is_float,
+            residual=arguments.residual, progress=bar.update,
+        )  # fmt: skip
+        report = done.report(name)
+        (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    print(summary(target, report))
 
 
 def summary(target: Path, report: dict[str, Any]) -> str:

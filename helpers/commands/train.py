@@ -25,12 +25,9 @@ def run(arguments: Namespace) -> None:
     """Train, resuming an earlier run unless `--restart` is given."""
     from ..recipes.schema import RecipeError, read_recipe
     from ..recipes.train import train
-    from ..training.runs import RunFolder
 
     with refusing(RecipeError):
         recipe = read_recipe(arguments.recipe)
         folder = arguments.output or Path("runs") / recipe.name
-        if arguments.restart:
-            RunFolder(folder).forget()
-        weights = train(arguments.recipe, folder)
+        weights = train(arguments.recipe, folder, restart=arguments.restart)
     print(f"{weights}: trained; `divisi separate FILE --model {weights}` uses it.")

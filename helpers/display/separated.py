@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import html
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from ..audio.audio import AudioFile
 from ..audio.levels import decibels
 from ..audio.recordings import Recording, beginning
 from ..audio.track import Track
+from ..files import drafted
 from ..inference.detection import chosen_sources
 from ..inference.stem_files import separate_recording, zip_stems
 from .players import StemPlayer
@@ -86,21 +86,24 @@ def separate_to_zip(
 ) -> Separated:
     """Separate a recording into `folder/NAME.zip`, atomically and in constant memory.
 
+    Where there is such a file, it stays, and the new one is NAME-2.zip, or NAME-3.zip ...
+
     instruments, progress, errors: as for `separate_recording`.
     """
     chosen_sources(model, instruments)  # raises before the folder is made
     folder.mkdir(parents=True, exist_ok=True)
     archive = folder / f"{recording.path.stem}.zip"
     frames = round(LONGEST * recording.sample_rate)
-    with tempfile.TemporaryDirectory(prefix=".divisi-", dir=folder) as draft:
+    with drafted(archive) as draft:
+        draft.mkdir()
         done = separate_recording(
-            recording, model, Path(draft), instruments, integers=True, progress=progress
+            recording, model, draft, instruments, integers=True, progress=progress
         )
         stems = {}
         for source in done.sources:
-            with AudioFile(Path(draft, f"{source}.wav")) as stem:
+            with AudioFile(draft / f"{source}.wav") as stem:
                 stems[source] = beginning(stem.blocks(), frames)
-        zip_stems(archive, Path(draft), done.sources)
+        archive = zip_stems(archive, draft, done.sources)
     mixture = done.gain * beginning(recording.blocks(), frames)
     track = Track(recording.path.stem, recording.sample_rate, stems, mixture)
     return Separated(recording, track, archive, done.gain, done.detected)

@@ -81,6 +81,8 @@ def chosen_sources(model: nn.Module, instruments: Sequence[str] | str | None) ->
         return ()
     known = ", ".join(model.sources)
     words = instruments.split(",") if isinstance(instruments, str) else instruments
+    if not isinstance(words, Iterable) or not all(isinstance(word, str) for word in words):
+        raise ValueError(f"instruments is {words!r}; pass names, such as ['violin', 'cello'].")
     words = [word.strip() for word in words if word.strip()]
     if words == [ALL]:
         return tuple(model.sources)

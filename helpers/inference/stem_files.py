@@ -24,7 +24,7 @@ from ..audio.levels import Level, safe_gain
 from ..audio.recordings import Recording
 from ..audio.track import AudioError
 from ..audio.wav import AtomicWav
-from ..files import replaced_atomically
+from ..files import check_names, drafted, moved_to_unused
 from ..training.conditioning import condition_on
 from .detection import can_detect, chosen_sources, detect_and_condition
 from .separation import separate_stream
@@ -99,10 +99,15 @@ def separate_recording(
     integers: write 24-bit files with one gain that keeps them all from clipping, instead of 32-bit
     float. residual: also write `residual.wav`. progress: called with the seconds that each step
     adds, `recording.seconds` in all.
-    Raises ValueError for instruments that the model does not separate, AudioError for files that
-    cannot be written and for a model whose output is not finite.
+    Raises ValueError for instruments that the model does not separate and for sources that are no
+    names of files, AudioError for files that cannot be written and for a model whose output is not
+    finite.
     """
     start = time.perf_counter()
+    try:
+        check_names(model.sources, [RESIDUAL])
+    except ValueError as error:
+        raise ValueError(f"The stems of this model cannot be written: {error}.") from error
     sources = chosen_sources(model, instruments)
     detected = not sources and can_detect(model)
     if detected:
@@ -206,13 +211,18 @@ def bytes_needed(recording: Recording, signals: int, integers: bool) -> int:
     return samples * (4 * signals + (3 if integers else 0))
 
 
-def zip_stems(archive: Path, folder: Path, names: Sequence[str]) -> None:
-    """Move `folder/NAME.wav` into a zip, atomically and uncompressed: 24-bit music stays large."""
-    with replaced_atomically(archive) as draft, zipfile.ZipFile(draft, "w") as file:
-        for name in names:
-            stem = folder / f"{name}.wav"
-            file.write(stem, f"{archive.stem}/{stem.name}")
-            stem.unlink()
+def zip_stems(archive: Path, folder: Path, names: Sequence[str]) -> Path:
+    """Move `folder/NAME.wav` into a zip, atomically and uncompressed: 24-bit music stays large.
+
+    Returns its place, which is another one where `archive` exists: see `moved_to_unused`.
+    """
+    with drafted(archive) as draft:
+        with zipfile.ZipFile(draft, "w") as file:
+            for name in names:
+                stem = folder / f"{name}.wav"
+                file.write(stem, f"{archive.stem}/{stem.name}")
+                stem.unlink()
+        return moved_to_unused(draft, archive)
 
 
 def is_nearly_silent(stem: Level, recording: Level) -> bool:

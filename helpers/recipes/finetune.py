@@ -19,12 +19,13 @@ from ..datasets.renderings import RenderingConfig
 from ..datasets.stem_bank import track_sha256
 from ..evaluation.evaluate import model_separator
 from ..evaluation.metrics import si_sdr
-from ..files import replaced_atomically
+from ..files import read_text, replaced_atomically
 from ..music.instruments import instrument
-from ..training.checkpoints import Card, load_model
+from ..training.cards import Card
+from ..training.checkpoints import load_model
 from ..training.config import TrainingConfig
 from ..training.runs import RunFolder
-from .schema import Recipe, RecipeError
+from .schema import Recipe, RecipeError, check_recipe
 from .train import train
 
 SEGMENT = 4.0  # seconds of an example, and the shortest piece
@@ -60,7 +61,8 @@ def finetune(
     weights: the result is the last averaged ones. folder: of the run, `runs/NAME` by default,
     with the checkpoint NAME. restart: delete an earlier run there.
     Raises AudioError for unusable stems, RecipeError for a model that cannot be fine-tuned or a
-    folder that holds another training, KeyboardInterrupt after Ctrl-C, when the state to resume
+    folder that holds another training, TrainingError for one in which another process trains,
+    KeyboardInterrupt after Ctrl-C, when the state to resume
     from has been saved.
     """
     folder = folder or Path("runs") / name
@@ -69,13 +71,16 @@ def finetune(
     tracks = own_tracks(stems, players, rate, SEGMENT)
     training, measured = hold_out(tracks, SEGMENT, held_out)
     recipe = finetuning_recipe(start.card, name, model, training, steps, learning_rate)
-    if restart:
-        RunFolder(folder).forget()
-    _write_settings(folder, start.card, training, measured)
-    weights = train(
-        recipe, folder, recordings=training, held_out=measured, progress=progress,
-        provenance={"command": command, "start_sha256": start.card["sha256"]},
-    )  # fmt: skip
+    check_recipe(recipe, model)
+    files = RunFolder(folder)
+    with files.locked():
+        if restart:
+            files.forget()
+        _write_settings(files, start.card, training, measured)
+        weights = train(
+            recipe, folder, recordings=training, held_out=measured, progress=progress,
+            provenance={"command": command, "start_sha256": start.card["sha256"]},
+        )  # fmt: skip
     device = runtime.pick_device()
     before, after = (score(each.to(device), measured) for each in (start, load_model(weights)))
     return FineTuned(weights, measured, before, after)
@@ -178,22 +183,24 @@ def _players(card: Card, name: str) -> tuple[str, ...]:
 
 
 def _write_settings(
-    folder: Path, card: Card, training: Sequence[Track], held_out: Sequence[Track]
+    files: RunFolder, card: Card, training: Sequence[Track], held_out: Sequence[Track]
 ) -> None:
     """Record the start and the pieces of this run; RecipeError where it was begun with others."""
-    files, path = RunFolder(folder), folder / SETTINGS
+    path = files.folder / SETTINGS
     settings = {
         "start": card["sha256"],
         "recordings": {track.name: track_sha256(track) for track in training},
         "held_out": {track.name: track_sha256(track) for track in held_out},
     }
     if files.begun:
-        earlier = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        try:
+            earlier = json.loads(read_text(path))
+        except (OSError, ValueError, RecursionError):
+            earlier = None
         if earlier != settings:
             raise RecipeError(
-                f"{folder}: this training was begun with other stems or another model; choose"
+                f"{files.folder}: this training was begun with other stems or another model; choose"
                 " another --name, or begin again with --restart."
             )
-    files.create()
     with replaced_atomically(path) as draft:
         draft.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")

@@ -22,7 +22,7 @@ from torch import nn
 
 from ..datasets.mixing import VARIANT_WEIGHTS, MixingConfig
 from ..datasets.renderings import RenderingConfig
-from ..files import is_plain_name
+from ..files import is_plain_name, read_text
 from ..training.config import TrainingConfig
 from ..training.renamed_fields import DROPPED, current_recipe
 
@@ -140,7 +140,7 @@ def read_recipe(path: str | Path) -> Recipe:
     """The recipe in a TOML file; RecipeError where it is missing or invalid."""
     path = Path(path)
     try:
-        entries = current_recipe(tomllib.loads(path.read_text(encoding="utf-8")))
+        entries = tomllib.loads(read_text(path))
         repr(entries)  # ValueError for a long hexadecimal number, which no sentence could show
     except OSError as error:
         raise RecipeError(f"{path}: cannot be read ({error.strerror}); name a recipe.") from error
@@ -148,9 +148,13 @@ def read_recipe(path: str | Path) -> Recipe:
         raise RecipeError(f"{path}: is not TOML ({error}).") from error
     except (ValueError, RecursionError) as error:
         raise RecipeError(
-            f"{path}: has a number of thousands of digits, or as many brackets in each other; "
-            "shorten it."
+            f"{path}: has a number of thousands of digits, or as many brackets in each other, or "
+            "is far too long; shorten it."
         ) from error
+    try:
+        entries = current_recipe(entries)
+    except ValueError as error:
+        raise RecipeError(f"{path}: {error}") from error
     tables = {  # first those that the file has, so that what is written is checked first
         name: _build(TABLES[name], entries.get(name, {}), path, name)
         for name in sorted(TABLES, key=lambda name: name not in entries)
@@ -160,6 +164,19 @@ def read_recipe(path: str | Path) -> Recipe:
         raise RecipeError(f"{path}: it lists {count} instruments; a chorale has four voices.")
     architecture(recipe, path)
     return recipe
+
+
+def check_recipe(recipe: Recipe, owner: str) -> None:
+    """RecipeError where an entry of a recipe that was built in Python is of a wrong kind."""
+    for table, kind in {"the recipe": Recipe, **TABLES}.items():
+        part = recipe if kind is Recipe else getattr(recipe, table)
+        _build(
+            kind,
+            {each.name: getattr(part, each.name) for each in dataclasses.fields(kind)},
+            owner,
+            table,
+        )
+    architecture(recipe, owner)
 
 
 def architecture(recipe: Recipe, path: str | Path) -> tuple[type[nn.Module], Any]:

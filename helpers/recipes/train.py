@@ -7,6 +7,7 @@ import json
 import math
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from ..training.conditioning import with_config
 from ..training.execution import default_fabric
 from ..training.history import History
 from ..training.losses import Loss, joint_snr, negative_snr, weighted_sum
+from ..training.runs import RunFolder
 from ..training.trainer import fit
 from ..training.transfer import start_from
 from ..training.validation import Validator
@@ -84,17 +86,45 @@ def train(
     held_out: Sequence[Track] = (),
     provenance: Mapping[str, Any] | None = None,
     progress: bool = True,
+    restart: bool = False,
 ) -> Path:
     """Train a recipe (or its file), or resume its training; returns the path of the weights.
 
     folder: of the run, `runs/NAME` by default; the checkpoint is written there, beside the log.
     recordings, held_out: see `mixtures`. provenance: further entries for the checkpoint's card.
-    Raises KeyboardInterrupt after Ctrl-C, when the state to resume from has been saved.
+    restart: delete an earlier run there.
+    Raises TrainingError where another process trains in the folder, KeyboardInterrupt after Ctrl-C,
+    when the state to resume from has been saved.
     """
     command = "helpers.recipes.train" if isinstance(recipe, Recipe) else f"divisi train {recipe}"
     recipe = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
     folder = folder or runtime.repository_root() / "runs" / recipe.name
     fabric = fabric or default_fabric(recipe.training.precision)
+    files = RunFolder(folder)
+    with files.locked() if fabric.is_global_zero else nullcontext():
+        if restart and fabric.is_global_zero:
+            files.forget()
+        return _train(
+            recipe,
+            files.folder,
+            fabric,
+            recordings,
+            held_out,
+            progress,
+            {"command": command, **(provenance or {})},
+        )
+
+
+def _train(
+    recipe: Recipe,
+    folder: Path,
+    fabric: Fabric,
+    recordings: Sequence[Track],
+    held_out: Sequence[Track],
+    progress: bool,
+    provenance: Mapping[str, Any],
+) -> Path:
+    """Build, train, and save the checkpoint."""
     model = build_model(recipe)
     others = [(_like(model, name, recipe), share) for name, share in recipe.interpolate.items()]
     training, validation = mixtures(recipe, recordings, held_out)
@@ -105,7 +135,6 @@ def train(
     if not history.finished:
         raise KeyboardInterrupt
     record = {
-        "command": command,
         "recordings": [track.name for track in recordings],
         "held_out": [track.name for track in held_out],
         "recipe": json.loads(json.dumps(dataclasses.asdict(recipe))),
@@ -120,7 +149,7 @@ def train(
             interpolate(model, other, share)
         record["val_si_sdr"] = Validator(validation, fabric, recipe.training.workers)(model)
     export = with_config(model, **recipe.export)
-    weights, _ = save_model(export, folder, recipe.name, record | dict(provenance or {}), half=True)
+    weights, _ = save_model(export, folder, recipe.name, {**record, **provenance}, half=True)
     return weights
 
 

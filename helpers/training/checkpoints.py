@@ -11,6 +11,7 @@ import hashlib
 import importlib
 import json
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +22,12 @@ from torch import Tensor, nn
 
 from .. import release, runtime
 from ..files import is_plain_name, replaced_atomically
+from .cards import Card, CheckpointError, check_sizes, check_sources, is_other_json, read_card
 from .conditioning import with_config
 from .licences import learned_from, licence
-from .renamed_fields import current_card, current_weights
+from .renamed_fields import current_weights
 
 MODELS = f"{__package__.partition('.')[0]}.models"
-Card = dict[str, Any]
-
-
-class CheckpointError(ValueError):
-    """One sentence: the file, what is wrong with it, and what would be right."""
 
 
 def save_model(
@@ -41,14 +38,18 @@ def save_model(
     provenance: data, steps, seed, commit and the like, as JSON. The card's `learned_from`
         and `licence` follow from its recipe.
     half: store the floating-point weights as float16, at half the size.
-    CheckpointError where the model is not one of `models/`, or where a weight is not finite in the
-    stored type.
+    CheckpointError where the model is not one of `models/`, where a weight is not finite in the
+    stored type, and where the name or a source is no name of a file.
     """
+    if not is_plain_name(name):
+        raise CheckpointError(f"The name {name!a} is not valid for a file; choose one like 'mine'.")
+    architecture = _architecture(model)
+    check_sources(model.sources, architecture)
     weights = {key: _stored(key, value, half) for key, value in model.state_dict().items()}
     content = safetensors.torch.save(weights)
     materials = learned_from(provenance, _card_of)
     card = {
-        "architecture": _architecture(model),
+        "architecture": architecture,
         "config": dataclasses.asdict(model.config),
         "sha256": hashlib.sha256(content).hexdigest(),
         "sources": list(model.sources),
@@ -82,64 +83,44 @@ def load_model(
     """
     weights_path, card_path = _locate(name_or_path)
     card = read_card(card_path)
-    model = _build(card, card_path)
+    with torch.device("meta"):  # takes no memory, whatever sizes the card has
+        sketch = _build(card, card_path)
+    check_sizes(sketch, card_path)
     weights = _read_weights(weights_path, card)
-    try:
-        model.load_state_dict(weights)
-    except RuntimeError as error:
+    if _shapes(weights) != _shapes(sketch.state_dict()):
         raise CheckpointError(
             f"{weights_path}: the weights do not fit {card['architecture']} with the config in "
             f"{card_path.name}; both files must come from one save."
-        ) from error
+        )
+    model = _build(card, card_path)
+    model.load_state_dict(weights)
     model = with_config(model, **changes)
     model.card = card
     return model.eval().to(device)
 
 
 def available_models(folder: Path | None = None) -> dict[str, Card]:
-    """Name -> card of every model in `folder`, by default the models that come with Divisi."""
-    folder = runtime.checkpoints_root() if folder is None else Path(folder)
-    return {name: read_card(_pair(folder, name)[1]) for name in _names(folder)}
+    """Name -> card of every model in `folder`, by default the models that come with Divisi.
+
+    Warns of a card that is broken.
+    """
+    cards, broken = read_cards(runtime.checkpoints_root() if folder is None else Path(folder))
+    for error in broken:
+        warnings.warn(str(error), stacklevel=2)
+    return cards
 
 
-def read_card(path: Path) -> Card:
-    """The JSON beside the weights; CheckpointError where it is missing, incomplete or invalid."""
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise CheckpointError(
-            f"{path}: this file is missing; weights need the JSON they were saved with beside them."
-        ) from None
-    except (OSError, ValueError, RecursionError) as error:  # no JSON, or endless numbers or lists
-        raise CheckpointError(
-            f"{path}: cannot be read as JSON ({error}); fetch it again."
-        ) from error
-    needed = {
-        "architecture": str, "config": dict, "sha256": str, "sources": list, "sample_rate": int,
-    }  # fmt: skip
-    for key, kind in needed.items():
-        if not isinstance(card, dict) or type(card.get(key)) is not kind:
-            raise CheckpointError(
-                f"{path}: it has no usable '{key}'; it must be a card that save_model wrote."
-            )
-    if not isinstance(card.get("provenance", {}), dict):
-        raise CheckpointError(f"{path}: 'provenance' is not a table; fetch the card again.")
-    if not isinstance(card.get("licence", ""), str):
-        raise CheckpointError(f"{path}: 'licence' is not a text; fetch the card again.")
-    materials = card.get("learned_from", [])
-    if not isinstance(materials, list) or not all(isinstance(name, str) for name in materials):
-        raise CheckpointError(f"{path}: 'learned_from' is no list of names; fetch the card again.")
-    for source in card["sources"]:
-        if not is_plain_name(source):
-            raise CheckpointError(
-                f"{path}: the source {source!r} must be a name that a file can have, such as "
-                "'violin'."
-            )
-    if not card["sources"] or len({*map(str.casefold, card["sources"])}) < len(card["sources"]):
-        raise CheckpointError(
-            f"{path}: 'sources' is {card['sources']}; it must be a list of different names."
-        )
-    return current_card(card)
+def read_cards(folder: Path) -> tuple[dict[str, Card], list[CheckpointError]]:
+    """The cards of a folder by name, and what is wrong with those that cannot be read."""
+    cards, broken = {}, []
+    for name in _names(folder):
+        weights, path = _pair(folder, name)
+        try:
+            cards[name] = read_card(path)
+        except CheckpointError as error:
+            if weights.exists() or not is_other_json(path):
+                broken.append(error)
+    return cards, broken
 
 
 def _pair(folder: Path, name: str) -> tuple[Path, Path]:
@@ -230,6 +211,10 @@ def _build(card: Card, path: Path) -> nn.Module:
 
 def _is_ours(error: ModuleNotFoundError) -> bool:
     return (error.name or "").startswith(MODELS)
+
+
+def _shapes(weights: dict[str, Tensor]) -> dict[str, torch.Size]:
+    return {key: value.shape for key, value in weights.items()}
 
 
 def _stored(key: str, value: Tensor, half: bool) -> Tensor:

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 import torch
 from lightning.fabric import Fabric
 
+from ..signals import handling
+
 #: Functions of `torch.cpu`; some of its versions lack them.
 BF16_INSTRUCTIONS = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
 
@@ -55,22 +57,20 @@ def exact_arithmetic(device: torch.device) -> Iterator[None]:
 
 @contextmanager
 def interruption() -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C sets; a second one raises KeyboardInterrupt as usual.
+    """An event that Ctrl-C, SIGTERM or SIGHUP sets; a second one raises KeyboardInterrupt.
 
+    A signal other than Ctrl-C is sent again after the block, where it has its usual effect.
     Python delivers signals to its main thread; in any other thread the event is never set.
     """
-    event = threading.Event()
+    event, received = threading.Event(), []
 
-    def interrupt(signum: int, frame: object) -> None:
-        if event.is_set():
-            raise KeyboardInterrupt
+    def interrupt(number: int, frame: object) -> None:
+        received.append(number)
         event.set()
+        if len(received) == 2:
+            raise KeyboardInterrupt(number)
 
-    if threading.current_thread() is not threading.main_thread():
+    with handling(interrupt):
         yield event
-        return
-    before = signal.signal(signal.SIGINT, interrupt)
-    try:
-        yield event
-    finally:
-        signal.signal(signal.SIGINT, before)
+    if received and received[0] != signal.SIGINT:
+        signal.raise_signal(received[0])

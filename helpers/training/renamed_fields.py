@@ -66,7 +66,10 @@ DROPPED: dict[str, dict[str, Any]] = {
 
 
 def renamed(entries: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    """The entries under today's names."""
+    """The entries under today's names; ValueError where one is given under both names."""
+    for earlier, today in names.items():
+        if earlier in entries and today in entries:
+            raise ValueError(f"'{earlier}' and '{today}' are one entry; leave '{earlier}' out.")
     return {names.get(name, name): value for name, value in entries.items()}
 
 

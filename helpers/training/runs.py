@@ -7,20 +7,25 @@ from __future__ import annotations
 
 import os
 import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ..files import replaced_atomically
+from ..files import held, replaced_atomically
 
 State = dict[str, Any]
 MAY_CHANGE = {"validate_every", "checkpoint_every", "checkpoint_seconds", "log_every", "workers"}
 #: Settings that the first states do not contain, and the values that they had.
 DEFAULTS = {"final_rate": 0.0, "conditioned_share": 0.0}
-STATE = {"settings", "step", "seconds", "model", "average", "optimizer", "precision"}
-BEST = {"weights", "step", "val_si_sdr"}
+STATE = {
+    "settings": dict, "step": int, "seconds": float, "model": dict, "average": dict,
+    "optimizer": dict, "precision": dict,
+}  # fmt: skip
+BEST = {"weights": dict, "step": int, "val_si_sdr": float}
 #: What `torch.load` raises for files that it cannot read.
 UNREADABLE = (
     RuntimeError, pickle.UnpicklingError, EOFError, OSError, LookupError, ValueError, TypeError,
@@ -47,8 +52,13 @@ class RunFolder:
         """Whether there is a state to resume from."""
         return self.last.exists() or self.previous.exists()
 
-    def create(self) -> None:
-        """Make the folder; TrainingError where that fails."""
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Make the folder and hold it: one training at a time. Held again, it is held once.
+
+        TrainingError where another process or thread holds it, or where it cannot be made.
+        """
+        missing = [path for path in (self.folder, *self.folder.parents) if not path.exists()]
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -56,44 +66,37 @@ class RunFolder:
                 f"{self.folder}: cannot be the folder of a training ({error.strerror}); "
                 "name another one."
             ) from error
+        try:
+            with held(self.folder / ".training.lock", wait=1.0) as mine:
+                if not mine:
+                    raise TrainingError(
+                        f"{self.folder}: another training is running in this folder; wait for its "
+                        "end, or name another folder."
+                    )
+                yield
+        finally:
+            for path in missing:
+                with suppress(OSError):  # it is not empty
+                    path.rmdir()
 
     def forget(self) -> None:
         """Remove the files of an earlier run, and nothing else."""
         for path in (self.last, self.previous, self.best, self.log):
             path.unlink(missing_ok=True)
 
-    def read_state(self, settings: State) -> State | None:
-        """The newest good state; None where there is none yet.
+    def states(self) -> Iterator[tuple[Path, State]]:
+        """The good states with their files, the newest first.
 
-        settings: of this training. TrainingError where the state has others, except for more
-        steps and other intervals, or where no state is good.
+        TrainingError at the end where there is a state, but no good one.
         """
-        state = _read(self.last, STATE) or _read(self.previous, STATE)
-        if state is None:
-            if self.begun:
-                raise TrainingError(
-                    f"{self.last}: cannot be read as the state of a training; delete it to begin "
-                    "again."
-                )
-            return None
-        then, now = DEFAULTS | state["settings"], settings
-        may_change = MAY_CHANGE | {"steps"}
-        if now.get("precision") == "auto":  # depends on the device
-            may_change |= {"precision"}
-        names = [
-            name for name in sorted({*then, *now} - may_change) if then.get(name) != now.get(name)
-        ]
-        if now["steps"] < then["steps"]:
-            names.append("steps")
-        if names:
-            change = " and ".join(
-                f"{name} {then.get(name)} (now {now.get(name)})" for name in names
-            )
+        for path in (self.last, self.previous):
+            if state := _read(path, STATE):
+                yield path, state
+        if self.begun:
             raise TrainingError(
-                f"{self.last}: this training was begun with {change}; go back to that, or train "
-                "in another folder."
+                f"{self.last}: cannot be read as the state of a training; begin again with "
+                "--restart, or delete it."
             )
-        return state
 
     def write_state(self, state: State) -> None:
         """Write the state and keep the one before; at any moment one of the two is whole."""
@@ -102,10 +105,10 @@ class RunFolder:
             if self.last.exists():
                 os.replace(self.last, self.previous)
 
-    def best_score(self) -> float | None:
-        """Validation SI-SDR of the best weights in dB; None where there are no good ones."""
+    def best_score(self, model: nn.Module) -> float | None:
+        """Validation SI-SDR of the best weights in dB; None where none are good for this model."""
         best = _read(self.best, BEST)
-        return best and best["val_si_sdr"]
+        return best["val_si_sdr"] if best and _shapes(best["weights"]) == _shapes(model) else None
 
     def write_best(self, weights: State, step: int, score: float) -> None:
         """Replace the best weights, reached at `step` with `score` dB."""
@@ -113,8 +116,31 @@ class RunFolder:
             _write({"weights": weights, "step": step, "val_si_sdr": score}, draft)
 
     def load_best(self, model: nn.Module) -> None:
-        """Put the best averaged weights into `model`."""
-        load_weights(model, _read(self.best, BEST)["weights"], self.best)
+        """Put the best averaged weights into `model`; TrainingError where they are damaged."""
+        best = _read(self.best, BEST)
+        if best is None:
+            raise TrainingError(f"{self.best}: cannot be read; run the same command again.")
+        load_weights(model, best["weights"], self.best)
+
+
+def check_settings(then: State, now: State, path: Path) -> None:
+    """TrainingError where a training was begun with other settings than those of now.
+
+    More steps and other intervals may follow.
+    """
+    then = DEFAULTS | then
+    may_change = MAY_CHANGE | {"steps"}
+    if now.get("precision") == "auto":  # depends on the device
+        may_change |= {"precision"}
+    names = [name for name in sorted({*then, *now} - may_change) if then.get(name) != now.get(name)]
+    if now["steps"] < then["steps"]:
+        names.append("steps")
+    if names:
+        change = " and ".join(f"{name} {then.get(name)} (now {now.get(name)})" for name in names)
+        raise TrainingError(
+            f"{path}: this training was begun with {change}; go back to that, or train in another "
+            "folder."
+        )
 
 
 def load_weights(model: nn.Module, weights: State, path: Path) -> None:
@@ -141,14 +167,27 @@ def _write(content: State, path: Path) -> None:
             f"{path.parent}: the weights are not finite at step {content['step']} and were not "
             "saved; lower the learning rate, or look for broken examples."
         )
-    torch.save(content, path)
+    try:
+        torch.save(content, path)
+    except RuntimeError as error:  # of its C++ part, where the disk is full
+        raise TrainingError(
+            f"{path.parent}: the state of step {content['step']} cannot be written; make room and "
+            "run the same command again."
+        ) from error
 
 
-def _read(path: Path, keys: set[str]) -> State | None:
+def _read(path: Path, kinds: dict[str, type]) -> State | None:
     """A file of this folder; None where it is missing, damaged, incomplete or not finite."""
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except UNREADABLE:
         return None
-    whole = isinstance(content, dict) and keys <= content.keys() and finite(content)
-    return content if whole else None
+    whole = isinstance(content, dict) and all(
+        isinstance(content.get(name), kind) for name, kind in kinds.items()
+    )
+    return content if whole and finite(content) else None
+
+
+def _shapes(weights: State | nn.Module) -> dict[str, Any]:
+    weights = weights.state_dict() if isinstance(weights, nn.Module) else weights
+    return {name: getattr(value, "shape", None) for name, value in weights.items()}

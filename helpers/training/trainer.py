@@ -11,7 +11,9 @@ import math
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +28,9 @@ from .batches import StepSampler, load_steps
 from .conditioning import draw_active_sources
 from .config import TrainingConfig, learning_rate
 from .execution import default_fabric, exact_arithmetic, interruption
-from .history import History, Log, Row, Window, read_rows
+from .history import COLUMNS, History, Log, Window, read_rows
 from .losses import Loss
-from .runs import RunFolder, State, TrainingError, load_weights
+from .runs import UNREADABLE, RunFolder, State, TrainingError, check_settings, load_weights
 from .validation import Validation, Validator
 
 SKIPPED_AT_MOST = 10  # steps in a row whose gradient is not finite
@@ -56,18 +58,20 @@ def fit(
     fabric: a launched one; by default one device, or those that `fabric run` chose.
 
     A step whose gradient is not finite is skipped. Ctrl-C ends the step, saves, and returns a
-    history that is not `finished`; a second one stops at once. Raises TrainingError where the
-    folder holds a training with other settings, where the loss is not finite, and where the
-    gradient is not for several steps in a row.
+    history that is not `finished`; a second one stops at once. SIGTERM and SIGHUP save in the same
+    way and then have their usual effect. Raises TrainingError where another process trains in the
+    folder, where it holds a training with other settings, where the loss is not finite, and where
+    the gradient is not for several steps in a row.
     """
-    fabric = fabric or default_fabric(config.precision)
-    training = Training(model, loss, config, RunFolder(folder), fabric)
-    if training.step < config.steps:
-        isolated = torch.random.fork_rng(devices=[])  # the caller's random state does not change
-        with isolated, exact_arithmetic(fabric.device), interruption() as interrupted:
-            training.run(dataset, validation, interrupted, progress and fabric.is_global_zero)
-    fabric.barrier()
-    training.files.load_best(model)
+    fabric, files = fabric or default_fabric(config.precision), RunFolder(folder)
+    with files.locked() if fabric.is_global_zero else nullcontext():
+        training = Training(model, loss, config, files, fabric)
+        if training.step < config.steps:
+            isolated = torch.random.fork_rng(devices=[])  # the caller's random state stays
+            with isolated, exact_arithmetic(fabric.device), interruption() as interrupted:
+                training.run(dataset, validation, interrupted, progress and fabric.is_global_zero)
+        fabric.barrier()
+        files.load_best(model)
     model.eval()
     return History(tuple(training.log.rows), finished=training.step == config.steps)
 
@@ -86,17 +90,11 @@ class Training:
         self.model, self.loss, self.config = model, loss, config
         self.files, self.fabric = files, fabric
         self.settings = {**asdict(config), "model": repr(getattr(model, "config", None))}
-        files.create()
-        state = files.read_state(self.settings)
-        self.step = state["step"] if state else 0
-        self.seconds = state["seconds"] if state else 0.0
+        self.step = self.skipped = 0
+        self.seconds, self.best = 0.0, -math.inf
         self.saved = time.monotonic()
-        self.skipped = 0
-        self.log = Log(files.log, _rows(state, files.log), writes=fabric.is_global_zero)
-        self.begun_window = state.get("window", ()) if state else ()
-        score = files.best_score() if state else None
-        self.best = -math.inf if score is None else score
-
+        self.log = Log(files.log, writes=fabric.is_global_zero)
+        self.begun_window = Window
         self.average = MovingAverage(model, config.ema_decay)
         trained = [weights for weights in model.parameters() if weights.requires_grad]
         optimizer = torch.optim.AdamW(
@@ -104,15 +102,51 @@ class Training:
         )
         self.wrapped, self.optimizer = fabric.setup(model, optimizer)
         self.average.model.to(fabric.device)
-        if state:
-            load_weights(model, state["model"], files.last)
-            load_weights(self.average.model, state["average"], files.last)
-            self.optimizer.load_state_dict(state["optimizer"])
-            fabric.strategy.precision.load_state_dict(state["precision"])
+        self._resume(optimizer)
+        if self.step:
+            score = files.best_score(self.average.model)
             if score is None:
                 self._save_best(-math.inf)
+            else:
+                self.best = score
         fabric.barrier()
         self.log.begin()
+
+    def _resume(self, optimizer: torch.optim.Optimizer) -> None:
+        """Continue from the newest state that fits. TrainingError where there are only others."""
+        fault = None
+        try:
+            for path, state in self.files.states():
+                try:
+                    self._load(path, state, optimizer)
+                    return
+                except (TrainingError, *UNREADABLE) as error:
+                    fault = fault or error
+        except TrainingError as error:
+            raise (fault if isinstance(fault, TrainingError) else error) from fault
+
+    def _load(self, path: Path, state: State, optimizer: torch.optim.Optimizer) -> None:
+        """Take everything from a state; errors of `UNREADABLE` where a part of it is damaged."""
+        check_settings(state["settings"], self.settings, path)
+        self.log.rows = [
+            {name: float(row[name]) for name in COLUMNS}
+            for row in state.get("rows") or read_rows(self.files.log)  # as the first states have it
+            if row["step"] <= state["step"]
+        ]
+        steps, *sums = state.get("window") or (0, 0.0, 0.0, 0.0)
+        self.begun_window = partial(Window, int(steps), *map(float, sums))
+        load_weights(self.model, state["model"], path)
+        load_weights(self.average.model, state["average"], path)
+        groups = [group.keys() for group in optimizer.param_groups]
+        self.optimizer.load_state_dict(state["optimizer"])
+        if [group.keys() for group in optimizer.param_groups] != groups:
+            raise KeyError("param_groups")
+        for weights, moments in optimizer.state.items():
+            if {moments[name].shape for name in ("exp_avg", "exp_avg_sq")} != {weights.shape}:
+                raise ValueError("moments")
+            moments["step"] += 0
+        self.fabric.strategy.precision.load_state_dict(state["precision"])
+        self.step, self.seconds = state["step"], state["seconds"]
 
     def run(
         self,
@@ -128,7 +162,7 @@ class Training:
             total=config.steps, initial=self.step, disable=not progress, unit="step", desc="train"
         )
         self.model.train()
-        self.window = Window(*self.begun_window)
+        self.window = self.begun_window()
         with bar:
             for mixture, stems in self._batches(dataset):
                 self.window.add(*self._learn(mixture, stems))
@@ -269,11 +303,3 @@ class Training:
         """The sum of a number over all processes."""
         total = torch.tensor(value, device=self.fabric.device)
         return self.fabric.all_reduce(total, reduce_op="sum").item()
-
-
-def _rows(state: State | None, log: Path) -> list[Row]:
-    """The rows of the log up to a state; the first states leave them to the file."""
-    if state is None:
-        return []
-    rows = state.get("rows") or read_rows(log)
-    return [row for row in rows if row["step"] <= state["step"]]

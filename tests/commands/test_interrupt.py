@@ -1,42 +1,59 @@
-"""Ctrl-C at any moment: exit code 130 and no partial output."""
+"""Ctrl-C, SIGTERM and SIGHUP at any moment: their exit codes and no partial output."""
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from helpers.audio import recordings
 from helpers.commands import separate
 from helpers.inference import stem_files
+from tests.commands.processes import start
 
 
-def start(*words):
-    """The command line in its own process, which handles Ctrl-C as in a terminal."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "helpers.cli", *map(str, words)],
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"},
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-
-
-def test_ctrl_c_while_separating_leaves_nothing(recording, duo, tmp_path):
-    path = recording(rate=96_000, channels=8, seconds=30)
-    process = start("separate", path, "-o", tmp_path / "out", "--model", duo)
-    deadline = time.monotonic() + 60
+@pytest.mark.parametrize(
+    ("signals", "code"),
+    [
+        ([signal.SIGINT], 130),
+        ([signal.SIGTERM], 143),
+        ([signal.SIGHUP], 129),
+        ([signal.SIGINT, signal.SIGINT], 130),
+        ([signal.SIGHUP, signal.SIGINT, signal.SIGTERM], 129),
+    ],
+    ids=str,
+)
+def test_a_signal_while_separating_leaves_nothing(
+    recording, duo, tmp_path, tmp_path_factory, signals, code
+):
+    path = recording(rate=96_000, channels=8, seconds=60)
+    prints = tmp_path_factory.mktemp("prints")
+    running = start("separate", path, "-o", tmp_path / "out", "--model", duo, folder=prints)
+    deadline = time.monotonic() + 120
     while not list(tmp_path.glob("out/.divisi-*/.*.part")) and time.monotonic() < deadline:
         time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert err == "divisi: stopped; no partial output is left.\n"
+    for number in signals:
+        running.stop(number)
+    assert running.wait() == (code, [], ["divisi: stopped; no partial output is left."])
     assert list(tmp_path.iterdir()) == [path]
+
+
+def ignore():
+    """As `nohup` does."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+def test_a_signal_that_is_ignored_stays_ignored(recording, duo, tmp_path, tmp_path_factory):
+    path = recording(rate=48_000, channels=8, seconds=10)
+    words = ("separate", path, "-o", tmp_path / "out", "--model", duo)
+    running = start(*words, folder=tmp_path_factory.mktemp("prints"), prepare=ignore)
+    while not list(tmp_path.glob("out/.divisi-*/.*.part")) and running.process.is_alive():
+        time.sleep(0.01)
+    running.stop(signal.SIGHUP)
+    assert running.wait()[0] == 0
+    assert Path(tmp_path, "out", "quartet", "violin.wav").is_file()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 from helpers.runtime import DEFAULT_MODEL
 
 
@@ -37,3 +39,22 @@ def test_a_broken_card_is_refused_by_name(divisi, tmp_path):
     (tmp_path / "torn.json").write_text("{")
     code, _, err = divisi("models", tmp_path)
     assert code == 2 and len(err) == 1 and "torn.json" in err[0]
+
+
+def test_one_broken_card_does_not_hide_the_others(divisi, scaling_model, tmp_path):
+    for file in scaling_model("duo", violin=0.5, bassoon=0.3).parent.iterdir():
+        shutil.copy(file, tmp_path)
+    (tmp_path / "torn.json").write_text("{")
+    (tmp_path / "empty.json").write_text("")
+    (tmp_path / "finetune.json").write_text('{"held_out": {}}')  # beside a fine-tuned model
+    code, out, err = divisi("models", tmp_path)
+    assert code == 2 and out[1].startswith("duo")
+    assert len(err) == 1 and "torn.json" in err[0] and "empty.json" in err[0]
+    assert "finetune" not in err[0]
+
+
+def test_words_of_a_card_do_not_reach_the_terminal_as_commands(divisi, scaling_model):
+    card = scaling_model("escape", violin=0.5)
+    card.write_text(card.read_text().replace('"not stated"', '"MIT\\u001b[2J\\n\\nfree"'))
+    code, out, _ = divisi("models", card.parent)
+    assert code == 0 and len(out) == 2 and out[1].endswith("MIT?[2J??free")

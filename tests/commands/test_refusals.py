@@ -16,6 +16,7 @@ import soundfile
 import torch
 
 from helpers import folders
+from helpers.audio import recordings
 from helpers.inference import stem_files
 
 
@@ -74,12 +75,52 @@ def test_a_bad_file_is_refused_by_name(divisi, duo, tmp_path, kind):
     assert not (tmp_path / "out").exists()
 
 
-def test_one_bad_file_among_many_stops_before_the_first(divisi, recording, duo, tmp_path):
-    good, bad = recording("good.wav"), tmp_path / "bad.wav"
+def test_one_bad_file_among_many_costs_the_others_nothing(divisi, recording, duo, tmp_path):
+    good, bad, late = recording("good.wav"), tmp_path / "bad.wav", recording("late.wav")
     with_sample(np.nan)(bad)
-    result = divisi("separate", good, bad, "-o", tmp_path / "out", "--model", duo)
-    assert_refused(result, "bad.wav", "0:03.4", "--repair")
-    assert not (tmp_path / "out").exists()
+    words = ("separate", good, bad, late, "-o", tmp_path / "out", "--model", duo)
+    code, out, err = divisi(*words)
+    assert code == 2 and len(out) == 2
+    assert {folder.name for folder in (tmp_path / "out").iterdir()} == {"good", "late"}
+    assert all(word in err[0] for word in ("bad.wav", "0:03.4", "--repair"))
+    assert err[1:] == ["divisi: 1 of 3 files were refused, as said above."]
+
+
+def test_a_batch_goes_on_where_an_earlier_one_ended(divisi, recording, duo, tmp_path):
+    first, second = recording("first.wav"), recording("second.wav")
+    divisi("separate", first, "-o", tmp_path / "out", "--model", duo)
+    before = (tmp_path / "out" / "first" / "separation.json").read_bytes()
+    code, _, err = divisi("separate", first, second, "-o", tmp_path / "out", "--model", duo)
+    assert code == 2 and len(err) == 2 and "first: exists already" in err[0]
+    assert (tmp_path / "out" / "second" / "violin.wav").is_file()
+    assert (tmp_path / "out" / "first" / "separation.json").read_bytes() == before
+    code, out, err = divisi("separate", first, second, "-o", tmp_path / "out", "--model", duo)
+    assert code == 2 and out == [] and err[-1].endswith("2 of 2 files were refused, as said above.")
+
+
+def test_a_folder_means_its_recordings(divisi, recording, duo, tmp_path):
+    for name in ("in/b.wav", "in/a.flac", "in/deeper/c.wav"):
+        recording(name)
+    (tmp_path / "in" / "notes.txt").write_text("no audio")
+    (tmp_path / "in" / ".hidden").write_text("no audio")
+    code, out, err = divisi("separate", tmp_path / "in", "-o", tmp_path / "out", "--model", duo)
+    assert code == 0 and len(out) == 2
+    assert {folder.name for folder in (tmp_path / "out").iterdir()} == {"a", "b"}
+    assert len(err) == 1 and err[0].startswith("divisi: warning: notes.txt: ")
+    assert err[0].endswith("; it is left out.")
+
+
+def test_a_recording_in_the_target_is_refused_before_anything_is_read(
+    divisi, recording, duo, tmp_path, monkeypatch
+):
+    path = recording()
+    divisi("separate", path, "-o", tmp_path, "--model", duo)
+    own = tmp_path / "quartet" / "violin.wav"
+    before = own.read_bytes()
+    monkeypatch.setattr(recordings, "examine", None)
+    words = ("separate", path, own, "-o", tmp_path, "--model", duo, "--overwrite")
+    assert_refused(divisi(*words), str(own), "lies in")
+    assert own.read_bytes() == before
 
 
 def test_two_files_of_one_name_are_refused(divisi, recording, duo, tmp_path):
@@ -99,8 +140,13 @@ def test_an_existing_folder_is_refused(divisi, recording, duo, tmp_path):
 def test_overwrite_spares_other_folders(divisi, recording, duo, tmp_path):
     path = recording("quartet/quartet.wav")
     result = divisi("separate", path, "-o", tmp_path, "--model", duo, "--overwrite")
-    assert_refused(result, str(tmp_path / "quartet"), "separation.json")
+    assert_refused(result, str(path), "lies in")
     assert path.is_file()
+    (tmp_path / "duo").mkdir()
+    (tmp_path / "duo" / "diary").touch()
+    words = ("separate", recording("duo.wav"), "-o", tmp_path, "--model", duo, "--overwrite")
+    assert_refused(divisi(*words), str(tmp_path / "duo"), "separation.json")
+    assert (tmp_path / "duo" / "diary").is_file()
 
 
 def test_an_earlier_result_survives_a_run_that_fails(divisi, recording, duo, tmp_path, monkeypatch):

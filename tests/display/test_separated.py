@@ -156,3 +156,21 @@ def test_a_failure_leaves_the_earlier_zip_and_nothing_else(
         separate_to_zip(quartet, duo, tmp_path / "out")
     assert list((tmp_path / "out").iterdir()) == [archive]
     assert archive.read_bytes() == before
+
+
+def test_an_earlier_zip_stays_and_the_new_one_takes_another_name(recording, duo, tmp_path):
+    quartet = examine(recording())
+    (tmp_path / "quartet.zip").write_text("mine")
+    archives = [separate_to_zip(quartet, duo, tmp_path).archive for _ in range(2)]
+    assert [path.name for path in archives] == ["quartet-2.zip", "quartet-3.zip"]
+    assert list(unzipped(archives[1])) == ["quartet/violin.wav", "quartet/bassoon.wav"]
+    assert (tmp_path / "quartet.zip").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["../../violin", "/tmp/violin", "residual", "con"])
+def test_a_source_that_is_no_name_of_a_file_is_not_written(recording, duo, tmp_path, name):
+    quartet = examine(recording())
+    duo.sources = (name, "bassoon")
+    with pytest.raises(ValueError, match="The stems of this model cannot be written: the name"):
+        separate_to_zip(quartet, duo, tmp_path / "out")
+    assert list(tmp_path.rglob("*.wav")) == [quartet.path]

@@ -7,7 +7,7 @@ import typing
 
 import pytest
 
-from helpers.recipes.schema import RANGES, RecipeError, read_recipe
+from helpers.recipes.schema import RANGES, RecipeError, check_recipe, read_recipe
 from helpers.recipes.train import build_model
 from helpers.runtime import repository_root
 from helpers.training.renamed_fields import DROPPED
@@ -65,6 +65,10 @@ def test_a_recipe_is_read_into_its_dataclasses(recipe):
         ("wave_unet.WaveUNet", "WaveUNet", "no architecture 'WaveUNet'; it is a module and"),
         ("wave_unet.WaveUNet", "wave_unet.Tensor", "no architecture"),
         ("[model]", "[model", "is not TOML"),
+        ("[mixing]", "[takes]\nseed = 1\n\n[mixing]", "'takes' and 'rendering' are one entry"),
+        ("steps = 4", "steps = 4\nnamed = 0.1\nconditioned_share = 0.1", "'named' and 'cond"),
+        ('name = "tiny"', 'name = "nul"', "name is 'nul'; it must be a name"),
+        ('name = "tiny"', 'name = "a\\u0000b"', "it must be a name"),
     ],
 )
 def test_an_invalid_recipe_is_refused_in_a_sentence_with_its_file(recipe, old, new, sentence):
@@ -73,6 +77,27 @@ def test_an_invalid_recipe_is_refused_in_a_sentence_with_its_file(recipe, old, n
         read_recipe(path)
     assert str(refused.value).startswith(f"{path}: ")
     assert str(refused.value).count("\n") == 0
+
+
+def test_the_mark_that_some_editors_write_first_is_no_part_of_a_recipe(recipe):
+    path = recipe()
+    path.write_text(path.read_text(), encoding="utf-8-sig")
+    assert read_recipe(path).name == "tiny"
+
+
+def test_a_recipe_without_end_is_refused():
+    with pytest.raises(RecipeError, match="/dev/zero: .*far too long"):
+        read_recipe("/dev/zero")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"joint_loss_weight": "x"}, {"segment_seconds": 1e9}, {"export": {"segment_seconds": "x"}}],
+    ids=str,
+)
+def test_a_recipe_that_was_built_in_python_is_checked_as_one_of_a_file(recipe, changes):
+    with pytest.raises(RecipeError, match="^mine: .*(joint_loss_weight|segment_seconds)"):
+        check_recipe(dataclasses.replace(read_recipe(recipe()), **changes), "mine")
 
 
 def test_a_missing_recipe_is_refused_by_a_sentence_that_names_it(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import threading
 
 import numpy as np
 import pytest
@@ -18,8 +19,10 @@ from helpers.recipes import stem_banks, train
 from helpers.recipes.schema import RecipeError, read_recipe
 from helpers.recipes.train import build_model
 from helpers.runtime import cache_root
+from helpers.training.cards import CheckpointError
 from helpers.training.checkpoints import load_model
 from helpers.training.execution import default_fabric
+from helpers.training.runs import RunFolder, TrainingError
 from helpers.training.validation import Validator
 
 QUARTET = ("violin", "clarinet", "saxophone", "bassoon")
@@ -266,3 +269,32 @@ def test_what_cannot_be_interpolated_is_refused_before_the_training(
     assert main(["train", str(path), "-o", str(tmp_path / "run")]) == 2
     assert sentence in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_in_which_another_training_runs_is_refused_and_kept(recipe, tmp_path):
+    begun, ended = threading.Event(), threading.Event()
+
+    def other():
+        with RunFolder(tmp_path / "run").locked():
+            begun.set()
+            ended.wait(60)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    assert begun.wait(60)
+    (tmp_path / "run" / "last.ckpt").write_text("state")
+    try:
+        with pytest.raises(TrainingError, match="run: another training is running"):
+            train.train(recipe(), tmp_path / "run", restart=True)
+    finally:
+        ended.set()
+        thread.join()
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["last.ckpt"]
+
+
+def test_a_folder_that_was_made_for_a_training_that_is_refused_is_removed(recipe, tmp_path):
+    path = recipe(("validation_examples = 2", 'validation_examples = 2\nstart_from = "nowhere"'))
+    before = set(tmp_path.iterdir())
+    with pytest.raises(CheckpointError):
+        train.train(path, tmp_path / "runs" / "tiny")
+    assert set(tmp_path.iterdir()) == before

@@ -8,6 +8,7 @@ import importlib
 import json
 import math
 import os
+import time
 
 import pytest
 import torch
@@ -173,7 +174,9 @@ def test_terms_that_are_no_text_are_refused_by_name(saved, entry, value):
     _, _, card = saved
     change(card, **{entry: value})
     with pytest.raises(CheckpointError, match=rf"wave-1.2.json: '{entry}' is no"):
-        available_models(card.parent)
+        load_model(card)
+    with pytest.warns(UserWarning, match=rf"wave-1.2.json: '{entry}' is no"):
+        assert available_models(card.parent) == {}
 
 
 @pytest.mark.parametrize(
@@ -228,8 +231,12 @@ def test_a_number_out_of_range_in_a_card_is_refused(saved, name, value):
 
 @pytest.mark.parametrize(
     "sources",
-    [["../violin", "bassoon"], ["violin", 3], ["CON", "b"], ["violin", "Violin"], [], [""]],
-)
+    [
+        ["../violin", "bassoon"], ["violin", 3], ["CON", "b"], ["violin", "Violin"], [], [""],
+        ["violin", "residual"], ["\ud800", "b"], ["\u00e9", "e\u0301"], ["/etc/passwd", "b"],
+        ["conout$", "b"], ["a\x1b[2J", "b"], [["violin"], "b"], ["\u4e00" * 100, "b"],
+    ],
+)  # fmt: skip
 def test_sources_that_could_not_be_files_are_refused(saved, sources):
     _, weights, card = saved
     change(card, sources=sources)
@@ -252,6 +259,79 @@ def test_sources_that_were_renamed_in_the_card_are_refused(saved):
     change(card, sources=["bassoon", "violin"])
     with pytest.raises(CheckpointError, match="'sources' differs"):
         load_model(weights)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"segment_seconds": 0.05}, "segment_seconds is 0.05; it must be 0.1 or more"),
+        ({"segment_seconds": 3600.0, "sample_rate": 384_000}, "numbers; a card may have"),
+        ({"width": 1024, "levels": 16}, "weights do not fit"),
+    ],
+)
+def test_sizes_that_would_take_all_time_or_memory_are_refused(saved, changes, words):
+    _, weights, card = saved
+    text = json.loads(card.read_text())
+    rate = {"sample_rate": changes.get("sample_rate", text["sample_rate"])}
+    change(card, config={**text["config"], **changes}, **rate)
+    began = time.process_time()
+    with pytest.raises(CheckpointError, match=rf"wave-1.2.*{words}"):
+        load_model(weights)
+    assert time.process_time() - began < 5
+
+
+def test_a_step_of_one_sample_is_refused(tmp_path):
+    config = MaskNetConfig(SOURCES, width=4, pitch_channels=2, hidden=8, layers=1)
+    weights, card = save_model(MaskNet(config), tmp_path, "mask", {})
+    change(card, config={**json.loads(card.read_text())["config"], "hop": 1})
+    with pytest.raises(CheckpointError, match=r"mask.json: .* numbers; a card may have"):
+        load_model(weights)
+
+
+@pytest.mark.parametrize("value", ["-1", "0", "NaN", "1e999", "9" * 4000, "true", '"8000"'])
+def test_a_sample_rate_out_of_range_is_refused(saved, value):
+    _, weights, card = saved
+    card.write_text(card.read_text().replace('"sample_rate": 8000', f'"sample_rate": {value}'))
+    with pytest.raises(CheckpointError, match=r"wave-1.2.json: .*sample_rate"):
+        load_model(weights)
+
+
+def test_a_card_without_end_is_refused(tmp_path):
+    (tmp_path / "wave.json").symlink_to("/dev/zero")
+    with pytest.raises(CheckpointError, match=r"wave.json: .* more than"):
+        load_model(tmp_path / "wave.json")
+
+
+@pytest.mark.parametrize(
+    "provenance", [3, [], {"recipe": 3}, {"recipe": {"rendering": 3}}, {"recipe": {"export": []}}]
+)
+def test_a_training_that_is_no_table_is_refused(saved, provenance):
+    _, weights, card = saved
+    change(card, provenance=provenance)
+    with pytest.raises(CheckpointError, match=r"wave-1.2.json: '\w+' is not a table"):
+        load_model(weights)
+
+
+def test_an_earlier_and_a_present_name_of_one_field_are_refused(tmp_path):
+    config = MaskNetConfig(SOURCES, width=4, pitch_channels=2, hidden=8, layers=1)
+    weights, card = save_model(MaskNet(config), tmp_path, "mask", {})
+    change(card, config={**json.loads(card.read_text())["config"], "memory": 8})
+    with pytest.raises(CheckpointError, match="'memory' and 'chunk_frames' are one"):
+        load_model(weights)
+
+
+@pytest.mark.parametrize("name", ["../wave", "", "nul", "a/b", "/tmp/wave"])
+def test_a_model_is_saved_under_a_plain_name_only(tmp_path, name):
+    with pytest.raises(CheckpointError, match="not valid for a file"):
+        save_model(small_model(), tmp_path / "out", name, {})
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("sources", [("../../x", "b"), ("violin", "VIOLIN"), ("residual", "b")])
+def test_a_model_whose_stems_could_not_be_written_is_not_saved(tmp_path, sources):
+    with pytest.raises(CheckpointError, match="WaveUNet: 'sources' must be"):
+        save_model(small_model(sources=sources), tmp_path / "out", "wave", {})
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_weights_that_are_not_numbers_are_not_saved(tmp_path):

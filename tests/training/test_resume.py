@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -15,9 +17,10 @@ import pytest
 import torch
 
 from helpers.training.config import TrainingConfig
+from helpers.training.execution import interruption
 from helpers.training.history import History
 from helpers.training.losses import negative_snr
-from helpers.training.runs import TrainingError
+from helpers.training.runs import RunFolder, TrainingError
 from helpers.training.trainer import fit
 from tests.training.tiny import TwoTones, separator
 
@@ -215,6 +218,85 @@ def remove_key(path):
     state = torch.load(path, weights_only=True)
     del state["optimizer"]
     torch.save(state, path)
+
+
+def changed(change):
+    """Break a part of a state."""
+
+    def break_file(path):
+        state = torch.load(path, weights_only=True)
+        change(state)
+        torch.save(state, path)
+
+    return break_file
+
+
+BROKEN_PARTS = {
+    "settings": lambda state: state.update(settings=3),
+    "steps": lambda state: state["settings"].pop("steps"),
+    "step": lambda state: state.update(step="45"),
+    "weights": lambda state: state["model"].pop("layers.0.bias"),
+    "average": lambda state: state.update(average={}),
+    "moments": lambda state: state["optimizer"]["state"][0].pop("exp_avg"),
+    "shape": lambda state: state["optimizer"]["state"][0].update(exp_avg=torch.zeros(1)),
+    "groups": lambda state: state["optimizer"].update(param_groups=[]),
+    "betas": lambda state: state["optimizer"]["param_groups"][0].pop("betas"),
+    "rows": lambda state: state.update(rows=[{"step": 1}]),
+    "row": lambda state: state.update(rows=[3]),
+    "window": lambda state: state.update(window=("a", 2)),
+    "list": lambda state: state.update(optimizer=[]),
+}
+
+
+@pytest.mark.parametrize("part", BROKEN_PARTS)
+def test_a_state_with_a_broken_part_is_replaced_by_the_one_before(tmp_path, part, half, unbroken):
+    shutil.copytree(half, tmp_path / "run")
+    changed(BROKEN_PARTS[part])(tmp_path / "run" / "last.ckpt")
+    model, history = train(tmp_path / "run")
+    assert same(model.state_dict(), unbroken[0])
+    assert without_times(history) == without_times(unbroken[1])
+    for name in ("last.ckpt", "previous.ckpt"):
+        changed(BROKEN_PARTS[part])(tmp_path / "run" / name)
+    with pytest.raises(TrainingError, match=r"last.ckpt: .*(cannot be read|not those|begun with)"):
+        train(tmp_path / "run")
+
+
+@pytest.fixture(scope="module")
+def half(tmp_path_factory):
+    """The folder of a training that broke off at step 45, with two states."""
+    folder = tmp_path_factory.mktemp("half") / "run"
+    train_until(45, folder)
+    return folder
+
+
+def test_best_weights_of_another_model_are_replaced(tmp_path, half):
+    shutil.copytree(half, tmp_path / "run")
+    changed(lambda best: best["weights"].pop("layers.0.bias"))(tmp_path / "run" / "best.ckpt")
+    assert train(tmp_path / "run")[1].finished
+
+
+def test_one_training_at_a_time(tmp_path):
+    files = RunFolder(tmp_path)
+    with files.locked(), files.locked(), ThreadPoolExecutor(1) as other:
+        told = other.submit(train, tmp_path).exception()
+        assert isinstance(told, TrainingError) and "another training is running" in str(told)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_other_signals_wait_until_the_block_has_ended(number):
+    received = []
+    before = signal.signal(number, lambda number, _: received.append(number))
+    try:
+        with interruption() as interrupted:
+            signal.raise_signal(number)
+            assert interrupted.is_set() and received == []
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(number)
+            signal.raise_signal(number)  # while it is being cleaned up
+        assert received == [number]
+    finally:
+        signal.signal(number, before)
 
 
 def write_nan(path):

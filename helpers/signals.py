@@ -1,0 +1,48 @@
+"""The signals that stop a program: Ctrl-C, a scheduler or shutdown, a terminal that is closed."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+#: Those that this system has; SIGBREAK is Windows' Ctrl-Break.
+STOPPING = tuple(
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+    if hasattr(signal, name)
+)
+
+
+@contextmanager
+def handling(handler: Callable[[int, FrameType | None], object]) -> Iterator[None]:
+    """Call `handler` for these signals during the block; those that are ignored stay ignored.
+
+    Python delivers signals to its main thread; in any other thread nothing changes.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in STOPPING}
+    changed = {n: old for n, old in before.items() if old not in (signal.SIG_IGN, None)}
+    try:
+        for number in changed:
+            signal.signal(number, handler)
+        yield
+    finally:
+        for number, old in changed.items():
+            signal.signal(number, old)
+
+
+@contextmanager
+def deferred() -> Iterator[None]:
+    """Let these signals wait until the block has ended: what it does is done whole."""
+    waiting: list[int] = []
+    try:
+        with handling(lambda number, _: waiting.append(number)):
+            yield
+    finally:
+        if waiting:
+            signal.raise_signal(waiting[0])
