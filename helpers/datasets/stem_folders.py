@@ -51,34 +51,45 @@ class StemFolder:
         AudioError for a bad file, and for different sample rates where none is given.
         """
         paths = {**self.stems, **({MIXTURE: self.mixture} if self.mixture else {})}
-        parts, rates = {}, set()
+        parts, formats = {}, {}
         for name, path in paths.items():
             parts[name], rate = load(path, sample_rate=sample_rate, channels=channels)
-            rates.add(rate)
-        if len(rates) > 1:
-            raise AudioError(
-                f"{self.name}: the files have different sample rates, {sorted(rates)} Hz; choose "
-                "one."
-            )
-        most = max(len(part) for part in parts.values())
-        for name, part in parts.items():
-            if len(part) not in (1, most):
-                raise AudioError(
-                    f"{self.name}: {paths[name].name} has {len(part)} channels and others have "
-                    f"{most}; load it with 1."
-                )
-            parts[name] = np.repeat(part, most // len(part), axis=0)
+            formats[path] = rate, len(parts[name])
+        rate, most = common_format(self.name, formats)
+        parts = {name: np.repeat(part, most // len(part), axis=0) for name, part in parts.items()}
         parts = equal_length(parts)
         recording = parts.pop(MIXTURE, None)
-        track = Track(self.name, rates.pop(), parts, recording)
-        if track.residual_db > self.corpus.residual_db:
-            warnings.warn(
-                f"{self.name}: the mixture differs from the sum of its stems by "
-                f"{track.residual_db:.1f} dB, more than the usual {self.corpus.residual_db:.0f} "
-                "dB; metrics on it are inaccurate.",
-                stacklevel=2,
-            )
+        track = Track(self.name, rate, parts, recording)
+        warn_of_residual(self, track.residual_db)
         return track
+
+
+def common_format(piece: str, formats: Mapping[Path, tuple[int, int]]) -> tuple[int, int]:
+    """The (sample rate, channels) of all files of a piece; mono fits any number of channels.
+
+    AudioError where they differ.
+    """
+    rates = sorted({rate for rate, _ in formats.values()})
+    if len(rates) > 1:
+        raise AudioError(f"{piece}: the files have different sample rates, {rates} Hz; choose one.")
+    most = max(channels for _, channels in formats.values())
+    for path, (_, channels) in formats.items():
+        if channels not in (1, most):
+            raise AudioError(
+                f"{piece}: {path.name} has {channels} channels and others have {most}; make them"
+                " equal or mono."
+            )
+    return rates[0], most
+
+
+def warn_of_residual(piece: StemFolder, level: float) -> None:
+    """Warn where mixture minus stems is louder, in dB re mixture, than is usual in the corpus."""
+    if level > piece.corpus.residual_db:
+        warnings.warn(
+            f"{piece.name}: the mixture differs from the sum of its stems by {level:.1f} dB, more"
+            f" than the usual {piece.corpus.residual_db:.0f} dB; metrics on it are inaccurate.",
+            stacklevel=3,
+        )
 
 
 def find_tracks(root: str | Path, microphone: str | None = None) -> list[StemFolder]:
@@ -107,6 +118,18 @@ def find_tracks(root: str | Path, microphone: str | None = None) -> list[StemFol
             "instrument such as violin.wav and, if you have it, mix.wav."
         )
     return tracks
+
+
+def unique_names(pieces: Sequence[StemFolder]) -> dict[str, StemFolder]:
+    """Pieces by name; those that share one are told apart by the folders that they lie in."""
+    count = Counter(piece.name for piece in pieces)
+    shared = [piece.folder for piece in pieces if count[piece.name] > 1]
+    root = Path(os.path.commonpath(shared)) if shared else Path()
+    named = {}
+    for piece in pieces:
+        places = piece.folder.relative_to(root).parts if count[piece.name] > 1 else ()
+        named["/".join((*places[:-1], piece.name))] = piece
+    return named
 
 
 def solos(root: str | Path) -> dict[str, list[Path]]:
