@@ -75,7 +75,10 @@ class Separation:
         from .audio.track import Track
         from .display.players import StemPlayer
 
-        return StemPlayer(Track(self.name, self.sample_rate, self.stems, self.mixture))
+        track = Track(self.name, self.sample_rate, self.stems, self.mixture)
+        doubtful = " and ".join(self.report["doubtful"])
+        remark = f"{doubtful} may not play; correct it with {self.report['correction']}"
+        return StemPlayer(track, remark=remark if doubtful else "")
 
 
 def separate(
@@ -123,8 +126,9 @@ def separate(
         done = separate_recording(source, model, Path(folder), instruments)
         stems = {stem: load(Path(folder, f"{stem}.wav"))[0] for stem in done.sources}
         mixture = np.concatenate(list(source.blocks()), axis=1)
-    detected = done.sources if done.detected else ()
-    return Separation(path.stem, stems, mixture, source.sample_rate, detected, done.report(name))
+    report = done.report(name)
+    detected = tuple(report["detected"])
+    return Separation(path.stem, stems, mixture, source.sample_rate, detected, report)
 
 
 def _signal(array: np.ndarray, sample_rate: int | None) -> np.ndarray:
@@ -187,11 +191,11 @@ def evaluate(
         folders, model, name or known_as, Path(corpus).resolve().name, instruments, baselines
     )
     rows: list[Row] = []
-    for piece, result in tqdm(results, total=len(folders), leave=False, disable=None):
+    for _, result in tqdm(results, total=len(folders), leave=False, disable=None):
         if isinstance(result, list):
             rows += result
         elif len(folders) == 1:
             raise result
         else:
-            warnings.warn(f"{piece}: left out. {result}", stacklevel=2)
+            warnings.warn(str(result), stacklevel=2)
     return rows

@@ -78,7 +78,7 @@ def run(arguments: Namespace) -> None:
             raise found
         else:
             faults[piece] = found
-            print(f"divisi: warning: {piece}: left out. {found}", file=sys.stderr)
+            print(f"divisi: warning: {found}", file=sys.stderr)
     if arguments.csv.exists():
         print(results.markdown(results.summary(arguments.csv)), end="")
         measured = len(folders) - len(faults)

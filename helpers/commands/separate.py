@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -20,6 +21,7 @@ automatically where the model can detect them.
 One gain is applied to all stems, and only where one of them would clip, so that their balance
 is kept. Integer recordings become 24-bit stems; float recordings stay float.
 """
+OUTPUT = "separated"
 BAR = "{desc} {percentage:3.0f}% |{bar:30}| {elapsed} elapsed, {remaining} to go"
 
 
@@ -27,7 +29,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "files", nargs="+", type=Path, metavar="FILE", help="WAV, FLAC, MP3, OGG, AIFF ..."
     )
-    add_output(parser, "separated")
+    add_output(parser, OUTPUT)
     add_model(parser)
     add_device(parser)
     parser.add_argument(
@@ -84,6 +86,9 @@ def run(arguments: Namespace) -> None:
             report = done.report(name)
             (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
         print(summary(target, report))
+        if doubt := done.doubt():
+            where = [] if arguments.output == Path(OUTPUT) else ["-o", str(arguments.output)]
+            print("  " + " ".join([doubt, "--overwrite", *map(shlex.quote, where)]))
 
 
 def summary(target: Path, report: dict[str, Any]) -> str:

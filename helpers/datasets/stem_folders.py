@@ -17,7 +17,16 @@ from ..audio.track import AudioError, Track
 from ..music.instruments import find_instrument
 from .registry import CORPORA, FOLDER, Corpus
 
-AUDIO_SUFFIXES = {".wav", ".flac", ".mp3", ".ogg", ".aif", ".aiff"}
+#: Formats of stems, best first: of a stem in two formats one is read. Videos are no stems.
+AUDIO_SUFFIXES = (
+    ".wav", ".w64", ".rf64", ".flac", ".aif", ".aiff", ".aifc", ".caf", ".au", ".opus", ".ogg",
+    ".oga", ".m4a", ".mp3", ".aac", ".wma",
+)  # fmt: skip
+#: Audio and video that is not read.
+UNREAD_SUFFIXES = {
+    ".3gp", ".ac3", ".amr", ".ape", ".dff", ".dsf", ".dts", ".eac3", ".m4b", ".mka", ".mkv", ".mov",
+    ".mp2", ".mp4", ".mpc", ".ra", ".rm", ".spx", ".tak", ".tta", ".webm", ".wv",
+}  # fmt: skip
 MIXTURE = "mixture"
 MIXTURE_WORDS = {"mix", "mixture", "mixdown"}
 
@@ -217,11 +226,27 @@ def _one_alternative_each(piece: StemFolder) -> list[StemFolder]:
 
 
 def _audio_files(folder: Path) -> list[Path]:
-    return sorted(
-        path
-        for path in folder.glob("*")
-        if path.suffix.lower() in AUDIO_SUFFIXES and path.name[0] != "." and path.is_file()
-    )
+    """The audio files of a folder, each name once; warns of what is left out."""
+    best: dict[str, Path] = {}
+    for path in sorted(folder.glob("*"), key=_by_format):
+        if path.name[0] == "." or not path.is_file():
+            continue
+        suffix, place = path.suffix.lower(), f"{folder.name}/{path.name}"
+        if suffix in AUDIO_SUFFIXES:
+            kept = best.setdefault(path.stem.casefold(), path)
+            if kept is not path:
+                warnings.warn(f"{place}: left out; {kept.name} is the same stem.", stacklevel=4)
+        elif suffix in UNREAD_SUFFIXES and instrument_name(path.stem) is not None:
+            warnings.warn(
+                f"{place}: left out; this format is not read, export it as WAV.", stacklevel=4
+            )
+    return sorted(best.values())
+
+
+def _by_format(path: Path) -> tuple[int, Path]:
+    suffix = path.suffix.lower()
+    known = suffix in AUDIO_SUFFIXES
+    return AUDIO_SUFFIXES.index(suffix) if known else len(AUDIO_SUFFIXES), path
 
 
 def _part_name(stem: str, folder: str) -> str:

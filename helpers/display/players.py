@@ -35,7 +35,7 @@ class StemPlayer:
     `mixture` is the recording. Shows itself at the end of a notebook cell; `save` writes one file
     that needs no network. The audio is 16-bit FLAC at its own rate, neither resampled nor
     normalised. Where something would clip, one gain lowers all alike, and the player shows it. More
-    than two channels are played as their mean. Chapter: 01.
+    than two channels are played as their mean. remark: a sentence below the rows. Chapter: 01.
     """
 
     def __init__(
@@ -43,9 +43,11 @@ class StemPlayer:
         stems: Track | Mapping[str, np.ndarray],
         sample_rate: int | None = None,
         title: str | None = None,
+        remark: str = "",
     ) -> None:
         self.track = as_track(stems, sample_rate, title or "Stems")
         self.title = self.track.name if title is None else title
+        self.remark = remark
         sums = {"sum": np.sum(list(self.track.stems.values()), axis=0)}
         self.gain = shared_gain({**self.track.stems, "mixture": self.track.mixture, **sums})
 
@@ -114,13 +116,14 @@ class StemPlayer:
         return base64.b64encode(file.getvalue()).decode("ascii")
 
     def _note(self) -> str:
-        """Format and gain of the audio in the page."""
+        """Format and gain of the audio in the page, and the remark, as HTML."""
         channels = self.track.channels
         level = f"{20 * np.log10(self.gain):.1f} dB".replace("-", "−")
         parts = [
             f"{self.track.sample_rate / 1000:g} kHz, 16 bits",
             f"mean of {channels} channels" if channels > 2 else "",
             "original levels" if self.gain == 1 else f"all at {level}, so that nothing clips",
+            html.escape(self.remark),
         ]
         return " · ".join(filter(None, parts))
 

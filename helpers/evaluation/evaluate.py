@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from ..audio.track import Track
-from ..inference.detection import detect_and_condition
+from ..inference.detection import detect_instruments
 from ..inference.separation import separate
 from ..music.instruments import instrument
 from ..training.conditioning import condition_on
@@ -45,7 +45,8 @@ def model_separator(
             if device is not None:
                 model.to(device)
             rate, channels = track.sample_rate, len(track.mixture)
-            system = detect_and_condition(model, [track.mixture], rate, channels)
+            heard = detect_instruments(model, [track.mixture], rate, channels)
+            system = condition_on(model, heard)
         estimates = separate(system, track.mixture, track.sample_rate, device=device)
         return dict(zip(system.sources, estimates, strict=True))
 
