@@ -104,7 +104,8 @@ def examine_piece(folder: StemFolder, sources: Sequence[str]) -> Piece:
             recordings[path] = examine(path)
         except AudioError as error:
             raise AudioError(f"{folder.name}/{error}") from error
-        for sentence in recordings[path].warnings:
+        sounds = recordings[path].level.peak > 0  # an instrument may rest for a whole piece
+        for sentence in recordings[path].warnings if sounds else ():
             warnings.warn(f"{folder.name}/{sentence}", stacklevel=2)
     formats = {path: (each.sample_rate, each.channels) for path, each in recordings.items()}
     rate, channels = common_format(folder.name, formats)
