@@ -75,7 +75,10 @@ class Separation:
         from .audio.track import Track
         from .display.players import StemPlayer
 
-        return StemPlayer(Track(self.name, self.sample_rate, self.stems, self.mixture))
+        track = Track(self.name, self.sample_rate, self.stems, self.mixture)
+        doubtful = " and ".join(self.report["doubtful"])
+        remark = f"{doubtful} may not play; correct it with {self.report['correction']}"
+        return StemPlayer(track, remark=remark if doubtful else "")
 
 
 def separate(
@@ -123,8 +126,9 @@ def separate(
         done = separate_recording(source, model, Path(folder), instruments)
         stems = {stem: load(Path(folder, f"{stem}.wav"))[0] for stem in done.sources}
         mixture = np.concatenate(list(source.blocks()), axis=1)
-    detected = done.sources if done.detected else ()
-    return Separation(path.stem, stems, mixture, source.sample_rate, detected, done.report(name))
+    report = done.report(name)
+    detected = tuple(report["detected"])
+    return Separation(path.stem, stems, mixture, source.sample_rate, detected, report)
 
 
 def _signal(array: np.ndarray, sample_rate: int | None) -> np.ndarray:
@@ -156,40 +160,42 @@ def _signal(array: np.ndarray, sample_rate: int | None) -> np.ndarray:
 def evaluate(
     corpus: str | Path,
     model: str | Path | nn.Module | None = None,
+    instruments: str | None = None,
     *,
     name: str | None = None,
     baselines: bool = True,
 ) -> list[Row]:
-    """Measure a model on every track of a corpus; returns a row per track, instrument and metric.
+    """Measure what `separate` gives for every piece of a corpus.
+
+    Returns a row per piece, instrument and metric. A piece that cannot be measured is left out with
+    a warning.
 
     corpus: a folder of stem folders, with one audio file per instrument, or Bach10, URMP or TRIOS
-    as published. model: as for `separate`. name: of the model in the rows. baselines: also measure
-    the floor (the unprocessed mixture) and the ceilings (the oracle masks).
+    as published. model: as for `separate`. instruments: by default they are detected where the
+    model can; `"named"`: those of the stems; `"all"`: all of the model. The rows' config says
+    which. name: of the model in the rows. baselines: also measure the floor (the unprocessed
+    mixture) and the ceilings (the oracle masks).
+    Raises ValueError, with one sentence, where nothing can be measured.
     """
+    import warnings
+
     from tqdm import tqdm
 
-    from .datasets.stem_folders import find_tracks
-    from .evaluation import evaluate as measures
-    from .evaluation.rows import Provenance
+    from .datasets.stem_folders import find_tracks, unique_names
+    from .evaluation.pieces import evaluate_pieces
     from .inference.loading import model_and_name
 
-    folders = find_tracks(Path(corpus))
+    folders = unique_names(find_tracks(Path(corpus)))
     known_as, model = model_and_name(model)
-    card = getattr(model, "card", None)
-    device = next(model.parameters()).device
-    test_data = Path(corpus).resolve().name
-    provenance = (
-        Provenance.of_model(card, test_data, device)
-        if card
-        else Provenance("none", test_data, config=type(model).__name__)
+    results = evaluate_pieces(
+        folders, model, name or known_as, Path(corpus).resolve().name, instruments, baselines
     )
-    separator = measures.model_separator(model)
     rows: list[Row] = []
-    for folder in tqdm(folders, unit="track", leave=False, disable=None):
-        tracks = [folder.load()]
-        rows += measures.evaluate(
-            name or known_as, separator, tracks, provenance, sources=model.sources
-        )
-        if baselines:
-            rows += measures.evaluate_baselines(tracks, provenance, sources=model.sources)
+    for _, result in tqdm(results, total=len(folders), leave=False, disable=None):
+        if isinstance(result, list):
+            rows += result
+        elif len(folders) == 1:
+            raise result
+        else:
+            warnings.warn(str(result), stacklevel=2)
     return rows

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import os
+import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from .errors import CommandError, refusing
 from .options import add_device, add_model
 
+DETECTED = "detected"
 SUMMARY = "measure a model on recordings with stems"
 DESCRIPTION = """\
-Separate every track of a corpus and add one row per track, instrument and metric to FILE,
-beside the floor (the unprocessed mixture) and the ceilings (the oracle masks).
+Run what `divisi separate` runs on every piece of a corpus, and add one row per piece,
+instrument and metric to FILE, beside the floor (the unprocessed mixture) and the
+ceilings (the oracle masks). The rows of a piece are written when it is measured.
 
 CORPUS_DIR is any folder of stem folders (one file per instrument), or Bach10, URMP or
 TRIOS as published.
 """
+STOPPED = "the rows of the pieces that were measured are kept; continue with --resume"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -27,25 +31,63 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_model(parser)
     add_device(parser)
     parser.add_argument(
+        "--instruments",
+        choices=(DETECTED, "named", "all"),
+        default=DETECTED,
+        help="how the model knows the instruments: detected where it can, as `divisi separate` does"
+        " by default; named, those of the stems; or all of the model (default: detected)",
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="leave out pieces whose rows, of the same model and code, are in FILE",
+    )
+    parser.add_argument(
         "--no-baselines", action="store_true", help="the model alone, without floor and ceilings"
     )
 
 
 def run(arguments: Namespace) -> None:
-    """Measure every track, append the rows to the table, and print its summary."""
-    from .. import evaluate
-    from ..evaluation import results
+    """Append the rows of each piece to the table, and print its summary."""
+    from tqdm import tqdm
+
+    from ..datasets.stem_folders import find_tracks, unique_names
+    from ..evaluation import pieces, results
     from ..inference.loading import model_and_name
 
     check_table(arguments.csv)
     with refusing(ValueError):
         name, model = model_and_name(arguments.model, arguments.device)
-    rows = evaluate(arguments.corpus, model, name=name, baselines=not arguments.no_baselines)
-    with refusing(ValueError):
-        results.append(arguments.csv, rows)
-    print(results.markdown(results.summary(arguments.csv)), end="")
-    tracks = len({row.track for row in rows})
-    print(f"\nSI-SDR in dB. {len(rows)} rows of {tracks} tracks are in {arguments.csv}.")
+    instruments = None if arguments.instruments == DETECTED else arguments.instruments
+    folders = unique_names(find_tracks(arguments.corpus))
+    test_data, baselines = arguments.corpus.resolve().name, not arguments.no_baselines
+    if arguments.resume and arguments.csv.exists():
+        where = pieces.provenance(model, test_data, instruments)
+        done = results.measured(arguments.csv, name, where, baselines)
+        folders = {piece: folder for piece, folder in folders.items() if piece not in done}
+    faults, count = {}, 0
+    for piece, found in tqdm(
+        pieces.evaluate_pieces(folders, model, name, test_data, instruments, baselines),
+        total=len(folders), unit="piece", leave=False, disable=None,
+    ):  # fmt: skip
+        if isinstance(found, list):
+            with refusing(ValueError):
+                results.append(arguments.csv, found)
+            count += len(found)
+        elif len(folders) == 1:
+            raise found
+        else:
+            faults[piece] = found
+            print(f"divisi: warning: {found}", file=sys.stderr)
+    if arguments.csv.exists():
+        print(results.markdown(results.summary(arguments.csv)), end="")
+        measured = len(folders) - len(faults)
+        print(f"\nSI-SDR in dB. {count} rows of {measured} pieces were added to {arguments.csv}.")
+    if faults:
+        raise CommandError(
+            f"{len(faults)} of {len(folders)} pieces were not measured, the first is"
+            f" {next(iter(faults))}; mend them and run the same command with --resume."
+        )
 
 
 def check_table(path: Path) -> None:

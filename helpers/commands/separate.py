@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import warnings
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
@@ -26,6 +27,7 @@ automatically where the model can detect them.
 One gain is applied to all stems, and only where one of them would clip, so that their balance
 is kept. Integer recordings become 24-bit stems; float recordings stay float.
 """
+OUTPUT = "separated"
 BAR = "{desc} {percentage:3.0f}% |{bar:30}| {elapsed} elapsed, {remaining} to go"
 
 
@@ -37,7 +39,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="FILE",
         help="WAV, FLAC, MP3, OGG, AIFF ..., or a folder of them",
     )
-    add_output(parser, "separated")
+    add_output(parser, OUTPUT)
     add_model(parser)
     add_device(parser)
     parser.add_argument(
@@ -149,6 +151,9 @@ def separate(
         report = done.report(name)
         (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     print(summary(target, report))
+    if doubt := done.doubt():
+        where = [] if arguments.output == Path(OUTPUT) else ["-o", str(arguments.output)]
+        print("  " + " ".join([doubt, "--overwrite", *map(shlex.quote, where)]))
 
 
 def summary(target: Path, report: dict[str, Any]) -> str:

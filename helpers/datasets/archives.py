@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import lzma
 import shutil
 import stat
+import struct
 import tempfile
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
 GIB = 2**30
+#: What `zipfile` and the decompressors behind it raise for what is damaged or no ZIP archive.
+DAMAGE = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, RuntimeError,
+    ValueError, OverflowError, MemoryError, IndexError,
+)  # fmt: skip
 
 
 class ArchiveError(ValueError):
@@ -35,12 +42,22 @@ def unzip(
     draft = Path(tempfile.mkdtemp(prefix=".unzip-", dir=folder.parent))
     try:
         with zipfile.ZipFile(archive) as opened:
-            _check(archive.name, opened.infolist(), most_bytes, most_files)
-            opened.extractall(draft / "content")
+            entries = opened.infolist()
+            _check(archive.name, entries, most_bytes, most_files)
+            inside = [entry for entry in entries if _path(entry).parts]  # `./` is the folder itself
+            opened.extractall(draft / "content", inside)
         (draft / "content").mkdir(exist_ok=True)
         (draft / "content").rename(folder)
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as fault:
+    except ArchiveError:
+        raise
+    except DAMAGE as fault:
         raise ArchiveError(f"{archive.name}: it cannot be unpacked ({fault}).") from fault
+    except OSError as fault:
+        if fault.errno is None:  # of bz2, for a damaged stream
+            raise ArchiveError(f"{archive.name}: it cannot be unpacked ({fault}).") from fault
+        raise ArchiveError(
+            f"{archive.name}: its files cannot be written in {folder.parent} ({fault.strerror})."
+        ) from fault
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return folder
@@ -57,8 +74,14 @@ def _check(name: str, entries: list[zipfile.ZipInfo], most_bytes: int, most_file
             f"{most_bytes / GIB:.1f} GiB allowed."
         )
     for entry in entries:
-        path = PurePosixPath(entry.filename.replace("\\", "/"))
-        if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
+        path = _path(entry)
+        drive = ":" in "".join(path.parts[:1])
+        if path.is_absolute() or ".." in path.parts or drive:
             raise ArchiveError(f"{name}: the entry '{entry.filename}' leads out of the folder.")
-        if stat.S_ISLNK(entry.external_attr >> 16):
-            raise ArchiveError(f"{name}: the entry '{entry.filename}' is a link.")
+        mode = entry.external_attr >> 16
+        if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
+            raise ArchiveError(f"{name}: the entry '{entry.filename}' is a link or a device.")
+
+
+def _path(entry: zipfile.ZipInfo) -> PurePosixPath:
+    return PurePosixPath(entry.filename.replace("\\", "/"))

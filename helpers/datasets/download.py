@@ -44,9 +44,9 @@ def zenodo_file(record: int, name: str) -> RemoteFile:
     try:
         files = {entry["key"]: entry for entry in zenodo.api_response["files"]}
         if name in files:
-            size, checksum = files[name]["size"], files[name]["checksum"]
+            size, checksum = int(files[name]["size"]), str(files[name]["checksum"])
             return RemoteFile(Path(name).name, zenodo.download_url(name), size, checksum)
-    except (requests.RequestException, KeyError, TypeError, AttributeError) as error:
+    except (requests.RequestException, LookupError, TypeError, ValueError, AttributeError) as error:
         raise DownloadError(
             f"{address}: Zenodo lists no files ({type(error).__name__}); try again later, or "
             f"download {name} with a browser and unpack it."
@@ -78,6 +78,11 @@ def fetch(file: RemoteFile, folder: Path) -> Path:
             f"{file.name}: the connection broke after {_size(part) / GIGABYTE:.1f} of "
             f"{file.size / GIGABYTE:.1f} GB ({type(error).__name__}); run the command again to "
             "continue."
+        ) from error
+    except OSError as error:
+        raise DownloadError(
+            f"{file.name}: it cannot be written in {folder} ({error.strerror}); make room or choose"
+            " another folder, and run the command again to continue."
         ) from error
     except ValueError as error:  # pooch: another checksum
         raise DownloadError(

@@ -10,9 +10,14 @@ from ..audio.levels import rms
 from ..audio.track import AudioError, Track
 from .mixing import SILENCE
 from .multitracks import multitrack_stems, refuse_held_out
-from .stem_folders import AUDIO_SUFFIXES, StemFolder, equal_length, find_tracks, instrument_name
-
-UNREADABLE_SUFFIXES = {".aac", ".ac3", ".m4a", ".mp4", ".opus", ".wma"}
+from .stem_folders import (
+    AUDIO_SUFFIXES,
+    UNREAD_SUFFIXES,
+    StemFolder,
+    equal_length,
+    find_tracks,
+    instrument_name,
+)
 
 
 def own_tracks(
@@ -53,7 +58,7 @@ def own_tracks(
 
 def _refuse_unreadable_formats(root: Path) -> None:
     for path in sorted(root.rglob("*")):
-        if path.suffix.lower() in UNREADABLE_SUFFIXES:
+        if path.suffix.lower() in UNREAD_SUFFIXES:
             raise AudioError(
                 f"{path.relative_to(root)}: this format cannot be read; export it as WAV."
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import warnings
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +17,16 @@ from ..audio.track import AudioError, Track
 from ..music.instruments import find_instrument, is_other, numbered_names, read_name
 from .registry import CORPORA, FOLDER, Corpus
 
-AUDIO_SUFFIXES = {".wav", ".flac", ".mp3", ".ogg", ".aif", ".aiff"}
+#: Formats of stems, best first: of a stem in two formats one is read. Videos are no stems.
+AUDIO_SUFFIXES = (
+    ".wav", ".w64", ".rf64", ".flac", ".aif", ".aiff", ".aifc", ".caf", ".au", ".opus", ".ogg",
+    ".oga", ".m4a", ".mp3", ".aac", ".wma",
+)  # fmt: skip
+#: Audio and video that is not read.
+UNREAD_SUFFIXES = {
+    ".3gp", ".ac3", ".amr", ".ape", ".dff", ".dsf", ".dts", ".eac3", ".m4b", ".mka", ".mkv", ".mov",
+    ".mp2", ".mp4", ".mpc", ".ra", ".rm", ".spx", ".tak", ".tta", ".webm", ".wv",
+}  # fmt: skip
 MIXTURE = "mixture"
 MIXTURE_WORDS = {"mix", "mixture", "mixdown"}
 
@@ -51,34 +60,45 @@ class StemFolder:
         AudioError for a bad file, and for different sample rates where none is given.
         """
         paths = {**self.stems, **({MIXTURE: self.mixture} if self.mixture else {})}
-        parts, rates = {}, set()
+        parts, formats = {}, {}
         for name, path in paths.items():
             parts[name], rate = load(path, sample_rate=sample_rate, channels=channels)
-            rates.add(rate)
-        if len(rates) > 1:
-            raise AudioError(
-                f"{self.name}: the files have different sample rates, {sorted(rates)} Hz; choose "
-                "one."
-            )
-        most = max(len(part) for part in parts.values())
-        for name, part in parts.items():
-            if len(part) not in (1, most):
-                raise AudioError(
-                    f"{self.name}: {paths[name].name} has {len(part)} channels and others have "
-                    f"{most}; load it with 1."
-                )
-            parts[name] = np.repeat(part, most // len(part), axis=0)
+            formats[path] = rate, len(parts[name])
+        rate, most = common_format(self.name, formats)
+        parts = {name: np.repeat(part, most // len(part), axis=0) for name, part in parts.items()}
         parts = equal_length(parts)
         recording = parts.pop(MIXTURE, None)
-        track = Track(self.name, rates.pop(), parts, recording)
-        if track.residual_db > self.corpus.residual_db:
-            warnings.warn(
-                f"{self.name}: the mixture differs from the sum of its stems by "
-                f"{track.residual_db:.1f} dB, more than the usual {self.corpus.residual_db:.0f} "
-                "dB; metrics on it are inaccurate.",
-                stacklevel=2,
-            )
+        track = Track(self.name, rate, parts, recording)
+        warn_of_residual(self, track.residual_db)
         return track
+
+
+def common_format(piece: str, formats: Mapping[Path, tuple[int, int]]) -> tuple[int, int]:
+    """The (sample rate, channels) of all files of a piece; mono fits any number of channels.
+
+    AudioError where they differ.
+    """
+    rates = sorted({rate for rate, _ in formats.values()})
+    if len(rates) > 1:
+        raise AudioError(f"{piece}: the files have different sample rates, {rates} Hz; choose one.")
+    most = max(channels for _, channels in formats.values())
+    for path, (_, channels) in formats.items():
+        if channels not in (1, most):
+            raise AudioError(
+                f"{piece}: {path.name} has {channels} channels and others have {most}; make them"
+                " equal or mono."
+            )
+    return rates[0], most
+
+
+def warn_of_residual(piece: StemFolder, level: float) -> None:
+    """Warn where mixture minus stems is louder, in dB re mixture, than is usual in the corpus."""
+    if level > piece.corpus.residual_db:
+        warnings.warn(
+            f"{piece.name}: the mixture differs from the sum of its stems by {level:.1f} dB, more"
+            f" than the usual {piece.corpus.residual_db:.0f} dB; metrics on it are inaccurate.",
+            stacklevel=3,
+        )
 
 
 def find_tracks(root: str | Path, microphone: str | None = None) -> list[StemFolder]:
@@ -107,6 +127,18 @@ def find_tracks(root: str | Path, microphone: str | None = None) -> list[StemFol
             "instrument such as violin.wav and, if you have it, mix.wav."
         )
     return tracks
+
+
+def unique_names(pieces: Sequence[StemFolder]) -> dict[str, StemFolder]:
+    """Pieces by name; those that share one are told apart by the folders that they lie in."""
+    count = Counter(piece.name for piece in pieces)
+    shared = [piece.folder for piece in pieces if count[piece.name] > 1]
+    root = Path(os.path.commonpath(shared)) if shared else Path()
+    named = {}
+    for piece in pieces:
+        places = piece.folder.relative_to(root).parts if count[piece.name] > 1 else ()
+        named["/".join((*places[:-1], piece.name))] = piece
+    return named
 
 
 def solos(root: str | Path) -> dict[str, list[Path]]:
@@ -190,11 +222,27 @@ def _one_alternative_each(piece: StemFolder) -> list[StemFolder]:
 
 
 def _audio_files(folder: Path) -> list[Path]:
-    return sorted(
-        path
-        for path in folder.glob("*")
-        if path.suffix.lower() in AUDIO_SUFFIXES and path.name[0] != "." and path.is_file()
-    )
+    """The audio files of a folder, each name once; warns of what is left out."""
+    best: dict[str, Path] = {}
+    for path in sorted(folder.glob("*"), key=_by_format):
+        if path.name[0] == "." or not path.is_file():
+            continue
+        suffix, place = path.suffix.lower(), f"{folder.name}/{path.name}"
+        if suffix in AUDIO_SUFFIXES:
+            kept = best.setdefault(path.stem.casefold(), path)
+            if kept is not path:
+                warnings.warn(f"{place}: left out; {kept.name} is the same stem.", stacklevel=4)
+        elif suffix in UNREAD_SUFFIXES and instrument_name(path.stem) is not None:
+            warnings.warn(
+                f"{place}: left out; this format is not read, export it as WAV.", stacklevel=4
+            )
+    return sorted(best.values())
+
+
+def _by_format(path: Path) -> tuple[int, Path]:
+    suffix = path.suffix.lower()
+    known = suffix in AUDIO_SUFFIXES
+    return AUDIO_SUFFIXES.index(suffix) if known else len(AUDIO_SUFFIXES), path
 
 
 def _part_name(stem: str, folder: str) -> tuple[str, int | None]:

@@ -31,7 +31,7 @@ class StemPlayer:
     stems: a Track, or a dict of (channels, samples) arrays with their sample rate in Hz, where
     `mixture` is the recording. references: the true stems of some or all of these estimates; each
     gets a switch between the two, at the same position and at the RMS level of the estimate. Those
-    of a Track also bring its mixture and sample rate.
+    of a Track also bring its mixture and sample rate. remark: a sentence below the rows.
 
     Shows itself at the end of a notebook cell; `save` writes one file that needs no network. The
     audio is 16-bit FLAC at its own rate, neither resampled nor normalised. Where something would
@@ -47,6 +47,7 @@ class StemPlayer:
         sample_rate: int | None = None,
         title: str | None = None,
         references: Stems | None = None,
+        remark: str = "",
     ) -> None:
         if isinstance(references, Track) and not isinstance(stems, Track):
             sample_rate, title = sample_rate or references.sample_rate, title or references.name
@@ -54,6 +55,7 @@ class StemPlayer:
                 stems = {"mixture": references.mixture, **stems}
         self.track = as_track(stems, sample_rate, title or "Stems")
         self.title = self.track.name if title is None else title
+        self.remark = remark
         self.references = _matched(self.track, references)
         parts = {**self.track.stems, "mixture": self.track.mixture}
         parts["sum"] = np.sum(list(self.track.stems.values()), axis=0)
@@ -150,13 +152,14 @@ class StemPlayer:
         return {**self._take(gain * stem, loudest), "matched": signed(20 * np.log10(gain))}
 
     def _note(self) -> str:
-        """Format and gain of the audio in the page."""
+        """Format and gain of the audio in the page, and the remark, as HTML."""
         channels, rate = self.track.channels, f"{self.track.sample_rate / 1000:g} kHz"
         parts = [
             f"{rate}, 16 bits" if self.kind == "FLAC" else f"a short sample: {rate}, {self.kind}",
             f"mean of {channels} channels" if channels > 2 else "",
             _levels(self.gain),
             "true stems at the level of their estimates" if self.references else "",
+            html.escape(self.remark),
         ]
         return " · ".join(filter(None, parts))
 

@@ -30,7 +30,8 @@ class Separated:
 
     track: its stems and the recording, the first two minutes at most. archive: a zip of all stems
     in full length, in the recording's rate and channels, in 24 bits. gain: applied to all signals
-    so that none clips; mostly 1. detected: whether the instruments were detected.
+    so that none clips; mostly 1. detected: whether the instruments were detected. doubt: a sentence
+    on those whose detection is in doubt.
     """
 
     recording: Recording
@@ -38,9 +39,10 @@ class Separated:
     archive: Path
     gain: float
     detected: bool
+    doubt: str = ""
 
     def player(self) -> StemPlayer:
-        return StemPlayer(self.track)
+        return StemPlayer(self.track, remark=self.doubt)
 
     def picture(self) -> str:
         """The spectrograms as HTML."""
@@ -56,6 +58,8 @@ class Separated:
         sentences = list(self.recording.warnings)
         if self.detected:
             sentences.append(f"Detected: {', '.join(self.track.stems)}.")
+        if self.doubt:
+            sentences.append(self.doubt)
         if self.gain != 1:
             lower = -decibels(self.gain)
             sentences.append(f"All stems are {lower:.1f} dB lower, so that none clips.")
@@ -106,7 +110,8 @@ def separate_to_zip(
         archive = zip_stems(archive, draft, done.sources)
     mixture = done.gain * beginning(recording.blocks(), frames)
     track = Track(recording.path.stem, recording.sample_rate, stems, mixture)
-    return Separated(recording, track, archive, done.gain, done.detected)
+    detected = done.detection is not None
+    return Separated(recording, track, archive, done.gain, detected, done.doubt())
 
 
 def clock(seconds: float) -> str:

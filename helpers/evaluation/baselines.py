@@ -52,9 +52,14 @@ BASELINES = {
 }
 
 
+def hop_length(sample_rate: int) -> int:
+    """Of the oracle masks, in samples: 23 ms, a quarter of the window."""
+    return max(round(sample_rate * 1024 / 44100), 1)
+
+
 def _masked(track: Track, masks_of: Callable[[Tensor], Tensor]) -> dict[str, np.ndarray]:
     """The mixture times the masks (S, F, N) that `masks_of` makes of the stems' magnitudes."""
-    hop = max(round(track.sample_rate * 1024 / 44100), 1)
+    hop = hop_length(track.sample_rate)
     window = torch.hann_window(4 * hop)
     mixture = torch.from_numpy(track.mixture)
     stems = torch.from_numpy(np.stack(list(track.stems.values()), axis=1))  # (C, S, T)

@@ -12,12 +12,12 @@ import torch
 from torch import nn
 
 from ..audio.track import Track
-from ..inference.detection import detect_and_condition
+from ..inference.detection import detect_instruments
 from ..inference.separation import separate
 from ..music.instruments import instrument
 from ..training.conditioning import condition_on
 from .baselines import BASELINES
-from .metrics import leak, museval_sdr, si_sar, si_sdr, si_sir, snr
+from .metrics import Passes, Scores, museval_sdr
 from .rows import Provenance, Row
 
 Separator = Callable[[Track], dict[str, np.ndarray]]
@@ -45,7 +45,8 @@ def model_separator(
             if device is not None:
                 model.to(device)
             rate, channels = track.sample_rate, len(track.mixture)
-            system = detect_and_condition(model, [track.mixture], rate, channels)
+            heard = detect_instruments(model, [track.mixture], rate, channels)
+            system = condition_on(model, heard)
         estimates = separate(system, track.mixture, track.sample_rate, device=device)
         return dict(zip(system.sources, estimates, strict=True))
 
@@ -81,18 +82,9 @@ def evaluate(
                 f"{track.name}: {system} has no estimate of {', '.join(skipped)}; not measured.",
                 stacklevel=2,
             )
-        rows += [
-            Row(
-                system=system,
-                track=track.name,
-                instrument=name,
-                metric=metric,
-                value=float(value),
-                n_seconds=track.seconds,
-                **asdict(provenance),
-            )
-            for name, metric, value in measure(track, estimates, museval)
-        ]
+        rows += rows_of(
+            system, track.name, track.seconds, provenance, measure(track, estimates, museval)
+        )
     return rows
 
 
@@ -104,7 +96,7 @@ def evaluate_baselines(
     museval: bool = False,
 ) -> list[Row]:
     """The rows of floor and ceilings for the same tracks and sources. Chapter: 01."""
-    untrained = replace(provenance, train_data="none", config="none", checkpoint_sha256="none")
+    untrained = provenance.untrained()
     return [
         row
         for track in tracks
@@ -113,32 +105,63 @@ def evaluate_baselines(
     ]
 
 
+def rows_of(
+    system: str,
+    track: str,
+    seconds: float,
+    provenance: Provenance,
+    values: Iterable[tuple[str, str, float]],
+) -> list[Row]:
+    """Rows of values as `measure` gives them."""
+    return [
+        Row(system=system, track=track, instrument=name, metric=metric, value=float(value),
+            n_seconds=seconds, **asdict(provenance))
+        for name, metric, value in values
+    ]  # fmt: skip
+
+
 def measure(
     track: Track, estimates: dict[str, np.ndarray], museval: bool = False
 ) -> Iterator[tuple[str, str, float]]:
     """(instrument, metric, value in dB) for every estimate, (C, T) each; see `evaluate`."""
-    names = list(track.stems)
-    references = np.stack([stem.reshape(-1) for stem in track.stems.values()])
-    mixture = track.mixture.reshape(-1)
     for name, estimate in estimates.items():
         if estimate.shape != track.mixture.shape:
             raise ValueError(
                 f"{track.name}: the estimate of {name} has the shape {estimate.shape}, the track "
                 f"{track.mixture.shape}; a separator keeps channels and samples."
             )
-        if name not in names or not track.stems[name].any():
-            yield name, "leak", leak(estimate, track.mixture)
-        if name not in names:
-            continue
-        flat, source = estimate.reshape(-1), names.index(name)
-        quality = si_sdr(flat, references[source])
-        yield name, "SI-SDR", quality
-        yield name, "SI-SDRi", quality - si_sdr(mixture, references[source])
-        yield name, "SI-SIR", si_sir(flat, references, source)
-        yield name, "SI-SAR", si_sar(flat, references, source)
-        yield name, "SNR", snr(flat, references[source])
-        if museval:
+    references = np.stack([stem.reshape(-1) for stem in track.stems.values()])
+    signals = np.stack([each.reshape(-1) for each in (*estimates.values(), track.mixture)])
+    yield from measure_passes(lambda: [(references, signals)], track.instruments, list(estimates))
+    for name, estimate in estimates.items():
+        if museval and name in track.stems:
             yield name, "SDR", museval_sdr(estimate, track.stems[name], track.sample_rate)
+
+
+def measure_passes(
+    passes: Passes, stems: Sequence[str], estimates: Sequence[str]
+) -> Iterator[tuple[str, str, float]]:
+    """(instrument, metric, value in dB) of signals of any length; see `evaluate`.
+
+    passes: of the references, named `stems`, and of the estimates, named `estimates`, behind which
+    the last row is the mixture.
+    """
+    mixture = len(estimates)
+    own = [(each, stems.index(name)) for each, name in enumerate(estimates) if name in stems]
+    scores = Scores(passes, [*own, *dict.fromkeys((mixture, source) for _, source in own)])
+    sources = dict(own)
+    for each, name in enumerate(estimates):
+        source = sources.get(each)
+        if source is None or not scores.sounding[source]:
+            yield name, "leak", scores.level(each, mixture)
+        if source is None:
+            continue
+        quality = scores.si_sdr(each, source)
+        yield name, "SI-SDR", quality
+        yield name, "SI-SDRi", quality - scores.si_sdr(mixture, source)
+        yield name, "SI-SIR", scores.si_sir(each, source)
+        yield name, "SI-SAR", scores.si_sar(each, source)
+        yield name, "SNR", scores.snr(each, source)
 
 
 def match_stems(track: Track, sources: Sequence[str]) -> Track:
@@ -147,14 +170,20 @@ def match_stems(track: Track, sources: Sequence[str]) -> Track:
     Stems of one instrument (`violin-1`, `violin-2` for the single source `violin`) are summed,
     because a model has one estimate for them. Other stems keep their names.
     """
+    names = matched(track.stems, sources)
+    stems: dict[str, np.ndarray] = {}
+    for name, stem in track.stems.items():
+        source = names[name]
+        stems[source] = stems[source] + stem if source in stems else stem
+    return replace(track, stems=stems)
+
+
+def matched(names: Iterable[str], sources: Sequence[str]) -> dict[str, str]:
+    """For each stem the source that it belongs to, by exact name or by instrument, or itself."""
     canonical = {source: _canonical(source) for source in sources}
     count = Counter(canonical.values())
     unique = {key: source for source, key in canonical.items() if count[key] == 1}
-    stems: dict[str, np.ndarray] = {}
-    for name, stem in track.stems.items():
-        source = name if name in sources else unique.get(_canonical(name), name)
-        stems[source] = stems[source] + stem if source in stems else stem
-    return replace(track, stems=stems)
+    return {name: name if name in sources else unique.get(_canonical(name), name) for name in names}
 
 
 def _canonical(name: str) -> str:

@@ -10,6 +10,9 @@ errors and become inf or -inf. A signal is silent below -120 dBFS, after subtrac
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Iterable, Sequence
+
 import numpy as np
 
 SILENCE = 1e-12  # mean square
@@ -31,19 +34,14 @@ def si_sir(estimate: np.ndarray, references: np.ndarray, source: int) -> float:
     """Scale-invariant signal-to-interference ratio; interference comes from the other stems.
 
     estimate (samples,); references (S, samples), all stems of the mixture; source: the index of the
-    target. inf without any interference.
-
-    Le Roux et al. 2019, section 3: the residual is projected on all references jointly; the
-    projection is the interference, the remainder are artifacts.
+    target. inf without any interference. See `Scores`.
     """
-    target, interference, _ = _decompose(estimate, references, source)
-    return float(_where_sounding(references[source], _decibels(target, interference)))
+    return Scores.of(references, estimate[None], [(0, source)]).si_sir(0, source)
 
 
 def si_sar(estimate: np.ndarray, references: np.ndarray, source: int) -> float:
     """Scale-invariant signal-to-artifacts ratio; artifacts come from no stem. See `si_sir`."""
-    target, _, artifacts = _decompose(estimate, references, source)
-    return float(_where_sounding(references[source], _decibels(target, artifacts)))
+    return Scores.of(references, estimate[None], [(0, source)]).si_sar(0, source)
 
 
 def snr(estimate: np.ndarray, reference: np.ndarray) -> np.ndarray:
@@ -86,24 +84,82 @@ def museval_sdr(estimate: np.ndarray, reference: np.ndarray, sample_rate: int) -
     return float(np.median(values)) if values else float("nan")
 
 
-def leak(estimate: np.ndarray, mixture: np.ndarray) -> float:
-    """Level of an estimate of an inactive source, relative to the mixture.
+#: Starts a new pass over a piece: blocks of references (S, n) and estimates (E, n), any n.
+Passes = Callable[[], Iterable[tuple[np.ndarray, np.ndarray]]]
 
-    Any shapes. -inf for a silent estimate.
+
+class Scores:
+    """SI-SDR, SI-SIR, SI-SAR and SNR of estimates of any length, in constant memory.
+
+    The first pass finds means and inner products, and from them the projections; the second one
+    sums the energies of what these leave over, so that ratios of 150 dB are still exact.
+    pairs: (index of the estimate, index of its reference), those to measure. sounding: whether each
+    reference is not silent, (S,).
+
+    Le Roux et al. 2019, section 3: the residual of SI-SDR is projected on all references jointly;
+    the projection is the interference, the remainder are artifacts.
     """
-    return float(_decibels(_energy(np.ravel(estimate)), _energy(np.ravel(mixture))))
 
+    def __init__(self, passes: Passes, pairs: Sequence[tuple[int, int]]) -> None:
+        count, total, products = 0, 0.0, 0.0
+        for references, estimates in passes():
+            signals = np.concatenate([references, estimates]).astype(np.float64)
+            count += signals.shape[1]
+            total = total + signals.sum(axis=1)
+            products = products + signals @ signals.T
+            stems = len(references)
+        mean = total / count
+        centred = products - count * np.outer(mean, mean)
+        self._levels = np.diag(products)[stems:]  # energies of the estimates
+        self.sounding = np.diag(centred)[:stems] > SILENCE * count
+        weights = np.zeros((len(pairs), 2, stems))  # of the target, and of the interference
+        for (estimate, source), (target, others) in zip(pairs, weights, strict=True):
+            product, energy = centred[stems + estimate, source], centred[source, source]
+            target[source] = product / energy if energy > 0 else 0.0
+            residual = centred[stems + estimate, :stems] - target[source] * centred[source, :stems]
+            used = np.flatnonzero(self.sounding)
+            gram = centred[np.ix_(used, used)]
+            others[used] = np.linalg.lstsq(gram, residual[used], rcond=None)[0]
+        # Of the target, the residual, the interference, the artifacts, the noise, the reference.
+        self._energies = dict.fromkeys(pairs, 0.0)
+        for references, estimates in passes():
+            stem = references - mean[:stems, None]
+            for (estimate, source), (target, others) in zip(pairs, weights, strict=True):
+                projected, interference = target[source] * stem[source], others @ stem
+                residual = estimates[estimate] - mean[stems + estimate] - projected
+                reference = references[source].astype(np.float64)
+                noise = estimates[estimate] - reference
+                artifacts = residual - interference
+                parts = (projected, residual, interference, artifacts, noise, reference)
+                self._energies[estimate, source] += np.array([part @ part for part in parts])
 
-def _decompose(
-    estimate: np.ndarray, references: np.ndarray, source: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Energies of target, interference and artifacts; the three signals sum to the estimate."""
-    references = _centre(references)
-    target, residual = _project(_centre(estimate), references[source])
-    sounding = references[_energy(references) > SILENCE * references.shape[-1]]
-    weights = np.linalg.lstsq(sounding @ sounding.T, sounding @ residual, rcond=None)[0]
-    interference = weights @ sounding
-    return _energy(target), _energy(interference), _energy(residual - interference)
+    @classmethod
+    def of(
+        cls, references: np.ndarray, estimates: np.ndarray, pairs: Sequence[tuple[int, int]]
+    ) -> Scores:
+        """Of signals in memory, references (S, samples) and estimates (E, samples)."""
+        return cls(lambda: [(references, estimates)], pairs)
+
+    def si_sdr(self, estimate: int, source: int) -> float:
+        return self._ratio(estimate, source, 1)
+
+    def si_sir(self, estimate: int, source: int) -> float:
+        return self._ratio(estimate, source, 2)
+
+    def si_sar(self, estimate: int, source: int) -> float:
+        return self._ratio(estimate, source, 3)
+
+    def snr(self, estimate: int, source: int) -> float:
+        return self._ratio(estimate, source, 4, 5)
+
+    def level(self, estimate: int, mixture: int) -> float:
+        """Of an estimate relative to the mixture, which is another one, in dB; -inf for silence."""
+        return float(_decibels(self._levels[estimate], self._levels[mixture]))
+
+    def _ratio(self, estimate: int, source: int, noise: int, signal: int = 0) -> float:
+        energies = self._energies[estimate, source]
+        value = float(_decibels(energies[signal], energies[noise]))
+        return value if self.sounding[source] else math.nan
 
 
 def _project(estimate: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

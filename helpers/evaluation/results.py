@@ -20,7 +20,7 @@ from filelock import SoftFileLock
 
 from .. import runtime
 from ..files import replaced_atomically
-from .rows import HEADER, Row
+from .rows import HEADER, Provenance, Row
 
 GROUPS = ["test_data", "system", "train_data", "config", "instrument", "metric"]
 PAGES = ("README.md", "docs/results.md")  # hold tables
@@ -59,16 +59,25 @@ def results_path(name: str) -> Path:
 
 
 def read(path: str | Path) -> list[Row]:
-    """The rows of a CSV; ValueError for other columns."""
-    with Path(path).open(newline="", encoding="utf-8") as file:
-        lines = csv.DictReader(file)
-        if lines.fieldnames != HEADER:
-            raise ValueError(f"{path}: not a results table; its columns should be {HEADER}.")
-        return [
-            Row(**{**line, "value": float(line["value"]), "n_seconds": float(line["n_seconds"]),
-                   "seed": int(line["seed"])})
-            for line in lines
-        ]  # fmt: skip
+    """The rows of a CSV, also after a spreadsheet has saved it.
+
+    ValueError, with the line, for what is not a results table.
+    """
+    # Names of files need not be UTF-8; a spreadsheet puts a byte-order mark before the header.
+    with Path(path).open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
+        lines = csv.reader(file, strict=True)
+        try:
+            header = next(lines, [])
+            if header == HEADER:
+                return [Row.of_cells(cells) for cells in lines if any(cells)]
+        except (ValueError, csv.Error) as error:
+            raise ValueError(
+                f"{path}: line {max(lines.line_num, 1)} is wrong: {str(error).rstrip('.')}; mend it"
+                " or choose another file."
+            ) from error
+    if len(header) == 1 and header[0].count(";") == len(HEADER) - 1:
+        raise ValueError(f"{path}: semicolons separate its cells; save it with commas.")
+    raise ValueError(f"{path}: not a results table; its columns should be {HEADER}.")
 
 
 def append(path: str | Path, rows: Iterable[Row]) -> None:
@@ -88,11 +97,24 @@ def append(path: str | Path, rows: Iterable[Row]) -> None:
         merged = {row.key: row for row in (*known, *rows)}
         with (
             replaced_atomically(path) as draft,
-            draft.open("w", newline="", encoding="utf-8") as file,
+            draft.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
         ):
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(HEADER)
             writer.writerows(merged[key].cells() for key in sorted(merged))
+
+
+def measured(path: str | Path, system: str, where: Provenance, baselines: bool) -> set[str]:
+    """The tracks of which a CSV has the rows of this system and, where asked for, of the ceilings.
+
+    Of another commit, checkpoint or device they do not count.
+    """
+    rows = read(path)
+    own = {row.track for row in rows if row.system == system and row.has(where)}
+    if not baselines:
+        return own
+    floor = where.untrained()
+    return own & {row.track for row in rows if row.system == "oracle-ibm" and row.has(floor)}
 
 
 def read_table(path: str | Path) -> pd.DataFrame:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from .. import runtime
@@ -37,6 +39,10 @@ class Provenance:
             device=runtime.describe_device(device),
         )  # fmt: skip
 
+    def untrained(self) -> Provenance:
+        """Of floor and ceilings on the same data."""
+        return replace(self, train_data="none", config="none", checkpoint_sha256="none")
+
 
 @dataclass(frozen=True)
 class Row:
@@ -70,6 +76,10 @@ class Row:
                 "field, with 'none' where nothing applies."
             )
 
+    def has(self, provenance: Provenance) -> bool:
+        """Whether all of this is the provenance of the row."""
+        return all(getattr(self, name) == value for name, value in asdict(provenance).items())
+
     @property
     def key(self) -> tuple:
         """What the row measures. A new row with the same key replaces the old one, whatever its
@@ -81,12 +91,34 @@ class Row:
         )  # fmt: skip
 
     def cells(self) -> list[str]:
-        """The cells of the CSV; numbers with four decimals, so that a diff shows real changes."""
+        """The cells of the CSV; numbers with four decimals, so that a diff shows real changes.
+
+        An apostrophe goes before text that a spreadsheet would run as a formula.
+        """
         return [
-            f"{value:.4f}".replace("-0.0000", "0.0000") if name in NUMBERS else str(value)
+            f"{value:.4f}".replace("-0.0000", "0.0000")
+            if name in NUMBERS
+            else FORMULA.sub(r"'\g<0>", str(value))
             for name, value in asdict(self).items()
         ]
+
+    @classmethod
+    def of_cells(cls, cells: Sequence[str]) -> Row:
+        """The row that `cells` gives; ValueError for what is none."""
+        if len(cells) != len(HEADER):
+            raise ValueError(f"it has {len(cells)} cells instead of {len(HEADER)}")
+        row: dict[str, Any] = dict(zip(HEADER, cells, strict=True))
+        for name, text in row.items():
+            kind = float if name in NUMBERS else int if name == "seed" else None
+            try:
+                row[name] = (
+                    kind(text) if kind else FORMULA.sub(lambda m: m[0].removeprefix("'"), text)
+                )
+            except ValueError:
+                raise ValueError(f"its {name} '{text[:20]}' is not a number") from None
+        return cls(**row)
 
 
 HEADER = [field.name for field in fields(Row)]
 NUMBERS = ("value", "n_seconds")
+FORMULA = re.compile(r"^'*[=+\-@\t\r]")  # the start of text that a spreadsheet would calculate

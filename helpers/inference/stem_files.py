@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 import zipfile
 from collections import deque
@@ -26,7 +27,7 @@ from ..audio.track import AudioError
 from ..audio.wav import AtomicWav
 from ..files import check_names, drafted, moved_to_unused
 from ..training.conditioning import condition_on
-from .detection import can_detect, chosen_sources, detect_and_condition
+from .detection import Detection, can_detect, chosen_sources, detect
 from .separation import separate_stream
 
 REPORT = "separation.json"  # beside the stems of `divisi separate`
@@ -38,15 +39,16 @@ NEARLY_SILENT = 20.0  # dB below the recording; the instrument of such a stem is
 class StemFiles:
     """The stems of a recording as `folder/NAME.wav`, in its sample rate, length and channels.
 
-    sources: one stem each. detected: whether they were detected. gain: applied to all files, so
-    that none clips. levels: before the gain, of all sources of the model and the residual.
+    sources: one stem each. detection: None where the instruments were given. gain: applied to all
+    files, so that none clips. levels: before the gain, of all sources of the model and the
+    residual.
     """
 
     recording: Recording
     folder: Path
     model: nn.Module
     sources: tuple[str, ...]
-    detected: bool
+    detection: Detection | None
     gain: float
     levels: dict[str, Level]
     elapsed: float
@@ -66,7 +68,9 @@ class StemFiles:
             "elapsed": round(self.elapsed, 6),
             "sample_rate": recording.sample_rate,
             "channels": recording.channels,
-            "detected": list(self.sources) if self.detected else [],
+            "detected": list(self.detection.sources) if self.detection else [],
+            "doubtful": list(self.detection.doubtful) if self.detection else [],
+            "correction": self.correction(),
             "real_time_factor": round(self.elapsed / recording.seconds, 4),
             "gain": self.gain,
             "levels": {
@@ -80,6 +84,23 @@ class StemFiles:
             ],
             "warnings": list(recording.warnings),
         }
+
+    def correction(self) -> str:
+        """Where the detection is in doubt, the words of `divisi separate` that correct it."""
+        if self.detection is None or not self.detection.doubtful:
+            return ""
+        likely = self.detection.likely()
+        return f"--instruments {'A,B,...' if likely == self.sources else ','.join(likely)}"
+
+    def doubt(self) -> str:
+        """A sentence on the instruments whose detection is in doubt; empty where none is."""
+        if not self.correction():
+            return ""
+        names, file = " and ".join(self.detection.doubtful), shlex.quote(str(self.recording.path))
+        return (
+            f"{names} may not play in this recording; if so, correct it with:"
+            f" divisi separate {file} {self.correction()}"
+        )
 
 
 def separate_recording(
@@ -109,12 +130,13 @@ def separate_recording(
     except ValueError as error:
         raise ValueError(f"The stems of this model cannot be written: {error}.") from error
     sources = chosen_sources(model, instruments)
-    detected = not sources and can_detect(model)
-    if detected:
+    detection = None
+    if not sources and can_detect(model):
         progress = _halved(progress)
-        model = detect_and_condition(
+        detection = detect(
             model, recording.blocks(), recording.sample_rate, recording.channels, progress=progress
         )
+        model = condition_on(model, detection.sources)
     elif len(sources) > 1:
         model = condition_on(model, sources)
     sources = sources or tuple(model.sources)
@@ -126,7 +148,7 @@ def separate_recording(
         for name in names:
             write_integer(folder / f"{name}.wav", gain)
     elapsed = time.perf_counter() - start
-    return StemFiles(recording, folder, model, sources, detected, gain, levels, elapsed)
+    return StemFiles(recording, folder, model, sources, detection, gain, levels, elapsed)
 
 
 def write_float(

@@ -87,3 +87,47 @@ def test_an_instrument_that_the_model_does_not_know_gives_a_warning(divisi, corp
     code, _, err = divisi("evaluate", corpus, "--model", duo, "--csv", tmp_path / "rows.csv")
     assert code == 0
     assert any("horn" in line and line.startswith("divisi: warning: ") for line in err)
+
+
+def test_a_broken_piece_is_told_and_the_others_are_kept_and_resumed(divisi, corpus, duo, tmp_path):
+    table, good = tmp_path / "rows.csv", (corpus / "piece 2" / "violin.wav").read_bytes()
+    (corpus / "piece 2" / "violin.wav").write_text("broken")
+    words = ("evaluate", corpus, "--model", duo, "--csv", table)
+    code, out, err = divisi(*words)
+    assert code == 2 and len(err) == 2
+    assert err[0].startswith("divisi: warning: piece 2/violin.wav: ")
+    assert "1 of 2 pieces were not measured, the first is piece 2" in err[1]
+    assert {row["track"] for row in rows_of(table)} == {"piece 1"}
+    (corpus / "piece 2" / "violin.wav").write_bytes(good)
+    (corpus / "piece 1" / "violin.wav").write_text("not read again")
+    code, out, err = divisi(*words, "--resume")
+    assert (code, err) == (0, []) and "12 rows of 1 pieces" not in out[-1]
+    assert {row["track"] for row in rows_of(table)} == {"piece 1", "piece 2"}
+
+
+def test_rows_are_measured_on_the_stems_that_separate_writes(divisi, detector, tmp_path):
+    """By default the instruments are detected, and the row says so."""
+    folder, rng = tmp_path / "corpus" / "duo", np.random.default_rng(0)
+    folder.mkdir(parents=True)
+    stems = {"violin": rng.uniform(-0.3, 0.3, 16000), "horn": rng.uniform(-0.2, 0.2, 16000)}
+    for name, stem in stems.items():
+        soundfile.write(folder / f"{name}.wav", stem, 8000, "FLOAT")
+    soundfile.write(tmp_path / "mix.wav", sum(stems.values()), 8000, "FLOAT")
+    for known in ("detected", "named", "all"):
+        table, words = tmp_path / f"{known}.csv", {"detected": [], "named": ["violin,horn"]}
+        divisi(
+            "evaluate", folder.parent, "--model", detector, "--csv", table, "--instruments", known
+        )
+        names = words.get(known, ["all"])
+        options = ["--instruments", *names] if names else []
+        divisi(
+            "separate", tmp_path / "mix.wav", "-o", tmp_path / known, "--model", detector, *options
+        )
+        for row in rows_of(table):
+            if row["metric"] == "SNR" and row["system"] == "detector":
+                stem = soundfile.read(tmp_path / known / "mix" / f"{row['instrument']}.wav")[0]
+                reference = stems[row["instrument"]]
+                noise = np.sum((stem - reference) ** 2)
+                ratio = 10 * np.log10(np.sum(reference**2) / noise)
+                assert float(row["value"]) == pytest.approx(ratio, abs=1e-3)
+                assert row["config"] == f"mask_net.MaskNet (instruments {known})"

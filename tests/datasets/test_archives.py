@@ -1,6 +1,8 @@
 """An archive is unpacked whole, inside its folder and within limits, or not at all."""
 
+import shutil
 import stat
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -44,12 +46,48 @@ def test_entry_that_leads_out_is_refused(tmp_path, name):
     refused(archive, tmp_path / "corpus", "leads out of the folder")
 
 
-def test_link_is_refused(tmp_path):
+@pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFBLK, stat.S_IFCHR, stat.S_IFIFO])
+def test_links_and_devices_are_refused(tmp_path, kind):
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         link = zipfile.ZipInfo("passwords")
-        link.external_attr = (stat.S_IFLNK | 0o777) << 16
+        link.external_attr = (kind | 0o777) << 16
         archive.writestr(link, "/etc/passwd")
-    refused(tmp_path / "a.zip", tmp_path / "corpus", "is a link")
+    refused(tmp_path / "a.zip", tmp_path / "corpus", "is a link or a device")
+
+
+def test_the_folder_itself_may_be_an_entry(tmp_path):
+    content = {"./": b"", "./a/": b"", "./a/b.wav": b"x"}
+    folder = unzip(archive_of(tmp_path / "a.zip", content), tmp_path / "corpus")
+    assert (folder / "a" / "b.wav").read_bytes() == b"x"
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2,
+                                    zipfile.ZIP_LZMA])  # fmt: skip
+def test_damage_anywhere_in_an_archive_of_any_method_is_one_sentence(tmp_path, method):
+    content = np.random.default_rng(0).integers(0, 9, 300, dtype=np.uint8).tobytes()
+    with zipfile.ZipFile(tmp_path / "whole.zip", "w", method) as archive:
+        archive.writestr("a", content)
+    whole = (tmp_path / "whole.zip").read_bytes()
+    (tmp_path / "new").mkdir()
+    for place in range(len(whole)):
+        damaged = bytearray(whole)
+        damaged[place] ^= 255
+        for data in (damaged, whole[:place]):
+            (tmp_path / "a.zip").write_bytes(data)
+            try:
+                folder = unzip(tmp_path / "a.zip", tmp_path / "new" / "corpus")
+            except ArchiveError as error:
+                assert str(error).startswith("a.zip: ") and "\n" not in str(error)
+            else:
+                shutil.rmtree(folder)
+            assert list((tmp_path / "new").iterdir()) == []
+
+
+@pytest.mark.parametrize("mode", ["w:", "w:gz", "w:bz2", "w:xz"])
+def test_an_archive_of_another_kind_is_refused(tmp_path, mode):
+    with tarfile.open(tmp_path / "a.tar", mode) as archive:
+        archive.addfile(tarfile.TarInfo("a"))
+    refused(tmp_path / "a.tar", tmp_path / "corpus", "cannot be unpacked")
 
 
 def test_archive_larger_than_allowed_is_refused_before_it_is_unpacked(tmp_path):

@@ -10,7 +10,7 @@ import soundfile
 from helpers.audio.track import AudioError
 from helpers.audio.wav import save
 from helpers.datasets.registry import corpus
-from helpers.datasets.stem_folders import find_tracks, solos
+from helpers.datasets.stem_folders import find_tracks, solos, unique_names
 from helpers.runtime import data_root
 
 
@@ -271,3 +271,38 @@ def test_there_are_real_solos_of_the_quartet():
     found = solos(data_root())
     assert {"violin", "clarinet", "saxophone"} <= set(found)
     assert len(found["violin"]) == 15 and all(len(paths) >= 12 for paths in found.values())
+
+
+# Formats
+
+
+def test_a_stem_in_two_formats_counts_once(tmp_path):
+    files = {"violin.wav": noise(1), "Violin.flac": noise(1), "cello.flac": noise(2)}
+    lay_out(tmp_path / "duo", files)
+    with pytest.warns(UserWarning, match=r"duo/Violin\.flac: left out; violin\.wav is the same"):
+        (piece,) = find_tracks(tmp_path)
+    assert piece.instruments == ("cello", "violin")
+    assert piece.stems["violin"].name == "violin.wav"
+
+
+@pytest.mark.parametrize(("suffix", "kind"), [("opus", "OGG"), ("caf", "CAF"), ("w64", "W64")])
+def test_stems_in_formats_that_are_read_are_used(tmp_path, suffix, kind):
+    folder = lay_out(tmp_path / "duo", {"violin.wav": noise(1)})
+    subtype = "OPUS" if suffix == "opus" else "PCM_16"
+    soundfile.write(folder / f"cello.{suffix}", noise(2).T, 8000, format=kind, subtype=subtype)
+    assert find_tracks(tmp_path)[0].load().instruments == ("cello", "violin")
+
+
+def test_a_stem_in_a_format_that_is_not_read_is_warned_of(tmp_path):
+    folder = lay_out(tmp_path / "trio", {"violin.wav": noise(1), "cello.wav": noise(2)})
+    for name in ("viola.mp4", "Vid_1_vn_vc_viola.mp4", "viola.pdf"):
+        (folder / name).write_bytes(b"x")
+    with pytest.warns(UserWarning, match=r"trio/viola\.mp4: .* not read") as warned:
+        find_tracks(tmp_path)
+    assert len(warned) == 1
+
+
+def test_pieces_of_one_name_are_told_apart_by_their_folders(tmp_path):
+    for place in ("a/duo", "b/duo", "b/trio"):
+        lay_out(tmp_path / place, {"violin.wav": noise(1), "cello.wav": noise(2)})
+    assert list(unique_names(find_tracks(tmp_path))) == ["a/duo", "b/duo", "trio"]

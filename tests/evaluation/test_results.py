@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import math
 import os
 import subprocess
@@ -50,6 +51,67 @@ def test_rows_come_back_as_they_were_written(tmp_path, rows):
     written = rows("wave-unet", {"violin": [1.5, -2.25], "cello, first": [math.inf]})
     append(tmp_path / "table.csv", written)
     assert sorted(read(tmp_path / "table.csv"), key=str) == sorted(written, key=str)
+
+
+@pytest.mark.parametrize("line", ["\n", "\r\n"])
+def test_a_table_that_a_spreadsheet_saved_is_read_and_appended_to(tmp_path, rows, line):
+    table, written = tmp_path / "table.csv", rows("wave-unet", {"viola, muted": [1.5, 2.5]})
+    append(table, written)
+    plain = table.read_bytes()
+    saved = plain.replace(b"\n", line.encode()) + line.encode()  # and an empty line at the end
+    table.write_bytes(b"\xef\xbb\xbf" + saved)
+    assert read(table) == read_back(plain, tmp_path)
+    append(table, written)
+    assert table.read_bytes() == plain
+
+
+def read_back(content: bytes, folder) -> list[Row]:
+    (folder / "plain.csv").write_bytes(content)
+    return read(folder / "plain.csv")
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda text: text.replace("12.3457", "12,3457"), "line 2 is wrong: it has 16 cells"),
+        (lambda text: text.replace("12.3457", "loud"), "line 2 is wrong: its value 'loud'"),
+        (lambda text: text.replace(",0,default", ",,default"), "line 2 is wrong: its seed ''"),
+        (lambda text: text.replace("wave-unet", ""), "line 2 is wrong: .* lacks its system"),
+        (lambda text: text + text.splitlines()[1][:20], "line 3 is wrong: it has 2 cells"),
+        (lambda text: text + '"', "line 3 is wrong: unexpected end of data"),
+        (lambda text: text.replace(",", ";"), "semicolons separate its cells"),
+        (lambda text: text.replace(",0,", f",{'9' * 6000},"), "line 2 is wrong: its seed"),
+        (lambda text: text.encode("utf-16").decode("latin-1"), "not a results table"),
+        (lambda text: "", "not a results table"),
+    ],
+)
+def test_what_is_wrong_in_a_table_is_named_by_line(tmp_path, row, damage, message):
+    table = tmp_path / "table.csv"
+    append(table, [row])
+    table.write_text(damage(table.read_text()), encoding="latin-1")
+    with pytest.raises(ValueError, match=rf"table\.csv: {message}"):
+        read(table)
+
+
+FORMULAS = ["=1+1", "+1", "-track", "@SUM(A1)", "\tx", "'=1", "''-x", "'plain", "it's", "a=b"]
+
+
+def test_no_cell_of_text_is_a_formula_and_all_come_back(tmp_path, row):
+    table = tmp_path / "table.csv"
+    written = [replace(row, track=track, value=-1.0) for track in FORMULAS]
+    append(table, written)
+    append(table, [])
+    assert sorted(read(table), key=str) == sorted(written, key=str)
+    with table.open(newline="") as file:
+        cells = [line["track"] for line in csv.DictReader(file)]
+    assert not any(cell[0] in "=+-@\t\r" for cell in cells)
+    assert "-1.0000" in table.read_text()
+
+
+def test_a_name_that_is_not_utf8_comes_back(tmp_path, row):
+    written = replace(row, track=b"caf\xe9".decode("utf-8", "surrogateescape"))
+    append(tmp_path / "table.csv", [written])
+    assert [each.track for each in read(tmp_path / "table.csv")] == [written.track]
 
 
 def test_rows_replace_those_with_the_same_key_in_any_order(tmp_path, rows):

@@ -8,7 +8,14 @@ import pytest
 from helpers.audio.track import Track
 from helpers.evaluation.evaluate import evaluate, model_separator
 from helpers.evaluation.rows import Provenance
-from helpers.inference.detection import can_detect, chosen_sources, detect_instruments
+from helpers.inference.detection import (
+    DOUBT,
+    Detection,
+    can_detect,
+    chosen_sources,
+    detect,
+    detect_instruments,
+)
 from helpers.training.checkpoints import load_model
 from helpers.training.conditioning import condition_on
 
@@ -32,7 +39,8 @@ def test_stems_far_below_the_recording_are_absent(model, sound):
 def test_detection_is_the_same_in_stereo_and_in_blocks(model, sound):
     stereo, steps = np.concatenate([sound, 0.5 * sound]), []
     blocks = np.array_split(stereo, 7, axis=1)
-    assert detect_instruments(model, blocks, RATE, 2, progress=steps.append) == ("violin", "horn")
+    found = detect(model, blocks, RATE, 2, progress=steps.append)
+    assert found.sources == ("violin", "horn")
     assert sum(steps) == pytest.approx(2.0)
 
 
@@ -42,6 +50,17 @@ def test_fewer_than_two_detected_instruments_give_all(model, sound):
         "horn",
         "piano",
     )
+
+
+def test_a_stem_far_below_an_equal_share_is_in_doubt(model, sound):
+    found = detect(model, [sound], RATE, 1)
+    assert found.levels["horn"] == pytest.approx(20 * np.log10(0.39), abs=0.2)
+    assert found.doubtful == ("horn",)  # -8.2 dB, and an equal share is -3 dB
+    assert found.likely() == ("violin", "horn")  # two at least
+    share = -10 * np.log10(3)
+    levels = {"violin": share + 1, "horn": share - DOUBT + 0.1, "piano": share - DOUBT - 0.1}
+    found = Detection(tuple(levels), levels)
+    assert found.doubtful == ("piano",) and found.likely() == ("violin", "horn")
 
 
 def test_only_a_conditioned_model_detects(model):

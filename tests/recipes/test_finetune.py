@@ -145,8 +145,8 @@ def test_a_folder_that_is_no_piece_is_reported_and_an_unreadable_format_refused(
     (stems / "piece-0" / "flute.wav").rename(stems / "piece-0" / "track 3.wav")
     with pytest.warns(UserWarning, match="piece-0: left out; a piece has"):
         assert len(own_tracks(stems, DUO, RATE, 4.0)) == 3
-    (stems / "piece-1" / "violin.m4a").write_bytes(b"")
-    with pytest.raises(AudioError, match=r"piece-1/violin\.m4a: .* export it as WAV"):
+    (stems / "piece-1" / "violin.mp4").write_bytes(b"")
+    with pytest.raises(AudioError, match=r"piece-1/violin\.mp4: .* export it as WAV"):
         own_tracks(stems, DUO, RATE, 4.0)
 
 
