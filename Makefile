@@ -47,6 +47,7 @@ outputs: .venv/installed  ## execute the notebooks, or NAME=04_htdemucs, and sto
 
 results: .venv/installed  ## write the tables of the pages from Results/*.csv
 	@$(BIN)/python -m helpers.evaluation.results
+	@$(BIN)/python scripts/pages.py
 
 licences: .venv/installed  ## write cards and docs/licences.md from helpers/training/materials.json
 	@$(BIN)/python scripts/licences.py

@@ -45,6 +45,12 @@ else:
     import tomli as tomllib
 
 ROOT = Path(__file__).resolve().parent.parent
+#: The course: a group, its first and its last chapter.
+GROUPS = (
+    ("From a sine wave to HT-Demucs", 1, 4),
+    ("The other systems of the field", 5, 7),
+    ("Beyond", 8, 99),
+)
 NOTEBOOKS = ROOT / "Notebooks"
 COLAB = "https://colab.research.google.com"
 WRITE_CODE, WRITE_WORDS = "# Write your code here.", "*Write your answer here.*"
@@ -194,14 +200,28 @@ def write(notebook: NotebookNode, path: Path) -> None:
 
 
 def table() -> str:
-    """The README's table of chapters: title, promise, badge."""
-    rows = ["| chapter | what happens in it | |", "| --- | --- | --- |"]
-    for source in sources():
-        opening = convert(source.read_text()).cells[0].source
-        title, promise = re.search(r"^# (.+)\n+(.+(?:\n.+)*)", opening, re.MULTILINE).groups()
-        link = f"[{source.stem[:2]} {title}](Notebooks/{source.stem}.ipynb)"
-        rows.append(f"| {link} | {' '.join(promise.split())} | {badge(source.stem)} |")
+    """The README's table of chapters in groups: title, what each needs, badge."""
+    rows = [
+        "| chapter | two cores | T4 | disk | recordings | |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for group, first, last in GROUPS:
+        members = [source for source in sources() if first <= int(source.stem[:2]) <= last]
+        rows += [f"| **{group}** | | | | | |"] * bool(members)
+        for source in members:
+            title, needs = opening(source)
+            link = f"[{source.stem[:2]} {title}](Notebooks/{source.stem}.ipynb)"
+            rows.append(f"| {link} | {' | '.join(needs)} | {badge(source.stem)} |")
     return "\n".join(rows)
+
+
+def opening(source: Path) -> tuple[str, list[str]]:
+    """A chapter's title, and what it needs: minutes on two cores and on a T4, disk, recordings."""
+    text = convert(source.read_text()).cells[0].source
+    title = re.search(r"^# (.+)$", text, re.MULTILINE)[1]
+    needs = re.search(r"^\| needs \| two cores: (.+); T4: (.+); disk: (.+); recordings: (.+) \|$",
+                      text, re.MULTILINE)  # fmt: skip
+    return title, list(needs.groups())
 
 
 def with_table(readme: str) -> str:

@@ -7,7 +7,9 @@ import sys
 
 import notebooks
 import numpy as np
+import pages as tables
 import pytest
+import quotes
 import soundfile
 
 import helpers
@@ -15,8 +17,8 @@ from helpers import cli
 from helpers.evaluation.results import update_readme
 
 ROOT = notebooks.ROOT
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
-each_page = pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
 
 
 def code(page: str) -> str:
@@ -47,11 +49,12 @@ def test_local_links_lead_somewhere(page):
     links = re.findall(r"\]\(([^)#]+)", page.read_text())
     links += re.findall(r'(?:src|href)="([^"#]+)"', page.read_text())
     for link in links:
-        assert re.match(r"https?://", link) or (ROOT / link).exists(), link
+        assert re.match(r"https?://", link) or (page.parent / link).exists(), link
 
 
 def test_the_lines_of_python_run(monkeypatch, tmp_path):
-    (lines,) = re.findall(r"^```python\n(.*?)^```", PAGES[0].read_text(), re.MULTILINE | re.DOTALL)
+    page = (ROOT / "docs" / "python.md").read_text()
+    lines = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)[0]
     noise = np.random.default_rng(0).normal(0, 0.1, (22050, 2)).astype(np.float32)
     soundfile.write(tmp_path / "quartet.wav", noise, 44100, "FLOAT")
     monkeypatch.chdir(tmp_path)
@@ -77,3 +80,18 @@ def test_every_divisi_command_exists(page):
         with pytest.raises(SystemExit) as exit:
             cli.parser().parse_args([command, "--help"])
         assert exit.value.code == 0, command
+
+
+@pytest.mark.parametrize("page", tables.BLOCKS)
+def test_tables_of_the_front_page_and_of_the_data_page_are_fresh(page):
+    assert tables.filled(page) == (ROOT / page).read_text(), "run `make results`"
+
+
+def test_every_sentence_that_quotes_a_number_says_what_the_tables_say():
+    assert quotes.main() == 0
+
+
+def test_the_citation_names_this_version_and_repository():
+    text = (ROOT / "CITATION.cff").read_text()
+    assert f"version: {helpers.__version__}" in text
+    assert f"repository-code: {notebooks.address()}" in text
