@@ -8,6 +8,7 @@ import inspect
 import re
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 from docutils import nodes
 from latex2mathml.converter import convert
@@ -20,6 +21,9 @@ import notebooks  # noqa: E402
 import helpers  # noqa: E402
 
 sys.modules["divisi"] = helpers  # its name once it is installed
+
+ElementTree.register_namespace("", "http://www.w3.org/1998/Math/MathML")
+RELATIONS = set("=<>≈≤≥∈→")
 
 project = "Divisi"
 version = helpers.__version__
@@ -57,8 +61,19 @@ html_context = {"default_mode": "auto"}  # light or dark, as the reader's system
 
 
 def inline_formula(translator, node: nodes.math) -> None:
-    translator.body.append(convert(node.astext()))
+    translator.body.append("<wbr>".join(broken(convert(node.astext()))))
     raise nodes.SkipNode
+
+
+def broken(formula: str) -> list[str]:
+    """MathML in parts that begin with its relations, so that a narrow page can break a line."""
+    row = ElementTree.fromstring(formula)[0]
+    parts = [ElementTree.Element(row.tag)]
+    for element in row:
+        if element.tag.endswith("mo") and element.text in RELATIONS and len(parts[-1]):
+            parts.append(ElementTree.Element(row.tag))
+        parts[-1].append(element)
+    return [f"<math>{ElementTree.tostring(part, encoding='unicode')}</math>" for part in parts]
 
 
 def displayed_formula(translator, node: nodes.math_block) -> None:
