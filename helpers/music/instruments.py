@@ -115,6 +115,18 @@ def has_staves(row: Instrument) -> bool:
     return row.family == "keyboard" or row.name == "harp"
 
 
+def is_choir(names: Sequence[Name]) -> bool:
+    """Whether the names of all parts of a score together mean voices: soprano, alto, tenor, bass.
+
+    One or two such names beside strings are instruments, as in `Violon, Alto, Basse`.
+    """
+    sung = sum(any(row.name == "voice" for row in name.instruments) for name in names)
+    strings = any(
+        len(name.instruments) == 1 and name.instruments[0].family == "strings" for name in names
+    )
+    return sung > 2 or (sung == 2 and not strings)
+
+
 def is_other(name: str) -> bool:
     """Whether a name is an instrument that is missing in the table, such as a basset horn."""
     return "-".join(_words(name)[0]) in WORDS["other"]
@@ -183,10 +195,11 @@ def _stem(name: str) -> str:
 
 
 def _tables() -> tuple[dict[str, tuple[Instrument, ...]], dict[str, tuple[Instrument, ...]]]:
-    """Instruments by name or alias, and by the stem of it."""
+    """Instruments by name or alias, and by the stem of it; of several, the likeliest first."""
     names: dict[str, tuple[Instrument, ...]] = {}
     stems: dict[str, tuple[Instrument, ...]] = {}
-    for row in INSTRUMENTS:
+    # A saxophone is rarely called `tenor` alone.
+    for row in sorted(INSTRUMENTS, key=lambda row: row.family == "woodwind"):
         for alias in (row.name, *row.aliases):
             names[alias] = (*names.get(alias, ()), row)
     for alias, rows in names.items():

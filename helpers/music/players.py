@@ -15,8 +15,10 @@ from .instruments import (
     INSTRUMENTS,
     WORDS,
     Instrument,
+    Name,
     has_staves,
     instrument,
+    is_choir,
     plain_words,
     read_name,
 )
@@ -94,10 +96,14 @@ def by_register(rows: Sequence[Instrument], keys: Sequence[int]) -> Instrument:
     middle = sorted(keys)[len(keys) // 2] if keys else 60
 
     def cost(row: Instrument) -> tuple[float, float]:
-        outside = sum(not row.low <= key <= row.high for key in keys)
-        return outside, abs(row.low + 0.35 * (row.high - row.low) - middle)
+        return _outside(row, keys), abs(row.low + 0.35 * (row.high - row.low) - middle)
 
     return min(rows, key=cost)
+
+
+def _outside(row: Instrument, keys: Sequence[int]) -> int:
+    """How many notes an instrument cannot play."""
+    return sum(not row.low <= key <= row.high for key in keys)
 
 
 def know_instruments(voices: Sequence[Voice], name: str) -> list[str]:
@@ -106,22 +112,23 @@ def know_instruments(voices: Sequence[Voice], name: str) -> list[str]:
     A technique without a name stays None: it belongs to a player whom `players` finds.
     """
     told = {}
-    sung = len({v.track for v in voices if any(row.name == "voice" for row in v.named)}) > 1
+    sung = is_choir(list({voice.track: Name(voice.named) for voice in voices}.values()))
     for voice in voices:
         keys = [note.key for note in voice.notes]
         row, known = nearest_instrument(voice.program or 0, keys)
         if len(voice.named) == 1 and (voice.alone or _suits(voice, voice.named[0], row)):
             voice.instrument = voice.named[0]
-        elif len(voice.named) > 1 and voice.program is None and sung:
+        elif row in voice.named and voice.program is not None:
+            voice.instrument = row
+        elif len(voice.named) > 1 and sung:
             voice.instrument = instrument("voice")
         elif len(voice.named) > 1:
             suited = [each for each in voice.named if _suits(voice, each, row)] or voice.named
-            voice.instrument = row if row in voice.named else by_register(suited, keys)
-            if row not in voice.named:
-                told[voice.label] = (
-                    f"{name}: '{voice.label}' may be {', '.join(r.name for r in voice.named)}; it "
-                    f"is played by the {voice.instrument.name}. Rename it if that is wrong."
-                )
+            voice.instrument = min(suited, key=lambda each: _outside(each, keys))
+            told[voice.label] = (
+                f"{name}: '{voice.label}' may be {', '.join(r.name for r in voice.named)}; it "
+                f"is played by the {voice.instrument.name}. Rename it if that is wrong."
+            )
         elif not voice.technique:
             voice.instrument = row
             if not known:

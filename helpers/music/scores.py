@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from . import corpus
-from .instruments import has_staves, instrument, read_name
+from .instruments import has_staves, instrument, is_choir, read_name
 
 #: The quartet of Bach10, from soprano to bass.
 CHORALE_QUARTET = ("violin", "clarinet", "saxophone", "bassoon")
@@ -116,7 +116,7 @@ def _named_parts(
 ) -> tuple[Part, ...]:
     """The parts of a work by their names; the staves of a keyboard or harp are one part."""
     read = [read_name(part) for part in part_names]
-    sung = sum(instrument("voice") in each.instruments for each in read) > 1
+    sung = is_choir(read)
     parts: dict[tuple[str, int], Part] = {}
     for place, (written, found, line) in enumerate(zip(part_names, read, lines, strict=True)):
         row = instrument("voice") if sung and len(found.instruments) > 1 else None

@@ -60,13 +60,13 @@ def test_what_resembles_nothing_is_refused_too(name):
 
 
 AMBIGUOUS = {
-    "alto": ["viola", "alto-saxophone", "voice"],
-    "alt": ["alto-saxophone", "voice"],
-    "tenor": ["saxophone", "voice"],
-    "soprano": ["soprano-saxophone", "voice"],
-    "sopran": ["soprano-saxophone", "voice"],
+    "alto": ["viola", "voice", "alto-saxophone"],
+    "alt": ["voice", "alto-saxophone"],
+    "tenor": ["voice", "saxophone"],
+    "soprano": ["voice", "soprano-saxophone"],
+    "sopran": ["voice", "soprano-saxophone"],
     **dict.fromkeys(("baritone", "bariton", "baritono", "baryton"),
-                    ["baritone-saxophone", "voice"]),
+                    ["voice", "baritone-saxophone"]),
     **dict.fromkeys(("bass", "basse", "basso", "bajo"), ["double-bass", "voice"]),
     **dict.fromkeys(("strings", "streicher", "archi", "cordes", "cuerdas"),
                     ["violin", "viola", "cello", "double-bass"]),

@@ -73,15 +73,24 @@ def test_players_keep_their_numbers():
 
 
 def test_soprano_alto_tenor_and_bass_are_voices():
-    made = score(*(name(part) + notes(0, 60) for part in ("Soprano", "Alto", "Tenor", "Bass")))
-    assert names(made) == ["voice"] * 4
+    for setting in (b"", program(0, 0), program(0, 52)):
+        parts = ("Soprano", "Alto", "Tenor", "Bass")
+        made = score(*(name(part) + setting + notes(0, 60) for part in parts))
+        assert names(made) == ["voice"] * 4
+
+
+def test_alto_and_bass_among_strings_are_strings():
+    parts = [("Violon", 76), ("Violon", 67), ("Alto", 60), ("Basse", 40)]
+    with pytest.warns(UserWarning, match="may be"):
+        made = midi_score(midi(*(name(n) + notes(c, k) for c, (n, k) in enumerate(parts))), "p.mid")
+    assert names(made) == ["violin", "violin", "viola", "double-bass"]
 
 
 def test_an_ambiguous_name_follows_its_program_or_is_told():
     assert names(score(name("Alto") + program(0, 65) + notes(0, 60))) == ["alto-saxophone"]
     assert names(score(name("Bass") + program(0, 43) + notes(0, 40))) == ["double-bass"]
     assert names(score(name("Alto") + program(0, 41) + notes(0, 60))) == ["viola"]
-    with pytest.warns(UserWarning, match="'alto' may be viola, alto-saxophone, voice"):
+    with pytest.warns(UserWarning, match="'alto' may be viola, voice, alto-saxophone"):
         midi_score(midi(name("Alto") + notes(0, 60)), "piece.mid")
 
 
