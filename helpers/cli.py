@@ -97,6 +97,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if stopped and argv is None:
             for number in STOPPING:
                 signal.signal(number, signal.SIG_IGN)
+        out.flush()
         if out.fault and not code:
             complain(f"the output cannot be written ({out.fault}).")
             code = 2

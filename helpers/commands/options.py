@@ -18,7 +18,9 @@ def add_output(parser: ArgumentParser, default: str) -> None:
         help=f"the folder to write into (default: {default})",
     )
     parser.add_argument(
-        "--overwrite", action="store_true", help="replace the stems of an earlier run"
+        "--overwrite",
+        action="store_true",
+        help="replace the files that an earlier run wrote, and no others",
     )
 
 

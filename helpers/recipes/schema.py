@@ -190,6 +190,11 @@ def architecture(recipe: Recipe, path: str | Path) -> tuple[type[nn.Module], Any
             f"{path}: there is no architecture '{recipe.architecture}'; "
             "it is a module and a class of helpers/models, such as 'mask_net.MaskNet'."
         ) from error
+    for table in ("model", "export"):
+        if "sources" in getattr(recipe, table):
+            raise RecipeError(
+                f"{path}: {table} has no entry 'sources'; list them as instruments of rendering."
+            )
     shared = {"sources": recipe.rendering.instruments, "sample_rate": recipe.rendering.sample_rate}
     config = _build(kind, {**shared, **recipe.model}, path, "model")
     _build(kind, {**shared, **recipe.model, **recipe.export}, path, "export")

@@ -126,6 +126,13 @@ def _train(
 ) -> Path:
     """Build, train, and save the checkpoint."""
     model = build_model(recipe)
+    try:
+        with_config(model, **recipe.export)  # not only when all is trained
+    except (ValueError, RuntimeError) as error:
+        raise RecipeError(
+            f"{recipe.name}: export does not fit the weights of the model; change only entries that"
+            " keep their sizes, such as sample_rate."
+        ) from error
     others = [(_like(model, name, recipe), share) for name, share in recipe.interpolate.items()]
     training, validation = mixtures(recipe, recordings, held_out)
     history = fit(

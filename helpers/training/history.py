@@ -114,6 +114,11 @@ def read_rows(path: Path) -> list[Row]:
     return rows
 
 
+def checked(row: Row) -> Row:
+    """A row of a state; LookupError, TypeError or ValueError where it is damaged."""
+    return {name: float(row[name]) for name in COLUMNS}
+
+
 def _line(row: Row) -> str:
     values = ("" if math.isnan(row[name]) else f"{row[name]:.7g}" for name in COLUMNS)
     return ",".join(values)

@@ -153,6 +153,18 @@ def load_weights(model: nn.Module, weights: State, path: Path) -> None:
         ) from error
 
 
+def load_moments(optimizer: torch.optim.Optimizer, state: State) -> None:
+    """`optimizer.load_state_dict`; errors of `UNREADABLE` where a part of the state is damaged."""
+    entries = [group.keys() for group in optimizer.param_groups]
+    optimizer.load_state_dict(state)
+    if [group.keys() for group in optimizer.param_groups] != entries:
+        raise KeyError("param_groups")
+    for weights, moments in optimizer.state.items():
+        if {moments[name].shape for name in ("exp_avg", "exp_avg_sq")} != {weights.shape}:
+            raise ValueError("the moments have other shapes than the weights")
+        moments["step"] += 0  # KeyError or TypeError
+
+
 def finite(content: Any) -> bool:
     """Whether all tensors in nested dicts are finite."""
     if isinstance(content, dict):

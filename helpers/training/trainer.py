@@ -28,9 +28,17 @@ from .batches import StepSampler, load_steps
 from .conditioning import draw_active_sources
 from .config import TrainingConfig, learning_rate
 from .execution import default_fabric, exact_arithmetic, interruption
-from .history import COLUMNS, History, Log, Window, read_rows
+from .history import History, Log, Window, checked, read_rows
 from .losses import Loss
-from .runs import UNREADABLE, RunFolder, State, TrainingError, check_settings, load_weights
+from .runs import (
+    UNREADABLE,
+    RunFolder,
+    State,
+    TrainingError,
+    check_settings,
+    load_moments,
+    load_weights,
+)
 from .validation import Validation, Validator
 
 SKIPPED_AT_MOST = 10  # steps in a row whose gradient is not finite
@@ -128,23 +136,13 @@ class Training:
     def _load(self, path: Path, state: State, optimizer: torch.optim.Optimizer) -> None:
         """Take everything from a state; errors of `UNREADABLE` where a part of it is damaged."""
         check_settings(state["settings"], self.settings, path)
-        self.log.rows = [
-            {name: float(row[name]) for name in COLUMNS}
-            for row in state.get("rows") or read_rows(self.files.log)  # as the first states have it
-            if row["step"] <= state["step"]
-        ]
+        rows = state.get("rows") or read_rows(self.files.log)  # the first states have none
+        self.log.rows = [checked(row) for row in rows if row["step"] <= state["step"]]
         steps, *sums = state.get("window") or (0, 0.0, 0.0, 0.0)
         self.begun_window = partial(Window, int(steps), *map(float, sums))
         load_weights(self.model, state["model"], path)
         load_weights(self.average.model, state["average"], path)
-        groups = [group.keys() for group in optimizer.param_groups]
-        self.optimizer.load_state_dict(state["optimizer"])
-        if [group.keys() for group in optimizer.param_groups] != groups:
-            raise KeyError("param_groups")
-        for weights, moments in optimizer.state.items():
-            if {moments[name].shape for name in ("exp_avg", "exp_avg_sq")} != {weights.shape}:
-                raise ValueError("moments")
-            moments["step"] += 0
+        load_moments(optimizer, state["optimizer"])
         self.fabric.strategy.precision.load_state_dict(state["precision"])
         self.step, self.seconds = state["step"], state["seconds"]
 

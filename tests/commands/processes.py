@@ -85,10 +85,11 @@ def _main(
     stem_banks.build_bank = partial(build_bank, workers=1)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler if number == 2 else signal.SIG_DFL)
-    for path, descriptor, name in ((out, 1, "stdout"), (err, 2, "stderr")):
+    for path, descriptor in ((out, 1), (err, 2)):
         os.dup2(os.open(path, os.O_WRONLY | os.O_APPEND), descriptor)
-        setattr(sys, name, open(descriptor, "w", closefd=False))  # noqa: SIM115
     if prepare is not None:
         prepare()
+    for descriptor, name in ((1, "stdout"), (2, "stderr")):
+        setattr(sys, name, open(descriptor, "w", closefd=False))  # noqa: SIM115
     sys.argv = ["divisi", *words]
     sys.exit(cli.main())

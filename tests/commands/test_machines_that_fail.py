@@ -28,7 +28,7 @@ def little_memory():
 
 
 def few_files():
-    resource.setrlimit(resource.RLIMIT_NOFILE, (20, 20))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (12, 12))
 
 
 def onto(descriptor, target):

@@ -67,6 +67,8 @@ def test_a_recipe_is_read_into_its_dataclasses(recipe):
         ("[model]", "[model", "is not TOML"),
         ("[mixing]", "[takes]\nseed = 1\n\n[mixing]", "'takes' and 'rendering' are one entry"),
         ("steps = 4", "steps = 4\nnamed = 0.1\nconditioned_share = 0.1", "'named' and 'cond"),
+        ("width = 2", 'sources = ["../../x"]', "model has no entry 'sources'"),
+        ("segment_seconds = 3.0", 'sources = ["../../x"]', "export has no entry 'sources'"),
         ('name = "tiny"', 'name = "nul"', "name is 'nul'; it must be a name"),
         ('name = "tiny"', 'name = "a\\u0000b"', "it must be a name"),
     ],

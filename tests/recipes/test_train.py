@@ -298,3 +298,10 @@ def test_a_folder_that_was_made_for_a_training_that_is_refused_is_removed(recipe
     with pytest.raises(CheckpointError):
         train.train(path, tmp_path / "runs" / "tiny")
     assert set(tmp_path.iterdir()) == before
+
+
+def test_an_export_of_other_sizes_is_refused_before_the_training(recipe, tmp_path):
+    path = recipe(("segment_seconds = 3.0", "width = 3"))
+    with pytest.raises(RecipeError, match="tiny: export does not fit the weights"):
+        train.train(path, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
