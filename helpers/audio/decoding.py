@@ -23,16 +23,17 @@ class SoundfileSource:
     """An audio file by libsndfile. Its content decides, not its suffix.
 
     sample_rate (Hz), channels, subtype (such as `PCM_16`); frames, by its headers, None where they
-    do not state them; is_cut: whether the file ends before its audio does.
+    do not state them; is_cut: whether the file ends before its audio does; flaws: what else there
+    is to tell.
     Raises OSError, and soundfile.SoundFileError where the file is no audio.
     """
-
-    flaws: tuple[str, ...] = ()
 
     def __init__(self, path: Path) -> None:
         self.path = path
         layout = find_layout(path)
-        self._parts = layout.parts
+        self._parts, self.flaws = layout.parts, layout.flaws
+        if not self._parts:
+            raise soundfile.SoundFileRuntimeError("no audio")
         with _opened(path, self._parts[0]) as sound:
             self.sample_rate: int = sound.samplerate
             self.channels: int = sound.channels

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from .chunks import read_chunks
-from .mpeg import mpeg_streams
+from .mpeg import SYNC, mpeg_streams
 from .tags import after_tags, find
 
 FLAC_STREAM = re.compile(rb"fLaC[\x00\x80]\x00\x00\x22")  # the marker and the header of STREAMINFO
+COUNTS_LESS = "its header counts less than the file has, and the rest was not read; save it as PCM"
 OGG_PAGE = re.compile(rb"OggS\x00")
 
 
@@ -37,15 +38,17 @@ class Part:
 
 @dataclass(frozen=True)
 class Layout:
-    """The parts of a file in their order, and what its headers say.
+    """The parts of a file in their order, none where there is no audio, and what its headers say.
 
     stated: the frames by its headers, where they can be relied on. is_cut: whether the file ends
-    within a chunk, page or frame, or before the end of its stream.
+    within a chunk, page or frame, or before the end of its stream. flaws: what else there is to
+    tell.
     """
 
     parts: tuple[Part, ...] = (Part(),)
     stated: int | None = None
     is_cut: bool = False
+    flaws: tuple[str, ...] = ()
 
 
 def find_layout(path: Path) -> Layout:
@@ -61,7 +64,10 @@ def find_layout(path: Path) -> Layout:
             return _flac(file, start)
         if magic[:4] == b"OggS":
             return _ogg(file, start, size)
-        return _mpeg(file, start, size) or Layout()
+        # Of damaged frames libsndfile would read what it guesses, and print notes. Those of the
+        # free format, whose headers state no bit rate, are left to it.
+        is_broken = SYNC.match(magic) and len(magic) > 2 and magic[2] > 0x0F
+        return _mpeg(file, start, size) or Layout(() if is_broken else (Part(start),))
 
 
 def _mpeg(file: BinaryIO, start: int, stop: int) -> Layout | None:
@@ -86,8 +92,10 @@ def _in_chunks(file: BinaryIO, start: int, size: int) -> Layout:
         return layout
     stated = data.declared // data.width if data.width and data.declared is not None else None
     is_cut = data.declared is not None and data.start + data.declared > size
-    if not data.width or data.is_as_declared or is_cut:
+    if data.is_as_declared or is_cut or data.declared is None and not data.width:
         return Layout((Part(start),), stated, is_cut)
+    if not data.width:
+        return Layout((Part(start),), flaws=(COUNTS_LESS,))
     frames = (data.stop - data.start) // data.width
     return Layout((Part(data.start, ((data.start, data.stop),), data.raw, 0, frames),), stated)
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import BinaryIO
 
 from .tags import after_tags, find
@@ -26,6 +27,9 @@ BITRATES = {  # kbit/s, by (is MPEG-1, layer); index 0, the free format, is left
     (False, 2): LOWER,
     (False, 3): LOWER,
 }
+SIDES = {  # bytes of side information, by (is MPEG-1, is mono)
+    (True, True): 17, (True, False): 32, (False, True): 9, (False, False): 17,
+}  # fmt: skip
 DECODER_DELAY = 529  # samples, of layer III
 SYNC = re.compile(rb"\xff[\xe2-\xff]")
 SEARCHED = 1 << 24  # bytes without a frame, after which no other is looked for
@@ -52,34 +56,42 @@ class Frame:
         """The frame that begins there, None where none does."""
         file.seek(place)
         head = file.read(HEAD)
-        if len(head) < 4 or head[0] != 0xFF or head[1] < 0xE0:
-            return None
-        version, layer = head[1] >> 3 & 3, 4 - (head[1] >> 1 & 3)
-        bitrate, rate = head[2] >> 4, head[2] >> 2 & 3
-        if version == 1 or layer == 4 or not 0 < bitrate < 15 or rate == 3:
-            return None
-        is_first, is_mono = version == 3, head[3] >> 6 == 3
-        hertz = RATES[rate] >> HALVINGS[version]
-        samples = 384 if layer == 1 else 1152 if layer == 2 or is_first else 576
-        slot = 4 if layer == 1 else 1  # bytes
-        bits = samples * 1000 * BITRATES[is_first, layer][bitrate - 1] // hertz
-        length = (bits // (8 * slot) + (head[2] >> 1 & 1)) * slot
-        kind = (version, layer, hertz, is_mono)
-        side = (9 if is_mono else 17) if not is_first else (17 if is_mono else 32)
-        return cls(length, samples, kind, *(_header(head, 4 + side) if layer == 3 else ()))
+        frame = _plain_frame(head[:4])
+        if frame is None or frame.kind[1] != 3:
+            return frame
+        place = 4 + SIDES[frame.kind[0] == 3, frame.kind[3]]
+        if head[place : place + 4] in (b"Xing", b"Info"):
+            return _with_header(frame, head, place)
+        if head[36:40] == b"VBRI":
+            return replace(frame, is_header=True, stated=int.from_bytes(head[50:54], "big"))
+        return frame
 
 
-def _header(head: bytes, place: int) -> tuple[bool, int | None, tuple[int, int]]:
-    """Whether a frame of layer III is a header, the frames that it states, and the trims."""
-    if head[36:40] == b"VBRI":
-        return True, int.from_bytes(head[50:54], "big"), (0, 0)
-    if head[place : place + 4] not in (b"Xing", b"Info"):
-        return False, None, (0, 0)
+@lru_cache(maxsize=1024)
+def _plain_frame(header: bytes) -> Frame | None:
+    """A frame of music by its first four bytes."""
+    if len(header) < 4 or header[0] != 0xFF or header[1] < 0xE0:
+        return None
+    version, layer = header[1] >> 3 & 3, 4 - (header[1] >> 1 & 3)
+    bitrate, rate = header[2] >> 4, header[2] >> 2 & 3
+    if version == 1 or layer == 4 or not 0 < bitrate < 15 or rate == 3:
+        return None
+    hertz = RATES[rate] >> HALVINGS[version]
+    samples = 384 if layer == 1 else 1152 if layer == 2 or version == 3 else 576
+    slot = 4 if layer == 1 else 1  # bytes
+    bits = samples * 1000 * BITRATES[version == 3, layer][bitrate - 1] // hertz
+    length = (bits // (8 * slot) + (header[2] >> 1 & 1)) * slot
+    return Frame(length, samples, (version, layer, hertz, header[3] >> 6 == 3))
+
+
+def _with_header(frame: Frame, head: bytes, place: int) -> Frame:
+    """What a Xing or Info header at `place` states."""
     flags = int.from_bytes(head[place + 4 : place + 8], "big")
     stated = int.from_bytes(head[place + 8 : place + 12], "big") if flags & 1 else None
     lame = place + 8 + sum(size for bit, size in enumerate((4, 4, 100, 4)) if flags >> bit & 1)
     both = int.from_bytes(head[lame + 21 : lame + 24], "big")
-    return True, stated, ((both >> 12) + DECODER_DELAY, max((both & 0xFFF) - DECODER_DELAY, 0))
+    trims = (both >> 12) + DECODER_DELAY, max((both & 0xFFF) - DECODER_DELAY, 0)
+    return replace(frame, is_header=True, stated=stated, trims=trims)
 
 
 @dataclass
@@ -143,8 +155,10 @@ def _next(
     file: BinaryIO, place: int, stop: int, kind: tuple[object, ...] | None
 ) -> tuple[int, Frame] | None:
     """The next frame and where it begins: at `place`, or behind tags and what is damaged."""
-    place = after_tags(file, place)
     frame = Frame.at(file, place)
+    if frame is None:
+        place = after_tags(file, place)
+        frame = Frame.at(file, place)
     if frame is not None and (frame.kind == kind or _leads_on(file, place, frame, stop, 1)):
         return place, frame
     for later in find(file, SYNC, place + 1, min(stop, place + SEARCHED)):

@@ -184,6 +184,13 @@ def test_wav_that_counts_less_is_read_to_its_end(tmp_path, kind, subtype, size):
     assert len(told) == 1 and "the audio goes on to 0:01.0; all was read" in told[0]
 
 
+def test_compressed_wav_that_counts_less_is_told(tmp_path):
+    content = encoded(music(), "WAV", "IMA_ADPCM")
+    assert read(tmp_path / "a.wav", content)[1] == []
+    _, told = read(tmp_path / "less.wav", with_size(content, 4096))
+    assert len(told) == 1 and "the rest was not read; save it as PCM" in told[0]
+
+
 @pytest.mark.parametrize("subtype", ["PCM_S8", "PCM_16", "PCM_24", "FLOAT", "DOUBLE"])
 @pytest.mark.parametrize("size", [0, 12_008])
 def test_aiff_that_counts_less_is_read_to_its_end(tmp_path, subtype, size):

@@ -9,6 +9,10 @@ import soundfile
 from helpers.audio.audio import load
 from helpers.audio.offset import NEGLIGIBLE, Offset, without_offset
 from helpers.audio.recordings import examine
+from helpers.evaluation.metrics import si_sdr
+from helpers.inference.stem_files import separate_recording
+from helpers.runtime import data_root
+from helpers.training.checkpoints import load_model
 
 RATE = 8000
 
@@ -94,3 +98,27 @@ def test_a_recording_is_examined_and_read_without_its_offset(tmp_path):
 def test_a_recording_of_nothing_but_an_offset_is_silent(tmp_path):
     soundfile.write(tmp_path / "flat.wav", np.full(20_000, 0.25), RATE, "FLOAT")
     assert "flat.wav: is silent, and so are its stems." in examine(tmp_path / "flat.wav").warnings
+
+
+@pytest.mark.real_audio
+def test_an_offset_costs_no_player_and_no_decibel(tmp_path):
+    excerpt = data_root() / "bach10_excerpts" / "02-excerpt03"
+    samples = slice(0, 8 * 44_100)
+    mixture = load(excerpt / "mix.flac")[0][:, samples] * 0.5
+    model, qualities = load_model("chamber"), []
+    for offset in (0.0, 0.3):
+        soundfile.write(tmp_path / "mix.wav", mixture.T + offset, 44_100, "PCM_24")
+        (tmp_path / str(offset)).mkdir()
+        done = separate_recording(examine(tmp_path / "mix.wav"), model, tmp_path / str(offset))
+        qualities.append(
+            {
+                name: si_sdr(
+                    load(done.folder / f"{name}.wav")[0][0],
+                    load(excerpt / f"{name}.flac")[0][0, samples],
+                )
+                for name in done.sources
+            }
+        )
+    assert set(qualities[0]) == set(qualities[1]) == {"violin", "clarinet", "saxophone", "bassoon"}
+    for name, quality in qualities[0].items():
+        assert qualities[1][name] == pytest.approx(quality, abs=0.1)
