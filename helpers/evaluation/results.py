@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
+from typing import TextIO
 
 import pandas as pd
 from filelock import SoftFileLock
@@ -99,9 +100,14 @@ def append(path: str | Path, rows: Iterable[Row]) -> None:
             replaced_atomically(path) as draft,
             draft.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
         ):
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(HEADER)
-            writer.writerows(merged[key].cells() for key in sorted(merged))
+            write([merged[key] for key in sorted(merged)], file)
+
+
+def write(rows: Iterable[Row], file: TextIO) -> None:
+    """Write a whole table."""
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(HEADER)
+    writer.writerows(row.cells() for row in rows)
 
 
 def measured(path: str | Path, system: str, where: Provenance, baselines: bool) -> set[str]:

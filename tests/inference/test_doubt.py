@@ -1,0 +1,75 @@
+"""Where the detection may err, report, command and player say so, and how to correct it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+
+import pytest
+import soundfile
+
+from helpers.audio.recordings import examine
+from helpers.audio.wav import save
+from helpers.cli import main
+from helpers.datasets.stem_folders import find_tracks
+from helpers.display.players import StemPlayer
+from helpers.display.separated import separate_to_zip
+from helpers.inference.detection import detect
+from helpers.music.scores import corpus_score
+from helpers.runtime import data_root
+from helpers.synthesis.fluidsynth import FluidSynth
+from helpers.synthesis.renderer import render_score
+from helpers.synthesis.soundfonts import find_soundfont
+from helpers.training.checkpoints import load_model
+
+RATE, SECONDS = 44_100, 6
+QUARTET = ("violin", "clarinet", "saxophone", "bassoon")
+
+
+@pytest.fixture(scope="module")
+def model():
+    return load_model("chamber")
+
+
+@pytest.fixture(scope="module")
+def duo(tmp_path_factory):
+    """A rendered violin and saxophone, in which the model hears a viola too."""
+    score = corpus_score("bwv122.6", QUARTET)
+    stems = render_score(score, FluidSynth(find_soundfont("FluidR3_GM")), RATE).stems
+    path = tmp_path_factory.mktemp("duo") / "my duo.wav"
+    mixture = (stems["violin"] + stems["saxophone"])[:1, : RATE * SECONDS]
+    save(path, 0.5 * mixture, RATE, "PCM_16")
+    return path
+
+
+def test_a_player_too_many_is_in_doubt_and_one_command_corrects_it(duo, tmp_path, capsys):
+    assert main(["separate", str(duo), "-o", str(tmp_path)]) == 0
+    folder = tmp_path / "my duo"
+    report = json.loads((folder / "separation.json").read_text())
+    assert report["detected"] == ["violin", "viola", "saxophone"]
+    assert report["doubtful"] == ["viola"]
+    assert report["correction"] == "--instruments violin,saxophone"
+    printed = capsys.readouterr().out
+    assert "viola may not play in this recording" in printed
+    command = shlex.split(printed[printed.index("divisi separate") :].splitlines()[0])
+    assert main(command[1:]) == 0
+    assert sorted(path.stem for path in folder.glob("*.wav")) == ["saxophone", "violin"]
+    corrected = json.loads((folder / "separation.json").read_text())
+    assert corrected["doubtful"] == [] and corrected["correction"] == ""
+
+
+def test_the_player_and_the_notebook_say_it(duo, model, tmp_path):
+    separated = separate_to_zip(examine(duo), model, tmp_path)
+    sentence = "viola may not play in this recording"
+    assert sentence in separated.notes() and sentence in separated.player().html()
+    assert "&lt;b&gt;" in StemPlayer(separated.track, remark="<b>").html()
+
+
+@pytest.mark.real_audio
+def test_every_real_duo_that_comes_with_another_player_is_in_doubt(model):
+    """All seven duos of violin and bassoon come with a third player."""
+    for piece in find_tracks(data_root() / "bach10_excerpts"):
+        parts = [soundfile.read(piece.stems[name])[0] for name in ("violin", "bassoon")]
+        mixture = sum(parts)[None].astype("float32")
+        found = detect(model, [mixture], RATE, 1)
+        assert set(found.sources) == {"violin", "bassoon"} or found.doubtful
