@@ -111,7 +111,9 @@ def separate_to_zip(
     mixture = done.gain * beginning(recording.blocks(), frames)
     track = Track(recording.path.stem, recording.sample_rate, stems, mixture)
     detected = done.detection is not None
-    return Separated(recording, track, archive, done.gain, detected, done.doubt())
+    doubtful = " and ".join(done.detection.doubtful) if detected else ""
+    doubt = f"{doubtful} may not play; if so, tick only those that do, and separate again."
+    return Separated(recording, track, archive, done.gain, detected, doubt if doubtful else "")
 
 
 def clock(seconds: float) -> str:
