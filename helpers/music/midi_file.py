@@ -14,7 +14,7 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-LARGEST = 4 << 20  # bytes; a symphony has 1 MB at most
+LARGEST = 3 << 20  # bytes; a symphony has 1 MB at most
 DEFAULT_TEMPO = 500_000  # microseconds per quarter note: 120 per minute
 FRAME_RATES = {24: 24.0, 25: 25.0, 29: 30_000 / 1001, 30: 30.0}  # per second, SMPTE
 NOTE_OFF, NOTE_ON, CONTROL, PROGRAM, BEND = 0x8, 0x9, 0xB, 0xC, 0xE
@@ -74,7 +74,7 @@ def parse_midi(data: bytes, name: str) -> MidiFile:
     """The tracks of a file of any format; those of format 2, which are pieces, follow each other.
 
     Warns where the file breaks off or a track is damaged; what comes before is read.
-    ValueError if the file is not MIDI, is larger than 4 MB, or has no time: a division of 0, a
+    ValueError if the file is not MIDI, is larger than 3 MB, or has no time: a division of 0, a
     tempo of 0, or an unknown rate of SMPTE frames. name: for the messages.
     """
     if len(data) > LARGEST:

@@ -220,7 +220,7 @@ def test_pieces_are_played_in_different_tempos(rendered):
 
 def test_an_unknown_instrument_and_an_empty_ensemble_are_refused():
     with pytest.raises(KeyError, match="did you mean 'violin'"):
-        RenderingConfig(("violine", "clarinet", "saxophone", "bassoon"))
+        RenderingConfig(("violinne", "clarinet", "saxophone", "bassoon"))
     with pytest.raises(ValueError, match="instruments is empty"):
         RenderingConfig(())
 

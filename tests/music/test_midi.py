@@ -88,7 +88,7 @@ def test_the_pieces_of_format_two_follow_each_other():
         (b"", "MThd"),
         (b"do re mi", "MThd"),
         (b"MThd\0\0\0\6\0\1", "MThd"),
-        (bytes(5 << 20), "4 MB"),
+        (bytes(5 << 20), "3 MB"),
     ],
 )
 def test_a_file_without_time_or_form_is_refused_in_one_sentence(data, message):

@@ -92,8 +92,8 @@ def test_a_longer_piece_begins_like_the_shorter_one():
 
 
 def test_an_unknown_instrument_is_refused():
-    with pytest.raises(KeyError, match="no instrument 'violine'"):
-        RandomPiece(0).score(["violine"])
+    with pytest.raises(KeyError, match="no instrument 'violinne'"):
+        RandomPiece(0).score(["violinne"])
 
 
 def test_the_comfortable_range_of_a_violin_ends_at_the_third_f():

@@ -49,7 +49,7 @@ def test_a_recipe_is_read_into_its_dataclasses(recipe):
             "'use_solos' of the recipe is 'no'; .* true or false",
         ),
         ("[mixing]", "[[mixing]]", r"mixing is not a table; .* under \[mixing\]"),
-        ('"vn"', '"violine"', "rendering is invalid: .* did you mean 'violin'"),
+        ('"vn"', '"violinne"', "rendering is invalid: .* did you mean 'violin'"),
         ('"vn", ', "", "3 instruments"),
         ("tones = 1.0, real", "tone = 1.0, real", "variant_weights has no kind 'tone'"),
         ("tones = 1", "tones = 0", "nothing plays the scores; list soundfonts"),
