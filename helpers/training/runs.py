@@ -26,6 +26,7 @@ STATE = {
     "optimizer": dict, "precision": dict,
 }  # fmt: skip
 BEST = {"weights": dict, "step": int, "val_si_sdr": float}
+ENTRIES = {"params", "lr", "betas", "eps", "weight_decay"}  # of the optimizer
 #: What `torch.load` raises for files that it cannot read.
 UNREADABLE = (
     RuntimeError, pickle.UnpicklingError, EOFError, OSError, LookupError, ValueError, TypeError,
@@ -155,9 +156,8 @@ def load_weights(model: nn.Module, weights: State, path: Path) -> None:
 
 def load_moments(optimizer: torch.optim.Optimizer, state: State) -> None:
     """`optimizer.load_state_dict`; errors of `UNREADABLE` where a part of the state is damaged."""
-    entries = [group.keys() for group in optimizer.param_groups]
     optimizer.load_state_dict(state)
-    if [group.keys() for group in optimizer.param_groups] != entries:
+    if not all(group.keys() >= ENTRIES for group in optimizer.param_groups):
         raise KeyError("param_groups")
     for weights, moments in optimizer.state.items():
         if {moments[name].shape for name in ("exp_avg", "exp_avg_sq")} != {weights.shape}:
