@@ -33,6 +33,7 @@ LONGEST = 24  # hours
 SAFE = ("-v", "error", "-protocol_whitelist", "file,pipe", "-max_alloc", str(1 << 28))
 PRIMING = {"aac": 1024, "ac3": 256, "eac3": 256}  # samples that every encoder puts in front
 PADDING = 4096  # samples, the most that an encoder adds at the end
+LAYOUT = re.compile(r"(?!unknown)[\w.()]+")  # of channels, such as 5.1(side)
 PROTECTED = ("drms", "enca", "drmi")
 CUT = re.compile("partial file|ended prematurely|Packet mismatch|truncat", re.IGNORECASE)
 
@@ -109,7 +110,7 @@ class FfmpegSource:
         self.sample_rate = int(stream.get("sample_rate", 0))
         self.channels = int(stream.get("channels", 0))
         self.subtype = "FLOAT" if codec.startswith("pcm_f") else codec.upper()
-        self._index, self._layout = stream["index"], stream.get("channel_layout")
+        self._index, self._layout = stream["index"], stream.get("channel_layout", "unknown")
         self._skip, self._options = self._priming(stream, codec)
         self.frames = self._stated(stream)
 
@@ -155,7 +156,7 @@ class FfmpegSource:
 
     def _decoded(self, frames: int) -> Iterator[np.ndarray]:
         form = f"aformat=sample_fmts=flt:sample_rates={self.sample_rate}"
-        if self._layout:
+        if LAYOUT.fullmatch(self._layout):
             form += f":channel_layouts={self._layout}"
         command = ["ffmpeg", "-nostdin", *SAFE, "-threads", "1", *self._options]
         command += ["-f", self.container.demuxer, "-i", f"file:{self.path}"]
@@ -201,7 +202,10 @@ class FfmpegSource:
             self.flaws.append("it is damaged; what ffmpeg could decode of it was read")
 
     def _without_padding(self, blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-        """Leave out what goes on for no more than `PADDING` samples behind the stated length."""
+        """Leave out what goes on for no more than `PADDING` samples behind the stated length.
+
+        What is shorter by more than that was cut.
+        """
         done, behind = 0, []
         for block in blocks:
             left = block.shape[1] if self.frames is None else max(self.frames - done, 0)
@@ -211,6 +215,8 @@ class FfmpegSource:
             if self.frames is not None and done > self.frames + PADDING:
                 yield from behind
                 behind = []
+        if self.frames is not None and done < self.frames - PADDING:
+            self.is_cut = True
 
 
 def _without_priming(blocks: Iterator[np.ndarray], skip: int) -> Iterator[np.ndarray]:

@@ -98,6 +98,14 @@ def test_lossless_formats_keep_every_bit(tmp_path):
 
 
 @needs_ffmpeg
+@pytest.mark.parametrize("channels", [1, 2, 3, 6, 8])
+def test_every_channel_stays_where_it_is(tmp_path, channels):
+    audio = np.round(music(0.5, channels=channels) * 2**15).astype(np.float32) / 2**15
+    path = through_ffmpeg(tmp_path / "a.mka", audio, "-c:a", "flac")
+    np.testing.assert_array_equal(load(path)[0], audio)
+
+
+@needs_ffmpeg
 def test_a_float_recording_stays_float(tmp_path):
     path = through_ffmpeg(tmp_path / "a.mov", music(), "-c:a", "pcm_f32le")
     with AudioFile(path) as file:

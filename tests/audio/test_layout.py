@@ -131,6 +131,15 @@ def test_mp3_whose_header_counts_less_is_read_to_its_end(tmp_path):
     ]
 
 
+def test_mp3_whose_header_counts_itself_is_read_without_a_false_alarm(tmp_path):
+    content = bytearray(encoded(music(3), "MP3", "MPEG_LAYER_III"))
+    place = max(content.find(b"Xing"), content.find(b"Info")) + 8
+    count = int.from_bytes(content[place : place + 4], "big")
+    content[place : place + 4] = (count + 1).to_bytes(4, "big")
+    audio, told = read(tmp_path / "one_more.mp3", bytes(content))
+    assert 0 <= audio.shape[1] - 3 * RATE < 2 * 1152 and told == []
+
+
 @pytest.mark.parametrize("lost", [1, 50, 200])
 def test_mp3_that_ends_within_a_frame_is_told(tmp_path, lost):
     audio, told = read(tmp_path / "cut.mp3", encoded(music(3), "MP3", "MPEG_LAYER_III")[:-lost])
