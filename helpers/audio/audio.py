@@ -11,7 +11,7 @@ import numpy as np
 import soundfile
 
 from .decoding import SoundfileSource
-from .ffmpeg import READ_BY_SOUNDFILE, FfmpegSource, container_of
+from .ffmpeg import READ_BY_SOUNDFILE, FfmpegSource, container_of, is_installed
 from .resampling import resample
 from .track import AudioError, Unreadable
 
@@ -161,6 +161,8 @@ def open_source(path: Path) -> SoundfileSource | FfmpegSource:
     try:
         return SoundfileSource(path)
     except soundfile.SoundFileError:
+        if not is_installed():
+            raise
         return FfmpegSource(path, container)
 
 

@@ -82,6 +82,10 @@ def container_of(path: Path) -> Container | None:
     return next((each for each in CONTAINERS if each.magic.match(beginning)), None)
 
 
+def is_installed() -> bool:
+    return all(map(shutil.which, ("ffmpeg", "ffprobe")))
+
+
 class FfmpegSource:
     """The audio of a file by ffmpeg, with the delay of its encoder taken off.
 
@@ -92,7 +96,7 @@ class FfmpegSource:
     """
 
     def __init__(self, path: Path, container: Container) -> None:
-        if not all(map(shutil.which, ("ffmpeg", "ffprobe"))):
+        if not is_installed():
             raise Unreadable(f"it is {container.name}, which is read through ffmpeg; {INSTALL}")
         self.path, self.container = path, container
         self.flaws: list[str] = []

@@ -249,16 +249,17 @@ def test_an_ffmpeg_that_hangs_is_stopped(tmp_path, monkeypatch):
 def memos(tmp_path_factory) -> dict[str, bytes]:
     folder = tmp_path_factory.mktemp("memos")
     options = {"m4a": ["-c:a", "aac"], "webm": ["-c:a", "libopus"], "wma": ["-c:a", "wmav2"]}
-    return {
+    kinds = [("WAV", "PCM_16"), ("AIFF", "PCM_16"), ("OGG", "VORBIS"), ("CAF", "PCM_16")]
+    return {kind: encoded(music(0.1), kind, subtype) for kind, subtype in kinds} | {
         suffix: through_ffmpeg(folder / f"a.{suffix}", music(0.3), *words).read_bytes()
         for suffix, words in options.items()
     }
 
 
 @needs_ffmpeg
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(
-    st.sampled_from(["m4a", "webm", "wma"]),
+    st.sampled_from(["m4a", "webm", "wma", "WAV", "AIFF", "OGG", "CAF"]),
     st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=8)), max_size=4),
     st.floats(0.2, 1),
 )
