@@ -65,7 +65,7 @@ CONTAINERS = tuple(
         ("Monkey's Audio", "ape", rb"MAC "),
         ("True Audio", "tta", rb"TTA[12]"),
         # What libsndfile reads too, but not with every codec.
-        ("WAV", "wav", rb"(RIFF|RF64)....WAVE"),
+        ("WAV", "wav", rb"(RIFF|RF64|BW64)....WAVE"),
         ("AIFF", "aiff", rb"FORM....AIF[FC]"),
         ("Core Audio", "caf", rb"caff"),
         ("Ogg", "ogg", rb"OggS"),
@@ -115,13 +115,14 @@ class FfmpegSource:
         self.channels = int(stream.get("channels", 0))
         self.subtype = "FLOAT" if codec.startswith("pcm_f") else codec.upper()
         self._index, self._layout = stream["index"], stream.get("channel_layout", "unknown")
-        self._skip, self._options = self._priming(stream, codec)
+        self._skip, self._options = self._priming(codec)
         self.frames = self._stated(stream)
 
     def _probe(self) -> list[dict[str, Any]]:
         """The streams of the file, by ffprobe."""
         command = ["ffprobe", *SAFE, "-f", self.container.demuxer, "-of", "json", "-show_streams"]
-        command += ["-show_format", f"file:{self.path}"]
+        command += ["-show_format", "-show_packets", "-read_intervals", "%+#20"]
+        command.append(f"file:{self.path}")
         try:
             done = subprocess.run(
                 command, stdin=subprocess.DEVNULL, capture_output=True, timeout=TIME_LIMIT
@@ -134,18 +135,22 @@ class FfmpegSource:
             raise Unreadable(
                 f"this {self.container.name} file is incomplete or damaged{reason}; export it again"
             )
+        self._packets = answer.get("packets", [])
         self._encoder = answer.get("format", {}).get("tags", {}).get("encoder", "")
         return answer["streams"]
 
-    def _priming(self, stream: dict[str, Any], codec: str) -> tuple[int, list[str]]:
+    def _priming(self, codec: str) -> tuple[int, list[str]]:
         """Samples to leave out in front where ffmpeg does not do it, and options of the decoder."""
         if codec in ("wmav1", "wmav2") and self._encoder.startswith("Lavf"):
             # ffmpeg leaves out the two windows of Microsoft's encoder; its own adds only one.
             window = next(n for hz, n in ((16000, 512), (22050, 1024), (1 << 30, 2048))
                           if self.sample_rate <= hz)  # fmt: skip
             return window, ["-flags2", "+skip_manual"]
-        states_it = self.container.demuxer == "mov" or int(stream.get("start_pts", 0)) < 0
-        return 0 if states_it else PRIMING.get(codec, 0), []
+        starts = (
+            each.get("pts", 0) for each in self._packets if each["stream_index"] == self._index
+        )
+        # A container that states the delay begins before zero, and ffmpeg leaves that out.
+        return 0 if next(starts, -1) < 0 else PRIMING.get(codec, 0), []
 
     def _stated(self, stream: dict[str, Any]) -> int | None:
         """The frames of this stream where it states its own duration, exactly."""

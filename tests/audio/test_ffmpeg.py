@@ -31,6 +31,7 @@ FILM = ["-f", "lavfi", "-i", "testsrc=d=1:s=64x64"]
 FORMATS = [
     ("m4a", ["-c:a", "aac"], 0),
     ("m4a", ["-c:a", "alac"], 0),
+    ("m4a", ["-c:a", "aac", "-movflags", "frag_keyframe+empty_moov"], 2048),
     ("mp4", ["-c:a", "libmp3lame"], 0),
     ("mov", ["-c:a", "pcm_s24le"], 0),
     ("mov", ["-c:a", "pcm_f32le"], 0),
