@@ -11,7 +11,7 @@ import numpy as np
 import soundfile
 
 from .decoding import SoundfileSource
-from .ffmpeg import READ_BY_SOUNDFILE, FfmpegSource, container_of
+from .ffmpeg import READ_BY_SOUNDFILE, FfmpegSource, container_of, is_installed
 from .resampling import resample
 from .track import AudioError, Unreadable
 
@@ -117,18 +117,15 @@ class AudioFile:
         """Warn where the audio is shorter or longer than its header says."""
         stated = read if self.frames is None else self.frames
         end, stated_end = self._time(read), self._time(stated)
-        if not self._source.is_cut and read >= stated:
-            if end != stated_end:
-                self._warn(
-                    f"its header says {stated_end} but the audio goes on to {end}; all was read"
-                )
-        elif end != stated_end:
+        if self._source.is_cut and (end == stated_end or read > stated):
+            self._warn(f"the file is cut off at {end}; its {read} frames were read")
+        elif self._source.is_cut:
             self._warn(
                 f"the audio breaks off at {end} although its header says {stated_end}; "
                 f"its {read} frames were read"
             )
-        else:
-            self._warn(f"the file is cut off at {end}; its {read} frames were read")
+        elif end != stated_end and read > stated:
+            self._warn(f"its header says {stated_end} but the audio goes on to {end}; all was read")
 
     def _time(self, frame: int) -> str:
         minutes, tenths = divmod(frame * 10 // self.sample_rate, 600)
@@ -164,6 +161,8 @@ def open_source(path: Path) -> SoundfileSource | FfmpegSource:
     try:
         return SoundfileSource(path)
     except soundfile.SoundFileError:
+        if not is_installed():
+            raise
         return FfmpegSource(path, container)
 
 

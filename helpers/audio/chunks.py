@@ -38,6 +38,7 @@ class DataChunk:
     width: int
     raw: dict[str, Any]
     is_mpeg: bool
+    is_bw64: bool  # RF64 under another name, which libsndfile does not know
 
     @property
     def is_as_declared(self) -> bool:
@@ -47,8 +48,8 @@ class DataChunk:
 def read_chunks(file: BinaryIO, start: int, size: int) -> DataChunk | None:
     """The data chunk of the file that begins at `start` and ends at `size`, None without one."""
     file.seek(start)
-    order, form = (">", b"") if file.read(4) == b"FORM" else ("<", b"")
-    length64, place = None, start + 12
+    kind = file.read(4)
+    order, form, length64, place = ">" if kind == b"FORM" else "<", b"", None, start + 12
     while True:
         file.seek(place)
         header = file.read(8)
@@ -78,7 +79,7 @@ def read_chunks(file: BinaryIO, start: int, size: int) -> DataChunk | None:
     declared = None if is_placeholder else length
     stop = size if is_placeholder else _end(file, place, length, size, order, max(width, 8))
     width = width if subtype else 0
-    return DataChunk(place, stop, declared, width, raw, tag in MPEG_TAGS)
+    return DataChunk(place, stop, declared, width, raw, tag in MPEG_TAGS, kind == b"BW64")
 
 
 def _is_near_a_limit(length: int) -> bool:

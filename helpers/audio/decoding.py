@@ -45,7 +45,7 @@ class SoundfileSource:
 
     def blocks(self, frames: int) -> Iterator[np.ndarray]:
         """All audio as float32 (channels, n) with n of at most `frames`."""
-        first = (self.sample_rate, self.channels)
+        first, read = (self.sample_rate, self.channels), 0
         for number, part in enumerate(self._parts):
             with ExitStack() as stack:
                 try:
@@ -60,7 +60,11 @@ class SoundfileSource:
                         f"it joins audio of {first[0]} Hz in {first[1]} channels and of "
                         f"{sound.samplerate} Hz in {sound.channels}; convert both to one format"
                     )
-                yield from _decoded(sound, part, frames)
+                for block in _decoded(sound, part, frames):
+                    read += block.shape[1]
+                    yield block
+        if not self._parts[0].spans and read < (self.frames or 0):
+            self.is_cut = True
 
 
 def _decoded(sound: soundfile.SoundFile, part: Part, frames: int) -> Iterator[np.ndarray]:

@@ -33,6 +33,7 @@ LONGEST = 24  # hours
 SAFE = ("-v", "error", "-protocol_whitelist", "file,pipe", "-max_alloc", str(1 << 28))
 PRIMING = {"aac": 1024, "ac3": 256, "eac3": 256}  # samples that every encoder puts in front
 PADDING = 4096  # samples, the most that an encoder adds at the end
+LAYOUT = re.compile(r"(?!unknown)[\w.()]+")  # of channels, such as 5.1(side)
 PROTECTED = ("drms", "enca", "drmi")
 CUT = re.compile("partial file|ended prematurely|Packet mismatch|truncat", re.IGNORECASE)
 
@@ -64,7 +65,7 @@ CONTAINERS = tuple(
         ("Monkey's Audio", "ape", rb"MAC "),
         ("True Audio", "tta", rb"TTA[12]"),
         # What libsndfile reads too, but not with every codec.
-        ("WAV", "wav", rb"(RIFF|RF64)....WAVE"),
+        ("WAV", "wav", rb"(RIFF|RF64|BW64)....WAVE"),
         ("AIFF", "aiff", rb"FORM....AIF[FC]"),
         ("Core Audio", "caf", rb"caff"),
         ("Ogg", "ogg", rb"OggS"),
@@ -81,6 +82,10 @@ def container_of(path: Path) -> Container | None:
     return next((each for each in CONTAINERS if each.magic.match(beginning)), None)
 
 
+def is_installed() -> bool:
+    return all(map(shutil.which, ("ffmpeg", "ffprobe")))
+
+
 class FfmpegSource:
     """The audio of a file by ffmpeg, with the delay of its encoder taken off.
 
@@ -91,7 +96,7 @@ class FfmpegSource:
     """
 
     def __init__(self, path: Path, container: Container) -> None:
-        if not all(map(shutil.which, ("ffmpeg", "ffprobe"))):
+        if not is_installed():
             raise Unreadable(f"it is {container.name}, which is read through ffmpeg; {INSTALL}")
         self.path, self.container = path, container
         self.flaws: list[str] = []
@@ -109,14 +114,15 @@ class FfmpegSource:
         self.sample_rate = int(stream.get("sample_rate", 0))
         self.channels = int(stream.get("channels", 0))
         self.subtype = "FLOAT" if codec.startswith("pcm_f") else codec.upper()
-        self._index, self._layout = stream["index"], stream.get("channel_layout")
-        self._skip, self._options = self._priming(stream, codec)
+        self._index, self._layout = stream["index"], stream.get("channel_layout", "unknown")
+        self._skip, self._options = self._priming(codec)
         self.frames = self._stated(stream)
 
     def _probe(self) -> list[dict[str, Any]]:
         """The streams of the file, by ffprobe."""
         command = ["ffprobe", *SAFE, "-f", self.container.demuxer, "-of", "json", "-show_streams"]
-        command += ["-show_format", f"file:{self.path}"]
+        command += ["-show_format", "-show_packets", "-read_intervals", "%+#20"]
+        command.append(f"file:{self.path}")
         try:
             done = subprocess.run(
                 command, stdin=subprocess.DEVNULL, capture_output=True, timeout=TIME_LIMIT
@@ -129,18 +135,22 @@ class FfmpegSource:
             raise Unreadable(
                 f"this {self.container.name} file is incomplete or damaged{reason}; export it again"
             )
+        self._packets = answer.get("packets", [])
         self._encoder = answer.get("format", {}).get("tags", {}).get("encoder", "")
         return answer["streams"]
 
-    def _priming(self, stream: dict[str, Any], codec: str) -> tuple[int, list[str]]:
+    def _priming(self, codec: str) -> tuple[int, list[str]]:
         """Samples to leave out in front where ffmpeg does not do it, and options of the decoder."""
         if codec in ("wmav1", "wmav2") and self._encoder.startswith("Lavf"):
             # ffmpeg leaves out the two windows of Microsoft's encoder; its own adds only one.
             window = next(n for hz, n in ((16000, 512), (22050, 1024), (1 << 30, 2048))
                           if self.sample_rate <= hz)  # fmt: skip
             return window, ["-flags2", "+skip_manual"]
-        states_it = self.container.demuxer == "mov" or int(stream.get("start_pts", 0)) < 0
-        return 0 if states_it else PRIMING.get(codec, 0), []
+        starts = (
+            each.get("pts", 0) for each in self._packets if each["stream_index"] == self._index
+        )
+        # A container that states the delay begins before zero, and ffmpeg leaves that out.
+        return 0 if next(starts, -1) < 0 else PRIMING.get(codec, 0), []
 
     def _stated(self, stream: dict[str, Any]) -> int | None:
         """The frames of this stream where it states its own duration, exactly."""
@@ -155,7 +165,7 @@ class FfmpegSource:
 
     def _decoded(self, frames: int) -> Iterator[np.ndarray]:
         form = f"aformat=sample_fmts=flt:sample_rates={self.sample_rate}"
-        if self._layout:
+        if LAYOUT.fullmatch(self._layout):
             form += f":channel_layouts={self._layout}"
         command = ["ffmpeg", "-nostdin", *SAFE, "-threads", "1", *self._options]
         command += ["-f", self.container.demuxer, "-i", f"file:{self.path}"]
@@ -201,7 +211,10 @@ class FfmpegSource:
             self.flaws.append("it is damaged; what ffmpeg could decode of it was read")
 
     def _without_padding(self, blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-        """Leave out what goes on for no more than `PADDING` samples behind the stated length."""
+        """Leave out what goes on for no more than `PADDING` samples behind the stated length.
+
+        What is shorter by more than that was cut.
+        """
         done, behind = 0, []
         for block in blocks:
             left = block.shape[1] if self.frames is None else max(self.frames - done, 0)
@@ -211,6 +224,8 @@ class FfmpegSource:
             if self.frames is not None and done > self.frames + PADDING:
                 yield from behind
                 behind = []
+        if self.frames is not None and done < self.frames - PADDING:
+            self.is_cut = True
 
 
 def _without_priming(blocks: Iterator[np.ndarray], skip: int) -> Iterator[np.ndarray]:

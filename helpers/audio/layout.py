@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from .chunks import read_chunks
+from .chunks import DataChunk, read_chunks
 from .mpeg import SYNC, mpeg_streams
 from .tags import after_tags, find
 
+FORM = re.compile(rb"(?s:RIFF....WAVE|FORM....AIF[FC])")
 FLAC_STREAM = re.compile(rb"fLaC[\x00\x80]\x00\x00\x22")  # the marker and the header of STREAMINFO
 COUNTS_LESS = "its header counts less than the file has, and the rest was not read; save it as PCM"
 OGG_PAGE = re.compile(rb"OggS\x00")
@@ -84,20 +85,38 @@ def _mpeg(file: BinaryIO, start: int, stop: int) -> Layout | None:
 
 
 def _in_chunks(file: BinaryIO, start: int, size: int) -> Layout:
-    """WAV, RF64 and AIFF."""
-    data = read_chunks(file, start, size)
-    if data is None:
-        return Layout()
+    """WAV, RF64 and AIFF; one file, or several that were joined."""
+    chunks: list[tuple[int, DataChunk]] = []
+    behind: int | None = start
+    while behind is not None and (data := read_chunks(file, behind, size)):
+        chunks.append((behind, data))
+        behind = next(find(file, FORM, data.stop, min(data.stop + 14, size)), None)
+    is_joined = len(chunks) > 1
+    layouts = [_of_data(file, first, size, data, is_joined) for first, data in chunks]
+    if not is_joined:
+        return layouts[0] if layouts else Layout((Part(start),))
+    stated = [layout.stated for layout in layouts]
+    return Layout(
+        tuple(part for layout in layouts for part in layout.parts),
+        None if None in stated else sum(stated),
+        layouts[-1].is_cut,
+        tuple(dict.fromkeys(flaw for layout in layouts for flaw in layout.flaws)),
+    )
+
+
+def _of_data(file: BinaryIO, start: int, size: int, data: DataChunk, is_joined: bool) -> Layout:
+    """One file in chunks. libsndfile reads it itself, unless its header is not right for that."""
     if data.is_mpeg and (layout := _mpeg(file, data.start, data.stop)):
         return layout
     stated = data.declared // data.width if data.width and data.declared is not None else None
     is_cut = data.declared is not None and data.start + data.declared > size
-    if data.is_as_declared or is_cut or data.declared is None and not data.width:
-        return Layout((Part(start),), stated, is_cut)
-    if not data.width:
-        return Layout((Part(start),), flaws=(COUNTS_LESS,))
-    frames = (data.stop - data.start) // data.width
-    return Layout((Part(data.start, ((data.start, data.stop),), data.raw, 0, frames),), stated)
+    if data.width and (is_joined or data.is_bw64 or not (data.is_as_declared or is_cut)):
+        frames = (data.stop - data.start) // data.width
+        part = Part(data.start, ((data.start, data.stop),), data.raw, 0, frames)
+        return Layout((part,), stated, is_cut)
+    counts_less = not data.width and data.declared is not None and not data.is_as_declared
+    flaws = (COUNTS_LESS,) if counts_less and not is_cut else ()
+    return Layout((Part(start),), stated, is_cut, flaws)
 
 
 def _flac(file: BinaryIO, start: int) -> Layout:

@@ -60,7 +60,6 @@ def examine(path: str | Path, repair: bool = False) -> Recording:
         tuple(warnings),
     )  # fmt: skip
     if not offset.is_negligible:
-        warnings.append(f"{audio.path.name}: has a DC offset, which its stems are without.")
         recording = replace(recording, offset=offset, level=Level())
         for block in recording.blocks():
             recording.level.update(block)

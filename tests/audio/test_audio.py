@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 import warnings
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -366,7 +367,11 @@ SEEDS = [
 
 def is_refused_or_valid(content: bytes) -> None:
     """Only AudioError, or finite float32 (channels, samples) within the limits."""
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        warnings.catch_warnings(),
+        mock.patch.object(shutil, "which", return_value=None),  # test_ffmpeg.py has its own
+    ):
         warnings.simplefilter("ignore")
         try:
             audio, rate = load(written(Path(folder) / "fuzz.wav", content))

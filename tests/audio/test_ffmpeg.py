@@ -31,6 +31,7 @@ FILM = ["-f", "lavfi", "-i", "testsrc=d=1:s=64x64"]
 FORMATS = [
     ("m4a", ["-c:a", "aac"], 0),
     ("m4a", ["-c:a", "alac"], 0),
+    ("m4a", ["-c:a", "aac", "-movflags", "frag_keyframe+empty_moov"], 2048),
     ("mp4", ["-c:a", "libmp3lame"], 0),
     ("mov", ["-c:a", "pcm_s24le"], 0),
     ("mov", ["-c:a", "pcm_f32le"], 0),
@@ -95,6 +96,14 @@ def test_lossless_formats_keep_every_bit(tmp_path):
     for suffix, codec in (("m4a", "alac"), ("mka", "flac"), ("wv", "wavpack")):
         path = through_ffmpeg(tmp_path / f"a.{suffix}", audio, "-c:a", codec)
         np.testing.assert_array_equal(load(path)[0], audio)
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("channels", [1, 2, 3, 6, 8])
+def test_every_channel_stays_where_it_is(tmp_path, channels):
+    audio = np.round(music(0.5, channels=channels) * 2**15).astype(np.float32) / 2**15
+    path = through_ffmpeg(tmp_path / "a.mka", audio, "-c:a", "flac")
+    np.testing.assert_array_equal(load(path)[0], audio)
 
 
 @needs_ffmpeg
@@ -241,16 +250,17 @@ def test_an_ffmpeg_that_hangs_is_stopped(tmp_path, monkeypatch):
 def memos(tmp_path_factory) -> dict[str, bytes]:
     folder = tmp_path_factory.mktemp("memos")
     options = {"m4a": ["-c:a", "aac"], "webm": ["-c:a", "libopus"], "wma": ["-c:a", "wmav2"]}
-    return {
+    kinds = [("WAV", "PCM_16"), ("AIFF", "PCM_16"), ("OGG", "VORBIS"), ("CAF", "PCM_16")]
+    return {kind: encoded(music(0.1), kind, subtype) for kind, subtype in kinds} | {
         suffix: through_ffmpeg(folder / f"a.{suffix}", music(0.3), *words).read_bytes()
         for suffix, words in options.items()
     }
 
 
 @needs_ffmpeg
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(
-    st.sampled_from(["m4a", "webm", "wma"]),
+    st.sampled_from(["m4a", "webm", "wma", "WAV", "AIFF", "OGG", "CAF"]),
     st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=8)), max_size=4),
     st.floats(0.2, 1),
 )

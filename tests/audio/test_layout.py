@@ -86,6 +86,21 @@ def test_joined_files_of_different_rates_are_refused_in_one_sentence(tmp_path, k
         read(tmp_path / "joined", content)
 
 
+@pytest.mark.parametrize(
+    ("kind", "subtype"), [("WAV", "PCM_U8"), ("WAV", "FLOAT"), ("AIFF", "PCM_16")]
+)
+def test_joined_wav_and_aiff_files_are_read_as_one(tmp_path, kind, subtype):
+    pieces = [encoded(music()[:, :samples], kind, subtype) for samples in (9000, 1001, 5000)]
+    audio, told = read(tmp_path / "joined.wav", b"".join(pieces))
+    np.testing.assert_array_equal(audio, np.concatenate(list(map(decoded, pieces)), axis=1))
+    assert told == []
+
+
+def test_very_many_joined_files_are_read(tmp_path):
+    piece = encoded(music()[:, :2], "WAV", "FLOAT")
+    assert read(tmp_path / "joined.wav", piece * 2000)[0].shape == (1, 4000)
+
+
 # Tags
 
 
@@ -129,6 +144,15 @@ def test_mp3_whose_header_counts_less_is_read_to_its_end(tmp_path):
     assert told == [
         "less.mp3: its header says 0:00.9 but the audio goes on to 0:03.0; all was read."
     ]
+
+
+def test_mp3_whose_header_counts_itself_is_read_without_a_false_alarm(tmp_path):
+    content = bytearray(encoded(music(3), "MP3", "MPEG_LAYER_III"))
+    place = max(content.find(b"Xing"), content.find(b"Info")) + 8
+    count = int.from_bytes(content[place : place + 4], "big")
+    content[place : place + 4] = (count + 1).to_bytes(4, "big")
+    audio, told = read(tmp_path / "one_more.mp3", bytes(content))
+    assert 0 <= audio.shape[1] - 3 * RATE < 2 * 1152 and told == []
 
 
 @pytest.mark.parametrize("lost", [1, 50, 200])
@@ -214,6 +238,13 @@ def test_rf64_without_its_long_sizes_is_read(tmp_path):
     place = content.index(b"ds64")
     size = struct.unpack("<I", content[place + 4 : place + 8])[0]
     audio, told = read(tmp_path / "a.wav", content[:place] + content[place + 8 + size :])
+    np.testing.assert_array_equal(audio, decoded(content))
+    assert told == []
+
+
+def test_bw64_is_read(tmp_path):
+    content = encoded(music(), "RF64")
+    audio, told = read(tmp_path / "a.wav", content.replace(b"RF64", b"BW64", 1))
     np.testing.assert_array_equal(audio, decoded(content))
     assert told == []
 
