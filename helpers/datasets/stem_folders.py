@@ -78,9 +78,13 @@ def common_format(piece: str, formats: Mapping[Path, tuple[int, int]]) -> tuple[
 
     AudioError where they differ.
     """
-    rates = sorted({rate for rate, _ in formats.values()})
+    rates = {rate: path.name for path, (rate, _) in formats.items()}
     if len(rates) > 1:
-        raise AudioError(f"{piece}: the files have different sample rates, {rates} Hz; choose one.")
+        examples = " and ".join(f"{name} {rate} Hz" for rate, name in sorted(rates.items()))
+        raise AudioError(
+            f"{piece}: the files have different sample rates, such as {examples}; convert them to"
+            " one."
+        )
     most = max(channels for _, channels in formats.values())
     for path, (_, channels) in formats.items():
         if channels not in (1, most):
@@ -88,7 +92,7 @@ def common_format(piece: str, formats: Mapping[Path, tuple[int, int]]) -> tuple[
                 f"{piece}: {path.name} has {channels} channels and others have {most}; make them"
                 " equal or mono."
             )
-    return rates[0], most
+    return next(iter(rates)), most
 
 
 def warn_of_residual(piece: StemFolder, level: float) -> None:
