@@ -135,12 +135,12 @@ def find_tracks(root: str | Path, microphone: str | None = None) -> list[StemFol
 
 def unique_names(pieces: Sequence[StemFolder]) -> dict[str, StemFolder]:
     """Pieces by name; those that share one are told apart by the folders that they lie in."""
-    count = Counter(piece.name for piece in pieces)
-    shared = [piece.folder for piece in pieces if count[piece.name] > 1]
+    names = [piece.name for piece in pieces]
+    shared = [piece.folder for piece in pieces if names.count(piece.name) > 1]
     root = Path(os.path.commonpath(shared)) if shared else Path()
     named = {}
     for piece in pieces:
-        places = piece.folder.relative_to(root).parts if count[piece.name] > 1 else ()
+        places = piece.folder.relative_to(root).parts if piece.folder in shared else ()
         named["/".join((*places[:-1], piece.name))] = piece
     return named
 
