@@ -36,16 +36,15 @@ def test_a_damaged_file_is_read_or_refused_in_one_sentence(kind):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no resource limits")
-@pytest.mark.parametrize("name", ["audio", "archives"])
-def test_a_process_of_its_own_stays_within_its_limits(name, tmp_path):
+def test_a_process_of_its_own_stays_within_its_limits(tmp_path):
     import resource
 
-    kind = fuzz.KINDS[name]
+    kind = fuzz.KINDS["audio"]
     damaged = kind.examples()[0][:-100]
     (tmp_path / kind.name).write_bytes(damaged)
     code = (
         "import sys; from pathlib import Path; from scripts import fuzz;"
-        f" sys.exit(fuzz.KINDS[{name!r}].run(Path(sys.argv[1])))"
+        " sys.exit(fuzz.KINDS['audio'].run(Path(sys.argv[1])))"
     )
     ended = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path)],

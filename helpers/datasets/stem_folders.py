@@ -78,9 +78,13 @@ def common_format(piece: str, formats: Mapping[Path, tuple[int, int]]) -> tuple[
 
     AudioError where they differ.
     """
-    rates = sorted({rate for rate, _ in formats.values()})
+    rates = {rate: path.name for path, (rate, _) in formats.items()}
     if len(rates) > 1:
-        raise AudioError(f"{piece}: the files have different sample rates, {rates} Hz; choose one.")
+        examples = " and ".join(f"{name} {rate} Hz" for rate, name in sorted(rates.items()))
+        raise AudioError(
+            f"{piece}: the files have different sample rates, such as {examples}; convert them to"
+            " one."
+        )
     most = max(channels for _, channels in formats.values())
     for path, (_, channels) in formats.items():
         if channels not in (1, most):
@@ -88,7 +92,7 @@ def common_format(piece: str, formats: Mapping[Path, tuple[int, int]]) -> tuple[
                 f"{piece}: {path.name} has {channels} channels and others have {most}; make them"
                 " equal or mono."
             )
-    return rates[0], most
+    return next(iter(rates)), most
 
 
 def warn_of_residual(piece: StemFolder, level: float) -> None:
@@ -131,12 +135,12 @@ def find_tracks(root: str | Path, microphone: str | None = None) -> list[StemFol
 
 def unique_names(pieces: Sequence[StemFolder]) -> dict[str, StemFolder]:
     """Pieces by name; those that share one are told apart by the folders that they lie in."""
-    count = Counter(piece.name for piece in pieces)
-    shared = [piece.folder for piece in pieces if count[piece.name] > 1]
+    names = [piece.name for piece in pieces]
+    shared = [piece.folder for piece in pieces if names.count(piece.name) > 1]
     root = Path(os.path.commonpath(shared)) if shared else Path()
     named = {}
     for piece in pieces:
-        places = piece.folder.relative_to(root).parts if count[piece.name] > 1 else ()
+        places = piece.folder.relative_to(root).parts if piece.folder in shared else ()
         named["/".join((*places[:-1], piece.name))] = piece
     return named
 
