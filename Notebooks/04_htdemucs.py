@@ -41,6 +41,7 @@
 # | **data** | rendered chorales and ensembles, recorded notes and solos |
 # | **model** | HT-Demucs, and a mask network on a logarithmic frequency axis |
 # | **evaluation** | SI-SDR on recordings of real players, between a baseline and oracle masks |
+# | needs | two cores: 2 min; T4: 1 min; disk: 0.5 GB; recordings: optional |
 #
 # Everything runs on a CPU, because the trained weights come with the course. Numbers of "our run"
 # come from rendered pieces, and yours should be nearly the same; the other numbers come from the
