@@ -20,12 +20,12 @@ from .registry import CORPORA, FOLDER, Corpus
 #: Formats of stems, best first: of a stem in two formats one is read. Videos are no stems.
 AUDIO_SUFFIXES = (
     ".wav", ".w64", ".rf64", ".flac", ".aif", ".aiff", ".aifc", ".caf", ".au", ".opus", ".ogg",
-    ".oga", ".m4a", ".mp3", ".aac", ".wma",
+    ".oga", ".m4a", ".mp3", ".aac", ".wma", ".mp2", ".mka", ".webm", ".wv", ".tta",
 )  # fmt: skip
-#: Audio and video that is not read.
+#: Audio and video that is not read as a stem.
 UNREAD_SUFFIXES = {
-    ".3gp", ".ac3", ".amr", ".ape", ".dff", ".dsf", ".dts", ".eac3", ".m4b", ".mka", ".mkv", ".mov",
-    ".mp2", ".mp4", ".mpc", ".ra", ".rm", ".spx", ".tak", ".tta", ".webm", ".wv",
+    ".3gp", ".ac3", ".amr", ".ape", ".dff", ".dsf", ".dts", ".eac3", ".m4b", ".mkv", ".mov", ".mp4",
+    ".mpc", ".ra", ".rm", ".spx", ".tak",
 }  # fmt: skip
 MIXTURE = "mixture"
 MIXTURE_WORDS = {"mix", "mixture", "mixdown"}

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..audio.offset import without_offset
 from ..audio.track import Track
 from ..inference.detection import detect_instruments
 from ..inference.separation import separate
@@ -44,8 +45,8 @@ def model_separator(
         if detecting:
             if device is not None:
                 model.to(device)
-            rate, channels = track.sample_rate, len(track.mixture)
-            heard = detect_instruments(model, [track.mixture], rate, channels)
+            rate, mixture = track.sample_rate, without_offset(track.mixture, track.sample_rate)
+            heard = detect_instruments(model, [mixture], rate, len(mixture))
             system = condition_on(model, heard)
         estimates = separate(system, track.mixture, track.sample_rate, device=device)
         return dict(zip(system.sources, estimates, strict=True))
