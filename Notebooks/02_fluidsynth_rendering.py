@@ -549,8 +549,8 @@ Markdown(
 
 # %% [markdown]
 # In our run (`Results/02_regularisation.csv`), augmentation helped most: *remix* and *pitch* are
-# better than the control group with every seed. *Gain* helps on the seen soundfont and costs a
-# little on the unseen one.
+# better than the control group on both soundfonts with every seed. *Gain* helps on the seen
+# soundfont and costs a little on the unseen one.
 #
 # Of the methods that change the network, weight decay makes no clear difference, and the effect of
 # dropout is smaller than the differences between seeds. All three normalisations **lower** the
@@ -944,9 +944,9 @@ Markdown(
 #   bank with a manifest makes the same files again, bit for bit, also after an interruption.
 # - **Stages.** In our run, training in stages did not help. Only the control group with the same
 #   learning-rate schedule allowed a fair comparison.
-# - **Overfitting.** In our run, random mixes and pitch changes helped with every seed, and
-#   normalisation lowered the scores with every seed. None of the eight methods made one minute of
-#   music enough for the real duo.
+# - **Overfitting.** In our run, random mixes and pitch changes helped on both soundfonts with every
+#   seed, and normalisation lowered the scores with every seed. None of the eight methods made one
+#   minute of music enough for the real duo.
 # - **Duos to quartets.** With the seen soundfont, the network for violin and piano comes close to
 #   the oracle ratio mask. With an unseen soundfont, most of the improvement is lost.
 # - **Real duo.** On our recording, a second and a third soundfont gave most of the improvement.

@@ -534,7 +534,7 @@ pd.DataFrame(
 # Each value is one seed (n = 7 excerpts for an instrument, 28 for the mean), so we give no
 # [**confidence interval**](../docs/glossary.md#confidence-interval), the range in which the true
 # mean probably lies. In chapter four, two trainings of another network (300 steps) that differ only
-# in their seed are up to a decibel apart. Only the first difference is larger than that. All six
+# in their seed are up to 1 dB apart. Only the first difference is larger than that. All six
 # configurations stay closer to the baseline than to the oracle.
 #
 # **Interference and artifacts.** `Results/03_nussl_bach10.csv` also holds the other measures of
@@ -552,12 +552,13 @@ measures = rows.query("metric in ('SI-SDR', 'SI-SIR', 'SI-SAR')")
 measures.pivot_table("value", "system", "metric").round(1)
 
 # %% [markdown]
-# Model D suppresses other instruments (SI-SIR above 0 dB), but its SI-SAR is far below that of the
-# mixture: the masks also distort the target. One measure alone would hide this.
+# Model D suppresses other instruments (its SI-SIR is 2.3 dB, that of the mixture -4.8 dB), but its
+# SI-SAR is far below that of the mixture: the masks also distort the target. One measure alone
+# would hide this.
 #
 # Why is the SI-SAR of the mixture not infinite? A sum of stems has no artifacts. What the number
 # shows is rounding. In the table it is 73 dB, because the mixture is a 16-bit file; in chapters one
-# and two it is 140 to 149 dB, because the stems are summed in 32-bit floating point. We repeat it
+# and two it is 140 to 148 dB, because the stems are summed in 32-bit floating point. We repeat it
 # with a rendered chorale, whose stems are floating-point numbers:
 
 # %%
@@ -582,8 +583,8 @@ pd.Series(
 # over frames of a second. Its SDR counts a wrong level as an error. Its other measures let each
 # stem pass through a filter of 512 samples before they count: a changed tone colour is then no
 # distortion. On rendered sound, whose waves repeat, such a filter turns one stem into another, and
-# the SIR loses its meaning (-18 to -27 dB on our rendered chorale). We therefore allow a gain only,
-# `filters_len=1`. Beside each other, for the four estimates of Model D:
+# the SIR loses its meaning (in our run -18 to -27 dB on a rendered chorale). We therefore allow a
+# gain only, `filters_len=1`. Beside each other, for the four estimates of Model D:
 
 # %%
 from museval.metrics import bss_eval

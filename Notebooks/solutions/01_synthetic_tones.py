@@ -84,9 +84,9 @@ for name, tracks in {"as they are": TEST, "bass 10 dB louder": louder}.items():
 # 10 dB louder, its floor rises by 10 dB, in our run from 0.7 to 10.6 dB, and that of the soprano
 # falls by 10 dB, from -0.6 to -10.6 dB. The mean of the two floors does not change.
 #
-# The oracle changes in the same direction, but less: the bass rises from 40.5 to 43.9 dB, and the
-# soprano falls from 39.9 to 33.2 dB. Its errors come from the bins in which both voices sound, and
-# the louder voice has fewer bins in which the other one disturbs it.
+# The oracle changes in the same direction, but less: in our run the bass rises from 40.5 to 43.9
+# dB, and the soprano falls from 39.9 to 33.2 dB. Its errors come from the bins in which both voices
+# sound, and the louder voice has fewer bins in which the other one disturbs it.
 
 # %% [markdown]
 # ## 2. Which harmonic decides?
@@ -130,14 +130,14 @@ for name, strengths in SINES.items():
 # (Wave-U-Net) and -33 dB (Conv-TasNet) of it are in the soprano's estimate. Alone, all of it goes
 # to the soprano (-0.3 and 0.0 dB).
 #
-# The second harmonic, at 330 Hz, decides most. Without it, -2.9 and -9.1 dB arrive at the soprano;
-# with it and the fourth alone, -26 and -12 dB. The first or the third alone beside the fourth have
-# no effect (between -0.2 and 1.6 dB). But the others help: without any one of the three, the
-# soprano gets more.
+# The second harmonic, at 330 Hz, decides most in our run. Without it, -2.9 and -9.1 dB arrive at
+# the soprano; with it and the fourth alone, -26 and -12 dB. The first or the third alone beside the
+# fourth have no effect (between -0.2 and 1.6 dB). But the others help: without any one of the
+# three, the soprano gets more.
 #
-# With equally strong sines, most of the highest one goes to the soprano (-2.6 and -1.9 dB). The
-# networks have learned this bass, with its strengths and, as the chapter shows, with its phases,
-# and not harmonic series in general.
+# With equally strong sines, most of the highest one goes to the soprano (in our run -2.6 and
+# -1.9 dB). The networks have learned this bass, with its strengths and, as the chapter shows, with
+# its phases, and not harmonic series in general.
 
 # %% [markdown]
 # ## 3. Another loss
@@ -182,11 +182,11 @@ for name, loss in LOSSES.items():
 # (soprano) and 31.7 dB (bass), and almost the same SNR. Its estimates have the right level, within
 # 0.1 dB.
 #
-# The network with the SI-SDR loss reaches 26.3 and 32.9 dB. With one seed, a difference of 1.4 dB
-# says nothing about the losses. But its SNR is -8.5 and -13.6 dB, worse than silence, because its
-# estimates are 4 and 12 dB too loud: the loss does not care, so the level stays where the random
-# weights and the training happened to put it. A second loss or a fit to the mixture has to correct
-# it.
+# The network with the SI-SDR loss reaches 26.3 and 32.9 dB in our run. With one seed, a difference
+# of 1.4 dB says nothing about the losses. But its SNR is -8.5 and -13.6 dB, worse than silence,
+# because its estimates are 4 and 12 dB too loud: the loss does not care, so the level stays where
+# the random weights and the training happened to put it. A second loss or a fit to the mixture has
+# to correct it.
 
 # %% [markdown]
 # ## 4. Two voices of one register (open)
@@ -237,8 +237,8 @@ show("oracle", scores(oracle_ratio_mask, PAIR_TEST))
 # The fixed order does not hurt here. The best order never gives a better score than the fixed one,
 # so the network does not exchange the voices: it recognises them by their timbre (the second
 # harmonic is strong in the alto and weak in the tenor). PIT is made for voices of the same kind,
-# such as two tenors, where the order has no meaning. Between the two trainings, 0.4 dB with one
-# seed is no difference.
+# such as two tenors, where the order has no meaning. Between the two trainings in our run, 0.4 dB
+# with one seed is no difference.
 #
 # To make it better, start with more steps: the networks of the chapter were trained ten times as
 # long. Then draw the phases of the harmonics at random, and see what this costs.

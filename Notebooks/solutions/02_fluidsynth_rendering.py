@@ -86,9 +86,9 @@ show("as written", WRITTEN)
 show("performed", PLAYED)
 
 # %% [markdown] tags=["solution"]
-# It hardly matters: 17.0 dB as written and 17.2 dB performed (oracle 17.5 and 18.0 dB). The network
-# does not depend on exact timing. The performed pieces are even slightly easier, for the oracle
-# too, perhaps because fewer notes begin at exactly the same time.
+# It hardly matters: in our run 17.0 dB as written and 17.2 dB performed (oracle 17.5 and 18.0 dB).
+# The network does not depend on exact timing. The performed pieces are even slightly easier, for
+# the oracle too, perhaps because fewer notes begin at exactly the same time.
 
 # %% [markdown]
 # ## 2. Out of tune
@@ -105,9 +105,9 @@ for cents in (0, 15, 50):
     show(f"{cents} cents", tracks)
 
 # %% [markdown] tags=["solution"]
-# Neither falls. Both scores hardly change with 15 cents (network 17.0, oracle 17.7 dB) and rise
-# slightly with 50 cents (17.8 and 18.5 dB). A likely reason: partials of the two instruments that
-# coincided before now lie in different bins.
+# Neither falls. In our run both scores hardly change with 15 cents (network 17.0, oracle 17.7 dB)
+# and rise slightly with 50 cents (17.8 and 18.5 dB). A likely reason: partials of the two
+# instruments that coincided before now lie in different bins.
 
 # %% [markdown]
 # ## 3. In unison
@@ -127,11 +127,11 @@ def doubled(score: Score) -> Score:
 show("in unison", [render_score(doubled(score), SEEN, RATE) for score in SCORES])
 
 # %% [markdown] tags=["solution"]
-# Compared with the pieces as written, the oracle falls from 17.5 to 8.2 dB and the network from
-# 17.0 to 2.8 dB. Both lose because most partials of the violin now share their bins with partials
-# of the piano, and a mask can only divide a bin. The network loses more because the oracle still
-# knows in which proportion to divide each bin. The network has to estimate this from timbre and
-# decay alone, and pitch no longer tells the instruments apart.
+# Compared with the pieces as written, the oracle falls in our run from 17.5 to 8.2 dB and the
+# network from 17.0 to 2.8 dB. Both lose because most partials of the violin now share their bins
+# with partials of the piano, and a mask can only divide a bin. The network loses more because the
+# oracle still knows in which proportion to divide each bin. The network has to estimate this from
+# timbre and decay alone, and pitch no longer tells the instruments apart.
 
 # %% [markdown]
 # ## 4. What makes a soundfont foreign? (open)
@@ -208,9 +208,10 @@ show("unseen, same balance", balanced)
 # 17.2 to 13.3 dB; with the unseen violin alone, to 2.4 dB; with both, to 1.9 dB. The oracle stays
 # between 15.7 and 18.8 dB.
 #
-# What is it about this violin? It is 3.2 dB louder than the seen one. With the seen balance the
-# network reaches 3.1 dB, with the seen spectrum in thirds of an octave, which includes the balance,
-# 3.2 dB. Both help a little (by 1.2 and 1.3 dB), and neither explains the gap of 15 dB. So the
-# network does not fail because of level or average spectrum. What is left is how a note develops:
-# its attack, its vibrato, the noise and the fine structure of its recordings. To go on, exchange
-# the attacks: cross-fade each violin note from the unseen to the seen soundfont after 100 ms.
+# What is it about this violin? In our run it is 3.2 dB louder than the seen one. With the seen
+# balance the network reaches 3.1 dB, with the seen spectrum in thirds of an octave, which includes
+# the balance, 3.2 dB. Both help a little (by 1.2 and 1.3 dB), and neither explains the gap of 15
+# dB. So the network does not fail because of level or average spectrum. What is left is how a note
+# develops: its attack, its vibrato, the noise and the fine structure of its recordings. To go on,
+# exchange the attacks: cross-fade each violin note from the unseen to the seen soundfont after 100
+# ms.
