@@ -35,7 +35,7 @@
 # | data | random melodies of synthetic voices; each training example is a new one |
 # | model | Wave-U-Net and Conv-TasNet; for comparison a fixed linear filter and oracle masks |
 # | evaluation | SI-SDR on ten test melodies of six seconds for each number of voices |
-# | needs | two cores: 1 min, 1 h 50 with training; T4: 1 min, 40 min with training (computed); disk: 0.1 GB; recordings: none |
+# | needs | two cores: 1 min (training 50); T4: 1 min (10); disk: 0.1 GB; recordings: none |
 #
 # You do not need a GPU: the trained networks and the tables of results come with the course, and
 # the chapter runs in a minute or two on a laptop.

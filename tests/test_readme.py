@@ -48,7 +48,8 @@ def test_the_repository_address_is_that_of_the_project():
 def test_local_links_lead_somewhere(page):
     links = re.findall(r"\]\(([^)#]+)", page.read_text())
     links += re.findall(r'(?:src|href)="([^"#]+)"', page.read_text())
-    for link in links:
+    generated = {"commands.md", "player.html"} if page.parent.name == "docs" else set()
+    for link in set(links) - generated:  # pages that only the site has
         assert re.match(r"https?://", link) or (page.parent / link).exists(), link
 
 

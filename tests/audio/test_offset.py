@@ -28,7 +28,7 @@ def decibels(error: np.ndarray, signal: np.ndarray) -> float:
     return 10 * np.log10(np.square(error).mean() / np.square(signal).mean())
 
 
-@pytest.mark.parametrize("offset", [0.3, -0.3, 0.05, 0.01])
+@pytest.mark.parametrize("offset", [0.3, -0.3, 0.05])
 def test_a_constant_offset_is_removed(offset):
     cleaned = without_offset(music() + np.float32(offset), RATE)
     assert cleaned.dtype == np.float32

@@ -19,7 +19,8 @@ import torch
 
 from helpers.models.wave_unet import WaveUNet, WaveUNetConfig
 from helpers.music.corpus import chorale_names
-from helpers.music.scores import Note, Part, Score, write_midi
+from helpers.music.midi import write_midi
+from helpers.music.scores import Note, Part, Score
 from helpers.runtime import cache_root
 from helpers.training.checkpoints import save_model
 from tests.commands.processes import start

@@ -270,7 +270,7 @@ def test_recorded_mixtures_are_the_sum_of_their_stems(name):
 def test_there_are_real_solos_of_the_quartet():
     found = solos(data_root())
     assert {"violin", "clarinet", "saxophone"} <= set(found)
-    assert len(found["violin"]) == 15 and all(len(paths) >= 12 for paths in found.values())
+    assert len(found["violin"]) == 17 and all(len(paths) >= 12 for paths in found.values())
 
 
 # Formats

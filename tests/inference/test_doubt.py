@@ -60,7 +60,7 @@ def test_a_player_too_many_is_in_doubt_and_one_command_corrects_it(duo, tmp_path
 
 def test_the_player_and_the_notebook_say_it(duo, model, tmp_path):
     separated = separate_to_zip(examine(duo), model, tmp_path)
-    sentence = "viola may not play in this recording"
+    sentence = "viola may not play; if so, tick"
     assert sentence in separated.notes() and sentence in separated.player().html()
     assert "&lt;b&gt;" in StemPlayer(separated.track, remark="<b>").html()
 
