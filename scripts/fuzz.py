@@ -26,6 +26,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from unittest import mock
 
@@ -33,6 +34,7 @@ import mido
 import numpy as np
 import soundfile
 import torch
+from torch import nn
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -45,7 +47,9 @@ from helpers.evaluation.rows import Row  # noqa: E402
 from helpers.models.wave_unet import WaveUNet, WaveUNetConfig  # noqa: E402
 from helpers.recipes.schema import read_recipe  # noqa: E402
 from helpers.training.checkpoints import save_model  # noqa: E402
-from helpers.training.runs import DEFAULTS, STATE, RunFolder  # noqa: E402
+from helpers.training.config import TrainingConfig  # noqa: E402
+from helpers.training.runs import RunFolder  # noqa: E402
+from helpers.training.trainer import fit  # noqa: E402
 
 SECONDS = 10
 BYTES = 2 << 30
@@ -174,10 +178,20 @@ def model_files() -> tuple[bytes, bytes]:
         return tuple(file.read_bytes() for file in files)
 
 
+@cache
 def state() -> bytes:
-    file = io.BytesIO()
-    torch.save({name: {**DEFAULTS, "steps": 4} for name in STATE}, file)
-    return file.getvalue()
+    """The state of a training of one step."""
+    with tempfile.TemporaryDirectory() as folder:
+        fit_one_step(Path(folder))
+        return RunFolder(Path(folder)).last.read_bytes()
+
+
+def fit_one_step(folder: Path) -> None:
+    """Train a tiny model, or resume its training."""
+    model = WaveUNet(WaveUNetConfig(("violin", "cello"), RATE, levels=2, width=2))
+    stems = torch.rand(2, 1, RATE // 4)
+    config = TrainingConfig(steps=1, batch_size=1)
+    fit(model, nn.L1Loss(), [(stems.sum(0), stems)], config=config, folder=folder, progress=False)
 
 
 def write_model(folder: Path) -> Path:
@@ -207,7 +221,7 @@ def use_card(folder: Path) -> int:
 
 def train(folder: Path) -> int:
     """`divisi train`, without the training."""
-    with mock.patch("helpers.recipes.train.train", lambda recipe, folder: read_recipe(recipe)):
+    with mock.patch("helpers.recipes.train.train", lambda recipe, *_, **__: read_recipe(recipe)):
         return run("train", folder / "input.toml", "-o", folder / "out")
 
 
@@ -232,11 +246,10 @@ def unpack(folder: Path) -> int:
 
 
 def resume(folder: Path) -> int:
-    """Read the state of a training, as `divisi train` does when it resumes."""
-    files = RunFolder(folder)
-    shutil.copy(folder / "input.pt", files.last)
+    """Resume a training from the input."""
+    shutil.copy(folder / "input.pt", RunFolder(folder).last)
     try:
-        files.read_state({**DEFAULTS, "steps": 4})
+        fit_one_step(folder)
     except Exception as error:
         message = sentence(error)
         if message is None:
