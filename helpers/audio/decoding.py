@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import threading
@@ -45,7 +46,7 @@ class SoundfileSource:
 
     def blocks(self, frames: int) -> Iterator[np.ndarray]:
         """All audio as float32 (channels, n) with n of at most `frames`."""
-        first, read = (self.sample_rate, self.channels), 0
+        first, read, is_lost = (self.sample_rate, self.channels), 0, False
         for number, part in enumerate(self._parts):
             with ExitStack() as stack:
                 try:
@@ -60,36 +61,74 @@ class SoundfileSource:
                         f"it joins audio of {first[0]} Hz in {first[1]} channels and of "
                         f"{sound.samplerate} Hz in {sound.channels}; convert both to one format"
                     )
-                for block in _decoded(sound, part, frames):
+                decoded = _Decoded(sound, part, frames)
+                for block in decoded:
                     read += block.shape[1]
                     yield block
+                is_lost = decoded.is_lost
+        if self.frames is None and is_lost:
+            self.is_cut = True
         if not self._parts[0].spans and read < (self.frames or 0):
             self.is_cut = True
 
 
-def _decoded(sound: soundfile.SoundFile, part: Part, frames: int) -> Iterator[np.ndarray]:
-    """libsndfile raises an error on a truncated FLAC and does not say how much it decoded. The
-    buffer is therefore filled with NaN first: what is no longer NaN was decoded.
+class _Decoded:
+    """The audio of a part. is_lost: whether libsndfile found no frame where one should be.
+
+    libsndfile raises an error on a truncated FLAC and does not say how much it decoded. The buffer
+    is therefore filled with NaN first: what is no longer NaN was decoded.
     """
-    skip, left = part.skip, UNKNOWN_LENGTH
-    if part.frames is not None:
-        left = part.frames + skip
-    elif not part.spans:
-        left = sound.frames
-    is_complete = True
-    while is_complete and left > 0:
-        size = min(frames, left)
-        buffer = np.full((size, sound.channels), np.nan, dtype=np.float32)
-        try:
-            count = len(sound.read(out=buffer))
-            is_complete = count == size
-        except soundfile.SoundFileError:
-            written = np.flatnonzero(~np.isnan(buffer).all(axis=1))
-            count, is_complete = written[-1] + 1 if len(written) else 0, False
-        left -= count
-        if count > skip:
-            yield buffer[skip:count].T
-        skip = max(skip - count, 0)
+
+    def __init__(self, sound: soundfile.SoundFile, part: Part, frames: int) -> None:
+        self.sound, self.part, self.frames, self.is_lost = sound, part, frames, False
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        skip, left = self.part.skip, UNKNOWN_LENGTH
+        if self.part.frames is not None:
+            left = self.part.frames + skip
+        elif not self.part.spans:
+            left = self.sound.frames
+        is_complete = True
+        while is_complete and left > 0:
+            size = min(self.frames, left)
+            buffer = np.full((size, self.sound.channels), np.nan, dtype=np.float32)
+            try:
+                count = len(self.sound.read(out=buffer))
+                is_complete = count == size
+            except soundfile.SoundFileError as error:
+                written = np.flatnonzero(~np.isnan(buffer).all(axis=1))
+                count, is_complete = written[-1] + 1 if len(written) else 0, False
+                self.is_lost = "lost sync" in str(error)
+            left -= count
+            if count > skip:
+                yield buffer[skip:count].T
+            skip = max(skip - count, 0)
+
+
+class _Patched(io.RawIOBase):
+    """A part of a file, with the bytes of its patch instead of those in the file."""
+
+    def __init__(self, file: BinaryIO, part: Part) -> None:
+        self.file, self.start, (self.place, self.content, self.stop) = file, part.start, part.patch
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        origin = (self.start, self.file.tell(), self.stop)[whence]
+        return self.file.seek(origin + offset) - self.start
+
+    def readinto(self, buffer: memoryview) -> int:
+        first = self.file.tell()
+        data = bytearray(self.file.read(max(min(len(buffer), self.stop - first), 0)))
+        for place, byte in enumerate(self.content, self.place - first):
+            if 0 <= place < len(data):
+                data[place] = byte
+        buffer[: len(data)] = bytes(data)
+        return len(data)
 
 
 @contextmanager
@@ -98,7 +137,11 @@ def _opened(path: Path, part: Part) -> Iterator[soundfile.SoundFile]:
     with ExitStack() as stack:
         file = stack.enter_context(open(path, "rb", buffering=0))
         file.seek(part.start)
-        source = stack.enter_context(_pipe(file, part.spans)) if part.spans else file.fileno()
+        source: object = file.fileno()
+        if part.spans:
+            source = stack.enter_context(_pipe(file, part.spans))
+        elif part.patch:
+            source = _Patched(file, part)
         yield stack.enter_context(soundfile.SoundFile(source, closefd=False, **part.raw or {}))
 
 

@@ -27,7 +27,8 @@ class Part:
 
     start: its first byte. spans: the bytes (start, stop) that the decoder gets through a pipe; none
     where it reads the file itself. raw: the parameters of samples without a header. skip: samples
-    that the encoder put in front. frames: those that follow; None for all.
+    that the encoder put in front. frames: those that follow; None for all. patch: (place,
+    content, stop) for bytes that the decoder is to read at a place, in a part that ends at `stop`.
     """
 
     start: int = 0
@@ -35,6 +36,7 @@ class Part:
     raw: dict[str, Any] | None = None
     skip: int = 0
     frames: int | None = None
+    patch: tuple[int, bytes, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def find_layout(path: Path) -> Layout:
         if magic[:4] in (b"RIFF", b"RF64", b"BW64", b"FORM"):
             return _in_chunks(file, start, size)
         if magic[:4] == b"fLaC":
-            return _flac(file, start)
+            return _flac(file, start, size)
         if magic[:4] == b"OggS":
             return _ogg(file, start, size)
         # Of damaged frames libsndfile would read what it guesses, and print notes. Those of the
@@ -119,15 +121,21 @@ def _of_data(file: BinaryIO, start: int, size: int, data: DataChunk, is_joined: 
     return Layout((Part(start),), stated, is_cut, flaws)
 
 
-def _flac(file: BinaryIO, start: int) -> Layout:
-    """FLAC streams, each of which states its length; zero where its writer did not know it."""
-    starts, stated = [], []
-    for place in find(file, FLAC_STREAM, start):
+def _flac(file: BinaryIO, start: int, size: int) -> Layout:
+    """FLAC streams, each of which states its length; zero where its writer did not know it.
+
+    libsndfile gets zero in any case, so that it decodes to the end.
+    """
+    parts, stated = [], []
+    starts = list(find(file, FLAC_STREAM, start))
+    for place, stop in zip(starts, [*starts[1:], size], strict=False):
         file.seek(place + 8 + 13)
-        starts.append(place)
-        stated.append(int.from_bytes(file.read(5), "big") & (1 << 36) - 1)
+        count = file.read(5)  # 36 bits behind 4 of the sample size
+        stated.append(int.from_bytes(count, "big") & (1 << 36) - 1)
+        content = bytes([count[0] & 0xF0, 0, 0, 0, 0]) if len(count) == 5 else count
+        parts.append(Part(place, patch=(place + 8 + 13, content, stop)))
     total = sum(stated) if stated and all(stated) else None
-    return Layout(tuple(map(Part, starts or [start])), total)
+    return Layout(tuple(parts or [Part(start)]), total)
 
 
 def _ogg(file: BinaryIO, start: int, size: int) -> Layout:

@@ -329,3 +329,33 @@ def test_flac_that_ends_within_a_frame_is_told(tmp_path, lost):
     audio, told = read(tmp_path / "cut.flac", encoded(music(3), "FLAC")[:-lost])
     assert 2 * RATE < audio.shape[1] < 3 * RATE
     assert len(told) == 1 and ("breaks off at 0:02." in told[0] or "cut off at 0:0" in told[0])
+
+
+# FLAC whose header counts what it does not hold
+
+
+def with_count(flac: bytes, frames: int) -> bytes:
+    """STREAMINFO with another number of frames, 36 bits."""
+    fields = int.from_bytes(flac[21:26], "big") >> 36 << 36 | frames
+    return flac[:21] + fields.to_bytes(5, "big") + flac[26:]
+
+
+def test_a_flac_that_goes_on_behind_its_count_is_read_to_its_end(tmp_path):
+    whole = encoded(music(2.0), "FLAC")
+    audio, told = read(tmp_path / "f.flac", with_count(whole, RATE))
+    np.testing.assert_array_equal(audio, decoded(whole))
+    assert told == ["f.flac: its header says 0:01.0 but the audio goes on to 0:02.0; all was read."]
+
+
+def test_a_flac_of_unknown_length_that_is_cut_is_told(tmp_path):
+    whole = encoded(music(2.0), "FLAC")
+    audio, told = read(tmp_path / "f.flac", with_count(whole, 0)[: len(whole) // 2])
+    np.testing.assert_array_equal(audio, decoded(whole)[:, : audio.shape[1]])
+    assert re.fullmatch(r"f.flac: the file is cut off at 0:0[01].\d; its \d+ frames were read.", *told)
+
+
+def test_a_whole_flac_of_unknown_length_is_not_told(tmp_path):
+    whole = encoded(music(2.0), "FLAC")
+    audio, told = read(tmp_path / "f.flac", with_count(whole, 0))
+    np.testing.assert_array_equal(audio, decoded(whole))
+    assert told == []
