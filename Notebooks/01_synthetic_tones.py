@@ -23,8 +23,8 @@
 #
 # - build mixtures whose stems you know, look at them and listen to them;
 # - measure a separation in decibels with SI-SDR, and compare it with a baseline and an oracle;
-# - write a small network and its training loop, then train a Wave-U-Net and a Conv-TasNet on the
-#   same melodies, and measure how much harder the task becomes with a third and a fourth voice;
+# - write a small network and its training loop, and compare a Wave-U-Net and a Conv-TasNet that
+#   were trained on the same melodies, with two, three and four voices;
 # - find out what the trained networks have learned, with test signals whose answer is known;
 # - test two common recommendations: choose the initial weights with care, and normalise the
 #   activations.
@@ -403,9 +403,9 @@ Markdown(
 # %% [markdown]
 # ## A network and its training, written out
 #
-# A network for separation needs three parts: an **encoder** that turns the waveform into features,
-# a part that computes a mask for each source, and a **decoder** that turns masked features back
-# into waveforms. Here is the smallest useful version, in the manner of
+# A network for separation needs three parts. An **encoder** turns the waveform into features, a
+# second part computes a mask for each source, and a **decoder** turns the masked features back into
+# waveforms. Here is the smallest useful version, in the manner of
 # [**Conv-TasNet**](../docs/glossary.md#conv-tasnet) ([Luo and Mesgarani,
 # 2019](https://arxiv.org/abs/1809.07454)), which replaces the STFT by a learned transform. In the
 # code, `relu` sets negative values to zero, and `sigmoid` maps every number to a value between 0
@@ -917,7 +917,7 @@ leaks(PHASES).round(1)
 
 # %% [markdown]
 # The filter treats both alike. In our run, both networks keep the sines in the bass, as they do
-# with the note, but give the upper harmonics of the cosines to the soprano, even more than the
+# with the note. But they give the upper harmonics of the cosines to the soprano, even more than the
 # filter does. They have not learned a rule about frequencies alone. They have learned the
 # *waveform* of a bass note, and in the training data its harmonics always have the same phases.
 # Real instruments have no such fixed phases, so this would not help with them. You find such a
@@ -953,8 +953,8 @@ Markdown(
 )
 
 # %% [markdown]
-# The speckle in the spectra and the jagged waveforms are probably what is left of the random
-# initial weights at frequencies where the voices have no energy and nothing corrects them.
+# The spectra are speckled and the waveforms jagged. This is probably what is left of the random
+# initial weights: where the voices have no energy, nothing corrects them.
 #
 # **Quick questions**
 #
@@ -990,8 +990,9 @@ Markdown(
 # first four test melodies. The defaults are PyTorch's initialisation for both networks, no
 # normalisation for Wave-U-Net, and the layer normalisation of its paper for Conv-TasNet.
 #
-# With `TRAIN` the next cell runs 48 trainings of 100 steps: about six minutes on two cores (4800
-# steps of 50 ms, and the evaluation), and about two minutes on a T4 (computed as above).
+# With `TRAIN` the next cell runs 48 trainings of 100 steps. That takes about six minutes on two
+# cores (4800 steps of 50 ms, and the evaluation), and about two minutes on a T4 (computed as
+# above).
 
 # %%
 from experiments.tones import short_training

@@ -18,8 +18,8 @@
 #
 # *From a score to sound.* Recordings with separate [**stems**](../docs/glossary.md#stem) are rare,
 # but a synthesiser can render thousands of pieces and keep every stem. This chapter builds such
-# training data, trains on it, and measures how far the result carries: to a soundfont that was not
-# used in training, and to a real violin and a real piano.
+# training data and trains on it. It then measures the networks with a soundfont that was not used
+# in training, and with a real violin and a real piano.
 #
 # In this chapter you will
 #
@@ -94,10 +94,10 @@ TRACKS = 1 if SMOKE else 10  # random test pieces, and as many excerpts of real 
 # ## What is a soundfont?
 #
 # A [**soundfont**](../docs/glossary.md#soundfont) is a file of recorded single notes with rules for
-# playing them: which recording serves which key, where it loops while the key is held, how it fades
-# afterwards. FluidSynth is a [**synthesiser**](../docs/glossary.md#synthesiser) that follows these
-# rules; the course calls it through the package pyfluidsynth. Here is one melody with three
-# soundfonts:
+# playing them. The rules say which recording serves which key, where it loops while the key is
+# held, and how it fades afterwards. FluidSynth is a
+# [**synthesiser**](../docs/glossary.md#synthesiser) that follows these rules; the course calls it
+# through the package pyfluidsynth. Here is one melody with three soundfonts:
 
 # %%
 from helpers.music.scores import Note, Part
@@ -229,8 +229,8 @@ for part in written.parts:
 # %% [markdown]
 # The numbers in brackets are lengths in quarter notes. The course turns them into notes in seconds
 # and MIDI pitches (`helpers/music/scores.py`), arranges them for the instruments at hand, and
-# renders them: the violin gets the line that suits its range best, and the piano gets the remaining
-# lines. MIDI files are read with the package pretty_midi ([Raffel and Ellis,
+# renders them. Here, the violin gets the line that suits its range best, and the piano gets the
+# remaining lines. MIDI files are read with the package pretty_midi ([Raffel and Ellis,
 # 2014](https://github.com/craffel/pretty-midi)).
 
 # %%
@@ -268,9 +268,9 @@ pd.DataFrame(counts, SPLITS).T
 # ## Performances: tempo, timing and dynamics
 #
 # When a synthesiser plays exactly what is written, all notes are equally loud and exactly on the
-# beat. For each piece we therefore draw a **performance**: the tempo, the delay of each note, how
-# long it is held, the loudness of each player and each note, and the tuning of each instrument in
-# cents (hundredths of a semitone).
+# beat. For each piece we therefore draw a **performance**. It changes the tempo, the delay and the
+# length of each note, and the loudness of each player and each note. It also tunes each instrument
+# a few cents (hundredths of a semitone) up or down.
 
 # %%
 from helpers.music.performances import Performance
@@ -357,12 +357,12 @@ print("identical bit for bit:", first.read_bytes() == before)
 #
 # ## The test data
 #
-# Everything below is evaluated on pieces that are not in the training data, in three versions:
-# rendered with a soundfont that is used in training (*seen*), rendered with one that is not
-# (*unseen*), and played by two people. The first two contain ten random pieces of five seconds and
-# ten excerpts of ten seconds from quartets and chorales. The real duo is the violin and the piano
-# of the Brahms recording of TRIOS, 43 seconds. It is one recording, so its scores describe this duo
-# and no other.
+# Everything below is evaluated on pieces that are not in the training data. There are three tests:
+# pieces rendered with a soundfont that is used in training (*seen*), the same pieces rendered with
+# one that is not (*unseen*), and a duo played by two people. The first two contain ten random
+# pieces of five seconds and ten excerpts of ten seconds from quartets and chorales. The real duo is
+# the violin and the piano of the Brahms recording of TRIOS, 43 seconds. It is one recording, so its
+# scores describe this duo and no other.
 #
 # The tables of results come with the course, and so do the rows of the real duo: you see them
 # without its recording. A rendered piece is made when it is needed.
@@ -394,8 +394,8 @@ NOTEBOOK = "02_fluidsynth_rendering"
 #
 # A small mask network follows this plan: 240 steps, 80 for each stage. Two control groups spend all
 # 240 steps on the last stage. One trains in a single run. The other restarts its schedule of the
-# [**learning rate**](../docs/glossary.md#learning-rate) as often as the staged plan does, so that
-# we can tell the effect of the data from the effect of the schedule. Each plan has three seeds (0,
+# [**learning rate**](../docs/glossary.md#learning-rate) as often as the staged plan does. So we can
+# distinguish the effect of the data from the effect of the schedule. Each plan has three seeds (0,
 # 1, 2, chosen before), and the two rendered tests use ten of their twenty pieces.
 
 # %%
@@ -512,8 +512,8 @@ CHOICES = {
 }
 
 # %% [markdown]
-# With `TRAIN` the next cell runs 27 trainings of 240 steps: about 40 minutes on two cores (6480
-# steps of 0.35 s), about 10 minutes on a T4 (computed as above).
+# With `TRAIN` the next cell runs 27 trainings of 240 steps. That takes about 40 minutes on two
+# cores (6480 steps of 0.35 s), about 10 minutes on a T4 (computed as above).
 
 # %%
 from experiments.rendered import regularised
@@ -816,9 +816,9 @@ Markdown(
 #
 # Each step has two seeds. The recording that is tested is in none of the training data.
 #
-# With `TRAIN` the cell after the next one runs eight trainings of 240 steps: about 25 minutes on
-# two cores (1920 steps of 0.72 s, as the card of `violin-piano-real` records them, and the
-# rendering), about 5 minutes on a T4 (computed: mixing with effects takes 0.13 s a step).
+# With `TRAIN` the cell after the next one runs eight trainings of 240 steps. That takes about 25
+# minutes on two cores (1920 steps of 0.72 s, as the card of `violin-piano-real` records them, and
+# the rendering). For a T4 we compute about 5 minutes (mixing with effects takes 0.13 s a step).
 
 # %%
 from experiments.rendered import ablation_step
@@ -920,10 +920,10 @@ Markdown(
 
 # %% [markdown]
 # On our recording, more than half of the error's energy is between 250 and 500 Hz, where the violin
-# has a sixth of its energy and the piano about half. The spectrogram shows when it happens: the
-# violin's estimate contains short notes of the piano below the notes of the violin, even while the
-# violin rests (from 14 to 16 s). A violin could play these notes, so their pitch does not show that
-# the piano plays them. The network would have to recognise the piano by its timbre and its decay.
+# has a sixth of its energy and the piano about half. The spectrogram shows when it happens. The
+# estimate of the violin contains short, low notes of the piano, even while the violin rests (from
+# 14 to 16 s). A violin could play these notes, so their pitch does not show that the piano plays
+# them. The network would have to recognise the piano by its timbre and its decay.
 #
 # **Quick questions**
 #

@@ -43,8 +43,8 @@
 # | evaluation | SI-SDR on the piece that was left out, between a baseline and an oracle mask |
 # | needs | two cores: 1 min; T4: 1 min; disk: 0.1 GB; recordings: optional |
 #
-# Three words that all chapters use: a [**source**](../docs/glossary.md#source) is an instrument
-# that we want to separate, its sound alone is its [**stem**](../docs/glossary.md#stem), and the
+# As in the other chapters, a [**source**](../docs/glossary.md#source) is an instrument that we want
+# to separate. Its sound alone is its [**stem**](../docs/glossary.md#stem), and the
 # [**mixture**](../docs/glossary.md#mixture) is the sum of the stems.
 #
 # Nothing here needs a GPU: the tables and four trained networks come with the course. Without
@@ -266,9 +266,9 @@ pd.DataFrame(quality).round(1)
 # %% [markdown]
 # Only the complex mask is exact, up to rounding: it is the one that changes the phase. The
 # difference between it and the true magnitude is what the phase of the mixture costs. With the long
-# window all real masks are better, because one bin of 512 samples is $44100 / 512 = 86$ Hz wide,
-# while a semitone near 100 Hz is only 6 Hz: low partials share a bin. The true magnitude is not
-# always the best real mask: where the phase is wrong, a smaller magnitude gives a smaller error.
+# window all real masks are better, because one bin of 512 samples is $44100 / 512 = 86$ Hz wide. A
+# semitone near 100 Hz is only 6 Hz, so low partials share a bin. The true magnitude is not always
+# the best real mask: where the phase is wrong, a smaller magnitude gives a smaller error.
 #
 # **Quick questions**
 #
@@ -296,12 +296,12 @@ pd.DataFrame(quality).round(1)
 # ![Mask inference: the magnitudes of the mixture go through a bidirectional LSTM, which gives a
 # mask; mask times mixture is the estimate.](../Images/diagram_mask_inference.svg)
 #
-# Inside the network, [**normalisation**](../docs/glossary.md#normalisation) brings each frequency
-# of the input to zero mean and unit variance (batch normalisation), and
-# [**dropout**](../docs/glossary.md#dropout) sets random outputs of a layer to zero during training,
-# so that the network does not rely on single ones. The project published six configurations, A to
-# F. In the table, `mixes` counts the different training mixtures, and `hidden` the units (values)
-# of an LSTM layer in each direction; the steps are `epochs` times `epoch_length`:
+# Inside the network, batch [**normalisation**](../docs/glossary.md#normalisation) brings each
+# frequency of the input to zero mean and unit variance. [**Dropout**](../docs/glossary.md#dropout)
+# sets random outputs of a layer to zero during training, so that the network does not rely on
+# single ones. The project published six configurations, A to F. In the table, `mixes` counts the
+# different training mixtures, and `hidden` the units (values) of an LSTM layer in each direction;
+# the steps are `epochs` times `epoch_length`:
 
 # %%
 from experiments.nussl.musicsourcesep import CONFIGURATIONS, PUBLISHED, target_and_rest
@@ -825,8 +825,9 @@ OwnRecording({"quartet": QUARTET_MODEL} | {f"nussl-{name}": NUSSL[name] for name
 #   differ. All six configurations stay closer to the mixture than to the oracle (seven excerpts,
 #   one seed). SI-SIR and SI-SAR show that a mask also distorts. `museval` uses similar names for
 #   other measures.
-# - As we read the published code, the bassoon's network learnt the other three instruments, and one
-#   network was trained through all pieces, so that it was tested on pieces that it had learnt from.
+# - As we read the published code, the network for the bassoon learnt the other three instruments.
+#   And one network was trained through all pieces, so it was tested on pieces that it had learnt
+#   from.
 # - A network pretrained on rendered and recorded sound comes much closer to the oracle, and gains
 #   little by fine-tuning (one seed).
 # - `OwnRecording` in this notebook and `divisi separate` in a terminal separate a recording of

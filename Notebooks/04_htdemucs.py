@@ -283,8 +283,10 @@ torch.allclose(attention(q, k, v)[0], F.scaled_dot_product_attention(q, k, v))
 # with $\omega_i = 2 \pi / T_i$. The product $p(t) \cdot p(t')$ is largest for $t = t'$, so keys of
 # the same time match best. In this example both branches encode seconds. (HT-Demucs encodes the
 # number of the step in each branch, and for the spectrogram also the frequency band. The relation
-# between the two counts has to be learnt.) Let the values be the pitch of a melody, one for each
-# frame of the spectrogram, and let the waveform branch send the queries:
+# between the two counts has to be learnt.)
+#
+# Now let the values be the pitch of a melody, one for each frame of the spectrogram. The waveform
+# branch sends the queries:
 
 
 # %%
@@ -405,8 +407,8 @@ table.round(1)
 # - **More soundfonts help most**: step 02 is the largest gain, and its seeds agree.
 # - Note samples, solos, timbre substitution (another instrument plays the part) with synthetic
 #   tones, and spectral tilt (steps 03 to 06) change the mean by a few tenths of a decibel each,
-#   once downwards: no more than the seeds of single steps differ. These steps cannot be told apart;
-#   a small gain of all of them together is likely, not proven.
+#   once downwards. The seeds of single steps differ as much. These steps cannot be told apart; a
+#   small gain of all of them together is likely, not proven.
 # - Equaliser, detuning, room, compressor, vibrato, microphone, noise and codec, added together in
 #   step 07, cost quality with either seed.
 # - Dynamics, more random mixes and timing (steps 08 to 10): we conclude nothing from them.
@@ -437,8 +439,8 @@ table.round(1)
 # The models that `divisi separate` uses are mask networks. From a spectrogram on a [**logarithmic
 # frequency axis**](../docs/glossary.md#logarithmic-frequency-axis) they estimate one
 # [**mask**](../docs/glossary.md#mask) for each source; the masks sum to one in every bin. Let us
-# open the model `bach-quartet` and follow a known signal through it: a violin that plays a scale of
-# A major from 440 Hz, over one low note of a bassoon, 110 Hz.
+# open the model `bach-quartet` and follow a known signal through it. A violin plays a scale of A
+# major from 440 Hz, over one low note of a bassoon, 110 Hz.
 #
 # ![The mask network: spectrogram, logarithmic frequency axis, shifted copies, convolutions, LSTM,
 # pitches, copies at the partials, masks.](../Images/diagram_mask_net.svg)
@@ -980,13 +982,13 @@ pd.DataFrame(values).rename_axis("share").round(1)
 #
 # ## Real recordings
 #
-# The table shows the mean SI-SDR on recordings of real players, with the mixture as the
-# [**baseline**](../docs/glossary.md#baseline) and masks from the true stems as the
-# [**oracle**](../docs/glossary.md#oracle) (ideal ratio mask and ideal binary mask). None of these
-# recordings was in the training data; only `bach-quartet-real` was fine-tuned on other pieces of
-# the same players. A system has a value only where it knows all instruments. Bach10 has seven
-# excerpts with four stems; URMP (violin and cello) and TRIOS (violin, horn and piano) are one
-# excerpt each and can only be examples. Each value is one training with one seed.
+# The table shows the mean SI-SDR on recordings of real players. The mixture is the
+# [**baseline**](../docs/glossary.md#baseline), and the ideal ratio mask and the ideal binary mask
+# are the [**oracles**](../docs/glossary.md#oracle). None of these recordings was in the training
+# data; only `bach-quartet-real` was fine-tuned on other pieces of the same players. A system has a
+# value only where it knows all instruments. Bach10 has seven excerpts with four stems; URMP (violin
+# and cello) and TRIOS (violin, horn and piano) are one excerpt each and can only be examples. Each
+# value is one training with one seed.
 
 # %%
 from experiments.studies import overview
@@ -1136,8 +1138,9 @@ OwnRecording({"chamber": CHAMBER, "bach-quartet": MODELS["bach-quartet"], "yours
 #   recording. Each is drawn at random and then applied.
 # - In the ablation more soundfonts gained most on real recordings; rooms, microphones and other
 #   effects together cost quality (300 training steps, two seeds, seven dry excerpts).
-# - The mask network turns the spectrum to a logarithmic axis, moves partials to their fundamental,
-#   follows pitches with an LSTM, copies its features back to the partials and decides by a softmax.
+# - The mask network puts the spectrum on a logarithmic axis, moves partials to their fundamental
+#   and follows pitches with an LSTM. It copies its features back to the partials, and a softmax
+#   computes the masks.
 # - The trained HT-Demucs comes with the course. `train` repeats it, resumes after a stop, and by
 #   calculation a T4 needs less than an hour for what takes many hours on two cores.
 # - The contest compares quality against examples, core hours and milliseconds. In our trainings
