@@ -23,8 +23,8 @@
 #
 # - build mixtures whose stems you know, look at them and listen to them;
 # - measure a separation in decibels with SI-SDR, and compare it with a baseline and an oracle;
-# - write a small network and its training loop, then train a Wave-U-Net and a Conv-TasNet on the
-#   same melodies, and measure how much harder the task becomes with a third and a fourth voice;
+# - write a small network and its training loop, and compare a Wave-U-Net and a Conv-TasNet that
+#   were trained on the same melodies, with two, three and four voices;
 # - find out what the trained networks have learned, with test signals whose answer is known;
 # - test two common recommendations: choose the initial weights with care, and normalise the
 #   activations.
@@ -95,14 +95,15 @@ TRAINING, VALIDATION, TEST = 1, 2, 3  # seeds, one for each set of melodies
 # voice. The sound of one source alone is its [**stem**](../docs/glossary.md#stem). The
 # [**mixture**](../docs/glossary.md#mixture) is the sum of the stems, sample by sample:
 #
-# $$x[n] = \sum_i s_i[n].$$
+# $$x[n] = \sum_j s_j[n].$$
 #
-# [**Source separation**](../docs/glossary.md#source-separation) computes an *estimate* $\hat s_i$
+# [**Source separation**](../docs/glossary.md#source-separation) computes an *estimate* $\hat s_j$
 # of each stem from the mixture $x$ alone.
 #
-# Each voice here is a sum of a few harmonics under a smooth envelope. It sings a random walk
-# through a major scale. The soprano has three harmonics and sings from D5 (587 Hz) upwards. The
-# bass has five and sings from E2 (82 Hz) to E3 (165 Hz).
+# Each voice here is a sum of a few harmonics under a smooth envelope. Its melody is a random walk
+# through a major scale: each note lies a small random step above or below the one before. The
+# soprano has three harmonics and sings from D5 (587 Hz) upwards. The bass has five and sings from
+# E2 (82 Hz) to E3 (165 Hz).
 
 # %%
 from helpers.display.plots import plot_stems, plot_waveforms
@@ -134,8 +135,8 @@ publish(plot_stems(duet, limit=2500), "01_duet")
 #
 # $m$ counts the frames, which start every $H$ samples (the *hop*), and $k$ counts the frequencies.
 # Each value $X[m, k]$, a *bin*, is a complex number. Its [**magnitude** and
-# **phase**](../docs/glossary.md#magnitude-and-phase) say how much of a frequency is there, and
-# where in its cycle the oscillation stands.
+# **phase**](../docs/glossary.md#magnitude-and-phase) say how much of a frequency is there, and at
+# which point of its cycle the oscillation is.
 #
 # Here is one frame of the mixture, computed with this formula. With $N = 512$ samples the bins lie
 # $8000 / 512 = 15.6$ Hz apart.
@@ -185,7 +186,8 @@ StemPlayer(quartet)
 # each other fall into different bins. But each frame now lasts 128 ms instead of 64 ms, so the
 # onset of a note is located less exactly.</details>
 #
-# *2. Two voices sing exactly the same note with the same timbre. Can any method separate them?*
+# *2. Two voices sing exactly the same note, at the same time and with the same timbre. Can any
+# method separate them?*
 #
 # <details><summary>Answer</summary>Not from the sound alone: every division of the sum into two
 # parts of this kind explains the mixture equally well. A difference in time, level, place or timbre
@@ -196,7 +198,7 @@ StemPlayer(quartet)
 #
 # Take the bass $s$ as the true stem and make an estimate $\hat s$ from it by damaging it in a known
 # way. The **signal-to-noise ratio** ([**SNR**](../docs/glossary.md#snr)) compares the energy of the
-# stem with the energy of the error:
+# stem, $\|s\|^2 = \sum_n s[n]^2$, with the energy of the error:
 #
 # $$\text{SNR} = 10 \log_{10} \frac{\|s\|^2}{\|s - \hat s\|^2}\ \text{dB}.$$
 #
@@ -207,6 +209,8 @@ StemPlayer(quartet)
 #
 # $$\text{SI-SDR} = 10 \log_{10} \frac{\|\alpha s\|^2}{\|\alpha s - \hat s\|^2}\ \text{dB}, \qquad
 # \alpha = \frac{\langle \hat s, s \rangle}{\|s\|^2}.$$
+#
+# Here $\langle \hat s, s \rangle = \sum_n \hat s[n]\, s[n]$, and $\alpha$ is the best factor.
 #
 # Compute both by hand for signals of three samples, $s = (1, 0, -1)$ and $\hat s = (2, -1, -1)$:
 #
@@ -287,20 +291,21 @@ listen({name: estimates[name] for name in ("10 % noise", "1 % noise", "1 ms late
 # It computes a [**mask**](../docs/glossary.md#mask), a factor for each bin of the mixture's STFT,
 # and multiplies:
 #
-# $$\hat S_i[m, k] = M_i[m, k]\; X[m, k].$$
+# $$\hat S_j[m, k] = M_j[m, k]\; X[m, k].$$
 #
 # The **ideal ratio mask** ([**IRM**](../docs/glossary.md#irm)) divides each bin in proportion to
 # the magnitudes of the stems. The **ideal binary mask** ([**IBM**](../docs/glossary.md#ibm)) gives
 # each bin to the loudest stem:
 #
-# $$M_i^{\text{IRM}} = \frac{|S_i|}{\sum_j |S_j|}, \qquad
-# M_i^{\text{IBM}} = \begin{cases} 1 & \text{if } |S_i| = \max_j |S_j| \\ 0 & \text{otherwise.}
+# $$M_j^{\text{IRM}} = \frac{|S_j|}{\sum_i |S_i|}, \qquad
+# M_j^{\text{IBM}} = \begin{cases} 1 & \text{if } |S_j| = \max_i |S_i| \\ 0 & \text{otherwise.}
 # \end{cases}$$
 #
-# For example, let one bin of the mixture contain $S_1 = 3$ and $S_2 = i$ (a quarter of a cycle
-# later). The IRM is $3/4$ for the first and $1/4$ for the second; the IBM is 1 and 0. Both masks
-# are real. They change the magnitude of a bin and keep the **phase of the mixture**: the estimates
-# of the IRM are $\tfrac34 (3 + i)$ and $\tfrac14 (3 + i)$. Neither is exactly $3$ or $i$:
+# For example, let one bin of the mixture contain $S_1 = 3$ and $S_2 = i$, where $i$ is the
+# imaginary unit (a quarter of a cycle ahead). The IRM is $3/4$ for the first and $1/4$ for the
+# second; the IBM is 1 and 0. Both masks are real. They change the magnitude of a bin and keep the
+# **phase of the mixture**: the estimates of the IRM are $\tfrac34 (3 + i)$ and $\tfrac14 (3 + i)$.
+# Neither is exactly $3$ or $i$:
 
 # %%
 stems = np.array([3, 1j])
@@ -341,14 +346,17 @@ Markdown(
 #
 # Before you train a network, try the simplest method: one [**Wiener
 # filter**](../docs/glossary.md#wiener-filter) for each voice, a linear filter $h$ that never
-# changes (Wiener, 1949). It minimises the mean squared error $\mathbb{E}\,|s[n] - (h * x)[n]|^2$.
-# The solution is a system of linear equations in the autocorrelation $r_{xx}$ of the mixture and
-# its cross-correlation $r_{sx}$ with the stem:
+# changes (Wiener, 1949). Its estimate is a weighted sum of neighbouring samples of the mixture,
+# $\hat s[n] = \sum_u h[u]\, x[n - u]$, with 513 weights $h[u]$ (*taps*). They minimise the mean
+# squared error $\mathbb{E}\,|s[n] - \hat s[n]|^2$, where $\mathbb{E}$ is the mean over all samples.
+# The solution is a system of linear equations:
 #
-# $$\sum_\tau h[\tau]\, r_{xx}[t - \tau] = r_{sx}[t].$$
+# $$\sum_u h[u]\, r_{xx}[t - u] = r_{sx}[t] \quad \text{for all } t.$$
 #
-# Both correlations are measured on 60 training melodies (`experiments/tones.py`). There is no
-# iterative training. The figure shows the gain of each filter:
+# It contains two correlations: $r_{xx}[t] = \mathbb{E}\,x[n]\,x[n - t]$ compares the mixture with
+# itself, delayed by $t$ samples; $r_{sx}[t] = \mathbb{E}\,s[n]\,x[n - t]$ compares the stem with
+# the delayed mixture. Both are measured on 60 training melodies (`experiments/tones.py`). There is
+# no iterative training. The figure shows the gain of each filter:
 
 # %%
 from experiments.tones import filtered, response, wiener_filters
@@ -395,12 +403,14 @@ Markdown(
 # %% [markdown]
 # ## A network and its training, written out
 #
-# A network for separation needs three parts: an **encoder** that turns the waveform into features,
-# a part that computes a mask for each source, and a **decoder** that turns masked features back
-# into waveforms. Here is the smallest useful version, in the manner of
+# A network for separation needs three parts. An **encoder** turns the waveform into features, a
+# second part computes a mask for each source, and a **decoder** turns the masked features back into
+# waveforms. Here is the smallest useful version, in the manner of
 # [**Conv-TasNet**](../docs/glossary.md#conv-tasnet) ([Luo and Mesgarani,
-# 2019](https://arxiv.org/abs/1809.07454)), which replaces the STFT by a learned transform. The
-# letters give the shapes: batch `B`, sources `S`, features `F`, frames `N`, samples `T`.
+# 2019](https://arxiv.org/abs/1809.07454)), which replaces the STFT by a learned transform. In the
+# code, `relu` sets negative values to zero, and `sigmoid` maps every number to a value between 0
+# and 1, as a mask needs it. The letters give the shapes: batch `B`, sources `S`, features `F`,
+# frames `N`, samples `T`.
 
 
 # %%
@@ -423,16 +433,17 @@ class FirstNetwork(nn.Module):  # (B, 1, T) -> (B, S, 1, T), for T a multiple of
 
 # %% [markdown]
 # The [**loss**](../docs/glossary.md#loss) is the number that training makes small. Two are common
-# in source separation. The *L1 loss* is the mean absolute error. The negative SNR has a *soft
-# ceiling*, here 60 dB:
+# in source separation. The *L1 loss* is the mean absolute error over the $T$ samples. The negative
+# SNR has a *soft ceiling*, here 60 dB:
 #
 # $$\mathcal{L}_1 = \frac1T \sum_n |s[n] - \hat s[n]|, \qquad
 # \mathcal{L}_{\text{SNR}} = 10 \log_{10}
 # \frac{\|s - \hat s\|^2 + \tau \|s\|^2}{\|s\|^2}, \quad \tau = 10^{-60/10}.$$
 #
-# The term with $\tau$ keeps a few almost perfect examples from dominating the mean. If SI-SDR takes
-# the place of SNR, the network is free to choose any level. For the three samples from above, the
-# L1 loss is $(1 + 1 + 0) / 3 = 0.67$, the SNR loss 0 dB, and the SI-SDR loss -4.8 dB:
+# The term with $\tau$ keeps a few almost perfect examples from dominating the mean (Wisdom et al.,
+# 2021). If SI-SDR takes the place of SNR, the network is free to choose any level. For the three
+# samples from above, the L1 loss is $(1 + 1 + 0) / 3 = 0.67$, the SNR loss 0 dB, and the SI-SDR
+# loss -4.8 dB:
 
 # %%
 from helpers.training.losses import l1, negative_si_sdr, negative_snr
@@ -446,10 +457,11 @@ for name, loss in {"L1": l1, "SNR": LOSS, "SI-SDR": negative_si_sdr}.items():
 # %% [markdown]
 # Half as loud, the estimate has a better SNR and L1 loss, and the same SI-SDR.
 #
-# And here is the training, all of it. In each step the network separates four new melodies of half
-# a second; `backward` computes how the loss changes with each weight (the *gradient*), and the
-# optimiser moves the weights a little in the direction in which the loss falls. It takes about ten
-# seconds.
+# And here is the whole training. In each [**step**](../docs/glossary.md#step) the network separates
+# a [**batch**](../docs/glossary.md#batch) of four new melodies of half a second. `backward`
+# computes how the loss changes with each weight (the *gradient*). The optimiser then moves the
+# weights a little in the direction in which the loss falls; how far, is set by the [**learning
+# rate**](../docs/glossary.md#learning-rate) `lr`. All steps together take about ten seconds.
 
 # %%
 from experiments.tones import SHORT_SECONDS
@@ -518,19 +530,19 @@ Markdown(
 # ## Two networks
 #
 # **Conv-TasNet** is the network that you just wrote, made larger: 128 learned waveforms, and twelve
-# blocks of **dilated convolutions**, whose taps lie further apart in each block (1, 2, 4, ... 32
-# frames).
+# blocks of **dilated** [**convolutions**](../docs/glossary.md#convolution). The frames that such a
+# convolution reads lie apart: by 1 frame in the first block, then by 2, 4, ... and 32 frames.
 #
 # ![Conv-TasNet: an encoder, a network that computes a mask for each source, a
 # decoder](../Images/diagram_conv_tasnet.svg)
 #
 # [**Wave-U-Net**](../docs/glossary.md#wave-u-net) ([Stoller et al.,
 # 2018](https://arxiv.org/abs/1806.03185)) has no frames and no masks: it works on the waveform. It
-# is a [**U-Net**](../docs/glossary.md#u-net): an encoder halves the sample rate at each of its six
-# levels, so that short filters see longer and longer stretches of time, and a decoder doubles the
-# rate again. [**Skip connections**](../docs/glossary.md#skip-connection) copy the details of each
-# encoder level to the decoder level of the same rate. Its last source is the mixture minus the
-# other estimates, so the estimates always sum to the mixture.
+# is a [**U-Net**](../docs/glossary.md#u-net). An encoder halves the sample rate at each of its six
+# levels, so that short filters see longer and longer stretches of time. A decoder doubles the rate
+# again at each level. [**Skip connections**](../docs/glossary.md#skip-connection) copy the details
+# of each encoder level to the decoder level of the same rate. Its last source is the mixture minus
+# the other estimates, so the estimates always sum to the mixture.
 #
 # ![Wave-U-Net: down-sampling blocks, up-sampling blocks, and skip connections between
 # them](../Images/diagram_wave_unet.svg)
@@ -538,8 +550,9 @@ Markdown(
 # Both diagrams show the default sizes for three sources. Here, Wave-U-Net has half as many
 # channels, and the filters of Conv-TasNet are 64 samples long.
 #
-# One level of the encoder of Wave-U-Net is a convolution, a rectifier, and a decimation that drops
-# every second sample. After six levels, one second has become 125 samples:
+# One level of the encoder of Wave-U-Net is a convolution, a rectifier (`leaky_relu` keeps positive
+# values and makes negative ones smaller), and a decimation that drops every second sample. After
+# six levels, one second has become 125 samples:
 
 # %%
 signal, channels = torch.from_numpy(duet.mixture[None, :, :RATE]), 1
@@ -560,12 +573,14 @@ peak = np.abs(np.fft.rfft(decimated)).argmax() * (RATE / 2) / len(decimated)
 print(f"after the decimation: {peak:.0f} Hz")
 
 # %% [markdown]
-# The network has to learn filters that remove what would be folded, or make use of it.
+# The network has to learn filters that remove such frequencies before the decimation, or it has to
+# make use of them.
 #
-# How much of the mixture can influence one sample of an estimate? This stretch is the
-# [**receptive field**](../docs/glossary.md#receptive-field). A convolution of $K$ taps at level $l$
+# How much of the mixture can influence one sample of an estimate? This stretch is the [**receptive
+# field**](../docs/glossary.md#receptive-field). A convolution of $K$ taps (weights) at level $l$
 # sees $(K - 1)\, 2^l$ samples more than the one before it, because its taps lie $2^l$ samples
-# apart. With $K = 15$ and the levels 0 to 6, the encoder alone sees
+# apart. With $K = 15$, the six levels of the encoder ($l = 0$ to $5$) and the convolution below
+# them ($l = 6$) see
 #
 # $$1 + 14\,(1 + 2 + 4 + \dots + 64) = 1 + 14 \cdot 127 = 1779$$
 #
@@ -591,11 +606,11 @@ for system in SYSTEMS:
 # Both map `mixture (B, C, T)` to `estimates (B, S, C, T)`: batch, sources, channels and samples.
 # The order of the sources is fixed (soprano first), because the voices differ in register. Two
 # voices of the same kind have no such order. For these, **permutation-invariant training**
-# ([**PIT**](../docs/glossary.md#permutation-invariant-training),
-# [Yu et al., 2017](https://arxiv.org/abs/1607.00325)) computes the loss of every estimate with
-# every stem, and takes the assignment $\pi$ with the smallest sum:
+# ([**PIT**](../docs/glossary.md#permutation-invariant-training), [Yu et al.,
+# 2017](https://arxiv.org/abs/1607.00325)) computes the loss of each of the $S$ estimates with each
+# stem, and takes the assignment $\pi$ with the smallest mean:
 #
-# $$\mathcal{L}_{\text{PIT}} = \min_\pi \frac1S \sum_i \mathcal{L}(\hat s_i, s_{\pi(i)}).$$
+# $$\mathcal{L}_{\text{PIT}} = \min_\pi \frac1S \sum_j \mathcal{L}(\hat s_j, s_{\pi(j)}).$$
 #
 # Here the first network's two estimates are given in the wrong order:
 
@@ -636,11 +651,11 @@ matrix.round(1)
 # Both networks train on the same stream of random melodies, half a second each, and no melody is
 # repeated. The validation and test melodies come from other seeds.
 #
-# The course's training loop, `fit`, does what your loop did. Besides, it measures the SI-SDR on
-# validation melodies, averages the weights over many steps, warms the learning rate up and lets it
-# decay to zero, limits the gradient, skips steps that fail, saves its state and resumes. The
-# trained weights are saved as [**checkpoints**](../docs/glossary.md#checkpoint), each with a JSON
-# file (its card) that records how it was made.
+# The course's training loop, `fit`, does what your loop did. It also measures the SI-SDR on
+# validation melodies. It raises the learning rate at the start and lets it decay to zero, limits
+# the gradient, and averages the weights over many steps. It saves its state and resumes from it.
+# The trained weights are saved as [**checkpoints**](../docs/glossary.md#checkpoint), each with a
+# JSON file (its card) that records how it was made.
 
 
 # %%
@@ -702,8 +717,8 @@ publish(plot_curves(curves, **labels), "01_training")
 # The curves are those that the cards record. In our run, the validation score of the Wave-U-Net for
 # two voices fell from 31.5 to 15.1 dB at step 1500 and needed about 1500 steps to recover. Such
 # instabilities depend on the random seed, and one training run is one sample. All curves become
-# flat at the end. This does not prove that the networks cannot learn more: the learning rate decays
-# to zero at the last step.
+# flat at the end, because the learning rate decays to zero. So this does not show that the networks
+# cannot learn more.
 #
 # ## How well do they separate?
 #
@@ -902,7 +917,7 @@ leaks(PHASES).round(1)
 
 # %% [markdown]
 # The filter treats both alike. In our run, both networks keep the sines in the bass, as they do
-# with the note, but give the upper harmonics of the cosines to the soprano, even more than the
+# with the note. But they give the upper harmonics of the cosines to the soprano, even more than the
 # filter does. They have not learned a rule about frequencies alone. They have learned the
 # *waveform* of a bass note, and in the training data its harmonics always have the same phases.
 # Real instruments have no such fixed phases, so this would not help with them. You find such a
@@ -938,8 +953,8 @@ Markdown(
 )
 
 # %% [markdown]
-# The speckle in the spectra and the jagged waveforms are probably what is left of the random
-# initial weights at frequencies where the voices have no energy and nothing corrects them.
+# The spectra are speckled and the waveforms jagged. This is probably what is left of the random
+# initial weights: where the voices have no energy, nothing corrects them.
 #
 # **Quick questions**
 #
@@ -964,9 +979,10 @@ Markdown(
 # weights are drawn. *Xavier* (Glorot and Bengio, 2010) and *He* (He et al., 2015) choose their
 # variance so that signals keep their level from layer to layer; *orthogonal* (Saxe et al., 2014)
 # draws weight matrices that preserve lengths.
-# [**Normalisation**](../docs/glossary.md#normalisation) brings the activations of a layer to zero
-# mean and unit variance, over the batch (*batch*), over groups of channels (*group*) or over all
-# channels of one example (*layer*).
+# [**Normalisation**](../docs/glossary.md#normalisation) brings the activations of a layer (its
+# output values) to zero mean and unit variance. The mean is taken over the batch (*batch*), over
+# groups of channels of one example (*group*) or over all its channels (*layer*). At test time,
+# batch normalisation uses running averages of the training instead.
 #
 # Both networks get the same short training on three voices. Only the initialisation or only the
 # normalisation changes. Each choice is trained three times, with other weights and other melodies
@@ -974,8 +990,9 @@ Markdown(
 # first four test melodies. The defaults are PyTorch's initialisation for both networks, no
 # normalisation for Wave-U-Net, and the layer normalisation of its paper for Conv-TasNet.
 #
-# With `TRAIN` the next cell runs 48 trainings of 100 steps: about six minutes on two cores (4800
-# steps of 50 ms, and the evaluation), and about two minutes on a T4 (computed as above).
+# With `TRAIN` the next cell runs 48 trainings of 100 steps. That takes about six minutes on two
+# cores (4800 steps of 50 ms, and the evaluation), and about two minutes on a T4 (computed as
+# above).
 
 # %%
 from experiments.tones import short_training
@@ -1030,9 +1047,10 @@ Markdown(
 #
 # For Conv-TasNet the default is better than all nine other runs, and He is the lowest. The layers
 # of this network are normalised, so the signal does not become weaker. Our guess, which we have not
-# tested, is that larger weights add up in the skip connections and drive the masks into saturation.
+# tested: larger weights add up in the skip connections and push the masks close to 0 or 1, where
+# gradients are small.
 #
-# So initialisation matters for both networks, but no recipe is best for both.
+# So initialisation matters for both networks early in training, but no recipe is best for both.
 
 # %%
 publish(seeds("normalisation"), "01_normalisation")
@@ -1065,9 +1083,10 @@ Markdown(
 # *2. Batch normalisation uses the mean over the examples of a batch. What follows for a batch of
 # one?*
 #
-# <details><summary>Answer</summary>The mean and the variance then come from one example alone and
-# differ much from example to example, while at test time the running averages of the training are
-# used. Group and layer normalisation do not depend on the batch.</details>
+# <details><summary>Answer</summary>The mean and the variance then come from one example alone, and
+# vary much from example to example. At test time the running averages take their place, so the
+# network meets other values than in training. Group and layer normalisation do not depend on the
+# batch.</details>
 
 # %% [markdown]
 # ## Recap
@@ -1079,7 +1098,7 @@ Markdown(
 #   oracle (an ideal mask) for comparison, and a fixed filter shows how much of the task is easy.
 # - **Networks.** An encoder, masks, a decoder and a loop of fifteen lines already separate two
 #   voices. In our run, Conv-TasNet and Wave-U-Net came near the oracle masks or above them with two
-#   and three voices, and stayed below them with four voices and less training (one seed each).
+#   and three voices. They stayed below them with four voices and less training (one seed each).
 # - **Test signals.** A rising cosine shows at which frequency a network assigns sound to the other
 #   voice. A single bass note shows that the networks use more than frequency bands, and the same
 #   note with other phases shows that, in our run, they rely on its waveform.
@@ -1097,7 +1116,8 @@ Markdown(
 # [solutions](solutions/01_synthetic_tones.ipynb) explain their answers.
 #
 # 1. Make one voice 10 dB louder. Predict the floor of each voice, then measure it.
-# 2. Remove the harmonics of a bass note one by one: which of them decides?
+# 2. Remove the harmonics of a bass note one by one: which of them decides to which voice the note
+#    is assigned?
 # 3. Train with the SI-SDR instead of the SNR as the loss. What changes?
 # 4. Two voices of one register: train a network for alto and tenor, with and without PIT. (Open:
 #    find your own way to make it better.)

@@ -16,10 +16,10 @@
 #
 # # Training on rendered scores: soundfonts, data augmentation and the domain gap
 #
-# *From a score to sound.* Recordings with separate stems are rare, but a synthesiser can render
-# thousands of pieces and keep every stem. This chapter builds such training data, trains on it, and
-# measures how far the result carries: to a soundfont that was not used in training, and to a real
-# violin and a real piano.
+# *From a score to sound.* Recordings with separate [**stems**](../docs/glossary.md#stem) are rare,
+# but a synthesiser can render thousands of pieces and keep every stem. This chapter builds such
+# training data and trains on it. It then measures the networks with a soundfont that was not used
+# in training, and with a real violin and a real piano.
 #
 # In this chapter you will
 #
@@ -94,10 +94,10 @@ TRACKS = 1 if SMOKE else 10  # random test pieces, and as many excerpts of real 
 # ## What is a soundfont?
 #
 # A [**soundfont**](../docs/glossary.md#soundfont) is a file of recorded single notes with rules for
-# playing them: which recording serves which key, where it loops while the key is held, how it fades
-# afterwards. FluidSynth is a [**synthesiser**](../docs/glossary.md#synthesiser) that follows these
-# rules; the course calls it through the package pyfluidsynth. Here is one melody with three
-# soundfonts:
+# playing them. The rules say which recording serves which key, where it loops while the key is
+# held, and how it fades afterwards. FluidSynth is a
+# [**synthesiser**](../docs/glossary.md#synthesiser) that follows these rules; the course calls it
+# through the package pyfluidsynth. Here is one melody with three soundfonts:
 
 # %%
 from helpers.music.scores import Note, Part
@@ -114,8 +114,8 @@ PLAYERS = {font: FluidSynth(find_soundfont(font)) for font in (SEEN, ALSO_SEEN, 
 # %% [markdown]
 # If `DIVISI_DATA` names a folder with recorded notes, a flautist of the Philharmonia Orchestra
 # plays the same melody. This sound is also made of [**note
-# samples**](../docs/glossary.md#note-sample) (recorded single notes), but with several recordings
-# for each note. They are joined in the order of the melody.
+# samples**](../docs/glossary.md#note-sample) (recorded single notes), but there are several
+# recordings of each note.
 
 # %%
 from helpers.display.players import listen
@@ -145,13 +145,14 @@ publish(figure, "02_soundfonts") if DATA or SMOKE else published("02_soundfonts"
 # %% [markdown]
 # In a soundfont a note keeps its level until it ends, and when the note is repeated, the same
 # recording is played again, including its noise. The first two soundfonts even share recordings:
-# look at the weak line below the melody at 1.5 s. MuseScore_General descends from FluidR3, so a
-# network that is trained with both has heard less than two independent soundfonts. In the recorded
-# notes you see slower attacks, gaps between the notes, differences between repetitions of a note,
-# and more noise, probably mainly breath.
+# both spectrograms have the same weak line below the melody at 1.5 s. MuseScore_General descends
+# from FluidR3, so a network that is trained with both has heard less than two independent
+# soundfonts. In the recorded notes you see slower attacks, gaps between the notes, differences
+# between repetitions of a note, and more noise, probably mainly breath.
 #
 # How large are the differences? We compare the spectrum of the whole melody in octave bands. With
-# the Fourier transform $S[k]$ of the stem, the level of a band $B$ relative to the whole is
+# the Fourier transform $S[k]$ of the stem, the level of a band $B$ (a set of frequencies $k$)
+# relative to the whole is
 #
 # $$L_B = 10 \log_{10} \frac{\sum_{k \in B} |S[k]|^2}{\sum_k |S[k]|^2}\ \text{dB}.$$
 #
@@ -228,8 +229,8 @@ for part in written.parts:
 # %% [markdown]
 # The numbers in brackets are lengths in quarter notes. The course turns them into notes in seconds
 # and MIDI pitches (`helpers/music/scores.py`), arranges them for the instruments at hand, and
-# renders them: the violin gets the line that suits its range best, and the piano gets the remaining
-# lines. MIDI files are read with the package pretty_midi ([Raffel and Ellis,
+# renders them. Here, the violin gets the line that suits its range best, and the piano gets the
+# remaining lines. MIDI files are read with the package pretty_midi ([Raffel and Ellis,
 # 2014](https://github.com/craffel/pretty-midi)).
 
 # %%
@@ -267,9 +268,9 @@ pd.DataFrame(counts, SPLITS).T
 # ## Performances: tempo, timing and dynamics
 #
 # When a synthesiser plays exactly what is written, all notes are equally loud and exactly on the
-# beat. For each piece we therefore draw a **performance**: the tempo, the delay of each note, how
-# long it is held, the loudness of each player and each note, and the tuning of each instrument in
-# cents (hundredths of a semitone).
+# beat. For each piece we therefore draw a **performance**. It changes the tempo, the delay and the
+# length of each note, and the loudness of each player and each note. It also tunes each instrument
+# a few cents (hundredths of a semitone) up or down.
 
 # %%
 from helpers.music.performances import Performance
@@ -356,12 +357,12 @@ print("identical bit for bit:", first.read_bytes() == before)
 #
 # ## The test data
 #
-# Everything below is evaluated on pieces that are not in the training data, in three versions:
-# rendered with a soundfont that is used in training (*seen*), rendered with one that is not
-# (*unseen*), and played by two people. The first two contain ten random pieces of five seconds and
-# ten excerpts of ten seconds from quartets and chorales. The real duo is the violin and the piano
-# of the Brahms recording of TRIOS, 43 seconds. It is one recording, so its scores describe this duo
-# and no other.
+# Everything below is evaluated on pieces that are not in the training data. There are three tests:
+# pieces rendered with a soundfont that is used in training (*seen*), the same pieces rendered with
+# one that is not (*unseen*), and a duo played by two people. The first two contain ten random
+# pieces of five seconds and ten excerpts of ten seconds from quartets and chorales. The real duo is
+# the violin and the piano of the Brahms recording of TRIOS, 43 seconds. It is one recording, so its
+# scores describe this duo and no other.
 #
 # The tables of results come with the course, and so do the rows of the real duo: you see them
 # without its recording. A rendered piece is made when it is needed.
@@ -391,11 +392,11 @@ NOTEBOOK = "02_fluidsynth_rendering"
 # learning**](../docs/glossary.md#curriculum-learning) ([Bengio et al.,
 # 2009](https://doi.org/10.1145/1553374.1553380)).
 #
-# A small mask network follows this plan. Two control groups spend the same number of steps on the
-# last stage only. One trains in a single run. The other restarts its schedule of the [**learning
-# rate**](../docs/glossary.md#learning-rate) as often as the staged plan does, so that we can tell
-# the effect of the data from the effect of the schedule. Each plan has three seeds (0, 1, 2, chosen
-# before), and the two rendered tests use ten of their twenty pieces.
+# A small mask network follows this plan: 240 steps, 80 for each stage. Two control groups spend all
+# 240 steps on the last stage. One trains in a single run. The other restarts its schedule of the
+# [**learning rate**](../docs/glossary.md#learning-rate) as often as the staged plan does. So we can
+# distinguish the effect of the data from the effect of the schedule. Each plan has three seeds (0,
+# 1, 2, chosen before), and the two rendered tests use ten of their twenty pieces.
 
 # %%
 from experiments.rendered import DRY, real_recipe, rendering, staged
@@ -413,9 +414,9 @@ PLANS = {
 
 # %% [markdown]
 # With `TRAIN` the next cell runs nine trainings of 240 steps. That takes about 15 minutes on two
-# cores (2160 steps of 0.35 s, and the rendering) and, as we compute and have not measured, about
-# 4 minutes on a T4: six examples of 12 ms are mixed on the CPU in each step, and the network itself
-# needs about 15 ms. A finished training is not repeated.
+# cores (2160 steps of 0.35 s, and the rendering) and, as we compute and have not measured, about 4
+# minutes on a T4. There, the CPU mixes six examples in each step (12 ms each), and the network
+# itself needs about 15 ms. A finished training is not repeated.
 
 # %%
 STAGED = Study("02_stages", NOTEBOOK, HALVES, TRAIN)
@@ -447,14 +448,14 @@ pd.DataFrame(means, STAGED.panels).T.round(1)
 # the plans. A possible reason, which we have not tested: the staged networks see the
 # varied data of the last stage in only a third of their steps.
 #
-# The control groups matter. Without the plan with restarts, an effect of the schedule could look
-# like an effect of the curriculum. All of this holds for a small network and 240 steps. Longer
-# trainings may give another result.
+# The control groups matter. Each stage also restarts the learning rate. Without the control group
+# that restarts it too, an effect of the schedule could look like an effect of the stages. All of
+# this holds for a small network and 240 steps. Longer trainings may give another result.
 #
 # **Quick questions**
 #
-# *1. A plan in stages has 3 x 80 steps, the single run 240. Why would 3 x 240 against 240 be no
-# fair comparison?*
+# *1. The plan in stages has 3 x 80 steps, the single run 240. Why would it be unfair to give each
+# stage 240 steps?*
 #
 # <details><summary>Answer</summary>The staged network would have three times as much training. You
 # could not tell whether the stages or the additional steps made the difference.</details>
@@ -468,8 +469,8 @@ pd.DataFrame(means, STAGED.panels).T.round(1)
 # %% [markdown]
 # ## Eight methods against overfitting
 #
-# A network that sees the same minute of music many times can learn that minute by heart: the
-# training loss falls, but the score on new pieces does not rise. This is
+# A network that sees the same minute of music many times can learn that minute by heart. Its
+# training loss keeps falling, but its score on new pieces does not rise. This is
 # [**overfitting**](../docs/glossary.md#overfitting). The ability to work on new data is
 # [**generalisation**](../docs/glossary.md#generalisation), and methods that favour it are called
 # [**regularisation**](../docs/glossary.md#regularisation).
@@ -511,8 +512,8 @@ CHOICES = {
 }
 
 # %% [markdown]
-# With `TRAIN` the next cell runs 27 trainings of 240 steps: about 40 minutes on two cores (6480
-# steps of 0.35 s), about 10 minutes on a T4 (computed as above).
+# With `TRAIN` the next cell runs 27 trainings of 240 steps. That takes about 40 minutes on two
+# cores (6480 steps of 0.35 s), about 10 minutes on a T4 (computed as above).
 
 # %%
 from experiments.rendered import regularised
@@ -555,13 +556,13 @@ Markdown(
 # Of the methods that change the network, weight decay makes no clear difference, and the effect of
 # dropout is smaller than the differences between seeds. All three normalisations **lower** the
 # score on both soundfonts, with every seed. In chapter 1 normalisation helped, but with other
-# networks and with training data that never repeats. A recommendation depends on the model and the
-# data.
+# networks and with training data that never repeats. So whether a method helps depends on the model
+# and the data.
 #
 # The panel `trios-brahms-duo` shows the limits. In our run, every network of this comparison scores
 # *below the unprocessed mixture* on the real duo: each was trained on twelve dry pieces from one
-# soundfont. One recording cannot say which of the methods is closer to it. None of them replaces
-# more varied data.
+# soundfont. With one recording we cannot rank the methods. In this comparison, none of them
+# replaced more varied data.
 #
 # **Quick questions**
 #
@@ -607,13 +608,14 @@ plot_curves(panels, xlabel="bin", ylabel="magnitude")
 # On the right, the upper note is the lower one moved by $36 \log_2 (330 / 220) = 21$ bins (the axis
 # has 36 bins for each octave). On the left, its harmonics lie further apart.
 #
-# From the network's outputs $z_i$ a [**softmax**](../docs/glossary.md#softmax) computes one mask
-# for each source (notation as in chapter 1):
+# For each source $j$ the network gives a number $z_j$ for each bin. From these numbers a
+# [**softmax**](../docs/glossary.md#softmax) computes one mask for each source (notation as in
+# chapter 1):
 #
-# $$M_i[m, k] = \frac{e^{z_i[m, k]}}{\sum_j e^{z_j[m, k]}}, \qquad
-# \hat S_i[m, k] = M_i[m, k]\; X[m, k].$$
+# $$M_j[m, k] = \frac{e^{z_j[m, k]}}{\sum_i e^{z_i[m, k]}}, \qquad
+# \hat S_j[m, k] = M_j[m, k]\; X[m, k].$$
 #
-# For example, outputs of 2 and 0 give masks of $e^2 / (e^2 + 1) = 0.88$ and $0.12$. The masks sum
+# For example, the numbers 2 and 0 give masks of $e^2 / (e^2 + 1) = 0.88$ and $0.12$. The masks sum
 # to one, so the estimates sum to the mixture.
 #
 # The network for four instruments is not told which of them play: any of them may be inactive. (To
@@ -748,7 +750,7 @@ StemPlayer(SEPARATOR(test_piece), references=test_piece)
 # ### Two instruments at the same pitch
 #
 # The next test has a known answer: the piano plays an A, and one second later the violin plays the
-# same A. All partials of the one coincide with partials of the other. What does the network do?
+# same A. All partials of one note coincide with partials of the other. What does the network do?
 
 # %%
 from helpers.music.scores import Score
@@ -783,7 +785,7 @@ Markdown(
 # %% [markdown]
 # From the entry of the violin on, the network assigns almost everything to the violin, in our run.
 # The SI-SDR of the whole example would not show this error clearly, because most of the piano's
-# energy is in the first second. A listener knows that a piano note goes on after its attack; here
+# energy is in the first second. A listener knows that a piano note goes on after its attack. Here,
 # the network seems to follow the louder source.
 #
 # **Quick questions**
@@ -802,21 +804,21 @@ Markdown(
 # %% [markdown]
 # ## Which training data helps on the real duo?
 #
-# An [**ablation**](../docs/glossary.md#ablation) measures what each part of a system contributes:
-# here it trains the network four times with the same number of steps, and each **ablation step**
-# adds one ingredient:
+# An [**ablation**](../docs/glossary.md#ablation) measures what each part of a system contributes.
+# Here, the network is trained four times with the same number of training steps. Each **ablation
+# step** adds one ingredient to the one before:
 #
 # 1. one soundfont;
 # 2. three soundfonts;
 # 3. effects that change the timbre, the room and the dynamics of each stem;
-# 4. recorded solos of other players, used in random mixes. (This recipe uses no note samples.
-#    Without `DIVISI_DATA` there are no solos, and the last step repeats the third.)
+# 4. recorded solos of other players, used in random mixes. (This recipe uses no note samples. If
+#    you train without `DIVISI_DATA`, there are no solos, and the last step repeats the third.)
 #
 # Each step has two seeds. The recording that is tested is in none of the training data.
 #
-# With `TRAIN` the cell after the next one runs eight trainings of 240 steps: about 25 minutes on
-# two cores (1920 steps of 0.72 s, as the card of `violin-piano-real` records them, and the
-# rendering), about 5 minutes on a T4 (computed: mixing with effects takes 0.13 s a step).
+# With `TRAIN` the cell after the next one runs eight trainings of 240 steps. That takes about 25
+# minutes on two cores (1920 steps of 0.72 s, as the card of `violin-piano-real` records them, and
+# the rendering). For a T4 we compute about 5 minutes (mixing with effects takes 0.13 s a step).
 
 # %%
 from experiments.rendered import ablation_step
@@ -866,9 +868,9 @@ Markdown(
 # real duo its estimates score below the mixture. With two more soundfonts, the same scores and the
 # same number of steps, the real duo is separated, with both seeds.
 #
-# Effects and recorded solos make no difference on the real duo that two seeds on one recording
-# could show. On the rendered pieces the scores become lower, as the training task becomes harder.
-# With more than 240 steps the result may be different.
+# Effects and recorded solos change the score of the real duo too little for two seeds on one
+# recording to show an effect. On the rendered pieces the scores become lower, probably because the
+# training task becomes harder. With more than 240 steps the result may be different.
 #
 # ## Where does the network fail?
 #
@@ -918,10 +920,10 @@ Markdown(
 
 # %% [markdown]
 # On our recording, more than half of the error's energy is between 250 and 500 Hz, where the violin
-# has a sixth of its energy and the piano about half. The spectrogram shows when it happens: the
-# violin's estimate contains short notes of the piano below the notes of the violin, even while the
-# violin rests (from 14 to 16 s). A violin could play these notes. To avoid the error, the network
-# would need to know that it does not play them here.
+# has a sixth of its energy and the piano about half. The spectrogram shows when it happens. The
+# estimate of the violin contains short, low notes of the piano, even while the violin rests (from
+# 14 to 16 s). A violin could play these notes, so their pitch does not show that the piano plays
+# them. The network would have to recognise the piano by its timbre and its decay.
 #
 # **Quick questions**
 #
@@ -940,17 +942,19 @@ Markdown(
 #
 # - **Soundfonts.** A soundfont repeats a few recorded notes. A recorded player has other attacks,
 #   more noise and no exact repetitions. Soundfonts also differ from each other.
-# - **Rendering.** Scores, performances and renderers give as much training data as you want. A stem
-#   bank with a manifest makes the same files again, bit for bit, also after an interruption.
+# - **Rendering.** Scores, performances and renderers give as much training data as you want, many
+#   times faster than real time. A stem bank with a manifest makes the same files again, bit for
+#   bit, also after an interruption.
 # - **Stages.** In our run, training in stages did not help. Only the control group with the same
 #   learning-rate schedule allowed a fair comparison.
 # - **Overfitting.** In our run, random mixes and pitch changes helped on both soundfonts with every
 #   seed, and normalisation lowered the scores with every seed. None of the eight methods made one
 #   minute of music enough for the real duo.
 # - **Duos to quartets.** With the seen soundfont, the network for violin and piano comes close to
-#   the oracle ratio mask. With an unseen soundfont, most of the improvement is lost.
-# - **Real duo.** On our recording, a second and a third soundfont gave most of the improvement.
-#   What remains is mainly piano in the violin's low register.
+#   the oracle ratio mask. The network for four instruments stays further below it. With an unseen
+#   soundfont, both lose most of their improvement (one training each).
+# - **Real duo.** On our recording, a second and a third soundfont gave most of the improvement (two
+#   seeds). The error that remains is mainly piano in the low register of the violin.
 #
 # ### What to try next
 #

@@ -35,22 +35,23 @@
 # - measure what pretraining on rendered chorales is worth;
 # - separate your own recording.
 #
-# | | in this chapter |
+# | brick | in this chapter |
 # | --- | --- |
-# | **task** | take one instrument out of a mixture of four; the rest is the second estimate |
-# | **data** | seven excerpts (49 s) from five pieces of Bach10; without them, rendered chorales |
-# | **model** | a bidirectional LSTM that estimates one mask (nussl's mask inference) |
-# | **evaluation** | SI-SDR on the piece that was left out, between a baseline and an oracle mask |
+# | task | take one instrument out of a mixture of four; the rest is the second estimate |
+# | data | seven excerpts (49 s) from five pieces of Bach10; without them, rendered chorales |
+# | model | a bidirectional LSTM that estimates one mask (nussl's mask inference) |
+# | evaluation | SI-SDR on the piece that was left out, between a baseline and an oracle mask |
 # | needs | two cores: 1 min (training 30); T4: 1 min (10); disk: 0.1 GB; recordings: optional |
 #
-# Three words that all chapters use: a [**source**](../docs/glossary.md#source) is an instrument
-# that we want to separate, its sound alone is its [**stem**](../docs/glossary.md#stem), and the
+# As in the other chapters, a [**source**](../docs/glossary.md#source) is an instrument that we want
+# to separate. Its sound alone is its [**stem**](../docs/glossary.md#stem), and the
 # [**mixture**](../docs/glossary.md#mixture) is the sum of the stems.
 #
 # Nothing here needs a GPU: the tables and four trained networks come with the course. Without
 # Bach10 you can follow with rendered chorales. Where the text describes a figure of Bach10, the
-# cell then shows the one that we made. Numbers of the text come from the tables in `Results/`, or
-# it says that they are those of our run, on the excerpt `01-excerpt05` of Bach10.
+# cell then shows the one that we made. The numbers in the text come from the tables in `Results/`.
+# Where the text says "our run" or "our recording", they were measured on our excerpt `01-excerpt05`
+# of Bach10.
 
 # %% tags=["bootstrap"]
 # On Colab: fetch the course, beside the torch and numpy that are there. Anywhere else: nothing.
@@ -74,8 +75,8 @@ from IPython.display import display
 from helpers import runtime
 
 # %% [markdown]
-# Settings that you can change. In the `smoke` profile, which tests this chapter, they are tiny and
-# all files are written to `runs/smoke/`.
+# These are the settings that you may change. With `TRAIN = True` the cells below train the networks
+# here. In the `smoke` profile, which the tests use, everything is tiny.
 
 # %%
 SMOKE = runtime.profile() == "smoke"
@@ -91,12 +92,14 @@ QUARTET = ("violin", "clarinet", "saxophone", "bassoon")
 #
 # Bach10 (Duan et al., 2010) holds ten chorales by Johann Sebastian Bach. Four musicians recorded
 # them one after the other, each with the other parts in the headphones. Violin, clarinet, saxophone
-# and bassoon play soprano, alto, tenor and bass. The corpus is free for research, and its authors
-# ask who uses it: fill in the form on [its page](http://music.cs.northwestern.edu/data/Bach10.html)
-# to get `Bach10_v1.1.zip`, and write its path below. Without it, leave `ARCHIVE` empty.
+# and bassoon play soprano, alto, tenor and bass. The corpus is free for research, but its authors
+# want to know who uses it. Fill in the form on [its
+# page](http://music.cs.northwestern.edu/data/Bach10.html) to get `Bach10_v1.1.zip`, and write its
+# path below. Without it, leave `ARCHIVE` empty.
 #
 # A downloaded archive can contain links and paths that lead out of its folder, or far more data
-# than its size suggests. `unzip` checks this first. It unpacks either the whole archive or nothing.
+# than its size suggests. The function `unzip` of the course checks this first. It unpacks either
+# the whole archive or nothing.
 
 # %%
 from helpers.datasets.archives import unzip
@@ -139,31 +142,34 @@ StemPlayer(HELD_OUT)
 #
 # <details><summary>Why is a piece held out, and not a few seconds of every piece?</summary>
 #
-# Seconds of the same piece share players, key and notes, so a network could know them. A new
-# recording is a new piece.
+# Different seconds of one piece share its key, its themes and the sound of its players. A network
+# could profit from having heard them. A recording that you want to separate is a piece that the
+# network has never heard.
 # </details>
 #
 # <details><summary>Why must the check of an archive come before it is unpacked?</summary>
 #
-# Afterwards the link or path has already led out of the folder.
+# Once a file is unpacked through such a path, it may already have replaced a file outside of the
+# folder.
 # </details>
 #
 # ## Data augmentation: coherent mixtures
 #
-# Bach10 is small: the excerpts that come with our tables last 49 seconds in all.
-# [**Data augmentation**](../docs/glossary.md#data-augmentation) makes more training data out of
-# little, by random changes that keep the task the same. The project that this chapter repeats,
+# Bach10 is small: the excerpts that come with our tables last 49 seconds in all. [**Data
+# augmentation**](../docs/glossary.md#data-augmentation) makes more training data out of little, by
+# random changes that keep the task the same. The project that this chapter repeats,
 # [MusicSourceSep](https://github.com/andrezg98/MusicSourceSep), used
 # [scaper](https://github.com/justinsalamon/scaper) (Salamon et al., 2017). It took a random segment
 # of one piece and stretched all four stems by the same factor (0.8 to 1.2), transposed them by the
 # same interval (up to two semitones either way), and changed the level of each stem by up to 5 dB
-# either way. The four parts stay in time and in tune with each other; this is a **coherent mix**. A
-# **random mix** would combine stems of unrelated pieces.
+# either way. The four parts stay in time and in tune with each other. This is a [**coherent
+# mix**](../docs/glossary.md#coherent-mix). A [**random mix**](../docs/glossary.md#random-mix) would
+# combine stems of unrelated pieces.
 #
 # The network for the violin learns from two stems: the violin, and the rest. Each network has one
-# fixed target, so the order of its outputs is clear and
-# [**permutation-invariant training**](../docs/glossary.md#permutation-invariant-training) (Yu et
-# al., 2017), which searches for the best order of the outputs, is not needed.
+# fixed target, so the order of its outputs is clear. It does not need [**permutation-invariant
+# training**](../docs/glossary.md#permutation-invariant-training) (Yu et al., 2017), which searches
+# for the best order of the outputs.
 
 # %%
 from experiments.nussl.coherent_mixes import CoherentMixes
@@ -188,7 +194,7 @@ StemPlayer({"violin": stems[0].numpy(), "rest": stems[1].numpy()}, RATE)
 #
 # <details><summary>Why do all stems of a coherent mix get the same stretch?</summary>
 #
-# Otherwise they would be out of time and out of tune with each other, which no performance is.
+# Otherwise they would be out of time and out of tune with each other, as no real performance is.
 # </details>
 #
 # <details><summary>What can a network learn from coherent mixes that random mixes do not
@@ -204,19 +210,19 @@ StemPlayer({"violin": stems[0].numpy(), "rest": stems[1].numpy()}, RATE)
 # ([**STFT**](../docs/glossary.md#stft)). For a signal $x$, a window $w$ of $N$ samples and a hop of
 # $H$ samples, bin $k$ of frame $m$ is
 #
-# $$X[k, m] = \sum_{n=0}^{N-1} x[n + mH]\, w[n]\, e^{-2\pi i k n / N}$$
+# $$X[m, k] = \sum_{n=0}^{N-1} w[n]\, x[n + mH]\, e^{-2\pi i k n / N}$$
 #
-# with a [**magnitude and a phase**](../docs/glossary.md#magnitude-and-phase), $|X|$ and
-# $\angle X$. A [**mask**](../docs/glossary.md#mask) $M[k, m]$ multiplies the mixture. A real mask
-# keeps its phase:
+# with a [**magnitude and a phase**](../docs/glossary.md#magnitude-and-phase), $|X|$ and $\angle X$.
+# A [**mask**](../docs/glossary.md#mask) $M[m, k]$ multiplies the mixture. A real mask keeps its
+# phase:
 #
-# $$\hat S[k, m] = M[k, m]\, X[k, m] = M[k, m]\, |X[k, m]|\, e^{i \angle X[k, m]}$$
+# $$\hat S[m, k] = M[m, k]\, X[m, k] = M[m, k]\, |X[m, k]|\, e^{i \angle X[m, k]}$$
 #
 # An inverse STFT turns $\hat S$ into sound. How good can a mask be? An
-# [**oracle**](../docs/glossary.md#oracle) is a mask computed from the true stems $S_j$: the ideal
-# binary mask ([**IBM**](../docs/glossary.md#ibm)), the ideal ratio mask
-# ([**IRM**](../docs/glossary.md#irm)), and two that have the true magnitude, with the phase of the
-# mixture, or the true phase as well (a [**complex mask**](../docs/glossary.md#complex-mask)):
+# [**oracle**](../docs/glossary.md#oracle) is a mask computed from the true stems $S_j$. We compare
+# four: the ideal binary mask ([**IBM**](../docs/glossary.md#ibm)), the ideal ratio mask
+# ([**IRM**](../docs/glossary.md#irm)), a mask that gives the true magnitude, and a [**complex
+# mask**](../docs/glossary.md#complex-mask), which gives the true phase too:
 #
 # $$\text{IBM}_j = 1 \text{ where } |S_j| > |S_i| \text{ for all } i \neq j, \text{ else } 0$$
 #
@@ -258,11 +264,11 @@ quality = {
 pd.DataFrame(quality).round(1)
 
 # %% [markdown]
-# Only the complex mask is exact, up to rounding: it is the one that changes the phase. Between it
-# and the true magnitude lies the price of the mixture's phase. With the long window all real masks
-# are better, because one bin of 512 samples is $44100 / 512 = 86$ Hz wide, while a semitone near
-# 100 Hz is only 6 Hz: low partials share a bin. And the true magnitude is not always the best real
-# mask: where the phase is wrong, a smaller magnitude leaves less error.
+# Only the complex mask is exact, up to rounding: it is the one that changes the phase. The
+# difference between it and the true magnitude is what the phase of the mixture costs. With the long
+# window all real masks are better, because one bin of 512 samples is $44100 / 512 = 86$ Hz wide. A
+# semitone near 100 Hz is only 6 Hz, so low partials share a bin. The true magnitude is not always
+# the best real mask: where the phase is wrong, a smaller magnitude gives a smaller error.
 #
 # **Quick questions**
 #
@@ -272,26 +278,30 @@ pd.DataFrame(quality).round(1)
 # Zero. No finite mask can bring the stems back, real or complex.
 # </details>
 #
-# <details><summary>Why is the window of 4096 samples not simply better?</summary>
+# <details><summary>With a window of 4096 samples the oracles are better. What is its
+# price?</summary>
 #
-# It smears onsets over 93 ms. For these slow chorales that costs less than shared bins do.
+# It lasts 4096 / 44100 s = 93 ms, and blurs every onset over this time. For these slow chorales
+# that costs less than bins that several partials share.
 # </details>
 #
 # ## The model: one mask
 #
 # [nussl](https://github.com/nussl/nussl) (Manilow et al., 2018) calls its method *mask inference*.
-# A bidirectional LSTM, a recurrent network that reads the frames forwards and backwards, gets the
-# magnitudes of the mixture ($N = 512$, $H = 128$). For each bin it estimates a mask between 0 and
-# 1, the share that belongs to the target. The mixture minus this estimate is the rest.
+# A bidirectional [**LSTM**](../docs/glossary.md#lstm), a recurrent network that reads the frames
+# forwards and backwards, gets the magnitudes of the mixture ($N = 512$, $H = 128$). For each bin it
+# estimates a mask between 0 and 1 (by a sigmoid, see chapter 1), the share that belongs to the
+# target. The mixture minus this estimate is the rest.
 #
 # ![Mask inference: the magnitudes of the mixture go through a bidirectional LSTM, which gives a
 # mask; mask times mixture is the estimate.](../Images/diagram_mask_inference.svg)
 #
-# Inside the network, [**normalisation**](../docs/glossary.md#normalisation) brings each frequency
-# of the input to zero mean and unit variance (batch normalisation), and
-# [**dropout**](../docs/glossary.md#dropout) sets random outputs of a layer to zero during training,
-# so that the network does not rely on single ones. The project published six configurations, A to
-# F:
+# Inside the network, batch [**normalisation**](../docs/glossary.md#normalisation) brings each
+# frequency of the input to zero mean and unit variance. [**Dropout**](../docs/glossary.md#dropout)
+# sets random outputs of a layer to zero during training, so that the network does not rely on
+# single ones. The project published six configurations, A to F. In the table, `mixes` counts the
+# different training mixtures, and `hidden` the units (values) of an LSTM layer in each direction;
+# the steps are `epochs` times `epoch_length`:
 
 # %%
 from experiments.nussl.musicsourcesep import CONFIGURATIONS, PUBLISHED, target_and_rest
@@ -328,8 +338,8 @@ print(f"mask: {mask.mean():.2f} ± {mask.std():.2f}")
 #
 # <details><summary>Why does the network read the frames backwards, too?</summary>
 #
-# The end of a note helps to tell who played its beginning. For a live stream this would not be
-# possible.
+# What follows helps to recognise who played the beginning of a note. In a live stream this would
+# not be possible.
 # </details>
 #
 # <details><summary>Why is an untrained mask about one half?</summary>
@@ -339,20 +349,21 @@ print(f"mask: {mask.mean():.2f} ± {mask.std():.2f}")
 #
 # ## Training
 #
-# This is Model D for the violin: 75 steps of Adam with five mixtures each. The loss is the mean
-# absolute difference (L1) between the magnitudes of the estimate and of the stem, over $K$ bins and
-# $T$ frames:
+# This is Model D for the violin: 75 steps of the optimiser Adam, with five mixtures each. The loss
+# is the mean absolute difference (L1) between the magnitudes of the estimate and of the stem, over
+# $K$ bins and $T$ frames:
 #
-# $$L = \frac{1}{K T} \sum_{k, m} \Big|\, |\hat S[k, m]| - |S[k, m]| \,\Big|$$
+# $$L = \frac{1}{K T} \sum_{m, k} \Big|\, |\hat S[m, k]| - |S[m, k]| \,\Big|$$
 #
 # We trained the network twice: with ten different mixtures, and with one mixture that is repeated,
 # as in Model F. The validation data are the piece that was held out; we only look at the curve and
 # choose nothing by it. With `TRAIN = True` in the settings you train both: about a minute each on
-# two CPU cores. By calculation, 375 examples of about 5 GFLOP are a second of a T4 at a quarter of
-# its peak of 8.1 TFLOPS; but recurrent layers compute one frame after the other, so it will take
-# longer. The cell shows the time that is left. The state is saved every minute; the same cell
-# resumes. The environment variable `DIVISI_RUNS` names a folder for runs, for example on Google
-# Drive, that outlives a disconnected session.
+# two CPU cores. On a T4 the arithmetic alone would take about a second: 375 examples of about 5
+# GFLOP, at a quarter of the peak of 8.1 TFLOPS. The training will take longer than that, because
+# recurrent layers compute one frame after the other. The cell shows the time that is left. The
+# state is saved every minute; when you run the cell again, it continues. The environment variable
+# `DIVISI_RUNS` names a folder for runs. With a folder of Google Drive, your runs are kept when a
+# Colab session ends.
 
 # %%
 from helpers.datasets.torch_datasets import TrackDataset
@@ -387,8 +398,8 @@ publish(plot_training(HISTORIES), "03_training") if TRAIN else published("03_tra
 # neither has heard, the one with ten mixtures ends about two decibels higher (mean SI-SDR of violin
 # and rest), while the one with a single mixture stops improving half-way. A falling training loss
 # without progress on new data is [**overfitting**](../docs/glossary.md#overfitting); progress on
-# new data is [**generalisation**](../docs/glossary.md#generalisation). This is one seed and one
-# piece, so it shows an effect and does not measure it; the table below has five pieces.
+# new data is [**generalisation**](../docs/glossary.md#generalisation). With one seed and one piece,
+# this is an example and not a measurement; the table below has five pieces.
 #
 # **Quick questions**
 #
@@ -397,10 +408,11 @@ publish(plot_training(HISTORIES), "03_training") if TRAIN else published("03_tra
 # None. The training losses are the same; only data that does not train shows the difference.
 # </details>
 #
-# <details><summary>An L1 loss on magnitudes is zero. Is the estimate the stem?</summary>
+# <details><summary>The L1 loss of the magnitudes is zero. Is the estimate equal to the
+# stem?</summary>
 #
-# Not yet: the magnitudes are right, the phase is still that of the mixture. The table of oracles
-# shows what is missing.
+# No: the magnitudes are right, but the phase is still that of the mixture. In the table of oracles
+# this is the row `true magnitude`.
 # </details>
 #
 # ## Mixture, mask and estimate
@@ -443,10 +455,11 @@ signals["violin, reference"] = HELD_OUT.stems["violin"]
 ours(plot_spectrograms(signals, RATE, mixture=False, limit=6_000), "03_estimate")
 
 # %% [markdown]
-# On our recording the violin's mask takes nearly everything above 4 kHz, the bassoon's nearly
-# everything below 200 Hz. Between them lie horizontal bands. So the networks have learnt mainly in
-# which frequency range each instrument plays, which is plausible after 75 steps. Some bands follow
-# partials, but none of them is narrow; the bins of 86 Hz explain part of this (exercise 3).
+# On our recording the mask of the violin takes nearly everything above 4 kHz, and that of the
+# bassoon nearly everything below 200 Hz. Between these frequencies the masks show horizontal bands.
+# So the networks have learnt mainly in which frequency range each instrument plays, which is
+# plausible after 75 steps. Some bands follow partials, but none of them is narrow; the bins of 86
+# Hz explain part of this (exercise 3).
 #
 # Next, a test with a known answer: what does the network for the violin make of a violin alone, and
 # of a bassoon alone? A perfect network would return all of the violin (0 dB) and nothing of the
@@ -471,7 +484,7 @@ print(f"difference: {levels['violin'] - levels['bassoon']:.1f} dB")
 #
 # <details><summary>Why do the masks of the four networks not sum to one?</summary>
 #
-# Nobody told them: each is trained alone, with a sigmoid of its own (exercise 2).
+# Nothing makes them do so: each network is trained alone, with its own sigmoid (exercise 2).
 # </details>
 #
 # <details><summary>Which test signal would show that a network only filters a frequency
@@ -482,16 +495,16 @@ print(f"difference: {levels['violin'] - levels['bassoon']:.1f} dB")
 #
 # ## The evaluation: six configurations, leave-one-out
 #
-# In leave-one-out cross-validation each piece is the test piece once, and a new network learns from
-# the others. `python -m experiments.nussl.sweep` trains all of them: six configurations, four
-# instruments, five pieces. This takes about half an hour on two cores and resumes where it was
-# stopped. The measure is the scale-invariant signal-to-distortion ratio
-# ([**SI-SDR**](../docs/glossary.md#si-sdr); Le Roux et al., 2019). For an estimate $\hat s$ and a
-# stem $s$, both with zero mean,
+# In leave-one-out [**cross-validation**](../docs/glossary.md#cross-validation) each piece is the
+# test piece once, and a new network learns from the others. `python -m experiments.nussl.sweep`
+# trains all of them: six configurations, four instruments, five pieces. This takes about half an
+# hour on two cores and resumes where it was stopped. The measure is the scale-invariant
+# signal-to-distortion ratio ([**SI-SDR**](../docs/glossary.md#si-sdr); Le Roux et al., 2019). For
+# an estimate $\hat s$ and a stem $s$, both with zero mean,
 #
 # $$\text{SI-SDR} = 10 \log_{10} \frac{\|\alpha s\|^2}{\|\hat s - \alpha s\|^2}$$
 #
-# with $\alpha = \hat s^\top s / \|s\|^2$.
+# with $\alpha = \langle \hat s, s \rangle / \|s\|^2$, as in chapter 1.
 #
 # As in the original project, each network is measured on its estimate, with the mixture minus the
 # estimate as the second source. The table has a [**baseline**](../docs/glossary.md#baseline)
@@ -526,7 +539,7 @@ pd.DataFrame(
 ).T.round(1)
 
 # %% [markdown]
-# - **More steps help** in the mean.
+# - **More steps help** in the mean (75 in place of 10).
 # - **More units do not help here**: the mean is lower, and clarinet and saxophone make the
 #   difference.
 # - **Different mixtures may help**: with one in place of ten, the mean is lower.
@@ -543,7 +556,7 @@ pd.DataFrame(
 # which come from no stem: $\hat s = \alpha s + e_\text{interference} + e_\text{artifacts}$.
 # SI-[**SIR**](../docs/glossary.md#sir) compares the target with the interference,
 # SI-[**SAR**](../docs/glossary.md#sar) compares it with the artifacts. The two parts are
-# orthogonal, so
+# orthogonal, so their energies add up:
 #
 # $$10^{-\text{SI-SDR} / 10} = 10^{-\text{SI-SIR} / 10} + 10^{-\text{SI-SAR} / 10}$$
 
@@ -556,10 +569,10 @@ measures.pivot_table("value", "system", "metric").round(1)
 # SI-SAR is far below that of the mixture: the masks also distort the target. One measure alone
 # would hide this.
 #
-# Why is the SI-SAR of the mixture not infinite? A sum of stems has no artifacts. What the number
-# shows is rounding. In the table it is 73 dB, because the mixture is a 16-bit file; in chapters one
-# and two it is 140 to 148 dB, because the stems are summed in 32-bit floating point. We repeat it
-# with a rendered chorale, whose stems are floating-point numbers:
+# Why is the SI-SAR of the mixture not infinite? A sum of stems has no artifacts. But the samples
+# are rounded, and the number shows this error. In the table it is 73 dB, because the mixture is a
+# 16-bit file; in chapters one and two it is 140 to 148 dB, because the stems are summed in 32-bit
+# floating point. We repeat it with a rendered chorale, whose stems are floating-point numbers:
 
 # %%
 from helpers.evaluation.metrics import si_sar, si_sir
@@ -579,12 +592,13 @@ pd.Series(
 # what the function treats as a rounding error.
 #
 # **BSS Eval as others compute it.** Published tables often come from `museval` (BSS Eval v4):
-# [**SDR**](../docs/glossary.md#sdr), SIR, SAR and ISR (the image of the target), each the median
-# over frames of a second. Its SDR counts a wrong level as an error. Its other measures let each
-# stem pass through a filter of 512 samples before they count: a changed tone colour is then no
-# distortion. On rendered sound, whose waves repeat, such a filter turns one stem into another, and
-# the SIR loses its meaning (in our run -18 to -27 dB on a rendered chorale). We therefore allow a
-# gain only, `filters_len=1`. Beside each other, for the four estimates of Model D:
+# [**SDR**](../docs/glossary.md#sdr), SIR, SAR and ISR (which counts wrong levels and tone colours
+# of the target), each the median over frames of a second. Its SDR counts a wrong level as an error.
+# Its other measures let each stem pass through a filter of 512 samples before they count: a changed
+# tone colour is then no distortion. On rendered sound, whose waves repeat, such a filter turns one
+# stem into another, and the SIR loses its meaning (in our run -18 to -27 dB on a chorale). We
+# therefore allow a gain only, `filters_len=1`. Beside each other, for the four estimates of Model
+# D:
 
 # %%
 from museval.metrics import bss_eval
@@ -625,8 +639,8 @@ pd.DataFrame(table, index=QUARTET).round(1)
 # <details><summary>A network returns silence for all but one short, clean note. Which measure
 # notices?</summary>
 #
-# SI-SAR stays low as well as SI-SDR: what is missing of the target counts as an artifact. SI-SIR
-# may be high.
+# SI-SAR and SI-SDR: the missing notes leave an error that belongs to no other stem, so it counts as
+# an artifact. SI-SIR may be high.
 # </details>
 #
 # ## Where the published numbers may come from
@@ -658,8 +672,8 @@ pd.DataFrame({name: similarity(signal) for name, signal in signals.items()}).rou
 
 # %% [markdown]
 # On our recording the rest, taken for the bassoon, scores three decibels less than the mixture
-# does. A network that has learnt the other three instruments looks like this. The published value
-# for the bassoon, -6.0 dB, is also below the mixture of our excerpts (see the table above),
+# does. A network that has learnt the other three instruments would give such a score. The published
+# value for the bassoon, -6.0 dB, is also below the mixture of our excerpts (see the table above),
 # although a network that returned its input unchanged would score as the mixture does.
 #
 # **One network seems to have been trained through all pieces** (cells 32 and 53). Leave-one-out
@@ -683,8 +697,8 @@ both = both.assign(piece=both["track"].str[:2])
 both.pivot_table("value", "piece", "system").round(1)
 
 # %% [markdown]
-# The first piece has the same value twice, because until then nothing differs. From the second
-# piece on, the carried network has been trained on the piece that tests it.
+# The first piece has the same value in both columns, because up to there the two trainings are the
+# same. From the second piece on, the carried network has been trained on the piece that tests it.
 
 # %%
 gain = carried.loc["Model E carried"] - carried.loc["Model E"]
@@ -696,9 +710,9 @@ print(
 
 # %% [markdown]
 # This fits the explanation that the published values of Model E come largely from networks that had
-# met the test pieces. It does not prove it: we use excerpts of five pieces, mixtures of 4 s in
-# place of 25 s, energy in place of perceived loudness, and one seed. We did not measure what each
-# of these is worth. The values for new pieces are those of `Model E`.
+# met the test pieces. It does not prove it. We use excerpts of five pieces, mixtures of 4 s in
+# place of 25 s, energy in place of perceived loudness, and one seed. We did not measure the effect
+# of these differences. For pieces that a network has never met, expect the values of `Model E`.
 #
 # **Quick questions**
 #
@@ -717,11 +731,13 @@ print(
 # ## Pretraining and fine-tuning
 #
 # All six networks begin with random weights and see four pieces for 10 to 75 steps. *Model G* of
-# the table begins with the network `bach-quartet`, which was pretrained on rendered chorales,
-# recorded single notes and recorded solos, none of them from Bach10. It was then fine-tuned for
-# a few minutes on the pieces that are not the test piece, and measured in the same way. Like the
-# networks of chapter two, it works on a logarithmic frequency axis, on which a note has the same
-# pattern of partials at every pitch.
+# the table begins with the network `bach-quartet`, which was
+# [**pretrained**](../docs/glossary.md#pretrained) on rendered chorales, recorded single notes and
+# recorded solos, none of them from Bach10. [**Fine-tuning**](../docs/glossary.md#fine-tuning) then
+# continued its training for a few minutes on the pieces that are not the test piece. It was
+# measured in the same way. Like the networks of chapter two, it works on a [**logarithmic frequency
+# axis**](../docs/glossary.md#logarithmic-frequency-axis), on which a note has the same pattern of
+# partials at every pitch.
 
 # %%
 QUARTET_MODEL = load_model("bach-quartet")
@@ -755,9 +771,9 @@ table.round(1)
 
 # %% [markdown]
 # Nearly all of the gain is there without fine-tuning, so it comes from the pretraining and the
-# other architecture; this comparison cannot tell one from the other. Two caveats: `bach-quartet`
-# and its recipe were chosen with the help of these excerpts, and seven excerpts from five pieces
-# are few.
+# other architecture; this comparison cannot tell one from the other. Be careful with these numbers:
+# `bach-quartet` and its recipe were chosen with the help of these excerpts, and seven excerpts from
+# five pieces are few.
 #
 # A rendered chorale, separated by the same model:
 
@@ -767,7 +783,7 @@ StemPlayer(model_separator(QUARTET_MODEL)(RENDERED), references=RENDERED)
 # %% [markdown]
 # **Quick questions**
 #
-# <details><summary>How would you tell what the pretraining is worth, and what the
+# <details><summary>How would you find out what the pretraining is worth, and what the
 # architecture?</summary>
 #
 # Train the architecture of `bach-quartet` from random weights on the same four pieces.
@@ -776,8 +792,8 @@ StemPlayer(model_separator(QUARTET_MODEL)(RENDERED), references=RENDERED)
 # <details><summary>Why does the rendered chorale sound better separated than the real
 # one?</summary>
 #
-# Its soundfont was in the training data; the players of Bach10 were not. That is a
-# [**domain gap**](../docs/glossary.md#domain-gap), the subject of chapter four.
+# Its soundfont was in the training data; the players of Bach10 were not. That is a [**domain
+# gap**](../docs/glossary.md#domain-gap), see chapters two and four.
 # </details>
 #
 # ## Your own recording
@@ -800,18 +816,21 @@ OwnRecording({"quartet": QUARTET_MODEL} | {f"nussl-{name}": NUSSL[name] for name
 # ## Recap
 #
 # - Bach10 is available after filling in a form. `unzip` unpacks the archive completely or not at
-#   all. Coherent mixtures share one time stretch and transposition and vary the level of each stem.
+#   all. The stems of a coherent mixture share one time stretch and one transposition; their levels
+#   are drawn one by one.
 # - The network estimates one mask for one instrument with an L1 loss. In our run ten mixtures
 #   generalised better than one, at the same training loss.
 # - After 75 steps the masks are mainly frequency bands. Of the oracle masks only the complex one is
 #   exact: real masks keep the phase of the mixture, and a short window costs them several decibels.
-# - More steps helped; more units did not; different mixtures may help a little. All six
-#   configurations stay closer to the mixture than to the oracle (seven excerpts, one seed). SI-SIR
-#   and SI-SAR show that a mask also distorts; `museval` measures other things by similar names.
-# - As we read the published code, the bassoon's network learnt the other three instruments, and one
-#   network was trained through all pieces, so that it was tested on pieces that it had learnt from.
+# - More steps helped. More units and different mixtures changed the mean by less than seeds can
+#   differ. All six configurations stay closer to the mixture than to the oracle (seven excerpts,
+#   one seed). SI-SIR and SI-SAR show that a mask also distorts. `museval` uses similar names for
+#   other measures.
+# - As we read the published code, the network for the bassoon learnt the other three instruments.
+#   And one network was trained through all pieces, so it was tested on pieces that it had learnt
+#   from.
 # - A network pretrained on rendered and recorded sound comes much closer to the oracle, and gains
-#   little by fine-tuning.
+#   little by fine-tuning (one seed).
 # - `OwnRecording` in this notebook and `divisi separate` in a terminal separate a recording of
 #   yours.
 #

@@ -17,9 +17,10 @@
 # # Hybrid Transformer Demucs and realistic training data
 #
 # *One sound as a waveform and as a spectrogram.* HT-Demucs processes both at once and exchanges
-# information between them with a transformer. This chapter looks inside it, tests which training
-# data help on recordings of real players, opens a smaller mask network layer by layer, asks what
-# each of the two needs, and ends with the model that `divisi separate` uses.
+# information between them with a [**transformer**](../docs/glossary.md#transformer). This chapter
+# looks inside it and tests which training data help on recordings of real players. It opens a
+# smaller mask network layer by layer and asks what each of the two needs. It ends with the model
+# that `divisi separate` uses.
 #
 # In this chapter you will
 #
@@ -35,12 +36,12 @@
 # - see what a network forgets in further training, and interpolate between two sets of weights;
 # - separate your own recording, and fine-tune a model on your own players.
 #
-# | | in this chapter |
+# | brick | in this chapter |
 # | --- | --- |
-# | **task** | separate chamber music into its instruments, four or ten of them |
-# | **data** | rendered chorales and ensembles, recorded notes and solos |
-# | **model** | HT-Demucs, and a mask network on a logarithmic frequency axis |
-# | **evaluation** | SI-SDR on recordings of real players, between a baseline and oracle masks |
+# | task | separate chamber music into its instruments, four or ten of them |
+# | data | rendered chorales and ensembles, recorded notes and solos |
+# | model | HT-Demucs, and a mask network on a logarithmic frequency axis |
+# | evaluation | SI-SDR on recordings of real players, between a baseline and oracle masks |
 # | needs | two cores: 2 min (training 400); T4: 1 min (30); disk: 0.5 GB; recordings: optional |
 #
 # Everything runs on a CPU, because the trained weights come with the course. Numbers of "our run"
@@ -70,8 +71,8 @@ import torch.nn.functional as F
 from helpers import runtime
 
 # %% [markdown]
-# Settings that you can change. In the `smoke` profile, which tests this chapter, they are tiny and
-# all files are written to `runs/smoke/`.
+# These are the settings that you may change. With `TRAIN = True` the cell below trains HT-Demucs
+# here instead of loading it. In the `smoke` profile, which the tests use, everything is tiny.
 
 # %%
 SMOKE, GPU = runtime.profile() == "smoke", torch.cuda.is_available()
@@ -152,18 +153,20 @@ publish(figure, "04_duality")
 # is the other way round. In the spectrogram the short window shows the click as a thin line and the
 # tone as a wide band, the long window the reverse. Noise is concentrated in none of them.
 #
-# This matters for a network. One that works on the waveform has to learn from data that a tone is
-# one thing. One that works on a spectrogram gets this for free, but its window fixes the resolution
-# in time.
+# This matters for a network. A network that works on the waveform has to learn from data that a
+# long tone is one object. In a spectrogram a tone already is one line, but the window limits the
+# resolution in time.
 #
 # **Quick questions**
 #
-# <details><summary>Which window shows both notes of a semitone near 100 Hz, 6 Hz apart?</summary>
+# <details><summary>Two notes near 100 Hz are a semitone, or 6 Hz, apart. Which window separates
+# them?</summary>
 #
-# One of at least 44100 / 6 = 7350 samples, so 8192: bins must not be wider than the distance.
+# One of at least 44100 / 6 = 7350 samples, because a bin must not be wider than 6 Hz. The next
+# power of two is 8192.
 # </details>
 #
-# <details><summary>Why does noise have the same value in every row of the table?</summary>
+# <details><summary>Why is the value of the noise small in every column of the table?</summary>
 #
 # Its energy is spread evenly over time and frequency, so no representation concentrates it.
 # </details>
@@ -172,10 +175,10 @@ publish(figure, "04_duality")
 #
 # *Hybrid Transformer Demucs* (Rouard, Massa and Défossez, 2023) uses both. It has two
 # [**U-Nets**](../docs/glossary.md#u-net) (chapter one), one for the waveform and one for the
-# spectrogram. A U-Net has an encoder, in which each layer shortens its input and adds channels, and
-# a decoder that mirrors it; [**skip connections**](../docs/glossary.md#skip-connection) pass the
-# output of each encoder layer to the decoder layer of the same size, so that detail is not lost.
-# Between encoders and decoders, a transformer exchanges information between the two branches. The
+# spectrogram. In the encoder of a U-Net each layer shortens its input and adds channels, and the
+# decoder mirrors it. [**Skip connections**](../docs/glossary.md#skip-connection) pass the output of
+# each encoder layer to the decoder layer of the same size, so that detail is not lost. Between
+# encoders and decoders, a transformer exchanges information between the two branches. The
 # spectrogram branch ends with an inverse STFT, and the sum of both branches is the estimate.
 #
 # ![HT-Demucs: a U-Net over the waveform and one over the spectrogram, joined in the middle by a
@@ -230,10 +233,10 @@ pd.DataFrame(shapes, index=[f"after layer {number}" for number in (1, 2, 3, 4)])
 #
 # **Quick questions**
 #
-# <details><summary>Which layers would you remove to see what the skip connections are
-# worth?</summary>
+# <details><summary>How would you measure what the skip connections are worth?</summary>
 #
-# None: keep all layers and set the skipped outputs to zero. Only then is everything else equal.
+# Keep all layers, set the skipped outputs to zero, and train again. Then everything else is equal,
+# also the number of weights.
 # </details>
 #
 # <details><summary>Why can the waveform branch correct phases, and a real mask cannot?</summary>
@@ -244,18 +247,19 @@ pd.DataFrame(shapes, index=[f"after layer {number}" for number in (1, 2, 3, 4)])
 #
 # ## Attention
 #
-# Attention (Vaswani et al., 2017) can combine sequences of different length. Each step of one
-# sequence sends a *query* $q$. Each cell of the other has a *key* $k$ and a *value* $v$. The output
-# for a query is the mean of all values, weighted by how well each key matches:
+# [**Attention**](../docs/glossary.md#attention) (Vaswani et al., 2017) can combine sequences of
+# different length. Each step of one sequence sends a *query* $q$. Each step of the other has a
+# *key* $k$ and a *value* $v$. All three are vectors that the network computes from the step. The
+# output for a query is the mean of all values, weighted by how well each key matches:
 #
 # $$\text{attention}(q, k, v) = \text{softmax}\!\left(\frac{q\,k^\top}{\sqrt{d}}\right) v$$
 #
 # where $d$ is the number of components of a query. In
 # [**self-attention**](../docs/glossary.md#self-attention) queries, keys and values come from the
 # same sequence; in [**cross-attention**](../docs/glossary.md#cross-attention) the queries come from
-# one and keys and values from the other. HT-Demucs alternates the two: our network has a layer of
-# self-attention, one of cross-attention and one of self-attention in each branch. The cell checks
-# the formula against the function of PyTorch.
+# one and keys and values from the other. HT-Demucs alternates the two: in each branch, our network
+# has a layer of self-attention, one of cross-attention and one of self-attention. The next cell
+# compares the formula with the function of PyTorch.
 
 
 # %%
@@ -279,8 +283,10 @@ torch.allclose(attention(q, k, v)[0], F.scaled_dot_product_attention(q, k, v))
 # with $\omega_i = 2 \pi / T_i$. The product $p(t) \cdot p(t')$ is largest for $t = t'$, so keys of
 # the same time match best. In this example both branches encode seconds. (HT-Demucs encodes the
 # number of the step in each branch, and for the spectrogram also the frequency band. The relation
-# between the two counts has to be learnt.) Let the values be the pitch of a melody, one for each
-# frame of the spectrogram, and let the waveform branch send the queries:
+# between the two counts has to be learnt.)
+#
+# Now let the values be the pitch of a melody, one for each frame of the spectrogram. The waveform
+# branch sends the queries:
 
 
 # %%
@@ -361,15 +367,15 @@ shown = {name: stages[name] for name in ("from the soundfont", "in a room", "thr
 publish(plot_spectrograms(shown, RATE, mixture=False, limit=12_000), "04_further")
 
 # %% [markdown]
-# Each effect is drawn at random and then applied, so a training example can be replayed. This is
-# [**data augmentation**](../docs/glossary.md#data-augmentation): random changes of the training
-# data that make a network less dependent on details.
+# The parameters of each effect are drawn at random first and then applied, so a training example
+# can be repeated exactly. This is [**data augmentation**](../docs/glossary.md#data-augmentation),
+# as in chapters two and three.
 #
 # Does it help on real recordings? An [**ablation**](../docs/glossary.md#ablation) answers such a
-# question: it changes one ingredient at a time and keeps everything else fixed. Here, for each step
-# of the ablation, a small mask network (it estimates masks from a spectrogram; more below) is
-# trained for 300 training steps with two seeds and measured on the seven excerpts of Bach10. The
-# measure is the scale-invariant signal-to-distortion ratio
+# question: it changes one ingredient at a time and keeps everything else fixed. Here, a small mask
+# network is trained for each step of the ablation: for 300 training steps, with two seeds. (A mask
+# network estimates masks from a spectrogram; more below.) It is measured on the seven excerpts of
+# Bach10. The measure is the scale-invariant signal-to-distortion ratio
 # ([**SI-SDR**](../docs/glossary.md#si-sdr), Le Roux et al., 2019) of chapters one and three.
 # `python -m experiments.realism` repeats it; `recipes/realism.toml` is the first step, and each
 # step adds one ingredient to the one before.
@@ -399,10 +405,10 @@ table.round(1)
 # larger than the distance of the seeds says little. Read the table like this:
 #
 # - **More soundfonts help most**: step 02 is the largest gain, and its seeds agree.
-# - Note samples, solos, timbre substitution with synthetic tones, and spectral tilt (steps 03 to
-#   06) change the mean by a few tenths of a decibel each, once downwards: no more than the seeds of
-#   single steps differ. These steps cannot be told apart; a small gain of all of them together is
-#   likely, not proven.
+# - Note samples, solos, timbre substitution (another instrument plays the part) with synthetic
+#   tones, and spectral tilt (steps 03 to 06) change the mean by a few tenths of a decibel each,
+#   once downwards. The seeds of single steps differ as much. These steps cannot be told apart; a
+#   small gain of all of them together is likely, not proven.
 # - Equaliser, detuning, room, compressor, vibrato, microphone, noise and codec, added together in
 #   step 07, cost quality with either seed.
 # - Dynamics, more random mixes and timing (steps 08 to 10): we conclude nothing from them.
@@ -410,30 +416,31 @@ table.round(1)
 # This does not show that realistic effects do harm. All steps have the same 300 training steps, and
 # every effect makes the task harder to learn. The test recordings are dry, balanced and close to
 # the microphone, so a network that has learnt about rooms has no advantage. With longer training,
-# or on a recording from the back of a church, the order may differ; we did not test it. For a small
-# budget the advice is: first use more sources of sound.
+# or on a recording from the back of a church, the order may differ; we did not test it. For a short
+# training our advice is: add soundfonts first.
 #
 # **Quick questions**
 #
 # <details><summary>Why does every step need at least two seeds?</summary>
 #
-# One training differs from the next by chance. Without a second seed, a change of half a decibel
-# could be that chance.
+# One training differs from the next by chance. Without a second seed, nobody knows whether a change
+# is larger than that chance.
 # </details>
 #
 # <details><summary>The excerpts chose the recipe. Why is their value then a little too
 # good?</summary>
 #
-# Of several recipes, the one that fits these excerpts by chance is chosen too; a new recording has
-# no part in that choice.
+# The best of several recipes on these excerpts is partly the best by chance. On new recordings this
+# luck is missing.
 # </details>
 #
 # ## The mask network, layer by layer
 #
-# The models that `divisi separate` uses are mask networks. From a spectrogram on a logarithmic
-# frequency axis they estimate one [**mask**](../docs/glossary.md#mask) for each source; the masks
-# sum to one in every bin. Let us open the model `bach-quartet` and follow a known signal through
-# it: a violin that plays a scale of A major from 440 Hz, over one low note of a bassoon, 110 Hz.
+# The models that `divisi separate` uses are mask networks. From a spectrogram on a [**logarithmic
+# frequency axis**](../docs/glossary.md#logarithmic-frequency-axis) they estimate one
+# [**mask**](../docs/glossary.md#mask) for each source; the masks sum to one in every bin. Let us
+# open the model `bach-quartet` and follow a known signal through it. A violin plays a scale of A
+# major from 440 Hz, over one low note of a bassoon, 110 Hz.
 #
 # ![The mask network: spectrogram, logarithmic frequency axis, shifted copies, convolutions, LSTM,
 # pitches, copies at the partials, masks.](../Images/diagram_mask_net.svg)
@@ -481,10 +488,11 @@ title = "logarithmic frequency axis"
 publish(plot_images({title: decibels(octaves)}, (0, 2.7, 0, HEIGHT), **AXIS), "04_logarithmic")
 
 # %% [markdown]
-# **2. Partials move to their fundamental.** The network sees the spectrum eight times (Bittner et
-# al., 2017): at each bin what is there, and what is at 1/3, 1/2, 2, 3, 4, 5 and 6 times its
-# frequency. At the bin of a fundamental, all of the rows 3 to 8 are bright. We take one moment of
-# the fourth note (D, 587 Hz) and average these rows. Where is the average largest?
+# **2. Partials move to their fundamental.** The network sees eight shifted copies of the spectrum
+# (Bittner et al., 2017). At each bin they show what is at 1/3, 1/2, 1, 2, 3, 4, 5 and 6 times its
+# frequency. These are the rows 1 to 8 of the figure. At the bin of a fundamental, the rows 3 to 8
+# show its first six partials, so all of them are bright. We take one moment of the fourth note (D,
+# 587 Hz) and average these rows. Where is the average largest?
 
 # %%
 from helpers.models.mask_net import INPUT_SHIFTS
@@ -499,14 +507,15 @@ AXIS = {"xlabel": "octaves above 50 Hz", "ylabel": "shifted copy", "lowest": -11
 publish(plot_images({"one moment": shifted}, (0, HEIGHT, 0.5, 8.5), **AXIS), "04_shifts")
 
 # %% [markdown]
-# The two largest values lie at the two fundamentals, although neither note was told to the network.
+# In our run, the two largest values lie at the two fundamentals. Nothing has been learned so far:
+# these copies are a fixed part of the network.
 #
-# **3. From partials to pitches and back.** Convolutions (`partials`) learn from the eight copies
-# which bins hold the partials of something. A linear layer makes one vector of each frame
-# (`frame`), and a bidirectional LSTM (`recur`) adds the past and the future: who played before, who
-# plays next. Its output becomes features of every pitch (`pitches`), which are joined with the
-# convolutions (`combine`). Then the network copies the features of a pitch to its first eight
-# partials (`gather`). Each picture is the channel with the largest variance over time:
+# **3. From partials to pitches and back.** Convolutions (`partials`) find in the eight copies which
+# bins hold the partials of a note. A linear layer makes one vector of each frame (`frame`), and a
+# bidirectional [**LSTM**](../docs/glossary.md#lstm) (`recur`) adds the past and the future: who
+# played before, who plays next. Its output becomes features of every pitch (`pitches`), which are
+# joined with the convolutions (`combine`). Then the network copies the features of a pitch to its
+# first eight partials (`gather`). Each picture is the channel with the largest variance over time:
 
 
 # %%
@@ -527,8 +536,9 @@ publish(plot_images(stages, (0, 2.7, 0, HEIGHT), **AXIS), "04_layers")
 # the low note. The network has found both melodies. In `gather` these lines have copies above them,
 # at the partials.
 #
-# **4. Masks.** `decide` gives a number for each source at each bin. These numbers are interpolated
-# back to the linear axis, and a softmax over the sources turns them into masks:
+# **4. Masks.** `decide` gives a number for each source at each bin. These numbers $z_j$ are
+# interpolated back to the linear axis, and a [**softmax**](../docs/glossary.md#softmax) over the
+# sources turns them into masks:
 #
 # $$M_j = \frac{e^{z_j}}{\sum_i e^{z_i}}, \qquad \sum_j M_j = 1$$
 
@@ -543,11 +553,11 @@ publish(plot_masks(named, RATE, MASK_NET.config.hop, limit=4_000), "04_masks")
 
 # %% [markdown]
 # The mask of the violin follows the scale and its partials; the bassoon takes what lies below.
-# Between the partials little sounds, so it does no harm that clarinet and saxophone get it.
+# Between the partials there is little sound, so it does no harm that clarinet and saxophone get it.
 #
 # **5. Stems.** Each mask is multiplied with the STFT of the mixture, and the inverse STFT gives a
-# stem with the phase of the mixture. The known answer: violin and bassoon hold the energy, clarinet
-# and saxophone are silent.
+# stem with the phase of the mixture. The right answer is known: violin and bassoon have all the
+# energy, clarinet and saxophone are silent.
 
 # %%
 from helpers.evaluation.evaluate import model_separator
@@ -561,7 +571,7 @@ pd.Series(shares, name="share of the energy").round(3)
 StemPlayer(stems, references=KNOWN)
 
 # %% [markdown]
-# In our run one percent of the energy is in the two stems of instruments that do not play.
+# In our run, one percent of the energy is in the two stems of instruments that do not play.
 #
 # **Quick questions**
 #
@@ -587,8 +597,8 @@ StemPlayer(stems, references=KNOWN)
 #
 # (The published HT-Demucs uses the L1 loss, the mean absolute error of the waveform.) With
 # `precision="auto"` the training uses [**mixed precision**](../docs/glossary.md#mixed-precision)
-# where the device computes bfloat16 fast (the layers compute in bfloat16 and the weights stay in
-# float32), and float32 elsewhere.
+# where the device is fast with bfloat16, a format of 16 bits. The layers then compute in bfloat16,
+# and the weights stay in float32. Elsewhere, everything is float32.
 #
 # What does a training take? A network of these layers needs a fixed number of operations for an
 # example. A T4 has a peak of 8.1 TFLOPS in float32 and 65 in float16; we assume that a quarter of
@@ -614,15 +624,18 @@ pd.DataFrame(costs).round(1)
 # %% [markdown]
 # The T4 rows are calculated, not measured. By this calculation a T4 repeats the training of
 # `quartet-htdemucs` in less than an hour, if one worker on Colab's two cores mixes as fast as ours
-# does. On two CPU cores it took the hours that the cell after the next prints. To train here, set
-# `TRAIN = True` in the settings. On a CPU the cell then takes 300 of the 14,000 steps, about a
-# quarter of an hour on two cores with the rendering of the pieces, and twice as long on a processor
-# without bfloat16 instructions, which is far too few to separate well. On a GPU it takes 4,000
-# steps with four times the batch, about as many examples as ours. It saves a
-# [**checkpoint**](../docs/glossary.md#checkpoint) (the saved state of the training) every minute
-# and when you stop the cell with its button, and shows the time that is left. Run the cell again
-# and it resumes, with the same examples in the same order. The environment variable `DIVISI_RUNS`
-# names a folder for runs, for example on Google Drive, that outlives a disconnected session.
+# does. The cell after the next prints how many hours it took on two CPU cores.
+#
+# To train here, set `TRAIN = True` in the settings. On a CPU the cell then makes 300 of the 14,000
+# steps, far too few to separate well. That takes about a quarter of an hour on two cores with the
+# rendering of the pieces, and twice as long on a processor without bfloat16 instructions. On a GPU
+# it makes 4,000 steps with four times the batch, about as many examples as in our training.
+#
+# The cell shows the time that is left. Every minute, and when you stop it with its button, it saves
+# a [**checkpoint**](../docs/glossary.md#checkpoint) (here with the state of the training). Run the
+# cell again and it resumes, with the same examples in the same order. The environment variable
+# `DIVISI_RUNS` names a folder for runs. With a folder of Google Drive, your runs are kept when a
+# Colab session ends.
 
 # %%
 sounds = {"soundfonts": ("FluidR3_GM", "MuseScore_General_Lite")}  # those that come with the course
@@ -655,8 +668,9 @@ StemPlayer(model_separator(HT_DEMUCS)(RENDERED), references=RENDERED)
 
 # %% [markdown]
 # The curve is the mean SI-SDR on 48 mixtures of rendered chorales that do not train. With four
-# equally loud stems the unprocessed mixture has about $10 \log_{10}(1/3) = -4.8$ dB: what is below
-# has learnt nothing yet. The player has a rendered chorale that was in no training data.
+# equally loud stems the unprocessed mixture has about $10 \log_{10}(1/3) = -4.8$ dB: a network
+# below this value is no better than doing nothing. The player plays a rendered chorale that is not
+# in the training data.
 #
 # **Quick questions**
 #
@@ -668,19 +682,22 @@ StemPlayer(model_separator(HT_DEMUCS)(RENDERED), references=RENDERED)
 # [**generalisation**](../docs/glossary.md#generalisation).
 # </details>
 #
-# <details><summary>Why is a low step time no proof of a fast training?</summary>
+# <details><summary>A step of network A takes half as long as a step of network B. Does A learn
+# faster?</summary>
 #
-# What counts is the quality after an hour. A network with cheap steps may need many more of them.
+# You cannot tell: A may need many more steps. Compare the quality after the same time.
 # </details>
 #
 # ## What each architecture needs
 #
-# A single comparison at one early moment would not be fair. The contest follows both trainings
-# (`python -m experiments.contest`). At several moments it measures the averaged weights on the
-# seven real excerpts of Bach10, and what they have cost so far: the training examples seen, and
-# the hours of one processor core that all steps take (steps times the measured core time of a step,
-# without mixing). The third cost is paid at each use: milliseconds of one core for a second of
-# music, with one thread.
+# A single comparison at one early moment would not be fair, so the contest follows the trainings
+# (`python -m experiments.contest`). It measures the averaged weights on the seven real excerpts of
+# Bach10, and three costs:
+#
+# - the training examples that the network has seen;
+# - the hours of one processor core for all steps so far (the number of steps times the measured
+#   core time of a step, without mixing);
+# - the time of each use: milliseconds of one core for a second of music, with one thread.
 
 # %%
 from experiments.contest import course, plot_contest
@@ -718,14 +735,15 @@ values = rows.query("metric == 'SI-SDR'").groupby(["system", "config"])["value"]
 values.agg(["mean", "std", "count"]).round(1)
 
 # %% [markdown]
-# Eight minutes show which one learns faster, not how good either can become. Why does the mask
-# network need less? Its structure already contains knowledge, as you have just seen: a note has the
-# same pattern at every pitch, partials are collected at their fundamental, the stems sum to the
-# recording. HT-Demucs has to learn all of this from examples, and an example costs it more. In
-# return it can learn what a real mask cannot express, such as the phase of each stem. With much
-# more data and computing time it is strong: the published model, with 800 additional songs, set the
-# state of the art on pop music when it appeared. For small budgets the result on real excerpts
-# decides, so the models that `divisi separate` uses are mask networks.
+# Eight minutes show which one learns faster at the start, not how good either can become. In this
+# run (one seed each) the mask network is far ahead. A likely reason: its structure already contains
+# knowledge, as you have seen. A note has the same pattern at every pitch, partials are collected at
+# their fundamental, and the stems sum to the recording. HT-Demucs has to learn all of this from
+# examples, and needs more computing time for each example. In return it can learn what a real mask
+# cannot express, such as the phase of each stem. With much more data and computing time it is
+# strong: the published model, with 800 additional songs, set the state of the art on pop music when
+# it appeared. With our computing time the mask networks are better on the real excerpts, so `divisi
+# separate` uses mask networks.
 #
 # **Quick questions**
 #
@@ -788,8 +806,8 @@ pd.DataFrame({name: properties(model) for name, model in MODELS.items()}).round(
 
 # %% [markdown]
 # Silence stays silent (-120 dB is the smallest value that the table shows). The level has nearly no
-# influence (in our run an error of -67 dB for the mask networks), because every network
-# first normalises the level of its input. With a delay of one second the stems of the mask networks
+# influence (in our run an error of -67 dB for the mask networks), because every network first
+# normalises the level of its input. With a delay of one second the stems of the mask networks
 # change a little (their frames and the blocks of their recurrent layers begin elsewhere): in our
 # run the difference is 32 to 33 dB below the stems. The masks of a mask network sum to one in every
 # bin, so its stems sum to the recording. HT-Demucs has no such constraint and has to learn it.
@@ -817,10 +835,11 @@ pd.DataFrame(shares).T.round(2)
 # Nothing in its structure or its loss says so; it has to learn each stem on its own.
 # </details>
 #
-# <details><summary>Why is a delay of one second, and not any delay, a hard test?</summary>
+# <details><summary>Why is the delay one second, and not exactly one hop of the STFT?</summary>
 #
-# One second is no multiple of the hop or of the blocks of the recurrent layers, so frames and
-# blocks begin elsewhere in the music.
+# After a delay of one hop, all frames would hold the same samples as before. One second (44100
+# samples) is no multiple of the hop, so each frame begins at another place in the music. This is
+# the harder test.
 # </details>
 #
 # ## Conditioning on the active sources
@@ -867,8 +886,9 @@ pd.Series(levels, name="level (dB)").sort_values(ascending=False).round(1)
 # and the piano by 1.8 dB, and the violin by 0.3 dB. In a terminal this is the option
 # `--instruments violin,horn,piano`.
 #
-# When nobody knows the instruments, **detection** can estimate them. The model first separates
-# without conditioning. Instruments whose level is more than 16 dB below the mixture,
+# When nobody knows the instruments, [**detection**](../docs/glossary.md#detection) can estimate
+# them. The model first separates without conditioning. Instruments whose level is more than 16 dB
+# below the mixture,
 #
 # $$10 \log_{10} \frac{\|\hat s_j\|^2}{\|x\|^2} < -16 \text{ dB}$$
 #
@@ -901,10 +921,12 @@ pd.DataFrame({"detected": quality(detected)}).round(1)
 # It lets in more instruments that do not play, and each of them takes a share of the mixture again.
 # </details>
 #
-# How long did the training take? `chamber` was trained in four stages: `bach-quartet` (65 minutes
-# on two CPU threads), `recipes/chamber-first.toml`, `recipes/chamber-second.toml` and
-# `recipes/chamber.toml`. The cell shows the last one. The curve is the mean SI-SDR on validation
-# pieces, with averaged weights and without conditioning.
+# ### How `chamber` was trained
+#
+# The training had four stages: `bach-quartet` (65 minutes on two CPU threads),
+# `recipes/chamber-first.toml`, `recipes/chamber-second.toml` and `recipes/chamber.toml`. The cell
+# shows the last one. The curve is the mean SI-SDR on validation pieces, with averaged weights and
+# without conditioning.
 
 # %%
 card = CHAMBER.card["provenance"]
@@ -917,8 +939,9 @@ publish(plot_curves({"": curve}, xlabel="step", ylabel="validation SI-SDR (dB)")
 #
 # `chamber` was trained further from `bach-quartet`. While it learnt ten instruments, it lost some
 # of what `bach-quartet` knew: it is behind on the real excerpts of Bach10, as the table of the next
-# section shows. Weight interpolation (Wortsman et al., 2022) can bring some of it back without
-# training. From two sets of weights of the same architecture it computes
+# section shows. [**Weight interpolation**](../docs/glossary.md#weight-interpolation) (Wortsman et
+# al., 2022) can bring some of it back without training. From two sets of weights of the same
+# architecture it computes
 #
 # $$\theta = (1 - a)\, \theta_\text{chamber} + a\, \theta_\text{bach-quartet}$$
 #
@@ -959,13 +982,13 @@ pd.DataFrame(values).rename_axis("share").round(1)
 #
 # ## Real recordings
 #
-# The table shows the mean SI-SDR on recordings of real players, with the mixture as the
-# [**baseline**](../docs/glossary.md#baseline) and masks from the true stems as the
-# [**oracle**](../docs/glossary.md#oracle) (ideal ratio mask and ideal binary mask). None of these
-# recordings was in the training data; only `bach-quartet-real` was fine-tuned on other pieces of
-# the same players. A system has a value only where it knows all instruments. Bach10 has seven
-# excerpts with four stems; URMP (violin and cello) and TRIOS (violin, horn and piano) are one
-# excerpt each and can only be examples. Each value is one training with one seed.
+# The table shows the mean SI-SDR on recordings of real players. The mixture is the
+# [**baseline**](../docs/glossary.md#baseline), and the ideal ratio mask and the ideal binary mask
+# are the [**oracles**](../docs/glossary.md#oracle). None of these recordings was in the training
+# data; only `bach-quartet-real` was fine-tuned on other pieces of the same players. A system has a
+# value only where it knows all instruments. Bach10 has seven excerpts with four stems; URMP (violin
+# and cello) and TRIOS (violin, horn and piano) are one excerpt each and can only be examples. Each
+# value is one training with one seed.
 
 # %%
 from experiments.studies import overview
@@ -1019,10 +1042,11 @@ print(f"        but its horn changes by {horn['chamber'] - horn['mixture']:.1f} 
 # [**confidence interval**](../docs/glossary.md#confidence-interval).
 # </details>
 #
-# <details><summary>Why is a silent stem minus infinity in SI-SDR, and not zero?</summary>
+# <details><summary>Why is the SI-SDR of a silent estimate minus infinity, and not zero?</summary>
 #
-# The estimate holds nothing of the target, so the ratio of target to error is 0, and its logarithm
-# has no lower bound. Such a value makes the mean infinite, too; the table shows it as it is.
+# The estimate contains nothing of the target. The ratio of target to error is therefore 0, and the
+# logarithm of 0 is minus infinity. The mean over the stems is then minus infinity too; the table
+# shows it as it is.
 # </details>
 
 # %% [markdown]
@@ -1046,10 +1070,10 @@ StemPlayer(model_separator(condition_on(CHAMBER, PLAYING))(QUINTET), RATE)
 # %% [markdown]
 # ## Long recordings: streaming
 #
-# A concert of two hours does not fit into memory as features of a network. `divisi separate` reads
-# the recording in segments that overlap, separates each, and adds the results with weights that
-# fade each segment in and out. In every sample the weights sum to one, so the stems are continuous
-# and memory does not grow with the length of the recording.
+# The features that a network computes for a concert of two hours do not fit into memory. `divisi
+# separate` reads the recording in segments that overlap, separates each, and adds the results with
+# weights that fade each segment in and out. In every sample the weights sum to one, so the stems
+# are continuous and memory does not grow with the length of the recording.
 #
 # ![Streaming: overlapping segments of a long recording are separated one after the other, weighted
 # and added.](../Images/diagram_streaming.svg)
@@ -1070,13 +1094,14 @@ StemPlayer(model_separator(condition_on(CHAMBER, PLAYING))(QUINTET), RATE)
 # %% [markdown]
 # ## Fine-tuning on your own players
 #
-# A model that has learnt from *your* violin can separate it better. **Fine-tuning** continues a
-# training on a few recordings of your own. Make one folder for each piece, with one file for each
-# instrument (`mine/sonata/violin.wav`, `mine/sonata/piano.wav`), and run
+# A model that has learnt from *your* violin can separate it better.
+# [**Fine-tuning**](../docs/glossary.md#fine-tuning) continues a training on a few recordings of
+# your own. Make one folder for each piece, with one file for each instrument
+# (`mine/sonata/violin.wav`, `mine/sonata/piano.wav`), and run
 #
 # ```sh
-# divisi finetune mine --model chamber --name ours divisi separate concert.wav --model
-# runs/ours/ours.safetensors
+# divisi finetune mine --model chamber --name ours
+# divisi separate concert.wav --model runs/ours/ours.safetensors
 # ```
 #
 # One piece is held out, and the command prints its SI-SDR before and after. If you have a fast
@@ -1113,16 +1138,20 @@ OwnRecording({"chamber": CHAMBER, "bach-quartet": MODELS["bach-quartet"], "yours
 #   recording. Each is drawn at random and then applied.
 # - In the ablation more soundfonts gained most on real recordings; rooms, microphones and other
 #   effects together cost quality (300 training steps, two seeds, seven dry excerpts).
-# - The mask network turns the spectrum to a logarithmic axis, moves partials to their fundamental,
-#   follows pitches with an LSTM, copies its features back to the partials and decides by a softmax.
+# - The mask network puts the spectrum on a logarithmic axis, moves partials to their fundamental
+#   and follows pitches with an LSTM. It copies its features back to the partials, and a softmax
+#   computes the masks.
 # - The trained HT-Demucs comes with the course. `train` repeats it, resumes after a stop, and by
-#   calculation a T4 needs less than an hour for what takes a night on two cores.
-# - The contest compares quality against examples, core hours and milliseconds. The mask network
-#   needs less of each, because its structure already contains knowledge about notes.
-# - Silence stays silent, stems follow the level of the recording, and masks that sum to one give
-#   stems that sum to the recording.
+#   calculation a T4 needs less than an hour for what takes many hours on two cores.
+# - The contest compares quality against examples, core hours and milliseconds. In our trainings
+#   (one seed each) the mask network learned faster and is faster in use. A likely reason: its
+#   structure already contains knowledge about notes.
+# - In tests with known answers, silence stays silent, stems follow the level of the recording, and
+#   a delay changes the stems of the mask networks a little. Masks that sum to one give stems that
+#   sum to the recording.
 # - Conditioning on the active sources improves most what the model would otherwise give to
-#   instruments that do not play. Detection estimates the active sources and keeps a part of it.
+#   instruments that do not play. Detection estimates the active sources and keeps a part of this
+#   improvement.
 # - Further training can make a network forget. Interpolation with older weights brings some of it
 #   back, at a cost for instruments that the older weights do not know.
 # - `divisi separate` separates a recording of yours, and `divisi finetune` fits a model to your
@@ -1144,8 +1173,9 @@ OwnRecording({"chamber": CHAMBER, "bach-quartet": MODELS["bach-quartet"], "yours
 #
 # 1. Give the click as much energy as the tone: which window is best for both?
 # 2. Attention without positional encoding: what is its output?
-# 3. Let a note move to a pitch where none was: which layers of the mask network move with it?
-# 4. Share out afterwards what `chamber` gave to instruments that do not play.
+# 3. Move a note by an octave: the output of which layers of the mask network moves with it?
+# 4. Without conditioning, `chamber` gives a part of the mixture to instruments that do not play.
+#    Divide this part among those that do: how much does it help?
 
 # %% [markdown]
 # ### References

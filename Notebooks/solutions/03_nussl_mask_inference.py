@@ -15,9 +15,9 @@
 #
 # # Mask inference with nussl on Bach10: solutions
 #
-# The exercises of chapter three. Without Bach10 they use a rendered chorale. The numbers in the
-# answers are those of our held-out excerpt of Bach10 (`01-excerpt05`), ten seconds at most, with
-# the trained networks that come with the course.
+# These exercises belong to chapter 3. Without Bach10 they use a rendered chorale. The numbers in
+# the answers are those of our held-out excerpt of Bach10 (`01-excerpt05`), ten seconds at most,
+# with the trained networks that come with the course.
 
 # %% tags=["bootstrap"]
 # On Colab: fetch the course, beside the torch and numpy that are there. Anywhere else: nothing.
@@ -92,7 +92,8 @@ for share in (1.0, 0.5, 0.25):
 #
 # The four networks are trained independently. How large is the mixture minus the sum of their
 # estimates? Then divide the mask of each by the sum of all four and measure again. (All estimates
-# have the phase of the mixture, so `oracle_ratio_mask` on a track of the estimates does it.)
+# have the phase of the mixture, so you can use `oracle_ratio_mask` on a track whose stems are the
+# estimates.)
 
 # %% tags=["solution"]
 models = {name: load_model(f"nussl-{name}") for name in QUARTET}
@@ -104,9 +105,9 @@ shared = oracle_ratio_mask(Track(TRACK.name, TRACK.sample_rate, single, TRACK.mi
 print(f"SI-SDR: single masks {mean_si_sdr(single):.1f} dB, shared {mean_si_sdr(shared):.1f} dB")
 
 # %% [markdown] tags=["solution"]
-# On our recording what the sum misses is 10.3 dB below the mixture, so the masks do not sum to one.
-# The shared masks reach -0.1 dB in place of -0.4 dB: knowing that somebody must have played what is
-# in a bin is worth a little, and costs no training.
+# On our recording, what the sum misses is 10.3 dB below the mixture, so the masks do not sum to
+# one. The shared masks reach -0.1 dB in place of -0.4 dB: knowing that somebody must have played
+# what is in a bin is worth a little, and costs no training.
 
 # %% [markdown]
 # ## 3. The window of the oracle
@@ -130,7 +131,7 @@ for window, rate in ((4096, RATE), (512, RATE // 8)):  # an eighth of the rate, 
 #
 # Write a ratio mask with an exponent, $M_j = |S_j|^p / \sum_i |S_i|^p$. Measure it for $p$ of 1/2,
 # 1, 2, 4 and 16. Which known masks are $p = 1$, $p = 2$ and $p \to \infty$? Which exponent is best,
-# and what speaks for it?
+# and why?
 
 # %% tags=["solution"]
 WINDOW = torch.hann_window(4096)

@@ -15,7 +15,7 @@
 #
 # # Hybrid Transformer Demucs and realistic training data: solutions
 #
-# The exercises of chapter four. They need no recordings. The numbers in the answers are those of
+# These exercises belong to chapter 4. They need no recordings. The numbers in the answers are from
 # our run.
 
 # %% tags=["bootstrap"]
@@ -56,9 +56,9 @@ def spectrum(wave: np.ndarray, window: int = 4096) -> torch.Tensor:
 # %% [markdown]
 # ## 1. The best window
 #
-# Give a click as much energy as a tone of 440 Hz, and add the two. For windows of 64, 256, 1024,
-# 4096 and 16384 samples compute the share of the energy in the largest 1 % of the bins (the
-# function `spectrum` above gives the STFT). Guess first: which window is best for both?
+# Give a click as much energy as a tone of 440 Hz, and add the two. Take windows of 64, 256, 1024,
+# 4096 and 16384 samples, and compute the share of the energy in the largest 1 % of the bins. The
+# function `spectrum` above gives the STFT. Guess first: which window is best for both?
 
 # %% tags=["solution"]
 time = np.arange(RATE) / RATE
@@ -77,8 +77,9 @@ for window in (64, 256, 1024, 4096, 16384):
 # %% [markdown]
 # ## 2. No positional encoding
 #
-# Remove the positional encoding from the attention of the chapter, so that all keys are equal, and
-# all queries too. What is the output? Work it out without a computer, then check it.
+# In the attention of the chapter, queries and keys are nothing but positional encodings. Remove
+# these, so that all keys are equal, and all queries too. What is the output? Work it out without a
+# computer, then check it.
 
 # %% tags=["solution"]
 melody = torch.tensor([60.0, 64.0, 67.0, 72.0, 71.0, 67.0, 62.0, 60.0], dtype=torch.float64)
@@ -95,10 +96,10 @@ print(f"output: {output.numpy().round(2)}, the mean of the melody: {melody.mean(
 # ## 3. A note moves
 #
 # On a logarithmic axis a tone an octave higher is the same pattern, 36 bins up. Make a tone of ten
-# partials at 220 Hz and one at 440 Hz. Compare what `bach-quartet` hands on after `partials`,
-# `combine` and `gather` (`outputs_of` of the chapter): shift the output of the first tone up by 36
-# bins and compute its correlation with the output of the second. Which layers move with the note?
-# Which cannot, and why?
+# partials at 220 Hz and one at 440 Hz. Compare the outputs of the layers `partials`, `pitches`,
+# `combine` and `gather` of `bach-quartet` (the function `outputs_of` of the chapter gives them).
+# Shift the output of the first tone up by 36 bins, and compute its correlation with the output of
+# the second. Which outputs move with the note? Which do not, and why?
 
 # %% tags=["solution"]
 NETWORK, OCTAVE, INSIDE = load_model("bach-quartet"), 36, slice(72, 200)
@@ -122,10 +123,10 @@ for layer in low:
 
 # %% [markdown] tags=["solution"]
 # In our run the correlation is 0.92 after `partials`: convolutions do not depend on where a pattern
-# is, so their output moves with the note (it is not 1, because low partials share bins). After
-# `pitches` it is 0.11: that layer comes from the LSTM, whose linear layers have a weight of their
-# own for each pitch. They must, because a low note and a high one belong to different instruments.
-# `combine` and `gather` see both and stand between, at 0.52 and 0.56.
+# is, so their output moves with the note. (The correlation is not 1, because low partials share
+# bins.) After `pitches` it is 0.11: that layer comes from the LSTM, whose linear layers have a
+# weight of their own for each pitch. This is useful, because a low note and a high one often belong
+# to different instruments. `combine` and `gather` see both and stand between, at 0.52 and 0.56.
 
 # %% [markdown]
 # ## 4. Sharing out afterwards
