@@ -351,7 +351,8 @@ def test_a_flac_of_unknown_length_that_is_cut_is_told(tmp_path):
     whole = encoded(music(2.0), "FLAC")
     audio, told = read(tmp_path / "f.flac", with_count(whole, 0)[: len(whole) // 2])
     np.testing.assert_array_equal(audio, decoded(whole)[:, : audio.shape[1]])
-    assert re.fullmatch(r"f.flac: the file is cut off at 0:0[01].\d; its \d+ frames were read.", *told)
+    (sentence,) = told
+    assert re.fullmatch(r"f.flac: the file is cut off at 0:0[01].\d; its \d+ .* read.", sentence)
 
 
 def test_a_whole_flac_of_unknown_length_is_not_told(tmp_path):
