@@ -121,7 +121,8 @@ def with_tidy_data(output: NotebookNode) -> NotebookNode:
 
 def tidy(text: str) -> str:
     """Text as a terminal would end up with it, without addresses and folders of this machine."""
-    text = re.sub(r"[^\n]*\r(?!\n)", "", text)
+    lines = text.split("\n")  # a progress bar returns to the beginning of its line
+    text = "\n".join(line[line.rstrip("\r").rfind("\r") + 1 :] for line in lines)
     for folder, name in PLACES.items():
         text = text.replace(f"{folder}/", name)
     return re.sub(r" at 0x[0-9a-f]{6,}", "", text)

@@ -172,6 +172,14 @@ def test_texts_end_as_a_terminal_shows_them_without_places_of_this_machine(text,
     assert outputs.tidy(text) == expected
 
 
+def test_a_megabyte_without_a_line_break_takes_no_time():
+    page = "<p>" + 3_000_000 * "A"  # a player; time in the square of its length would be hours
+    assert outputs.tidy(page) == page
+    notebook = executed()
+    notebooks.code_cells(notebook)[1].outputs.append(output("text/html", page))
+    assert len(outputs.faults(notebook, notebooks.code_sha256(notebook))) == 1
+
+
 def test_pictures_keep_their_size_and_colours_in_fewer_bytes():
     rows = np.random.default_rng(0).integers(0, 200, (200, 1, 3), dtype=np.uint8)
     file = io.BytesIO()
