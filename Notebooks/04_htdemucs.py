@@ -592,7 +592,8 @@ StemPlayer(stems, references=KNOWN)
 # What does a training take? A network of these layers needs a fixed number of operations for an
 # example. A T4 has a peak of 8.1 TFLOPS in float32 and 65 in float16; we assume that a quarter of
 # the float32 peak is reached. Mixing an example takes time, too: one worker of this course mixes
-# 41 four-second examples per second (`benchmarks/README.md`). The slower of the two decides.
+# 41 four-second examples per second (`benchmarks/README.md`). The slower of the two decides; in
+# float16 the T4 would compute faster, and mixing would decide for both networks.
 
 # %%
 from experiments.contest import training_operations
@@ -616,7 +617,7 @@ pd.DataFrame(costs).round(1)
 # does. On two CPU cores it took the hours that the cell after the next prints. To train here, set
 # `TRAIN = True` in the settings. On a CPU the cell then takes 300 of the 14,000 steps, about a
 # quarter of an hour on two cores with the rendering of the pieces, and twice as long on a processor
-# without bfloat16 instructions, which is far too few to separate well. On a GPU it takes 4,000
+# without bfloat16 instructions; that is far too few to separate well. On a GPU it takes 4,000
 # steps with four times the batch, about as many examples as ours. It saves a
 # [**checkpoint**](../docs/glossary.md#checkpoint) (the saved state of the training) every minute
 # and when you stop the cell with its button, and shows the time that is left. Run the cell again
@@ -676,10 +677,10 @@ StemPlayer(model_separator(HT_DEMUCS)(RENDERED), references=RENDERED)
 #
 # A single comparison at one early moment would not be fair. The contest follows both trainings
 # (`python -m experiments.contest`). At several moments it measures the averaged weights on the
-# seven real excerpts of Bach10, and what they have cost so far: the training examples seen, and
-# the hours of one processor core that all steps take (steps times the measured core time of a step,
-# without mixing). The third cost is paid at each use: milliseconds of one core for a second of
-# music, with one thread.
+# seven real excerpts of Bach10, and what they have cost so far: the training examples seen, and the
+# hours of one processor core that all steps take (steps times the measured core time of a step, in
+# the faster of bfloat16 and float32, without mixing). The third cost is paid at each use:
+# milliseconds of one core for a second of music, with one thread.
 
 # %%
 from experiments.contest import course, plot_contest
