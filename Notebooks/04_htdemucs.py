@@ -603,7 +603,8 @@ StemPlayer(stems, references=KNOWN)
 # What does a training take? A network of these layers needs a fixed number of operations for an
 # example. A T4 has a peak of 8.1 TFLOPS in float32 and 65 in float16; we assume that a quarter of
 # the float32 peak is reached. Mixing an example takes time, too: one worker of this course mixes
-# 41 four-second examples per second (`benchmarks/README.md`). The slower of the two decides.
+# 41 four-second examples per second (`benchmarks/README.md`). The slower of the two decides; in
+# float16 the T4 would compute faster, and mixing would decide for both networks.
 
 # %%
 from experiments.contest import training_operations
