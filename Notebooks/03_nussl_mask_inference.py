@@ -589,7 +589,7 @@ measures.pivot_table("value", "system", "metric").round(1)
 #
 # Why is the SI-SAR of the mixture not infinite? A sum of stems has no artifacts. But the samples
 # are rounded, and the number shows this error. In the table it is 73 dB, because the mixture is a
-# 16-bit file; in chapters one and two it is 140 to 149 dB, because the stems are summed in 32-bit
+# 16-bit file; in chapters one and two it is 140 to 148 dB, because the stems are summed in 32-bit
 # floating point. We repeat it with a rendered chorale, whose stems are floating-point numbers:
 
 # %%
@@ -614,8 +614,8 @@ pd.Series(
 # of the target), each the median over frames of a second. Its SDR counts a wrong level as an error.
 # Its other measures let each stem pass through a filter of 512 samples before they count: a changed
 # tone colour is then no distortion. On rendered sound, whose waves repeat, such a filter turns one
-# stem into another, and the SIR loses its meaning (-18 to -27 dB on our rendered chorale). We
-# therefore allow a gain only, `filters_len=1`. The next cell puts all measures of the four
+# stem into another, and the SIR loses its meaning (in our run -18 to -27 dB on a rendered chorale).
+# We therefore allow a gain only, `filters_len=1`. The next cell puts all measures of the four
 # estimates of Model D into one table:
 
 # %%
