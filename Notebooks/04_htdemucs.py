@@ -435,8 +435,8 @@ table.round(1)
 #
 # <details><summary>Answer</summary>
 #
-# One training differs from the next by chance. Without a second seed, nobody knows whether a change
-# is larger than that chance.
+# One training differs from the next by chance. Without a second seed, a change of half a decibel
+# could be that chance.
 # </details>
 #
 # *2. The excerpts chose the recipe. Why is their value then a little too good?*
