@@ -182,16 +182,21 @@ StemPlayer(quartet)
 #
 # *1. You double the window of the STFT to 1024 samples. What do you gain, and what do you lose?*
 #
-# <details><summary>Answer</summary>The bins lie only 7.8 Hz apart, so that two harmonics close to
-# each other fall into different bins. But each frame now lasts 128 ms instead of 64 ms, so the
-# onset of a note is located less exactly.</details>
+# <details><summary>Answer</summary>
+#
+# The bins lie only 7.8 Hz apart, so that two harmonics close to each other fall into different
+# bins. But each frame now lasts 128 ms instead of 64 ms, so the onset of a note is located less
+# exactly.
+# </details>
 #
 # *2. Two voices sing exactly the same note, at the same time and with the same timbre. Can any
 # method separate them?*
 #
-# <details><summary>Answer</summary>Not from the sound alone: every division of the sum into two
-# parts of this kind explains the mixture equally well. A difference in time, level, place or timbre
-# is needed.</details>
+# <details><summary>Answer</summary>
+#
+# Not from the sound alone: every division of the sum into two parts of this kind explains the
+# mixture equally well. A difference in time, level, place or timbre is needed.
+# </details>
 
 # %% [markdown]
 # ## How good is a separation?
@@ -273,14 +278,19 @@ listen({name: estimates[name] for name in ("10 % noise", "1 % noise", "1 ms late
 # *1. A separator returns the true stem upside down (multiplied by -1). What are its SI-SDR and its
 # SNR?*
 #
-# <details><summary>Answer</summary>The SI-SDR is perfect, because the scale factor may be negative.
-# The SNR is about -6 dB: the error is twice the stem, so it has four times its energy.</details>
+# <details><summary>Answer</summary>
+#
+# The SI-SDR is perfect, because the scale factor may be negative. The SNR is about -6 dB: the error
+# is twice the stem, so it has four times its energy.
+# </details>
 #
 # *2. A separator improves from 10 to 16 dB. By which factor does the amplitude of the error
 # fall?*
 #
-# <details><summary>Answer</summary>By a factor of two. 6 dB are a factor of four in energy and of
-# two in amplitude.</details>
+# <details><summary>Answer</summary>
+#
+# By a factor of two. 6 dB are a factor of four in energy and of two in amplitude.
+# </details>
 
 # %% [markdown]
 # ## What are the lowest and the highest scores to expect?
@@ -392,13 +402,19 @@ Markdown(
 # *1. The floor of two voices is about 0 dB. What would it be for each voice if the bass were 10 dB
 # louder than the soprano?*
 #
-# <details><summary>Answer</summary>About +10 dB for the bass and -10 dB for the soprano: for each
-# voice the other one is the error. The mean stays near 0 dB, so look at each voice too.</details>
+# <details><summary>Answer</summary>
+#
+# About +10 dB for the bass and -10 dB for the soprano: for each voice the other one is the error.
+# The mean stays near 0 dB, so look at each voice too.
+# </details>
 #
 # *2. A network reaches 25 dB with two voices. Is it good?*
 #
-# <details><summary>Answer</summary>Compared with the floor yes, but a fixed low-pass and high-pass
-# filter already reach more. It has learned nothing that needs a network.</details>
+# <details><summary>Answer</summary>
+#
+# Compared with the floor yes, but a fixed low-pass and high-pass filter already reach more. It has
+# learned nothing that needs a network.
+# </details>
 
 # %% [markdown]
 # ## A network and its training, written out
@@ -517,14 +533,19 @@ Markdown(
 #
 # *1. Why does the loop draw new melodies in each step instead of repeating the same ones?*
 #
-# <details><summary>Answer</summary>A network that sees the same examples again can learn them by
-# heart. With new melodies in each step, a falling loss means that it has learned something about
-# all melodies. Chapter 2 shows the other case.</details>
+# <details><summary>Answer</summary>
+#
+# A network that sees the same examples again can learn them by heart. With new melodies in each
+# step, a falling loss means that it has learned something about all melodies. Chapter 2 shows the
+# other case.
+# </details>
 #
 # *2. What happens to the estimates if the masks are all 1?*
 #
-# <details><summary>Answer</summary>Every source gets the same estimate: the mixture, encoded and
-# decoded. That is the floor.</details>
+# <details><summary>Answer</summary>
+#
+# Every source gets the same estimate: the mixture, encoded and decoded. That is the floor.
+# </details>
 
 # %% [markdown]
 # ## Two networks
@@ -636,14 +657,18 @@ matrix.round(1)
 #
 # *1. Wave-U-Net without skip connections: what would its estimates lack?*
 #
-# <details><summary>Answer</summary>Fine detail. After six decimations only 125 samples per second
-# are left at the bottom, with more channels. The skip connections carry the exact waveform around
-# this bottleneck.</details>
+# <details><summary>Answer</summary>
+#
+# Fine detail. After six decimations only 125 samples per second are left at the bottom, with more
+# channels. The skip connections carry the exact waveform around this bottleneck.
+# </details>
 #
 # *2. How many assignments does PIT compare for four sources, and how many losses does it need?*
 #
-# <details><summary>Answer</summary>24 assignments (4 factorial), but only 16 losses, one for each
-# pair of estimate and stem.</details>
+# <details><summary>Answer</summary>
+#
+# 24 assignments (4 factorial), but only 16 losses, one for each pair of estimate and stem.
+# </details>
 
 # %% [markdown]
 # ## Training the networks
@@ -806,14 +831,20 @@ plot_stems(separated, RATE, limit=2500)
 #
 # *1. Why does the table show the ratio mask although no network uses it?*
 #
-# <details><summary>Answer</summary>It says what perfect masks of magnitudes would reach on the same
-# melodies. A score near it is good for such a method, and a fall of the ratio mask from two to four
-# voices says that the mixtures themselves became harder.</details>
+# <details><summary>Answer</summary>
+#
+# It says what perfect masks of magnitudes would reach on the same melodies. A score near it is good
+# for such a method, and a fall of the ratio mask from two to four voices says that the mixtures
+# themselves became harder.
+# </details>
 #
 # *2. Network A has 21.5 dB and network B 19.1 dB, one training each. Which architecture is better?*
 #
-# <details><summary>Answer</summary>You cannot tell. Another seed may reverse the order, as may more
-# steps or another learning rate. You need several trainings of each.</details>
+# <details><summary>Answer</summary>
+#
+# You cannot tell. Another seed may reverse the order, as may more steps or another learning rate.
+# You need several trainings of each.
+# </details>
 
 # %% [markdown]
 # ## What have the networks learned?
@@ -960,14 +991,19 @@ Markdown(
 #
 # *1. Why test with a cosine, which no voice ever sings?*
 #
-# <details><summary>Answer</summary>Because the right answer is known at every moment, and because
-# only one property varies, the frequency. A melody mixes many causes.</details>
+# <details><summary>Answer</summary>
+#
+# Because the right answer is known at every moment, and because only one property varies, the
+# frequency. A melody mixes many causes.
+# </details>
 #
 # *2. How would you change the training data so that the networks cannot rely on the phases?*
 #
-# <details><summary>Answer</summary>Draw the phase of each harmonic at random for each note. The
-# phases then say nothing about the voice, and the networks have to use frequencies and
-# levels.</details>
+# <details><summary>Answer</summary>
+#
+# Draw the phase of each harmonic at random for each note. The phases then say nothing about the
+# voice, and the networks have to use frequencies and levels.
+# </details>
 
 # %% [markdown]
 # ## Do initialisation and normalisation matter?
@@ -1076,17 +1112,21 @@ Markdown(
 #
 # *1. Why are three seeds better than one training that is three times as long?*
 #
-# <details><summary>Answer</summary>One training gives one number, whatever its length. Only
-# repeated trainings show how far numbers differ by chance, and so which difference between two
-# choices means something.</details>
+# <details><summary>Answer</summary>
+#
+# One training gives one number, whatever its length. Only repeated trainings show how far numbers
+# differ by chance, and so which difference between two choices means something.
+# </details>
 #
 # *2. Batch normalisation uses the mean over the examples of a batch. What follows for a batch of
 # one?*
 #
-# <details><summary>Answer</summary>The mean and the variance then come from one example alone, and
-# vary much from example to example. At test time the running averages take their place, so the
-# network meets other values than in training. Group and layer normalisation do not depend on the
-# batch.</details>
+# <details><summary>Answer</summary>
+#
+# The mean and the variance then come from one example alone, and vary much from example to example.
+# At test time the running averages take their place, so the network meets other values than in
+# training. Group and layer normalisation do not depend on the batch.
+# </details>
 
 # %% [markdown]
 # ## Recap

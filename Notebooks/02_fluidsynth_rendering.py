@@ -183,14 +183,19 @@ Markdown(
 # *1. A network learns from one soundfont in which a note always sounds exactly the same. What might
 # it learn that is of no use for a real flute?*
 #
-# <details><summary>Answer</summary>The recordings themselves: their noise, their loop points, their
-# exact attacks. It can recognise the sample instead of the instrument.</details>
+# <details><summary>Answer</summary>
+#
+# The recordings themselves: their noise, their loop points, their exact attacks. It can recognise
+# the sample instead of the instrument.
+# </details>
 #
 # *2. Why are the versions brought to the same level before we compare them?*
 #
-# <details><summary>Answer</summary>Because a louder version easily seems better or brighter. The
-# level is the first thing that a listener and a network notice, and it is not what we ask
-# about.</details>
+# <details><summary>Answer</summary>
+#
+# Because a louder version easily seems better or brighter. The level is the first thing that a
+# listener and a network notice, and it is not what we ask about.
+# </details>
 
 # %% [markdown]
 # ## Scores: random pieces and real music
@@ -289,14 +294,19 @@ listen({"as written": duo.mixture, "performed": performed.mixture}, RATE)
 #
 # *1. Two movements of one quartet, one in training and one in the test: what could go wrong?*
 #
-# <details><summary>Answer</summary>Movements of a work share themes, keys and textures. The score
-# on the test would be higher than on a work that the network has never met.</details>
+# <details><summary>Answer</summary>
+#
+# Movements of a work share themes, keys and textures. The score on the test would be higher than on
+# a work that the network has never met.
+# </details>
 #
 # *2. Why is each instrument tuned a few cents off at random?*
 #
-# <details><summary>Answer</summary>Real instruments are never exactly in tune with each other. If
-# all partials of the training data coincided exactly, the network would learn a case that does not
-# occur.</details>
+# <details><summary>Answer</summary>
+#
+# Real instruments are never exactly in tune with each other. If all partials of the training data
+# coincided exactly, the network would learn a case that does not occur.
+# </details>
 
 # %% [markdown]
 # ## Reproducible training data
@@ -457,14 +467,20 @@ pd.DataFrame(means, STAGED.panels).T.round(1)
 # *1. The plan in stages has 3 x 80 steps, the single run 240. Why would it be unfair to give each
 # stage 240 steps?*
 #
-# <details><summary>Answer</summary>The staged network would have three times as much training. You
-# could not tell whether the stages or the additional steps made the difference.</details>
+# <details><summary>Answer</summary>
+#
+# The staged network would have three times as much training. You could not tell whether the stages
+# or the additional steps made the difference.
+# </details>
 #
 # *2. One plan is 1.2 dB better on the real duo, the mean of three seeds. What would you ask before
 # you believe it?*
 #
-# <details><summary>Answer</summary>How far the seeds of one plan differ, and on how many recordings
-# it was measured. With one recording, the difference may belong to this piece alone.</details>
+# <details><summary>Answer</summary>
+#
+# How far the seeds of one plan differ, and on how many recordings it was measured. With one
+# recording, the difference may belong to this piece alone.
+# </details>
 
 # %% [markdown]
 # ## Eight methods against overfitting
@@ -569,15 +585,20 @@ Markdown(
 # *1. The training loss of `nothing` keeps falling while its score on new pieces stays where it is.
 # What does the network learn in these steps?*
 #
-# <details><summary>Answer</summary>The twelve pieces themselves: which notes come when. This lowers
-# the training loss and is of no use for any other piece.</details>
+# <details><summary>Answer</summary>
+#
+# The twelve pieces themselves: which notes come when. This lowers the training loss and is of no
+# use for any other piece.
+# </details>
 #
 # *2. `remix` combines stems that do not belong together. Why can music that makes no musical sense
 # be good training data?*
 #
-# <details><summary>Answer</summary>Twelve pieces give twelve mixtures, but 12 times 12 random
-# mixes, and the network cannot predict one stem from the other. It has to learn how each instrument
-# sounds.</details>
+# <details><summary>Answer</summary>
+#
+# Twelve pieces give twelve mixtures, but 12 times 12 random mixes, and the network cannot predict
+# one stem from the other. It has to learn how each instrument sounds.
+# </details>
 
 # %% [markdown]
 # ## Duos, trios and quartets
@@ -793,13 +814,19 @@ Markdown(
 # *1. A network scores 17 dB with the soundfont of its training and 2 dB with another. Is it a good
 # separator of violin and piano?*
 #
-# <details><summary>Answer</summary>It is a good separator of these two sets of recorded notes. A
-# test with the soundfont of the training alone would never have shown the difference.</details>
+# <details><summary>Answer</summary>
+#
+# It is a good separator of these two sets of recorded notes. A test with the soundfont of the
+# training alone would never have shown the difference.
+# </details>
 #
 # *2. Why does the SI-SDR of a whole note hide an error in its decay?*
 #
-# <details><summary>Answer</summary>It compares energies over the whole signal. The attack of the
-# piano has most of the energy, so the quiet rest hardly counts, although you hear it.</details>
+# <details><summary>Answer</summary>
+#
+# It compares energies over the whole signal. The attack of the piano has most of the energy, so the
+# quiet rest hardly counts, although you hear it.
+# </details>
 
 # %% [markdown]
 # ## Which training data helps on the real duo?
@@ -929,13 +956,18 @@ Markdown(
 #
 # *1. The ablation adds ingredients in one order. Could another order give another result?*
 #
-# <details><summary>Answer</summary>Yes. What an ingredient adds depends on what is there already:
-# effects alone, on one soundfont, might help much more than after three soundfonts.</details>
+# <details><summary>Answer</summary>
+#
+# Yes. What an ingredient adds depends on what is there already: effects alone, on one soundfont,
+# might help much more than after three soundfonts.
+# </details>
 #
 # *2. Why is the shipped network not compared with the steps of the ablation?*
 #
-# <details><summary>Answer</summary>It was trained for 600 steps and they for 240. A difference
-# could come from the longer training.</details>
+# <details><summary>Answer</summary>
+#
+# It was trained for 600 steps and they for 240. A difference could come from the longer training.
+# </details>
 
 # %% [markdown]
 # ## Recap

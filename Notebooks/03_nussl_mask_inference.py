@@ -18,8 +18,8 @@
 #
 # *One mask for each instrument.* This chapter trains the recurrent mask networks of the library
 # nussl on Bach10, ten chorales in which every player was recorded alone. It repeats the experiments
-# of a student project, explains its numbers, and compares them with a network that was pretrained
-# on rendered music. At the end you separate a recording of your own.
+# of a student project and looks for the causes of its numbers. It then compares these networks with
+# one that was pretrained on rendered music. At the end you separate a recording of your own.
 #
 # In this chapter you will
 #
@@ -32,7 +32,7 @@
 #   BSS Eval, and compare them with the published results;
 # - find two likely causes of the published numbers: a wrong target, and test pieces that were in
 #   the training data;
-# - measure what pretraining on rendered chorales is worth;
+# - compare them with a network that was pretrained on rendered chorales;
 # - separate your own recording.
 #
 # | brick | in this chapter |
@@ -140,14 +140,18 @@ StemPlayer(HELD_OUT)
 # %% [markdown]
 # **Quick questions**
 #
-# <details><summary>Why is a piece held out, and not a few seconds of every piece?</summary>
+# *1. Why is a piece held out, and not a few seconds of every piece?*
+#
+# <details><summary>Answer</summary>
 #
 # Different seconds of one piece share its key, its themes and the sound of its players. A network
 # could profit from having heard them. A recording that you want to separate is a piece that the
 # network has never heard.
 # </details>
 #
-# <details><summary>Why must the check of an archive come before it is unpacked?</summary>
+# *2. Why must the check of an archive come before it is unpacked?*
+#
+# <details><summary>Answer</summary>
 #
 # Once a file is unpacked through such a path, it may already have replaced a file outside of the
 # folder.
@@ -192,13 +196,16 @@ StemPlayer({"violin": stems[0].numpy(), "rest": stems[1].numpy()}, RATE)
 # %% [markdown]
 # **Quick questions**
 #
-# <details><summary>Why do all stems of a coherent mix get the same stretch?</summary>
+# *1. Why do all stems of a coherent mix get the same stretch?*
+#
+# <details><summary>Answer</summary>
 #
 # Otherwise they would be out of time and out of tune with each other, as no real performance is.
 # </details>
 #
-# <details><summary>What can a network learn from coherent mixes that random mixes do not
-# show?</summary>
+# *2. What can a network learn from coherent mixes that random mixes do not show?*
+#
+# <details><summary>Answer</summary>
 #
 # That partials of different instruments coincide, because the parts are in harmony. This is the
 # hard part of the task.
@@ -272,14 +279,16 @@ pd.DataFrame(quality).round(1)
 #
 # **Quick questions**
 #
-# <details><summary>Where two stems have the same magnitude and opposite phases, what is the
-# mixture?</summary>
+# *1. Where two stems have the same magnitude and opposite phases, what is the mixture?*
+#
+# <details><summary>Answer</summary>
 #
 # Zero. No finite mask can bring the stems back, real or complex.
 # </details>
 #
-# <details><summary>With a window of 4096 samples the oracles are better. What is its
-# price?</summary>
+# *2. With a window of 4096 samples the oracles are better. What is its price?*
+#
+# <details><summary>Answer</summary>
 #
 # It lasts 4096 / 44100 s = 93 ms, and blurs every onset over this time. For these slow chorales
 # that costs less than bins that several partials share.
@@ -336,13 +345,17 @@ print(f"mask: {mask.mean():.2f} ± {mask.std():.2f}")
 # %% [markdown]
 # **Quick questions**
 #
-# <details><summary>Why does the network read the frames backwards, too?</summary>
+# *1. Why does the network read the frames backwards, too?*
+#
+# <details><summary>Answer</summary>
 #
 # What follows helps to recognise who played the beginning of a note. In a live stream this would
 # not be possible.
 # </details>
 #
-# <details><summary>Why is an untrained mask about one half?</summary>
+# *2. Why is an untrained mask about one half?*
+#
+# <details><summary>Answer</summary>
 #
 # A sigmoid of values near zero is near one half.
 # </details>
@@ -403,13 +416,16 @@ publish(plot_training(HISTORIES), "03_training") if TRAIN else published("03_tra
 #
 # **Quick questions**
 #
-# <details><summary>Which of the two curves would warn you if you had no held-out piece?</summary>
+# *1. Which of the two curves would warn you if you had no held-out piece?*
+#
+# <details><summary>Answer</summary>
 #
 # None. The training losses are the same; only data that does not train shows the difference.
 # </details>
 #
-# <details><summary>The L1 loss of the magnitudes is zero. Is the estimate equal to the
-# stem?</summary>
+# *2. The L1 loss of the magnitudes is zero. Is the estimate equal to the stem?*
+#
+# <details><summary>Answer</summary>
 #
 # No: the magnitudes are right, but the phase is still that of the mixture. In the table of oracles
 # this is the row `true magnitude`.
@@ -482,13 +498,16 @@ print(f"difference: {levels['violin'] - levels['bassoon']:.1f} dB")
 #
 # **Quick questions**
 #
-# <details><summary>Why do the masks of the four networks not sum to one?</summary>
+# *1. Why do the masks of the four networks not sum to one?*
+#
+# <details><summary>Answer</summary>
 #
 # Nothing makes them do so: each network is trained alone, with its own sigmoid (exercise 2).
 # </details>
 #
-# <details><summary>Which test signal would show that a network only filters a frequency
-# range?</summary>
+# *2. Which test signal would show that a network only filters a frequency range?*
+#
+# <details><summary>Answer</summary>
 #
 # A violin that plays low notes: a filter would give them to the bassoon.
 # </details>
@@ -630,14 +649,16 @@ pd.DataFrame(table, index=QUARTET).round(1)
 #
 # **Quick questions**
 #
-# <details><summary>An estimate is the mixture at half its level. What are its SI-SDR and its
-# SI-SAR?</summary>
+# *1. An estimate is the mixture at half its level. What are its SI-SDR and its SI-SAR?*
+#
+# <details><summary>Answer</summary>
 #
 # Those of the mixture: both measures ignore the level (exercise 1).
 # </details>
 #
-# <details><summary>A network returns silence for all but one short, clean note. Which measure
-# notices?</summary>
+# *2. A network returns silence for all but one short, clean note. Which measure notices?*
+#
+# <details><summary>Answer</summary>
 #
 # SI-SAR and SI-SDR: the missing notes leave an error that belongs to no other stem, so it counts as
 # an artifact. SI-SIR may be high.
@@ -716,14 +737,16 @@ print(
 #
 # **Quick questions**
 #
-# <details><summary>What do you print before you trust a target that is picked by its
-# position?</summary>
+# *1. What do you print before you trust a target that is picked by its position?*
+#
+# <details><summary>Answer</summary>
 #
 # The name beside the index, for every instrument, or the SI-SDR of the target against each stem.
 # </details>
 #
-# <details><summary>The carried network is better on pieces two to five. Is it a better
-# network?</summary>
+# *2. The carried network is better on pieces two to five. Is it a better network?*
+#
+# <details><summary>Answer</summary>
 #
 # The table cannot say: it had learnt from these pieces. Only a piece that is new to both could.
 # </details>
@@ -783,14 +806,16 @@ StemPlayer(model_separator(QUARTET_MODEL)(RENDERED), references=RENDERED)
 # %% [markdown]
 # **Quick questions**
 #
-# <details><summary>How would you find out what the pretraining is worth, and what the
-# architecture?</summary>
+# *1. How would you find out what the pretraining is worth, and what the architecture?*
+#
+# <details><summary>Answer</summary>
 #
 # Train the architecture of `bach-quartet` from random weights on the same four pieces.
 # </details>
 #
-# <details><summary>Why does the rendered chorale sound better separated than the real
-# one?</summary>
+# *2. Why does the rendered chorale sound better separated than the real one?*
+#
+# <details><summary>Answer</summary>
 #
 # Its soundfont was in the training data; the players of Bach10 were not. That is a [**domain
 # gap**](../docs/glossary.md#domain-gap), see chapters two and four.
@@ -826,11 +851,12 @@ OwnRecording({"quartet": QUARTET_MODEL} | {f"nussl-{name}": NUSSL[name] for name
 #   differ. All six configurations stay closer to the mixture than to the oracle (seven excerpts,
 #   one seed). SI-SIR and SI-SAR show that a mask also distorts. `museval` uses similar names for
 #   other measures.
-# - As we read the published code, the network for the bassoon learnt the other three instruments.
-#   And one network was trained through all pieces, so it was tested on pieces that it had learnt
-#   from.
-# - A network pretrained on rendered and recorded sound comes much closer to the oracle, and gains
-#   little by fine-tuning (one seed).
+# - Some of our values are above the published ones, some below. As we read the published code, the
+#   network for the bassoon learnt the other three instruments. And one network was trained through
+#   all pieces, so it was tested on pieces that it had learnt from.
+# - A network pretrained on rendered and recorded sound comes much closer to the oracle. How much of
+#   this comes from its other architecture, we did not measure. It gains little by fine-tuning (one
+#   seed).
 # - `OwnRecording` in this notebook and `divisi separate` in a terminal separate a recording of
 #   yours.
 #

@@ -159,14 +159,17 @@ publish(figure, "04_duality")
 #
 # **Quick questions**
 #
-# <details><summary>Two notes near 100 Hz are a semitone, or 6 Hz, apart. Which window separates
-# them?</summary>
+# *1. Two notes near 100 Hz are a semitone, or 6 Hz, apart. Which window separates them?*
+#
+# <details><summary>Answer</summary>
 #
 # One of at least 44100 / 6 = 7350 samples, because a bin must not be wider than 6 Hz. The next
 # power of two is 8192.
 # </details>
 #
-# <details><summary>Why is the value of the noise small in every column of the table?</summary>
+# *2. Why is the value of the noise small in every column of the table?*
+#
+# <details><summary>Answer</summary>
 #
 # Its energy is spread evenly over time and frequency, so no representation concentrates it.
 # </details>
@@ -233,13 +236,17 @@ pd.DataFrame(shapes, index=[f"after layer {number}" for number in (1, 2, 3, 4)])
 #
 # **Quick questions**
 #
-# <details><summary>How would you measure what the skip connections are worth?</summary>
+# *1. How would you measure what the skip connections are worth?*
+#
+# <details><summary>Answer</summary>
 #
 # Keep all layers, set the skipped outputs to zero, and train again. Then everything else is equal,
 # also the number of weights.
 # </details>
 #
-# <details><summary>Why can the waveform branch correct phases, and a real mask cannot?</summary>
+# *2. Why can the waveform branch correct phases, and a real mask cannot?*
+#
+# <details><summary>Answer</summary>
 #
 # It writes samples, so it can place a partial anywhere in time; a real mask scales a bin and keeps
 # the phase of the mixture.
@@ -319,14 +326,17 @@ plot_curves({"output of the attention": curves}, xlabel="time (s)", ylabel="pitc
 #
 # **Quick questions**
 #
-# <details><summary>What are the weights if all keys are equal?</summary>
+# *1. What are the weights if all keys are equal?*
+#
+# <details><summary>Answer</summary>
 #
 # All the same, one divided by the number of keys: the output is the mean of the values (exercise
 # 2).
 # </details>
 #
-# <details><summary>How many weights has attention between N queries and M keys, and what follows
-# for long music?</summary>
+# *2. How many weights has attention between N queries and M keys, and what follows for long music?*
+#
+# <details><summary>Answer</summary>
 #
 # N times M. With both in proportion to the duration, twice as long costs four times as much; this
 # is one reason to work on segments.
@@ -421,14 +431,17 @@ table.round(1)
 #
 # **Quick questions**
 #
-# <details><summary>Why does every step need at least two seeds?</summary>
+# *1. Why does every step need at least two seeds?*
 #
-# One training differs from the next by chance. Without a second seed, nobody knows whether a change
-# is larger than that chance.
+# <details><summary>Answer</summary>
+#
+# One training differs from the next by chance. Without a second seed, a change of half a decibel
+# could be that chance.
 # </details>
 #
-# <details><summary>The excerpts chose the recipe. Why is their value then a little too
-# good?</summary>
+# *2. The excerpts chose the recipe. Why is their value then a little too good?*
+#
+# <details><summary>Answer</summary>
 #
 # The best of several recipes on these excerpts is partly the best by chance. On new recordings this
 # luck is missing.
@@ -575,14 +588,18 @@ StemPlayer(stems, references=KNOWN)
 #
 # **Quick questions**
 #
-# <details><summary>Why does the same convolution find notes at every pitch, on this axis and not on
-# the linear one?</summary>
+# *1. Why does the same convolution find notes at every pitch, on this axis and not on the linear
+# one?*
+#
+# <details><summary>Answer</summary>
 #
 # On the logarithmic axis a note is the same pattern, only shifted, and a convolution does not
 # depend on where a pattern is.
 # </details>
 #
-# <details><summary>What does a network lose when its masks must sum to one?</summary>
+# *2. What does a network lose when its masks must sum to one?*
+#
+# <details><summary>Answer</summary>
 #
 # It cannot leave a part of the recording out, such as noise: some stem has to take it.
 # </details>
@@ -675,16 +692,18 @@ StemPlayer(model_separator(HT_DEMUCS)(RENDERED), references=RENDERED)
 #
 # **Quick questions**
 #
-# <details><summary>The training loss falls, and the validation SI-SDR does not rise. What
-# happens?</summary>
+# *1. The training loss falls, and the validation SI-SDR does not rise. What happens?*
+#
+# <details><summary>Answer</summary>
 #
 # The network learns what is special about its training mixtures. That is
 # [**overfitting**](../docs/glossary.md#overfitting); progress on new data is
 # [**generalisation**](../docs/glossary.md#generalisation).
 # </details>
 #
-# <details><summary>A step of network A takes half as long as a step of network B. Does A learn
-# faster?</summary>
+# *2. A step of network A takes half as long as a step of network B. Does A learn faster?*
+#
+# <details><summary>Answer</summary>
 #
 # You cannot tell: A may need many more steps. Compare the quality after the same time.
 # </details>
@@ -748,14 +767,17 @@ values.agg(["mean", "std", "count"]).round(1)
 #
 # **Quick questions**
 #
-# <details><summary>Why are hours of a processor core a fairer axis than hours on the
-# clock?</summary>
+# *1. Why are hours of a processor core a fairer axis than hours on the clock?*
+#
+# <details><summary>Answer</summary>
 #
 # A clock also counts what else the machine was doing. Core time counts only this training, but it
 # does not say how well a network uses many cores or a GPU.
 # </details>
 #
-# <details><summary>Which of the three axes matters to somebody who only separates?</summary>
+# *2. Which of the three axes matters to somebody who only separates?*
+#
+# <details><summary>Answer</summary>
 #
 # The third: training is paid once, the milliseconds at every recording.
 # </details>
@@ -831,12 +853,16 @@ pd.DataFrame(shares).T.round(2)
 #
 # **Quick questions**
 #
-# <details><summary>Why is the sum of HT-Demucs's stems not exactly the recording?</summary>
+# *1. Why is the sum of HT-Demucs's stems not exactly the recording?*
+#
+# <details><summary>Answer</summary>
 #
 # Nothing in its structure or its loss says so; it has to learn each stem on its own.
 # </details>
 #
-# <details><summary>Why is the delay one second, and not exactly one hop of the STFT?</summary>
+# *2. Why is the delay one second, and not exactly one hop of the STFT?*
+#
+# <details><summary>Answer</summary>
 #
 # After a delay of one hop, all frames would hold the same samples as before. One second (44100
 # samples) is no multiple of the hop, so each frame begins at another place in the music. This is
@@ -912,12 +938,16 @@ pd.DataFrame({"detected": quality(detected)}).round(1)
 #
 # **Quick questions**
 #
-# <details><summary>Which stem gains most from conditioning, and why?</summary>
+# *1. Which stem gains most from conditioning, and why?*
+#
+# <details><summary>Answer</summary>
 #
 # The horn: without the list, its notes went to instruments of similar timbre that do not play.
 # </details>
 #
-# <details><summary>Why does a lower threshold of the detection not simply help?</summary>
+# *2. Why does a lower threshold of the detection not simply help?*
+#
+# <details><summary>Answer</summary>
 #
 # It lets in more instruments that do not play, and each of them takes a share of the mixture again.
 # </details>
@@ -970,13 +1000,17 @@ pd.DataFrame(values).rename_axis("share").round(1)
 #
 # **Quick questions**
 #
-# <details><summary>Why can two sets of weights be averaged at all?</summary>
+# *1. Why can two sets of weights be averaged at all?*
+#
+# <details><summary>Answer</summary>
 #
 # One was trained further from the other, so they are close. Between two trainings from different
 # random weights the average is useless: their units are in another order.
 # </details>
 #
-# <details><summary>What does interpolation cost when the model is used?</summary>
+# *2. What does interpolation cost when the model is used?*
+#
+# <details><summary>Answer</summary>
 #
 # Nothing: the result is one set of weights of the same size.
 # </details>
@@ -1037,13 +1071,17 @@ print(f"        but its horn changes by {horn['chamber'] - horn['mixture']:.1f} 
 #
 # **Quick questions**
 #
-# <details><summary>Why may URMP and TRIOS only be examples here?</summary>
+# *1. Why may URMP and TRIOS only be examples here?*
+#
+# <details><summary>Answer</summary>
 #
 # One excerpt says nothing about the spread over recordings, so there is no
 # [**confidence interval**](../docs/glossary.md#confidence-interval).
 # </details>
 #
-# <details><summary>Why is the SI-SDR of a silent estimate minus infinity, and not zero?</summary>
+# *2. Why is the SI-SDR of a silent estimate minus infinity, and not zero?*
+#
+# <details><summary>Answer</summary>
 #
 # The estimate contains nothing of the target. The ratio of target to error is therefore 0, and the
 # logarithm of 0 is minus infinity. The mean over the stems is then minus infinity too; the table
@@ -1081,13 +1119,17 @@ StemPlayer(model_separator(condition_on(CHAMBER, PLAYING))(QUINTET), RATE)
 #
 # **Quick questions**
 #
-# <details><summary>Why do the segments overlap?</summary>
+# *1. Why do the segments overlap?*
+#
+# <details><summary>Answer</summary>
 #
 # At its edges a segment lacks the past or the future that the network uses. The fades give these
 # samples to the neighbour, which has both.
 # </details>
 #
-# <details><summary>How does the memory grow from a song to an opera?</summary>
+# *2. How does the memory grow from a song to an opera?*
+#
+# <details><summary>Answer</summary>
 #
 # Not at all: there are more segments, one after the other, and the stems are written as they come.
 # </details>
