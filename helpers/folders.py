@@ -37,15 +37,20 @@ def targets(files: Sequence[Path], output: Path) -> dict[Path, Path]:
                 " with different output folders (-o)."
             )
         folders[path] = output / name
-    for target in filter(Path.is_dir, folders.values()):
-        for path in files:
-            above = Path(os.path.realpath(path)).parents
-            if any(folder.is_dir() and folder.samefile(target) for folder in above):
-                raise FolderError(
-                    f"{path}: lies in {target}, which would be written; move this file or choose"
-                    " another output folder (-o)."
-                )
+    for target in folders.values():
+        check_outside(files, target)
     return folders
+
+
+def check_outside(files: Iterable[Path], target: Path) -> None:
+    """FolderError where one of the files that a command reads lies in the folder it would write."""
+    for path in files if target.is_dir() else ():
+        above = Path(os.path.realpath(path)).parents
+        if any(folder.is_dir() and folder.samefile(target) for folder in above):
+            raise FolderError(
+                f"{path}: lies in {target}, which would be written; move this file or choose"
+                " another output folder (-o)."
+            )
 
 
 def check_target(target: Path, overwrite: bool, mark: str) -> None:
@@ -206,7 +211,7 @@ def make_parents(folder: Path) -> list[Path]:
     """Make `folder`; returns the folders that did not exist, outermost first."""
     missing = []
     for path in (folder, *folder.parents):
-        if path.exists():
+        if path.is_dir():
             break
         missing.insert(0, path)
     made: list[Path] = []

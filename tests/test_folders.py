@@ -234,6 +234,15 @@ def test_a_recording_that_lies_in_a_target_is_refused(tmp_path):
             targets([Path("quartet.wav"), path], tmp_path)
 
 
+def test_a_file_in_the_place_of_a_parent_is_named(tmp_path):
+    (tmp_path / "song.wav").touch()
+    with (
+        pytest.raises(FolderError, match="song.wav: cannot be made .File exists"),
+        new_folder(tmp_path / "song.wav" / "out", True, MARK),
+    ):
+        pass
+
+
 @pytest.mark.parametrize("name", ["...wav", ".. .wav"])
 def test_a_folder_is_never_the_parent(tmp_path, name):
     assert targets([Path(name)], tmp_path)[Path(name)] == tmp_path / "_"

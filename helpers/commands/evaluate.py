@@ -79,8 +79,9 @@ def run(arguments: Namespace) -> None:
         else:
             faults[piece] = found
             print(f"divisi: warning: {found}", file=sys.stderr)
-    if arguments.csv.exists():
-        print(results.markdown(results.summary(arguments.csv)), end="")
+    if count or (arguments.csv.exists() and not faults):
+        with refusing(ValueError):
+            print(results.markdown(results.summary(arguments.csv)), end="")
         measured = len(folders) - len(faults)
         print(f"\nSI-SDR in dB. {count} rows of {measured} pieces were added to {arguments.csv}.")
     if faults:
@@ -93,11 +94,12 @@ def run(arguments: Namespace) -> None:
 def check_table(path: Path) -> None:
     """Refuse a table that cannot be written, before the work begins."""
     from ..evaluation import results
-    from ..folders import nearest_ancestor
 
-    folder = nearest_ancestor(path.parent)
-    if path.is_dir() or not os.access(path if path.exists() else folder, os.W_OK):
+    file = Path(os.path.realpath(path))
+    place = next(each for each in (file, *file.parents) if os.path.lexists(each))
+    usable = place.is_file() if place == file else place.is_dir()
+    if not usable or not os.access(place, os.W_OK):
         raise CommandError(f"{path}: cannot be written; choose another file with --csv.")
-    if path.exists():
+    if file.exists():
         with refusing(ValueError):
             results.read(path)

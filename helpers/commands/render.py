@@ -74,7 +74,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> None:
     """Render one score into a folder that appears completely or not at all."""
-    from ..folders import check_space, check_target, new_folder, readable_size
+    from ..folders import check_outside, check_space, check_target, new_folder, readable_size
     from ..music.midi import write_midi
     from ..synthesis.fluidsynth import FluidSynthError
     from ..synthesis.renderer import stem_names
@@ -87,6 +87,7 @@ def run(arguments: Namespace) -> None:
     names = stem_names(score)
     target = arguments.output / plain_name(score.title)
     check_target(target, arguments.overwrite, MARK)
+    check_outside([Path(arguments.score)], target)
     samples = round(score.seconds * arguments.rate)
     if (needed := samples * BYTES_A_SAMPLE) > MEMORY:
         raise CommandError(

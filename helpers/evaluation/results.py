@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import csv
 import math
+import os
 import re
 import sys
 from collections.abc import Iterable
@@ -17,14 +18,14 @@ from pathlib import Path
 from typing import TextIO
 
 import pandas as pd
-from filelock import SoftFileLock
 
 from .. import runtime
-from ..files import replaced_atomically
+from ..files import held, replaced_atomically
 from .rows import HEADER, Provenance, Row
 
 GROUPS = ["test_data", "system", "train_data", "config", "instrument", "metric"]
 PAGES = ("README.md", "docs/results.md")  # hold tables
+LONGEST_WAIT = 60.0  # seconds until a table is free
 ALL = "all"  # the instrument of a summary row over all instruments
 MARKED = re.compile(
     r"(<!-- results:(\S+)(?: ([^\n]+?))? -->\n)((?:(?!<!--).)*)(<!-- /results -->)", re.DOTALL
@@ -85,15 +86,17 @@ def append(path: str | Path, rows: Iterable[Row]) -> None:
     """Add rows to a CSV; a row replaces one with the same `key`. Chapter: 01.
 
     The file is sorted and written atomically; several processes may append at the same time.
-    Raises ValueError for rows of another profile than `full` in Results/.
+    ValueError for rows of another profile than `full` in Results/, and for a table that others hold
+    for long.
     """
-    path, rows = Path(path), list(rows)
+    path, rows = Path(os.path.realpath(path)), list(rows)  # a link stays one
     published = runtime.repository_root() / "Results"
-    if path.resolve().parent == published and any(row.profile != "full" for row in rows):
+    if path.parent == published and any(row.profile != "full" for row in rows):
         raise ValueError(f"{path}: only rows of the full profile belong here; use results_path().")
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Works on every system and breaks the lock that a killed process left.
-    with SoftFileLock(path.with_name(f".{path.name}.lock"), poll_interval=0.02):
+    with held(path.with_name(f".{path.name}.lock"), LONGEST_WAIT) as mine:
+        if not mine:
+            raise ValueError(f"{path}: another process keeps writing it; choose another file.")
         known = read(path) if path.exists() else []
         merged = {row.key: row for row in (*known, *rows)}
         with (

@@ -131,7 +131,9 @@ class Training:
                 except (TrainingError, *UNREADABLE) as error:
                     fault = fault or error
         except TrainingError as error:
-            raise (fault if isinstance(fault, TrainingError) else error) from fault
+            if isinstance(fault, TrainingError):
+                raise fault from None
+            raise error from fault
 
     def _load(self, path: Path, state: State, optimizer: torch.optim.Optimizer) -> None:
         """Take everything from a state; errors of `UNREADABLE` where a part of it is damaged."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import csv
+import sys
 
 import numpy as np
 import pytest
 import soundfile
+
+from helpers.evaluation import results
 
 
 @pytest.fixture
@@ -131,3 +134,20 @@ def test_rows_are_measured_on_the_stems_that_separate_writes(divisi, detector, t
                 ratio = 10 * np.log10(np.sum(reference**2) / noise)
                 assert float(row["value"]) == pytest.approx(ratio, abs=1e-3)
                 assert row["config"] == f"mask_net.MaskNet (instruments {known})"
+
+
+def test_an_empty_table_and_only_broken_pieces_end_in_one_sentence(divisi, corpus, duo, tmp_path):
+    table = tmp_path / "rows.csv"
+    results.append(table, [])
+    for path in corpus.rglob("violin.wav"):
+        path.write_bytes(b"no sound")
+    code, _, err = divisi("evaluate", corpus, "--model", duo, "--csv", table)
+    assert code == 2 and err[-1].startswith("divisi: 2 of 2 pieces were not measured")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
+def test_what_is_no_file_is_no_table(divisi, corpus, tmp_path):
+    (tmp_path / "loop.csv").symlink_to("loop.csv")
+    for place in ("/dev/full", tmp_path / "loop.csv", corpus / "piece 1" / "violin.wav" / "t.csv"):
+        code, _, [err] = divisi("evaluate", corpus, "--csv", place)
+        assert code == 2 and err.startswith(f"divisi: {place}: cannot be written;")

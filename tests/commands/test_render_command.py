@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import zipfile
 
 import numpy as np
@@ -148,3 +149,10 @@ def test_a_failing_renderer_leaves_nothing_behind(divisi, duet, tmp_path):
     words = ("--renderer", "notes", "--notes", tmp_path / "notes")
     code, _, err = divisi("render", duet, "-o", tmp_path / "out", *words)
     assert code == 2 and len(err) == 1 and not (tmp_path / "out").exists()
+
+
+def test_a_score_that_lies_in_its_own_target_is_refused(divisi, duet, tmp_path):
+    divisi("render", duet, "-o", tmp_path)
+    score = shutil.copy(tmp_path / "duet" / "score.mid", tmp_path / "duet" / "duet.mid")
+    code, _, [err] = divisi("render", score, "-o", tmp_path, "--overwrite")
+    assert code == 2 and f"lies in {tmp_path / 'duet'}" in err

@@ -11,8 +11,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from filelock import FileLock
 
 from helpers import runtime
+from helpers.evaluation import results
 from helpers.evaluation.results import (
     append,
     markdown,
@@ -132,6 +134,25 @@ def test_processes_that_write_at_once_lose_no_row(tmp_path, row):
     assert [writer.wait() for writer in writers] == [0, 0]
     assert len(read(table)) == 30
     assert list(table.parent.iterdir()) == [table]
+
+
+def test_a_lock_file_that_a_killed_process_left_stops_nobody(tmp_path, row):
+    (tmp_path / ".table.csv.lock").touch()
+    append(tmp_path / "table.csv", [row])
+    assert len(read(tmp_path / "table.csv")) == 1
+
+
+def test_a_table_that_another_process_holds_is_refused_in_the_end(tmp_path, row, monkeypatch):
+    monkeypatch.setattr(results, "LONGEST_WAIT", 0.1)
+    with FileLock(tmp_path / ".table.csv.lock"), pytest.raises(ValueError, match="another process"):
+        append(tmp_path / "table.csv", [row])
+
+
+def test_rows_go_into_the_file_that_a_link_names(tmp_path, row):
+    (tmp_path / "link.csv").symlink_to(tmp_path / "table.csv")
+    append(tmp_path / "link.csv", [row])
+    append(tmp_path / "link.csv", [replace(row, track="two")])
+    assert (tmp_path / "link.csv").is_symlink() and len(read(tmp_path / "table.csv")) == 2
 
 
 @pytest.mark.parametrize("profile", ["smoke", "reader"])

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from helpers.commands import errors
 from helpers.training.config import TrainingConfig
 from helpers.training.execution import interruption
 from helpers.training.history import History
@@ -165,8 +166,9 @@ def test_more_steps_continue_from_the_last_one(tmp_path):
 )
 def test_other_settings_are_refused_by_name(tmp_path, changes, sentence):
     train(tmp_path, replace(CONFIG, steps=10))
-    with pytest.raises(TrainingError, match=f"last.ckpt: .*{sentence}"):
+    with pytest.raises(TrainingError, match=f"last.ckpt: .*{sentence}") as refusal:
         train(tmp_path, replace(CONFIG, **{"steps": 10, **changes}))
+    assert errors.sentence(refusal.value) == str(refusal.value)  # what the command prints
 
 
 def test_a_state_without_a_newer_setting_resumes(tmp_path):
