@@ -80,7 +80,7 @@ TRAIN = SMOKE  # True trains here instead of loading the weights that come with 
 ROOT, DATA = runtime.repository_root(), runtime.data_root()
 RATE = 44100  # samples per second
 SECONDS = 3 if SMOKE else 12  # of the rendered pieces
-STEPS = 2 if SMOKE else 4_000 if GPU else 300  # of a network trained here
+STEPS = 2 if SMOKE else 4_000 if GPU else 100  # of a network trained here
 QUARTET = ("violin", "clarinet", "saxophone", "bassoon")
 RNG = np.random.default_rng(0)
 
@@ -644,8 +644,8 @@ pd.DataFrame(costs).round(1)
 # `quartet-htdemucs` in less than an hour, if one worker on Colab's two cores mixes as fast as ours
 # does. The cell after the next prints how many hours it took on two CPU cores.
 #
-# To train here, set `TRAIN = True` in the settings. On a CPU the cell then makes 300 of the 14,000
-# steps, far too few to separate well. That takes about a quarter of an hour on two cores with the
+# To train here, set `TRAIN = True` in the settings. On a CPU the cell then makes 100 of the 14,000
+# steps, far too few to separate well. That takes five to ten minutes on two cores with the
 # rendering of the pieces, and twice as long on a processor without bfloat16 instructions. On a GPU
 # it makes 4,000 steps with four times the batch, about as many examples as in our training.
 #
@@ -1162,7 +1162,7 @@ StemPlayer(model_separator(condition_on(CHAMBER, PLAYING))(QUINTET), RATE)
 # %%
 from helpers.display.own_recording import OwnRecording
 
-OwnRecording({"chamber": CHAMBER, "bach-quartet": MODELS["bach-quartet"], "yours": HT_DEMUCS})
+OwnRecording({"chamber": CHAMBER, "bach-quartet": MASK_NET, "HT-Demucs": HT_DEMUCS})
 
 # %% [markdown]
 # Without the buttons use `helpers.separate("my.wav")`, or in a terminal
