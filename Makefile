@@ -64,4 +64,4 @@ release: .venv/installed  ## pack models and tables into dist/, and describe the
 clean:  ## remove .venv, demo/ and build/
 	rm -rf .venv demo build
 
-.PHONY: help env demo lint check test notebooks outputs book results colab-check constraints release clean
+.PHONY: help env demo lint check test notebooks outputs book results licences colab-check constraints release clean

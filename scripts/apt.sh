@@ -7,7 +7,7 @@ if [ "$1" = --optional ]; then optional=yes; shift; fi
 
 if ! command -v dpkg >/dev/null; then
     command -v fluidsynth >/dev/null || {
-        echo "FluidSynth is missing: brew install fluid-synth ffmpeg (see README.md for a soundfont)" >&2
+        echo "FluidSynth is missing: brew install fluid-synth ffmpeg (see docs/install.md for a soundfont)" >&2
         exit 1
     }
     exit 0

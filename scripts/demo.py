@@ -78,7 +78,7 @@ def main() -> None:
     score = chorale(TEST)
     soundfonts = find_soundfonts()
     if not soundfonts:
-        sys.exit("There is no soundfont; README.md says where to put a General MIDI one.")
+        sys.exit("There is no soundfont; docs/install.md says where to put a General MIDI one.")
     print(f"{score.title} for {', '.join(part.instrument for part in score.parts)}")
     track = beginning(render_score(score, FluidSynth(soundfonts[0]), SAMPLE_RATE))
     model = load_model(runtime.DEFAULT_MODEL, runtime.pick_device())

@@ -38,10 +38,14 @@ def test_table_of_chapters_and_badges_come_from_the_one_address():
     assert notebooks.with_table(readme) == readme, "run `make notebooks`"
 
 
-def test_the_repository_address_is_that_of_the_project():
-    readme = (ROOT / "README.md").read_text()
-    repositories = re.findall(r"https://github\.com/[\w.-]+/divisi\b", readme)
-    assert set(repositories) == {notebooks.address()}
+@each_page
+def test_addresses_of_the_repository_and_of_its_site_are_those_of_the_project(page):
+    _, owner, name = notebooks.address().rsplit("/", 2)
+    text = page.read_text()
+    repositories = re.findall(r"https://github\.com/[\w.-]+/divisi\b", text)
+    sites = re.findall(r"https://[\w.-]+\.github\.io/[\w.-]+", text)
+    assert set(repositories) <= {notebooks.address()}
+    assert set(sites) <= {f"https://{owner}.github.io/{name}"}
 
 
 @each_page
