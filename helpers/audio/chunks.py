@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import struct
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
 SUBTYPES = {  # by the format tag of a WAV file and its bits
@@ -80,6 +81,20 @@ def read_chunks(file: BinaryIO, start: int, size: int) -> DataChunk | None:
     stop = size if is_placeholder else _end(file, place, length, size, order, max(width, 8))
     width = width if subtype else 0
     return DataChunk(place, stop, declared, width, raw, tag in MPEG_TAGS, kind == b"BW64")
+
+
+def more_data(file: BinaryIO, data: DataChunk, size: int) -> Iterator[DataChunk]:
+    """Further data chunks of the same file, as recorders that pause write them."""
+    place = data.stop + data.stop % 2
+    while data.is_as_declared and data.raw["endian"] == "LITTLE" and place + 8 <= size:
+        file.seek(place)
+        name, length = struct.unpack("<4sI", file.read(8))
+        if not CHUNK_NAME.fullmatch(name) or name == b"RIFF":
+            return
+        place += 8
+        if name == b"data":
+            yield replace(data, start=place, stop=min(place + length, size), declared=length)
+        place += length + length % 2
 
 
 def _is_near_a_limit(length: int) -> bool:

@@ -208,7 +208,11 @@ class FfmpegSource:
         if CUT.search(text) or code:
             self.is_cut = True
         elif text:
-            self.flaws.append("it is damaged; what ffmpeg could decode of it was read")
+            end = total / self.sample_rate
+            self.flaws.append(
+                f"it is damaged; what ffmpeg could decode of it, {end // 60:.0f}:{end % 60:04.1f}, "
+                "was read"
+            )
 
     def _without_padding(self, blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
         """Leave out what goes on for no more than `PADDING` samples behind the stated length.

@@ -7,17 +7,23 @@ zero, they wrap round at 4 GB, and joined files state the length of the first on
 from __future__ import annotations
 
 import re
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from .chunks import DataChunk, read_chunks
+from .chunks import DataChunk, more_data, read_chunks
 from .mpeg import SYNC, mpeg_streams
 from .tags import after_tags, find
 
 FORM = re.compile(rb"(?s:RIFF....WAVE|FORM....AIF[FC])")
 FLAC_STREAM = re.compile(rb"fLaC[\x00\x80]\x00\x00\x22")  # the marker and the header of STREAMINFO
+AU_KINDS = {  # by the number of the encoding: subtype and bytes a sample
+    1: ("ULAW", 1), 2: ("PCM_S8", 1), 3: ("PCM_16", 2), 4: ("PCM_24", 3), 5: ("PCM_32", 4),
+    6: ("FLOAT", 4), 7: ("DOUBLE", 8), 27: ("ALAW", 1),
+}  # fmt: skip
 COUNTS_LESS = "its header counts less than the file has, and the rest was not read; save it as PCM"
+DAMAGED = "it is damaged, and a part of its audio is missing"
 OGG_PAGE = re.compile(rb"OggS\x00")
 
 
@@ -67,6 +73,8 @@ def find_layout(path: Path) -> Layout:
             return _flac(file, start, size)
         if magic[:4] == b"OggS":
             return _ogg(file, start, size)
+        if magic[:4] in (b".snd", b"dns."):
+            return _au(file, start, size)
         # Of damaged frames libsndfile would read what it guesses, and print notes. Those of the
         # free format, whose headers state no bit rate, are left to it.
         is_broken = SYNC.match(magic) and len(magic) > 2 and magic[2] > 0x0F
@@ -91,7 +99,8 @@ def _in_chunks(file: BinaryIO, start: int, size: int) -> Layout:
     chunks: list[tuple[int, DataChunk]] = []
     behind: int | None = start
     while behind is not None and (data := read_chunks(file, behind, size)):
-        chunks.append((behind, data))
+        chunks += [(behind, each) for each in (data, *more_data(file, data, size))]
+        data = chunks[-1][1]
         behind = next(find(file, FORM, data.stop, min(data.stop + 14, size)), None)
     is_joined = len(chunks) > 1
     layouts = [_of_data(file, first, size, data, is_joined) for first, data in chunks]
@@ -121,6 +130,22 @@ def _of_data(file: BinaryIO, start: int, size: int, data: DataChunk, is_joined: 
     return Layout((Part(start),), stated, is_cut, flaws)
 
 
+def _au(file: BinaryIO, start: int, size: int) -> Layout:
+    """Sun and NeXT audio, whose samples fill the file."""
+    file.seek(start)
+    order = ">" if file.read(4) == b".snd" else "<"
+    offset, declared, kind, rate, channels = struct.unpack(f"{order}5I", file.read(20).ljust(20))
+    first = start + offset
+    if kind not in AU_KINDS or declared >= size - first or declared == 0 and first == size:
+        return Layout((Part(start),))
+    subtype, width = AU_KINDS[kind]
+    raw = {"format": "RAW", "subtype": subtype, "samplerate": rate, "channels": channels}
+    raw["endian"] = "BIG" if order == ">" else "LITTLE"
+    width *= max(channels, 1)
+    part = Part(first, ((first, size),), raw, 0, (size - first) // width)
+    return Layout((part,), declared // width)
+
+
 def _flac(file: BinaryIO, start: int, size: int) -> Layout:
     """FLAC streams, each of which states its length; zero where its writer did not know it.
 
@@ -141,7 +166,8 @@ def _flac(file: BinaryIO, start: int, size: int) -> Layout:
 def _ogg(file: BinaryIO, start: int, size: int) -> Layout:
     """Ogg streams: pages up to the next page that begins a stream."""
     links: list[tuple[int, int]] = []
-    is_begin = is_ended = is_cut = False
+    following: dict[bytes, int] = {}  # the number of the next page, by stream
+    is_begin = is_ended = is_cut = is_damaged = False
     place: int | None = start
     while place is not None:
         file.seek(place)
@@ -154,6 +180,10 @@ def _ogg(file: BinaryIO, start: int, size: int) -> Layout:
         if is_cut := stop > size:
             break
         was_begin, is_begin = is_begin, bool(header[5] & 2)
+        stream, number = header[14:18], int.from_bytes(header[18:22], "little")
+        is_damaged |= not is_begin and following.get(stream, number) != number
+        is_damaged |= not is_begin and place != (links[-1][1] if links else place)
+        following[stream] = number + 1
         if is_begin and not was_begin or not links:
             links.append((place, stop))
             is_ended = False
@@ -161,4 +191,5 @@ def _ogg(file: BinaryIO, start: int, size: int) -> Layout:
         is_ended |= bool(header[5] & 4)
         place = stop
     parts = tuple(Part(first, ((first, last),)) for first, last in links)
-    return Layout(parts or (Part(),), None, is_cut or not is_ended)
+    flaws = (DAMAGED,) if is_damaged else ()
+    return Layout(parts or (Part(),), None, is_cut or not is_ended, flaws)

@@ -11,14 +11,19 @@ LONGEST = 16  # bytes of a pattern
 
 
 def after_tags(file: BinaryIO, place: int = 0) -> int:
-    """The first byte behind the ID3v2 tags at `place`; a size has seven bits a byte (id3.org)."""
+    """The first byte behind the ID3v2 tags at `place`; a size has seven bits a byte (id3.org).
+
+    Of a tag that says it is longer than the file, only the header is left out.
+    """
+    end = file.seek(0, 2)
     while True:
         file.seek(place)
         tag = file.read(10)
         if len(tag) < 10 or tag[:3] != b"ID3" or max(tag[6:]) > 127:
             return place
         size = tag[6] << 21 | tag[7] << 14 | tag[8] << 7 | tag[9]
-        place += 10 + size + (10 if tag[5] & 0x10 else 0)  # the flag of a footer
+        size += 10 if tag[5] & 0x10 else 0  # the flag of a footer
+        place += 10 + (size if place + 10 + size < end else 0)
 
 
 def find(

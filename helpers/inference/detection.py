@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import nn
 
-from ..music.instruments import instrument
+from ..music.instruments import instrument, read_name
 from .separation import separate_stream
 
 #: Level of a stem, in dB relative to the recording, below which its instrument counts as absent. A
@@ -104,7 +104,7 @@ def chosen_sources(model: nn.Module, instruments: Sequence[str] | str | None) ->
     """The model's sources that a user asks for; () for None, which leaves the choice to detection.
 
     instruments: names or aliases, as a list or as in `violin, vc`; `all` for all sources.
-    Warns where an instrument is listed twice: its players share one stem.
+    Warns where an instrument is listed twice or with a number: its players share one stem.
     Raises ValueError for an empty list and for instruments that the model does not separate.
     """
     if instruments is None:
@@ -128,10 +128,16 @@ def chosen_sources(model: nn.Module, instruments: Sequence[str] | str | None) ->
             raise ValueError(f"This model does not separate '{name}'; it separates {known}.")
         names.append(name)
     sources = tuple(dict.fromkeys(names))
-    if repeated := [name for name in sources if names.count(name) > 1]:
+    repeated = [name for name in sources if names.count(name) > 1]
+    numbered = [word for word in words if word not in model.sources and read_name(word).number]
+    if repeated or numbered:
+        asked = (
+            f"{repeated[0]} is listed more than once"
+            if repeated
+            else f"'{numbered[0]}' has a number"
+        )
         warnings.warn(
-            f"{repeated[0]} is listed more than once, but this model has one stem for all players "
-            "of an instrument.",
+            f"{asked}, but this model has one stem for all players of an instrument.",
             stacklevel=2,
         )
     return sources

@@ -16,6 +16,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, groupby
 from pathlib import Path
 
 
@@ -66,8 +67,11 @@ NUMBERS = {word: int(n) for n, words in WORDS.items() if n.isdigit() for word in
 
 #: A number, an ordinal such as `1st`, `2e`, `1a`, or a word; after accents have gone.
 TOKEN = re.compile(
-    r"\d+(?:st|nd|rd|th|ere|er|re|ieme|eme|me|e|o|a|da|do|ra|ro|ta|to|mo)?(?![^\W\d_])|[^\W\d_]+|#"
+    r"\d+(?:(?:st|n?de?|rd|th|ere|er|re|ieme|eme|me|e|o|a|da|do|ra|ro|ta|to|mo)s?)?(?![^\W\d_])"
+    r"|[^\W\d_]+|[#/&+()]"
 )
+#: What joins two instruments in a name, or sets one off in brackets.
+JOINTS = frozenset(["/", "&", "+", "(", ")", "e", "ed", "et", "und", "and", "y"])
 KEY = re.compile(r"[a-h]|[a-h](?:b|s|is|es)|(?:do|ut|re|mi|fa|sol|la|si)b?|#")
 
 
@@ -88,7 +92,9 @@ def instrument(name: str) -> Instrument:
     if found:
         *others, last = (row.name for row in found)
         raise KeyError(f"'{name}' may mean {', '.join(others)} or {last}; write which one.")
-    near = difflib.get_close_matches("-".join(_words(name)[0]), _BY_NAME, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(
+        "-".join(_words(plain_words(name))[0]), _BY_NAME, n=1, cutoff=0.5
+    )
     known = _BY_NAME[near[0]] if near else ()
     hint = f"did you mean '{known[0].name}'?" if known else "see INSTRUMENTS for the names."
     raise KeyError(f"There is no instrument '{name}'; {hint}")
@@ -100,14 +106,34 @@ def read_name(name: str) -> Name:
     Case, accents, plurals, keys (`in B flat`, `B♭`, `en si bémol`), numbers and words such as
     `Solo` do not matter.
     """
-    words, number = _words(name)
-    keys = WORDS["accidental"]
-    bare = [word for word in words if not KEY.fullmatch(word) and word not in keys]
-    for candidate in (words, bare):
-        found = _BY_NAME.get("-".join(candidate)) or _BY_STEM.get(_stem("-".join(candidate)))
-        if found and candidate:
+    tokens = plain_words(name)
+    words, number = _words([token for token in tokens if token not in "/&+()"])
+    if found := _known(words):
+        return Name(found, number)
+    joined = [
+        list(group) for is_joint, group in groupby(tokens, JOINTS.__contains__) if not is_joint
+    ]
+    named = [words for words, _ in map(_words, joined) if _known(words) or _without_key(words)]
+    rows = [_known(each) or _known(_without_key(each)) for each in named]
+    if rows and all(rows):
+        both = tuple(row for row in rows[0] if all(row in other for other in rows))
+        return Name(both or tuple(dict.fromkeys(chain.from_iterable(rows))), number)
+    played = WORDS["articulation"] | WORDS["hand"]
+    for candidate in (_without_key(words), [word for word in words if word not in played]):
+        if found := _known(candidate):
             return Name(found, number)
     return Name((), number)
+
+
+def _known(words: Sequence[str]) -> tuple[Instrument, ...]:
+    """The rows of a name in words as it stands, or without its plural."""
+    name = "-".join(words)
+    return (_BY_NAME.get(name) or _BY_STEM.get(_stem(name)) or ()) if words else ()
+
+
+def _without_key(words: Sequence[str]) -> list[str]:
+    """The words of a name without those of a key, such as B flat."""
+    return [w for w in words if not KEY.fullmatch(w) and w not in WORDS["accidental"]]
 
 
 def has_staves(row: Instrument) -> bool:
@@ -129,7 +155,7 @@ def is_choir(names: Sequence[Name]) -> bool:
 
 def is_other(name: str) -> bool:
     """Whether a name is an instrument that is missing in the table, such as a basset horn."""
-    return "-".join(_words(name)[0]) in WORDS["other"]
+    return "-".join(_words(plain_words(name))[0]) in WORDS["other"]
 
 
 def numbered_names(parts: Sequence[tuple[str, int | None]]) -> list[str]:
@@ -157,17 +183,20 @@ def numbered_names(parts: Sequence[tuple[str, int | None]]) -> list[str]:
 def plain_words(text: str) -> list[str]:
     """The words and numbers of a text without accents, in lower case: `Flöte 1` -> flote, 1."""
     text = text.replace("♭", " flat ").replace("♯", " sharp ")
+    text = re.sub(r"(?<!\d)[ºª°]", "", text)  # IIº
+    text = re.sub(
+        r"(?i)\b([rlm])\. ?([hdgs])\.", lambda hand: f" {hand[1]}{hand[2]} ".lower(), text
+    )
     letters = unicodedata.normalize("NFKD", text)
     letters = "".join(letter for letter in letters if not unicodedata.combining(letter))
     split = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", letters)  # ViolinII
     return TOKEN.findall(split.lower().replace("ß", "ss").replace("œ", "oe"))
 
 
-def _words(name: str) -> tuple[list[str], int | None]:
-    """The words that name the instrument, and the number."""
+def _words(tokens: Sequence[str]) -> tuple[list[str], int | None]:
+    """The words that name the instrument, and the number; none where there are several."""
     words: list[str] = []
-    number, in_key = None, False
-    tokens = plain_words(name)
+    numbers, in_key = set(), False
     for i, token in enumerate(tokens):
         after_in = i > 0 and tokens[i - 1] in ("in", "en")
         in_key = bool(after_in and KEY.fullmatch(token)) or (
@@ -176,14 +205,15 @@ def _words(name: str) -> tuple[list[str], int | None]:
         follows = i + 1 < len(tokens) and KEY.fullmatch(tokens[i + 1])
         if in_key or (token in ("in", "en") and words and follows) or token in WORDS["filler"]:
             continue
-        if token in NUMBERS and len(tokens) > 1:
-            number = NUMBERS[token]
+        counted = NUMBERS.get(token) or NUMBERS.get(token.removesuffix("s"))
+        if counted and len(tokens) > 1:
+            numbers.add(counted)
         elif token[0].isdigit():
             if words or not token.isdigit():
-                number = int(re.match(r"\d+", token)[0][:4])
+                numbers.add(int(re.match(r"\d+", token)[0][:4]))
         else:
             words.append(token)
-    return words, number
+    return words, numbers.pop() if len(numbers) == 1 else None
 
 
 def _stem(name: str) -> str:

@@ -18,6 +18,7 @@ LARGEST = 3 << 20  # bytes; a symphony has 1 MB at most
 DEFAULT_TEMPO = 500_000  # microseconds per quarter note: 120 per minute
 FRAME_RATES = {24: 24.0, 25: 25.0, 29: 30_000 / 1001, 30: 30.0}  # per second, SMPTE
 NOTE_OFF, NOTE_ON, CONTROL, PROGRAM, BEND = 0x8, 0x9, 0xB, 0xC, 0xE
+SYSTEM_BYTES = {0xF1: 1, 0xF2: 2, 0xF3: 1}
 TEXTS, PORT, TEMPO, END_OF_TRACK = (0x03, 0x04), 0x21, 0x51, 0x2F  # track and instrument names
 
 
@@ -90,6 +91,10 @@ def parse_midi(data: bytes, name: str) -> MidiFile:
     tracks, whole, position = [], True, start + 8 + max(6, size)
     while position + 8 <= len(data):
         length = int.from_bytes(data[position + 4 : position + 8], "big")
+        if not _is_chunk(data, position + 8 + length):  # a recorder that died did not count
+            following = data.find(b"MTrk", position + 8)
+            length = (following if following > 0 else len(data)) - position - 8
+            whole = False
         body = data[position + 8 : position + 8 + length]
         if data[position : position + 4] == b"MTrk":
             track = MidiTrack(end=tracks[-1].end if kind == 2 and tracks else 0)
@@ -109,6 +114,12 @@ def parse_midi(data: bytes, name: str) -> MidiFile:
     clock = Clock(tempi, division)
     quarter = round(0.5 / clock.seconds_per_tick[0]) if division & 0x8000 else division
     return MidiFile(tracks, clock, quarter)
+
+
+def _is_chunk(data: bytes, position: int) -> bool:
+    """Whether a chunk begins here, or the file ends or is filled with zeros."""
+    name = data[position : position + 4]
+    return name.isalpha() or not name.strip(b"\0")
 
 
 def _check_division(division: int, name: str) -> None:
@@ -144,7 +155,9 @@ def _read_track(track: MidiTrack, body: bytes) -> bool:
                     track.tempi.append((tick, int.from_bytes(content, "big")))
                 elif kind in TEXTS:
                     track.names.append(_text(content))
-            elif not 0x80 <= status < 0xF0:
+            elif status > 0xF0:  # of the system, which files should not have
+                position += SYSTEM_BYTES.get(status, 0)
+            elif status < 0x80:
                 return False
             else:
                 kind, running = status >> 4, status

@@ -32,8 +32,9 @@ ENCODING = re.compile(rb"""^<\?xml[^>]*encoding=["']([A-Za-z][\w.-]*)["']""")
 def read_musicxml(path: Path | str) -> Score:
     """The players of a score, one part each, at sounding pitch; see `midi_score`.
 
-    Repeats are played, grace notes and chord symbols are left out, a quarter note is half a second
-    where no tempo is given. Nothing outside the file is read, and nothing is unpacked to the disk.
+    Repeats are played. Chord symbols and cue notes are left out, and grace notes with a warning. A
+    quarter note is half a second where no tempo is given. Nothing outside the file is read,
+    and nothing is unpacked to the disk.
     ValueError for a file that is no MusicXML in parts, declares entities, or is larger unpacked
     than 32 MB.
     """
@@ -42,7 +43,32 @@ def read_musicxml(path: Path | str) -> Score:
         data = _bounded(file, path.name)
     text = _text(_unpacked(data, path.name) if data[:2] == b"PK" else data, path.name)
     _check(text, path.name)
-    return midi_score(_as_midi(text, path.name), path.name)
+    text, graces = _played(text)
+    score = midi_score(_as_midi(text, path.name), path.name)
+    if graces:
+        warnings.warn(
+            f"{path.name}: grace notes ({graces}) are left out; they have no length of their own.",
+            stacklevel=2,
+        )
+    return score
+
+
+def _played(text: str) -> tuple[str, int]:
+    """The score with rests for its cue notes, which others play, and the number of grace notes."""
+    root = ElementTree.fromstring(text)
+    cues = 0
+    for bar in root.iter("measure"):
+        for note in bar.findall("note"):
+            pitch = note.find("pitch")
+            if note.find("cue") is None or pitch is None:
+                continue
+            cues += 1
+            pitch.clear()
+            pitch.tag = "rest"
+            if note.find("chord") is not None:
+                bar.remove(note)
+    graces = sum(note.find("grace") is not None for note in root.iter("note"))
+    return (ElementTree.tostring(root, "unicode") if cues else text), graces
 
 
 def _bounded(file, name: str) -> bytes:

@@ -72,7 +72,8 @@ def read_label(names: Sequence[str]) -> tuple[str, int | None, tuple[Instrument,
         if "staff" in kept:
             kept = kept[: kept.index("staff")]
         found = read_name(" ".join(kept))
-        label = found.instruments[0].name if len(found.instruments) == 1 else " ".join(kept)
+        label = " ".join(filter(str.isalnum, kept))
+        label = found.instruments[0].name if len(found.instruments) == 1 else label
         number = found.number if found.instruments else None
         read.append((label, number, found.instruments, len(kept) < len(words)))
     return next((each for each in read if each[2]), read[0] if read else ("", None, (), False))

@@ -85,5 +85,7 @@ def test_instruments_are_chosen_by_name_alias_or_all(model):
     assert chosen_sources(model, "Vn, piano") == chosen_sources(model, ["violin", "pno"])
     with pytest.warns(UserWarning, match="horn is listed more than once, .* one stem"):
         assert chosen_sources(model, "horn, violin, hn") == ("horn", "violin")
+    with pytest.warns(UserWarning, match="'Violin II' has a number, but .* one stem"):
+        assert chosen_sources(model, "Violin II, horn") == ("violin", "horn")
     with pytest.raises(ValueError, match="'tuba'; it separates violin, horn, piano"):
         chosen_sources(model, ["tuba"])

@@ -230,3 +230,30 @@ def test_open_strings_and_lowest_notes_are_where_players_have_them():
 )
 def test_program_is_the_general_midi_one(name, general_midi):
     assert pretty_midi.program_to_instrument_name(instrument(name).program) == general_midi
+
+
+@pytest.mark.parametrize(
+    ("written", "name", "number"),
+    [
+        ("1ers violons", "violin", 1), ("Seconds violons", "violin", 2),
+        ("Violin Two", "violin", 2),
+        ("Violines segundos", "violin", 2), ("Violino IIº", "violin", 2),
+        ("Vln II (div.)", "violin", 2),
+        ("Violini I, II", "violin", None), ("Corni I.II in F", "horn", None),
+        ("Flutes 1 and 2", "flute", None), ("Viola (Bratsche)", "viola", None),
+        ("Flöte / Flute", "flute", None), ("Sopran (Chor)", "voice", None),
+        ("Gr. Fl.", "flute", None),
+        ("Piano Right Hand", "piano", None), ("Klavier (l.H.)", "piano", None),
+        ("Violin pizz.", "violin", None), ("Track 3 - Cello", "cello", None),
+        ("Baroque Violin", "violin", None), ("Htb. 2", "oboe", 2),
+        ("Sopranblockflöte", "recorder", None),
+    ],
+)  # fmt: skip
+def test_names_with_more_around_them_are_read(written, name, number):
+    assert instrument(written).name == name
+    assert read_name(written).number == number
+
+
+@pytest.mark.parametrize("name", ["Vc. e Cb.", "Violoncello e Contrabbasso", "Flute & Oboe"])
+def test_the_name_of_two_instruments_asks(name):
+    assert len(read_name(name).instruments) == 2

@@ -320,3 +320,18 @@ def test_a_variable_number_of_five_bytes_does_not_hang():
     with pytest.warns(UserWarning, match="breaks off"):
         assert len(midi_score(midi(track), "piece.mid").parts[0].notes) == 1
     assert len(parse_midi(midi(VIOLIN), "piece.mid").tracks) == 1
+
+
+@pytest.mark.parametrize("length", [0, 9, 2**32 - 1])
+def test_a_track_whose_length_is_wrong_is_read_to_the_next(length):
+    whole = midi(name("Oboe") + notes(0, 70, 72), name("Horn") + notes(1, 50))
+    with pytest.warns(UserWarning, match="breaks off or is damaged"):
+        score = midi_score(whole[:18] + struct.pack(">I", length) + whole[22:], "f.mid")
+    assert [note.pitch for note in score.parts[0].notes] == [70, 72]
+    assert [part.instrument for part in score.parts] == ["oboe", "horn"][: len(score.parts)]
+
+
+@pytest.mark.parametrize("system", [b"\0\xf8", b"\0\xf6", b"\0\xf2\1\2", b"\0\xf3\1"])
+def test_messages_of_the_system_are_passed_over(system):
+    score = midi_score(midi(name("Oboe") + notes(0, 70) + system + notes(0, 72)), "f.mid")
+    assert [note.pitch for note in score.parts[0].notes] == [70, 72]

@@ -108,7 +108,8 @@ def test_grace_notes_and_chord_symbols_move_no_other_note(tmp_path):
         f"{note('B', 4).replace('<note>', '<note><grace/>').replace('<duration>1</duration>', '')}"
     )
     symbol = "<harmony><root><root-step>C</root-step></root><kind>major</kind></harmony>"
-    score = read(tmp_path, document(Oboe=bar(symbol + note("C") + grace + note("D"))))
+    with pytest.warns(UserWarning, match=r"grace notes \(1\) are left out"):
+        score = read(tmp_path, document(Oboe=bar(symbol + note("C") + grace + note("D"))))
     assert [(n.onset, n.duration, n.pitch) for n in score.parts[0].notes] == [
         (0, 0.5, 72), (0.5, 0.5, 74),
     ]  # fmt: skip
@@ -225,3 +226,10 @@ def test_what_is_no_score_is_refused_in_one_sentence(tmp_path, content, message)
         with pytest.raises(ValueError, match=rf"^piece\.musicxml: .*{message}") as caught:
             read(tmp_path, content)
     assert "\n" not in str(caught.value)
+
+
+def test_cue_notes_are_not_played(tmp_path):
+    cue = note("G").replace("<note>", "<note><cue/>")
+    chord = note("B").replace("<note>", "<note><cue/><chord/>")
+    score = read(tmp_path, document(Oboe=bar(note("C") + cue + chord + note("D"))))
+    assert [(n.onset, n.pitch) for n in score.parts[0].notes] == [(0, 72), (1.0, 74)]
