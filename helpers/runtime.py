@@ -117,12 +117,13 @@ def pick_device(name: str = "auto") -> torch.device:
     return torch.device(name)
 
 
-def describe_device(device: torch.device) -> str:
+def describe_device(device: torch.device | str) -> str:
     """A short name for a results row, such as `cpu x86_64, 2 threads` or `cuda NVIDIA T4`."""
     import platform
 
     import torch
 
+    device = torch.device(device)
     if device.type == "cuda":
         return f"cuda {torch.cuda.get_device_name(device)}"
     return f"{device.type} {platform.machine()}, {torch.get_num_threads()} threads"

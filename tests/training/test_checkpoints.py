@@ -90,6 +90,12 @@ def test_a_conditioned_model_keeps_its_card_and_has_only_the_active_sources(tmp_
         condition_on(trio, ("oboe",))
 
 
+def test_a_card_holds_names_that_are_not_utf8(tmp_path, saved):
+    provenance = {"command": "divisi finetune \udcff é"}
+    weights, _ = save_model(saved[0], tmp_path / "b", "b", provenance)
+    assert load_model(weights).card["provenance"] == provenance
+
+
 def test_half_weights_take_half_the_space_and_load_as_float32(tmp_path):
     model = small_model(width=16, levels=4)
     whole, _ = save_model(model, tmp_path, "whole", {})
