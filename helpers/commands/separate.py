@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import runtime
 from .errors import Batch, refusing
 from .options import add_device, add_model, add_output
 
@@ -152,8 +153,17 @@ def separate(
         (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     print(summary(target, report))
     if doubt := done.doubt():
-        where = [] if arguments.output == Path(OUTPUT) else ["-o", str(arguments.output)]
-        print("  " + " ".join([doubt, "--overwrite", *map(shlex.quote, where)]))
+        print("  " + " ".join([doubt, "--overwrite", *map(shlex.quote, _repeated(arguments))]))
+
+
+def _repeated(arguments: Namespace) -> list[str]:
+    """The options that a second run of the same command needs."""
+    options = [f"--{name}" for name in ("residual", "repair") if getattr(arguments, name)]
+    if arguments.output != Path(OUTPUT):
+        options += ["-o", str(arguments.output)]
+    if arguments.model != runtime.DEFAULT_MODEL:
+        options += ["--model", str(arguments.model)]
+    return options
 
 
 def summary(target: Path, report: dict[str, Any]) -> str:

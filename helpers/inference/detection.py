@@ -49,13 +49,6 @@ class Detection:
         least = -10 * math.log10(len(self.sources)) - DOUBT
         return tuple(name for name in self.sources if self.levels[name] < least)
 
-    def likely(self) -> tuple[str, ...]:
-        """The sources without the doubtful ones, but the two loudest at least."""
-        louder = sorted(self.sources, key=lambda name: -self.levels[name])
-        sure = len(self.sources) - len(self.doubtful)
-        kept = louder[: max(sure, 2)]
-        return tuple(name for name in self.sources if name in kept)
-
 
 def detect(
     model: nn.Module,

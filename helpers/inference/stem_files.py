@@ -89,8 +89,8 @@ class StemFiles:
         """Where the detection is in doubt, the words of `divisi separate` that correct it."""
         if self.detection is None or not self.detection.doubtful:
             return ""
-        likely = self.detection.likely()
-        return f"--instruments {'A,B,...' if likely == self.sources else ','.join(likely)}"
+        sure = [name for name in self.detection.sources if name not in self.detection.doubtful]
+        return f"--instruments {','.join(sure) if len(sure) > 1 else 'A,B,...'}"
 
     def doubt(self) -> str:
         """A sentence on the instruments whose detection is in doubt; empty where none is."""

@@ -166,7 +166,8 @@ def test_what_was_cut_is_told(tmp_path, suffix, options):
     content = through_ffmpeg(tmp_path / f"a.{suffix}", music(4), *options).read_bytes()
     audio, told = read(tmp_path / f"cut.{suffix}", content[: len(content) * 6 // 10])
     assert RATE < audio.shape[1] < 3.5 * RATE
-    assert len(told) == 1 and ("0:02." in told[0] or "it is damaged" in told[0])
+    end = audio.shape[1] / RATE
+    assert len(told) == 1 and any(f"0:0{at:.1f}" in told[0] for at in (end - 0.05, end, end + 0.05))
 
 
 @needs_ffmpeg

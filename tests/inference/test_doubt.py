@@ -14,7 +14,8 @@ from helpers.cli import main
 from helpers.datasets.stem_folders import find_tracks
 from helpers.display.players import StemPlayer
 from helpers.display.separated import separate_to_zip
-from helpers.inference.detection import detect
+from helpers.inference.detection import Detection, detect
+from helpers.inference.stem_files import StemFiles
 from helpers.music.scores import corpus_score
 from helpers.runtime import data_root
 from helpers.synthesis.fluidsynth import FluidSynth
@@ -58,9 +59,26 @@ def test_a_player_too_many_is_in_doubt_and_one_command_corrects_it(duo, tmp_path
     assert corrected["doubtful"] == [] and corrected["correction"] == ""
 
 
+def test_what_is_in_doubt_is_not_proposed(duo, model):
+    detection = Detection(
+        ("violin", "bassoon", "horn"), {"violin": -1, "bassoon": -12, "horn": -11}
+    )
+    assert detection.doubtful == ("bassoon", "horn")
+    done = StemFiles(examine(duo), duo.parent, model, detection.sources, detection, 1.0, {}, 1.0)
+    assert done.correction() == "--instruments A,B,..."
+
+
+def test_the_command_that_corrects_repeats_the_options(duo, tmp_path, capsys):
+    options = ["--residual", "--repair", "-o", str(tmp_path / "a b")]
+    assert main(["separate", str(duo), *options]) == 0
+    printed = capsys.readouterr().out
+    command = shlex.split(printed[printed.index("divisi separate") :].splitlines()[0])
+    assert command[-5:] == ["--overwrite", *options]
+
+
 def test_the_player_and_the_notebook_say_it(duo, model, tmp_path):
     separated = separate_to_zip(examine(duo), model, tmp_path)
-    sentence = "viola may not play; if so, tick"
+    sentence = "viola may not play"
     assert sentence in separated.notes() and sentence in separated.player().html()
     assert "&lt;b&gt;" in StemPlayer(separated.track, remark="<b>").html()
 
