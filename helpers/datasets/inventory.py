@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import warnings
 from collections import Counter
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from tqdm import tqdm
 from ..audio.audio import AudioFile
 from ..audio.track import AudioError
 from ..files import file_sha256
+from ..synthesis.note_samples import read_index
 from .stem_folders import StemFolder, find_tracks, instrument_name, solos
 
 #: Recorded notes: folders with an index.csv that names a file for each note.
@@ -55,10 +55,10 @@ def inventory(root: str | Path) -> list[Holding]:
 def _notes(root: Path) -> Iterator[Holding]:
     for index in sorted(root.glob(f"*/{INDEX}")):
         holding = Holding("notes", index.parent.name)
-        with open(index, encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
-        if not rows or "file" not in rows[0]:
-            holding.faults.append(f"{index}: has no column 'file'; write one row for each note.")
+        try:
+            rows = read_index(index, "file")
+        except ValueError as error:
+            holding.faults.append(str(error))
             rows = []
         for row in tqdm(rows, desc=index.parent.name, unit="note", disable=None):
             path = index.parent / row["file"]

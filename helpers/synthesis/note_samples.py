@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,6 +24,11 @@ from ..music.instruments import find_instrument
 
 RATE = 44100  # Hz, of all samples
 DYNAMICS = ("pianissimo", "piano", "mezzo-piano", "mezzo-forte", "forte", "fortissimo")
+
+#: The cells of index.csv that are used.
+COLUMNS = {
+    "instrument": ".+", "pitch": r"[A-G]#?-?\d", "dynamic": "|".join(DYNAMICS), "file": ".+",
+}  # fmt: skip
 
 FRAME = 441  # samples: 10 ms, the resolution of envelopes
 PREROLL = 6 * FRAME  # samples before the onset
@@ -57,10 +63,27 @@ def sampled_instruments(root: Path | str) -> dict[str, list[dict[str, str]]]:
     if not index.is_file():
         raise ValueError(f"{root}: there is no index.csv; give a folder of recorded notes.")
     rows: dict[str, list[dict[str, str]]] = {}
-    with open(index, encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            if found := find_instrument(row["instrument"]):
-                rows.setdefault(found.name, []).append(row)
+    for row in read_index(index, *COLUMNS):
+        if found := find_instrument(row["instrument"]):
+            rows.setdefault(found.name, []).append(row)
+    return rows
+
+
+def read_index(path: Path, *columns: str) -> list[dict[str, str]]:
+    """The rows of an index.csv; ValueError, with the line, where a cell of `columns` is wrong."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        lines, rows = csv.DictReader(file, strict=True), []
+        try:
+            for row in lines:
+                for name in columns:
+                    if not re.fullmatch(COLUMNS[name], row.get(name) or ""):
+                        raise ValueError(f"its {name} is {row.get(name)!r}")
+                rows.append(row)
+        except (ValueError, csv.Error) as error:
+            raise ValueError(
+                f"{path}: line {max(lines.line_num, 1)} is wrong ({error}); it must have the"
+                f" columns {', '.join(columns)}, with commas between them, in UTF-8."
+            ) from error
     return rows
 
 
@@ -76,7 +99,7 @@ def load_note_samples(root: Path | str, instrument: str) -> tuple[NoteSample, ..
     """The usable notes of an instrument, decoded once and cached under `cache_root()/notes`.
 
     Notes that are steady for less than a quarter of a second are skipped.
-    ValueError if the folder has no notes of this instrument.
+    ValueError if the folder has no such notes of this instrument.
     """
     recorded = sampled_instruments(root)
     if instrument not in recorded:
@@ -89,7 +112,13 @@ def load_note_samples(root: Path | str, instrument: str) -> tuple[NoteSample, ..
     key = hashlib.sha256(repr((content, rows)).encode()).hexdigest()[:12]
     cache = runtime.cache_root() / "notes" / f"{instrument}-{key}.npz"
     if not cache.is_file():
-        _save(cache, [sample for row in rows if (sample := _read(Path(root), row))])
+        samples = [sample for row in rows if (sample := _read(Path(root), row))]
+        if not samples:
+            raise ValueError(
+                f"{Path(root).name}: no note of '{instrument}' is steady for {SHORTEST} seconds;"
+                " record longer ones."
+            )
+        _save(cache, samples)
     return _load(cache)
 
 
@@ -112,6 +141,8 @@ def measure_pitch(sound: np.ndarray, near: float, rate: int = RATE) -> float:
 def _read(root: Path, row: dict[str, str]) -> NoteSample | None:
     sound = audio.load(root / row["file"], sample_rate=RATE, channels=1)[0][0]
     envelope = _envelope(sound)
+    if not envelope.any():
+        return None
     full = np.median(envelope[envelope > 0.1 * envelope.max()])
     loud = np.flatnonzero(envelope > 0.01 * full)
     onset = int(np.argmax(envelope > 0.1 * full)) * FRAME

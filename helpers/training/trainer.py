@@ -138,10 +138,13 @@ class Training:
     def _load(self, path: Path, state: State, optimizer: torch.optim.Optimizer) -> None:
         """Take everything from a state; errors of `UNREADABLE` where a part of it is damaged."""
         check_settings(state["settings"], self.settings, path)
+        reached, steps = state["step"], state["settings"]["steps"]
+        if not (0 <= reached <= steps and 0 <= state["seconds"] < math.inf):
+            raise ValueError("a number that no training reaches")
         rows = state.get("rows") or read_rows(self.files.log)  # the first states have none
         self.log.rows = [checked(row) for row in rows if row["step"] <= state["step"]]
-        steps, *sums = state.get("window") or (0, 0.0, 0.0, 0.0)
-        self.begun_window = partial(Window, int(steps), *map(float, sums))
+        count, *sums = state.get("window") or (0, 0.0, 0.0, 0.0)
+        self.begun_window = partial(Window, int(count), *map(float, sums))
         load_weights(self.model, state["model"], path)
         load_weights(self.average.model, state["average"], path)
         load_moments(optimizer, state["optimizer"])

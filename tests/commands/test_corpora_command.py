@@ -166,6 +166,14 @@ def test_a_check_names_every_fault(divisi, holdings):
         assert fault in shown, fault
 
 
+@pytest.mark.parametrize("index", [b"file\n\xff\n", b"name\nx\n", b'file\n"x\n', b"a,file\nb\n"])
+def test_a_check_names_an_index_that_cannot_be_read(divisi, tmp_path, index):
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "index.csv").write_bytes(index)
+    code, out, _ = divisi("corpora", "--check", tmp_path)
+    assert code == 2 and any("index.csv: line" in line for line in out)
+
+
 def test_a_check_without_a_folder_says_which_one_to_name(divisi, monkeypatch):
     monkeypatch.delenv("DIVISI_DATA", raising=False)
     code, _, err = divisi("corpora", "--check")

@@ -143,6 +143,32 @@ def test_folder_without_an_index_is_refused_by_name(tmp_path):
         play(tmp_path, Note(0.0, 1.0, 60))
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (b"instrument,", b"player,", "its instrument is None"),
+        (b",", b";", "its instrument is None"),
+        (b"clarinet", b"\xff", "'utf-8'"),
+        (b"A4", b"H4", "its pitch is 'H4'"),
+        (b"forte", b"loud", "its dynamic is 'loud'"),
+    ],
+)
+def test_a_wrong_row_of_an_index_is_named(tmp_path, old, new, message):
+    text = b"instrument,pitch,length,dynamic,file\nclarinet,A4,1,forte,a.wav\n"
+    (tmp_path / "index.csv").write_bytes(text.replace(old, new))
+    with pytest.raises(ValueError, match=f"index.csv: .*{message}"):
+        load_note_samples(tmp_path, "clarinet")
+
+
+def test_notes_without_sound_are_refused_in_one_sentence(tmp_path):
+    text = "\ufeffinstrument,pitch,length,dynamic,file\nclarinet,A4,1,forte,a.wav\n"
+    (tmp_path / "index.csv").write_text(text, encoding="utf-8")
+    for samples in (RATE, 10):
+        soundfile.write(tmp_path / "a.wav", np.zeros(samples), RATE)
+        with pytest.raises(ValueError, match="no note of 'clarinet' is steady for 0.25 seconds"):
+            load_note_samples.__wrapped__(tmp_path, "clarinet")
+
+
 def test_part_without_notes_has_no_sound(folder):
     assert not play(folder).any()
 
