@@ -248,7 +248,7 @@ StemPlayer(duo)
 
 # %%
 from helpers.evaluation.results import output_folder
-from helpers.music.scores import read_midi, write_midi
+from helpers.music.midi import read_midi, write_midi
 
 midi = output_folder("runs") / "02-haydn.mid"
 midi.parent.mkdir(parents=True, exist_ok=True)
