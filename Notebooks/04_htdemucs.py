@@ -42,7 +42,7 @@
 # | data | rendered chorales and ensembles, recorded notes and solos |
 # | model | HT-Demucs, and a mask network on a logarithmic frequency axis |
 # | evaluation | SI-SDR on recordings of real players, between a baseline and oracle masks |
-# | needs | two cores: 2 min (training 400); T4: 1 min (30); disk: 0.5 GB; recordings: optional |
+# | needs | two cores: 8 min (training 400); T4: 2 min (30); disk: 0.5 GB; recordings: optional |
 #
 # Everything runs on a CPU, because the trained weights come with the course. Numbers of "our run"
 # come from rendered pieces, and yours should be nearly the same; the other numbers come from the
