@@ -44,11 +44,12 @@ def entry(source: Path, place: str) -> str:
 
 
 def chapters(source: Path, places: list[str]) -> str:
-    """The title of each chapter, linked, and what it promises."""
+    """The title of each chapter, linked, and what it promises, without the links in that."""
     lines = []
     for place in places:
         title, promise = opening(source / place)
         number = Path(place).name[:2]
+        promise = re.sub(r"\[([^]]+)\]\([^)]+\)", r"\1", promise)
         lines.append(f"- [**{number} {title}**]({place}). {promise}")
     return "\n".join(lines)
 
