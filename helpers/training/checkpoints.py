@@ -129,7 +129,8 @@ def _pair(folder: Path, name: str) -> tuple[Path, Path]:
 
 
 def _names(folder: Path) -> list[str]:
-    return sorted(path.stem for path in folder.glob("*.json") if not path.name.startswith("."))
+    files = (path for path in folder.glob("*.json") if not path.is_fifo())  # reading one waits
+    return sorted(path.stem for path in files if not path.name.startswith("."))
 
 
 def _locate(name_or_path: str | Path) -> tuple[Path, Path]:

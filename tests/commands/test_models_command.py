@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
+
+import pytest
 
 from helpers.runtime import DEFAULT_MODEL
 
@@ -51,6 +55,13 @@ def test_one_broken_card_does_not_hide_the_others(divisi, scaling_model, tmp_pat
     assert code == 2 and out[1].startswith("duo")
     assert len(err) == 1 and "torn.json" in err[0] and "empty.json" in err[0]
     assert "finetune" not in err[0]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pipes in folders")
+def test_a_pipe_among_the_cards_is_no_card(divisi, tmp_path):
+    os.mkfifo(tmp_path / "pipe.json")
+    code, _, err = divisi("models", tmp_path)
+    assert code in (0, 2) and "pipe" not in "".join(err)
 
 
 def test_words_of_a_card_do_not_reach_the_terminal_as_commands(divisi, scaling_model):
