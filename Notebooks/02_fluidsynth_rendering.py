@@ -38,7 +38,7 @@
 # | data | random pieces and music of the music21 corpus, rendered; recorded solos |
 # | model | a recurrent network that computes spectrogram masks (`helpers/models/mask_net.py`) |
 # | evaluation | SI-SDR on test pieces with a seen and an unseen soundfont, and on one real duo |
-# | needs | two cores: 1 min (training 180); T4: 1 min (40); disk: 0.5 GB; recordings: optional |
+# | needs | two cores: 1 min (training 180); T4: 1 min (25); disk: 0.5 GB; recordings: optional |
 #
 # You need neither a GPU nor recordings: the trained networks and all tables of results come with
 # the course, and the chapter runs in a few minutes on a laptop.

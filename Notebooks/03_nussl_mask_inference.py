@@ -41,7 +41,7 @@
 # | data | seven excerpts (49 s) from five pieces of Bach10; without them, rendered chorales |
 # | model | a bidirectional LSTM that estimates one mask (nussl's mask inference) |
 # | evaluation | SI-SDR on the piece that was left out, between a baseline and an oracle mask |
-# | needs | two cores: 1 min (training 30); T4: 1 min (10); disk: 0.1 GB; recordings: optional |
+# | needs | two cores: 1 min (training 30); T4: 1 min; disk: 0.1 GB; recordings: optional |
 #
 # As in the other chapters, a [**source**](../docs/glossary.md#source) is an instrument that we want
 # to separate. Its sound alone is its [**stem**](../docs/glossary.md#stem), and the

@@ -42,9 +42,9 @@
 # | data | rendered chorales and ensembles, recorded notes and solos |
 # | model | HT-Demucs, and a mask network on a logarithmic frequency axis |
 # | evaluation | SI-SDR on recordings of real players, between a baseline and oracle masks |
-# | needs | two cores: 8 min (training 400); T4: 2 min (30); disk: 0.5 GB; recordings: optional |
+# | needs | two cores: 8 min (training 400); T4: 2 min (25); disk: 0.5 GB; recordings: optional |
 #
-# Everything runs on a CPU, because the trained weights come with the course. Numbers of "our run"
+# Everything runs on a CPU, with the weights that come with the course. Numbers of "our run"
 # come from rendered pieces, and yours should be nearly the same; the other numbers come from the
 # tables in `Results/`. Where a cell needs real recordings (`DIVISI_DATA`) and finds none, it shows
 # the figure that we made with them.
@@ -642,12 +642,12 @@ pd.DataFrame(costs).round(1)
 # %% [markdown]
 # The T4 rows are calculated, not measured. By this calculation a T4 repeats the training of
 # `quartet-htdemucs` in less than an hour, if one worker on Colab's two cores mixes as fast as ours
-# does. The cell after the next prints how many hours it took on two CPU cores.
+# does. The weights of this recipe do not come with the course yet: its training is not finished.
 #
-# To train here, set `TRAIN = True` in the settings. On a CPU the cell then makes 100 of the 14,000
+# The cell therefore trains here, until the weights are there. On a CPU it makes 100 of the 14,000
 # steps, far too few to separate well. That takes five to ten minutes on two cores with the
 # rendering of the pieces, and twice as long on a processor without bfloat16 instructions. On a GPU
-# it makes 4,000 steps with four times the batch, about as many examples as in our training.
+# it makes 4,000 steps with four times the batch, about as many examples as the recipe asks for.
 #
 # The cell shows the time that is left. Every minute, and when you stop it with its button, it saves
 # a [**checkpoint**](../docs/glossary.md#checkpoint) (here with the state of the training). Run the
@@ -1184,7 +1184,7 @@ OwnRecording({"chamber": CHAMBER, "bach-quartet": MASK_NET, "HT-Demucs": HT_DEMU
 # - The mask network puts the spectrum on a logarithmic axis, moves partials to their fundamental
 #   and follows pitches with an LSTM. It copies its features back to the partials, and a softmax
 #   computes the masks.
-# - The trained HT-Demucs comes with the course. `train` repeats it, resumes after a stop, and by
+# - HT-Demucs is trained by a recipe. `train` follows it, resumes after a stop, and by
 #   calculation a T4 needs less than an hour for what takes many hours on two cores.
 # - The contest compares quality against examples, core hours and milliseconds. In our trainings
 #   (one seed each) the mask network learned faster and is faster in use. A likely reason: its
