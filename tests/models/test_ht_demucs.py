@@ -39,6 +39,20 @@ def test_every_length_comes_back_with_the_same_length(samples, channels):
 
 
 @torch.no_grad()
+def test_a_mask_of_one_hands_back_the_mixture():
+    network = tiny(masks=True).network
+    spectrum = network._spec(noise(2, 1, 8000))
+    seen = network._magnitude(spectrum)
+    one = torch.stack([torch.ones_like(spectrum.real), torch.zeros_like(spectrum.real)], dim=2)
+    one = one.flatten(1, 2)[:, None].expand(-1, 2, -1, -1, -1)  # (B, S, 2 * C, F, N)
+    mean = seen.mean((1, 2, 3)).view(2, 1, 1, 1, 1)
+    deviation = seen.std((1, 2, 3)).view(2, 1, 1, 1, 1)
+    estimates = network._mask(spectrum, one * deviation + mean)
+    mixtures = spectrum[:, None].expand_as(estimates)
+    torch.testing.assert_close(estimates, mixtures, atol=1e-5, rtol=1e-3)
+
+
+@torch.no_grad()
 def test_a_forward_pass_does_not_change_the_model():
     model = tiny().train()
     model(noise(1, 1, 5000))
@@ -48,18 +62,20 @@ def test_a_forward_pass_does_not_change_the_model():
     assert torch.equal(model(noise(1, 1, 9000)), once)
 
 
+@pytest.mark.parametrize("masks", [False, True])
 @torch.no_grad()
-def test_silence_stays_silent_and_a_click_finite():
+def test_silence_stays_silent_and_a_click_finite(masks):
     silence = torch.zeros(1, 1, 8000)
-    assert tiny()(silence).abs().max() < 1e-6
+    assert tiny(masks=masks)(silence).abs().max() < 1e-6
     click = silence.clone()
     click[..., 4000] = 1.0
-    assert tiny()(click).isfinite().all()
+    assert tiny(masks=masks)(click).isfinite().all()
 
 
+@pytest.mark.parametrize("masks", [False, True])
 @torch.no_grad()
-def test_estimates_scale_with_the_mixture():
-    model, mixture = tiny(), noise(1, 1, 8000)
+def test_estimates_scale_with_the_mixture(masks):
+    model, mixture = tiny(masks=masks), noise(1, 1, 8000)
     torch.testing.assert_close(model(0.5 * mixture), 0.5 * model(mixture), atol=1e-4, rtol=1e-2)
 
 
@@ -69,8 +85,9 @@ def test_examples_of_a_batch_are_independent():
     torch.testing.assert_close(model(pair)[:1], model(pair[:1]), atol=1e-5, rtol=1e-3)
 
 
-def test_a_short_training_separates_a_low_sine_from_a_high_one():
-    model = tiny().train()
+@pytest.mark.parametrize("masks", [False, True])
+def test_a_short_training_separates_a_low_sine_from_a_high_one(masks):
+    model = tiny(masks=masks).train()
     time = torch.arange(8000) / 8000
     stems = 0.1 * torch.stack([torch.sin(2 * torch.pi * f * time) for f in (200.0, 1900.0)])
     stems = stems[None, :, None]  # (1, 2, 1, T)
@@ -98,6 +115,11 @@ def test_a_long_recording_comes_back_whole():
 def test_heads_that_cannot_share_the_channels_are_refused():
     with pytest.raises(ValueError, match="has 8 channels and 3 heads"):
         dataclasses.replace(TINY, heads=3)
+
+
+def test_masks_are_on_or_off():
+    with pytest.raises(ValueError, match="masks is 1"):
+        dataclasses.replace(TINY, masks=1)
 
 
 def test_configuration_survives_json():
