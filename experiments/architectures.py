@@ -1,4 +1,4 @@
-"""HT-Demucs and the mask network with the same budget, on the same mixtures.
+"""HT-Demucs (with and without masks) and the mask network, with equal budgets and mixtures.
 
     python -m experiments.architectures
     python -m experiments.architectures --minutes 60 --seeds 0 1
@@ -40,7 +40,13 @@ SYSTEMS = {
         {"width": 24, "bottleneck": 128, "layers": 3, "heads": 4, "segment_seconds": 3.0},
         1e-3,
     ),
-}
+    "HT-Demucs with masks": (
+        "ht_demucs.HTDemucs",
+        {"width": 24, "bottleneck": 128, "layers": 3, "heads": 4, "segment_seconds": 3.0,
+         "masks": True},
+        1e-3,
+    ),
+}  # fmt: skip
 
 
 def recipe_of(system: str, seed: int) -> Recipe:
