@@ -1,0 +1,296 @@
+"""A store of stems in one LMDB file: records of a few seconds, read at random.
+
+    store = Store("corpus.lmdb")                      # built by `pack`, or by `divisi pack`
+    store[0]                                          # a Record, which is a Track
+    store.window("quartet", start=44100, samples=4 * 44100)
+
+`packing.py` writes stores, `store_records.py` describes what is in them. A complete store never
+changes, so it is opened without locks, and any number of processes may read it.
+"""
+
+from __future__ import annotations
+
+import os
+from bisect import bisect_right
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+from typing import TypeVar
+from weakref import WeakValueDictionary
+
+import lmdb
+import numpy as np
+import torch
+from google.protobuf.message import Message
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from . import stems_pb2
+from .registry import CORPORA
+from .stem_folders import instrument_name
+from .store_records import (
+    SETTINGS,
+    Record,
+    StoreError,
+    check_file,
+    check_record,
+    check_settings,
+    check_size,
+    decode_signal,
+    explaining,
+    record_key,
+    track_key,
+    unsealed,
+)
+
+DRAFT = ".part"  # what a store that is not complete has after its name
+M = TypeVar("M", bound=Message)
+
+
+@dataclass(frozen=True)
+class StoredTrack:
+    """A track of a store. stems: their names. recorded: whether its mixture is a recording.
+
+    records: the numbers of its records. corpus: a name of `divisi corpora`, or empty.
+    """
+
+    name: str
+    stems: tuple[str, ...]
+    samples: int
+    recorded: bool
+    corpus: str
+    records: range
+
+
+class Store:
+    """A complete store, open for reading; it has `len`, and `store[i]` is a Record.
+
+    path, sample_rate (Hz), channels, record_samples; tracks: a tuple of StoredTrack.
+    It can be pickled, and every process opens the file for itself.
+    StoreError, a sentence with the file and the key, for a store that is missing, not complete or
+    damaged, and for a record that was cut off, changed or exchanged, or declares absurd sizes.
+
+    Chapter: 07.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        if not self.path.exists() and self.path.with_name(self.path.name + DRAFT).exists():
+            raise _incomplete(self.path)
+        if not self.path.exists():
+            raise StoreError(f"{path}: there is no such file; write it with `divisi pack`.")
+        check_file(self.path)
+        self._file = _open(self.path)
+        self._checked: set[int] = set()
+        settings = self._message(SETTINGS, stems_pb2.Store)
+        with explaining(self.path, SETTINGS):
+            check_settings(settings)
+        if not settings.complete:
+            raise _incomplete(self.path)
+        self.sample_rate: int = settings.sample_rate
+        self.channels: int = settings.channels
+        self.record_samples: int = settings.record_samples
+        self.tracks = self._tracks(settings.tracks)
+
+    def _tracks(self, count: int) -> tuple[StoredTrack, ...]:
+        tracks: list[StoredTrack] = []
+        for number in range(count):
+            key = track_key(number)
+            entry = self._message(key, stems_pb2.Track)
+            with explaining(self.path, key):
+                check_size(self.record_samples, self.channels, len(entry.stems) + entry.recorded)
+            first = tracks[-1].records.stop if tracks else 0
+            records = range(first, first + -(-entry.samples // self.record_samples))
+            stems = tuple(entry.stems)
+            track = StoredTrack(
+                entry.name, stems, entry.samples, entry.recorded, entry.corpus, records
+            )
+            tracks.append(track)
+        return tuple(tracks)
+
+    def __reduce__(self) -> tuple[type[Store], tuple[Path]]:
+        return Store, (self.path,)
+
+    def __repr__(self) -> str:
+        return f"Store({str(self.path)!r}): {len(self.tracks)} tracks in {len(self)} records"
+
+    def __len__(self) -> int:
+        return self.tracks[-1].records.stop
+
+    @property
+    def seconds(self) -> float:
+        """Of all tracks together."""
+        return sum(track.samples for track in self.tracks) / self.sample_rate
+
+    def __getitem__(self, number: int) -> Record:
+        if not -len(self) <= number < len(self):
+            raise IndexError(f"{self.path.name}: there are {len(self)} records, not {number}.")
+        number %= len(self)
+        place = bisect_right(self.tracks, number, key=lambda track: track.records.start) - 1
+        track = self.tracks[place]
+        start = (number - track.records.start) * self.record_samples
+        return self.window(track, start, min(self.record_samples, track.samples - start))
+
+    def window(self, track: StoredTrack | str, start: int, samples: int) -> Record:
+        """`samples` samples of a track from `start` on, across records; silent after its end.
+
+        track: one of `tracks`, or its name. KeyError for a name that the store lacks, ValueError
+        for a negative start.
+        """
+        if isinstance(track, str):
+            track = self._named(track)
+        if start < 0:
+            raise ValueError(f"{track.name}: the window starts at {start}; it must be 0 or more.")
+        stems = {name: np.zeros((self.channels, samples), np.float32) for name in track.stems}
+        recording = np.zeros((self.channels, samples), np.float32) if track.recorded else None
+        end = min(start + samples, track.samples)
+        for place in range(start // self.record_samples, -(-end // self.record_samples)):
+            first = place * self.record_samples
+            record = self._record(track, place)
+            here = max(start - first, 0), min(end - first, record.samples)
+            there = slice(first + here[0] - start, first + here[1] - start)
+            shape = record.channels, record.samples
+            for stem in record.stems:
+                stems[stem.name][:, there] = decode_signal(stem.signal, shape, *here)
+            if track.recorded:
+                recording[:, there] = decode_signal(record.mixture, shape, *here)
+        return Record(track.name, self.sample_rate, stems, recording, start)
+
+    def _named(self, name: str) -> StoredTrack:
+        for track in self.tracks:
+            if track.name == name:
+                return track
+        raise KeyError(f"{self.path.name}: there is no track '{name}'.")
+
+    def _record(self, track: StoredTrack, place: int) -> stems_pb2.Record:
+        """The record at a place within a track; its checksum is compared once per process."""
+        number = track.records.start + place
+        key, start = record_key(number), place * self.record_samples
+        record = self._message(key, stems_pb2.Record, number in self._checked)
+        if number not in self._checked:
+            expected = stems_pb2.Record(
+                track=track.name, start=start, sample_rate=self.sample_rate, channels=self.channels,
+                samples=min(self.record_samples, track.samples - start),
+                stems=[stems_pb2.Stem(name=name) for name in track.stems],
+                mixture=stems_pb2.Signal() if track.recorded else None,
+            )  # fmt: skip
+            with explaining(self.path, key):
+                check_record(record, expected)
+            self._checked.add(number)
+        return record
+
+    def _message(self, key: bytes, kind: type[M], checked: bool = False) -> M:
+        with explaining(self.path, key), self._file.begin() as transaction:
+            value = transaction.get(key)
+            if value is None:
+                raise ValueError("is missing")
+            return unsealed(key, value, kind, checked)
+
+
+class StoreDataset(Dataset):
+    """Random windows of a store: item i is (mixture (C, T), stems (S, C, T)).
+
+    Item i depends only on the seed and i; every window is equally likely. The mixture is the sum of
+    these stems. A source that a track lacks is silent; several players of it are summed.
+    StoreError where no track has any of the sources, and for recordings kept for evaluation.
+
+    Chapter: 07.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        sources: tuple[str, ...],
+        seconds: float,
+        seed: int = 0,
+        length: int = 2**31,
+    ):
+        self.store, self.sources = Store(path), tuple(sources)
+        self.seed, self.length = seed, length
+        self.samples = round(seconds * self.store.sample_rate)
+        held_out = {corpus.name for corpus in CORPORA if corpus.held_out}
+        for track in self.store.tracks:
+            if track.corpus in held_out:
+                raise StoreError(
+                    f"{self.store.path.name}: '{track.name}' is from {track.corpus}, which is kept "
+                    "for evaluation; train on other recordings."
+                )
+        self.players = {
+            track.name: [_players(track, source) for source in self.sources]
+            for track in self.store.tracks
+        }
+        self.used = [track for track in self.store.tracks if any(self.players[track.name])]
+        if not self.used:
+            raise StoreError(
+                f"{self.store.path.name}: no track has any of {', '.join(self.sources)}; there are"
+                f" {', '.join(sorted({name for t in self.store.tracks for name in t.stems}))}."
+            )
+        self.ends = list(accumulate(self._starts(track) for track in self.used))
+
+    def _starts(self, track: StoredTrack) -> int:
+        """The number of windows in a track."""
+        return max(track.samples - self.samples, 0) + 1
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        position = int(np.random.default_rng([self.seed, index]).integers(self.ends[-1]))
+        number = bisect_right(self.ends, position)
+        track = self.used[number]
+        start = position - (self.ends[number] - self._starts(track))
+        window = self.store.window(track, start, self.samples)
+        stems = torch.zeros(len(self.sources), self.store.channels, self.samples)
+        for source, players in zip(stems, self.players[track.name], strict=True):
+            for name in players:
+                source += torch.from_numpy(window.stems[name])
+        return stems.sum(0), stems
+
+
+def _players(track: StoredTrack, source: str) -> list[str]:
+    """The stems of a track that are this source, such as both violins of a quartet."""
+    return [name for name in track.stems if source in (name, instrument_name(name))]
+
+
+class _File:
+    """An LMDB file of this process, opened again in a process that was forked from it.
+
+    LMDB refuses to open a file twice in one process: all stores of a file share one.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.process = path, os.getpid()
+        self.environment = self._open()
+
+    def _open(self) -> lmdb.Environment:
+        return lmdb.open(
+            str(self.path), subdir=False, readonly=True, lock=False, readahead=False, create=False
+        )
+
+    def begin(self) -> lmdb.Transaction:
+        """A transaction whose values are views of the file, valid until its end."""
+        if self.process != os.getpid():
+            self.environment.close()
+            self.environment, self.process = self._open(), os.getpid()
+        return self.environment.begin(buffers=True)
+
+
+_FILES: WeakValueDictionary[tuple[int, int], _File] = WeakValueDictionary()
+
+
+def _open(path: Path) -> _File:
+    status = path.stat()
+    key = status.st_dev, status.st_ino
+    file = _FILES.get(key)
+    if file is None:
+        try:
+            file = _FILES[key] = _File(path.resolve())
+        except lmdb.Error as error:
+            raise StoreError(f"{path.name}: is no LMDB file that can be read ({error}).") from error
+    return file
+
+
+def _incomplete(path: Path) -> StoreError:
+    return StoreError(
+        f"{path.name}: the store is not complete; give the same `divisi pack` again to go on."
+    )
