@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from .. import runtime
 from .errors import CommandError, refusing
 
 if TYPE_CHECKING:
+    from ..datasets.registry import Corpus
     from ..datasets.stem_folders import StemFolder
 
 SUMMARY = "a corpus into one file for fast reading"
@@ -29,7 +31,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("corpus", metavar="CORPUS", help="a folder, or a name of `divisi corpora`")
     parser.add_argument("store", type=Path, metavar="FILE", help="the store, such as corpus.lmdb")
     parser.add_argument(
-        "--seconds", type=float, default=SECONDS, help=f"of a record (default: {SECONDS:g})"
+        "--seconds",
+        type=float,
+        default=SECONDS,
+        metavar="S",
+        help=f"length of a record (default: {SECONDS:g})",
     )
     parser.add_argument(
         "--sample-rate", type=int, metavar="HZ", help="resample (default: that of the first piece)"
@@ -65,38 +71,46 @@ def run(arguments: Namespace) -> None:
 
 
 def find_pieces(corpus: str, microphone: str | None) -> list[StemFolder]:
-    """The pieces of a folder, or of a named corpus in DIVISI_DATA; else its solos."""
+    """The pieces of a folder or of a named corpus in DIVISI_DATA; its solos where it has none."""
     from ..audio.track import AudioError
     from ..datasets import registry
-    from ..datasets.stem_folders import StemFolder, find_tracks, solos
+    from ..datasets.inventory import INDEX
+    from ..datasets.stem_folders import find_tracks
 
     if Path(corpus).is_dir():
-        root, name = Path(corpus), None
-    else:
-        with refusing(KeyError):
-            row = registry.corpus(corpus)
-        root, name = runtime.data_root(), row.name
-        if root is None:
-            raise CommandError("DIVISI_DATA is not set to a folder; set it, or name a folder.")
-    try:
-        pieces = find_tracks(root, microphone)
-    except AudioError:
-        if name is None and not solos(root):
+        try:
+            return find_tracks(corpus, microphone)
+        except AudioError:
+            if found := solo_pieces(Path(corpus), registry.FOLDER):
+                return found
             raise
-        pieces = []
-    if name is not None:
-        pieces = [piece for piece in pieces if piece.corpus.name == name]
-    if pieces:
-        return pieces
-    row = registry.FOLDER if name is None else row
-    found = [
+    with refusing(KeyError):
+        row = registry.corpus(corpus)
+    root = runtime.data_root()
+    if root is None:
+        raise CommandError("DIVISI_DATA is not set to a folder; set it, or name a folder.")
+    found = []
+    for folder in sorted(path for path in root.iterdir() if path.is_dir()):
+        if not (folder / INDEX).is_file():  # notes are no pieces
+            with suppress(AudioError):
+                pieces = find_tracks(folder, microphone)
+                found += [piece for piece in pieces if piece.corpus.name == row.name]
+    if not (found := found or solo_pieces(root, row)):
+        where = f" at the microphone {microphone}" if microphone else ""
+        raise CommandError(
+            f"{root}: holds no piece of {row.name}{where}; `divisi corpora {row.name}` says how to"
+            " get it."
+        )
+    return found
+
+
+def solo_pieces(root: Path, row: Corpus) -> list[StemFolder]:
+    """Every solo below a folder, a piece of one stem; of a named corpus only its own."""
+    from ..datasets.stem_folders import StemFolder, solos
+
+    return [
         StemFolder(path.stem, path.parent, {instrument: path}, None, row)
         for instrument, paths in solos(root).items()
         for path in paths
-        if name in (None, path.relative_to(root).parts[0])
+        if row.name in ("folder", path.relative_to(root).parts[0])
     ]
-    if not found:
-        raise CommandError(
-            f"{root}: holds no piece of {name}; `divisi corpora {name}` says how to get it."
-        )
-    return found

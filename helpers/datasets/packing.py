@@ -91,7 +91,7 @@ class _Writer:
             check_file(draft)
         self.draft, self.seconds = draft, seconds
         self.sample_rate, self.channels = sample_rate, channels
-        self.environment = lmdb.open(str(draft), subdir=False, lock=False, map_size=FIRST_MAP)
+        self.database = lmdb.open(str(draft), subdir=False, lock=False, map_size=FIRST_MAP)
         self.waiting: dict[bytes, bytes] = {}  # values to write
         self.waiting_bytes = 0
         self.tracks = self.records = 0  # passed by
@@ -105,7 +105,7 @@ class _Writer:
             if not isinstance(error, lmdb.Error):
                 self._flush()
         finally:
-            self.environment.close()
+            self.database.close()
 
     def add(self, name: str, piece: Track | StemFolder) -> None:
         """Write a piece, unless an earlier run did."""
@@ -140,7 +140,7 @@ class _Writer:
         self.settings.complete, self.settings.tracks = True, self.tracks
         self._put(SETTINGS, self.settings)
         self._flush()
-        self.environment.sync(True)
+        self.database.sync(True)
 
     def _load(self, name: str, piece: Track | StemFolder) -> Track:
         """A piece in the format of the store, which the first one decides."""
@@ -193,7 +193,7 @@ class _Writer:
             self._put(record_key(number), record)
 
     def _read(self, key: bytes, kind: type[M]) -> M | None:
-        with explaining(self.draft, key), self.environment.begin(buffers=True) as transaction:
+        with explaining(self.draft, key), self.database.begin(buffers=True) as transaction:
             value = transaction.get(key)
             return None if value is None else unsealed(key, value, kind)
 
@@ -207,12 +207,12 @@ class _Writer:
         """Write what waits, in one transaction; where the map is full, double it."""
         while self.waiting:
             try:
-                with self.environment.begin(write=True) as transaction:
+                with self.database.begin(write=True) as transaction:
                     for key, value in self.waiting.items():
                         transaction.put(key, value)
                 self.waiting, self.waiting_bytes = {}, 0
             except lmdb.MapFullError:
-                self.environment.set_mapsize(2 * self.environment.info()["map_size"])
+                self.database.set_mapsize(2 * self.database.info()["map_size"])
 
 
 def _named(pieces: Sequence[Track | StemFolder]) -> dict[str, Track | StemFolder]:
