@@ -143,11 +143,10 @@ class Store:
             record = self._record(track, place)
             here = max(start - first, 0), min(end - first, record.samples)
             there = slice(first + here[0] - start, first + here[1] - start)
-            shape = record.channels, record.samples
             for stem in record.stems:
-                stems[stem.name][:, there] = decode_signal(stem.signal, shape, *here)
+                decode_signal(stem.signal, record.samples, *here, stems[stem.name][:, there])
             if track.recorded:
-                recording[:, there] = decode_signal(record.mixture, shape, *here)
+                decode_signal(record.mixture, record.samples, *here, recording[:, there])
         return Record(track.name, self.sample_rate, stems, recording, start)
 
     def _named(self, name: str) -> StoredTrack:
@@ -192,9 +191,7 @@ class _File:
         self.database = self._open()
 
     def _open(self) -> lmdb.Environment:
-        return lmdb.open(
-            str(self.path), subdir=False, readonly=True, lock=False, readahead=False, create=False
-        )
+        return lmdb.open(str(self.path), subdir=False, readonly=True, lock=False, create=False)
 
     def begin(self) -> lmdb.Transaction:
         """A transaction whose values are views of the file, valid until its end."""

@@ -156,13 +156,15 @@ def encode_signal(signal: np.ndarray) -> stems_pb2.Signal:
 
 
 def decode_signal(
-    signal: stems_pb2.Signal, shape: tuple[int, int], start: int, stop: int
-) -> np.ndarray:
-    """The samples from `start` to `stop` of a signal of this shape, float32 (channels, n)."""
-    if not signal.samples:
-        return np.zeros((shape[0], stop - start), np.float32)
-    integers = np.frombuffer(signal.samples, "<i2").reshape(shape)
-    return integers[:, start:stop] * np.float32(signal.scale)
+    signal: stems_pb2.Signal, samples: int, start: int, stop: int, into: np.ndarray
+) -> None:
+    """Write a signal from `start` to `stop` into zeros, float32 (channels, stop - start).
+
+    samples: of the whole signal.
+    """
+    if signal.samples:
+        integers = np.frombuffer(signal.samples, "<i2").reshape(-1, samples)
+        np.multiply(integers[:, start:stop], np.float32(signal.scale), out=into)
 
 
 def check_record(record: stems_pb2.Record, expected: stems_pb2.Record) -> None:

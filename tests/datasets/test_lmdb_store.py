@@ -52,11 +52,17 @@ def test_audio_of_16_bits_comes_back_bit_for_bit(path):
         assert (record.recording is None) == (original is DUO)
 
 
+def decoded(signal: stems_pb2.Signal, shape: tuple[int, int]) -> np.ndarray:
+    samples = np.zeros(shape, np.float32)
+    decode_signal(signal, shape[1], 0, shape[1], samples)
+    return samples
+
+
 @pytest.mark.parametrize("extremes", [(-32768, 32767), (-32768, 0), (0, 32767), (-1, 1), (0, 0)])
 def test_every_integer_of_16_bits_is_stored_exactly(extremes):
     signal = np.float32([extremes]) / 32768
     stored = encode_signal(signal)
-    assert np.array_equal(decode_signal(stored, (1, 2), 0, 2), signal)
+    assert np.array_equal(decoded(stored, (1, 2)), signal)
     assert len(stored.samples) == (4 if any(extremes) else 0)
 
 
@@ -64,7 +70,7 @@ def test_every_integer_of_16_bits_is_stored_exactly(extremes):
 def test_noise_in_floating_point_is_stored_at_96_db_whatever_its_level(gain):
     signal = np.random.default_rng(0).uniform(-0.49, 0.49, (2, 20_000)).astype(np.float32)
     signal *= np.float32(2.0 ** np.round(np.log2(gain)))
-    error = decode_signal(encode_signal(signal), signal.shape, 0, 20_000) - signal
+    error = decoded(encode_signal(signal), signal.shape) - signal
     snr = 10 * np.log10(np.sum(signal.astype(float) ** 2) / np.sum(error.astype(float) ** 2))
     assert snr == pytest.approx(20 * np.log10(0.98 * 2**16), abs=0.1)  # both are uniform
 
