@@ -15,7 +15,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
-from weakref import WeakValueDictionary
+from weakref import finalize
 
 import lmdb
 import numpy as np
@@ -60,7 +60,8 @@ class Store:
     """A complete store, open for reading; it has `len`, and `store[i]` is a Record.
 
     path, sample_rate (Hz), channels, record_samples; tracks: a tuple of StoredTrack.
-    It can be pickled, and every process opens the file for itself.
+    It can be pickled, and every process opens the file for itself. `close`, or a `with` statement,
+    lets go of the file, which can then be replaced.
     StoreError, a sentence with the file and the key, for a store that is missing, not complete or
     damaged, and for a record that was cut off, changed or exchanged, or declares absurd sizes.
 
@@ -76,15 +77,29 @@ class Store:
         check_file(self.path)
         self._file = _open(self.path)
         self._checked: set[int] = set()
-        settings = self._message(SETTINGS, stems_pb2.Store)
-        with explaining(self.path, SETTINGS):
-            check_settings(settings)
-        if not settings.complete:
-            raise _incomplete(self.path)
-        self.sample_rate: int = settings.sample_rate
-        self.channels: int = settings.channels
-        self.record_samples: int = settings.record_samples
-        self.tracks = self._tracks(settings.tracks)
+        self._closing = finalize(self, self._file.release)
+        try:
+            settings = self._message(SETTINGS, stems_pb2.Store)
+            with explaining(self.path, SETTINGS):
+                check_settings(settings)
+            if not settings.complete:
+                raise _incomplete(self.path)
+            self.sample_rate: int = settings.sample_rate
+            self.channels: int = settings.channels
+            self.record_samples: int = settings.record_samples
+            self.tracks = self._tracks(settings.tracks)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        self._closing()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def _tracks(self, count: int) -> tuple[StoredTrack, ...]:
         tracks: list[StoredTrack] = []
@@ -187,7 +202,7 @@ class _File:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path, self.process = path, os.getpid()
+        self.path, self.process, self.users = path, os.getpid(), 0
         self.database = self._open()
 
     def _open(self) -> lmdb.Environment:
@@ -200,20 +215,26 @@ class _File:
             self.database, self.process = self._open(), os.getpid()
         return self.database.begin(buffers=True)
 
+    def release(self) -> None:
+        """To be called once by every user; the last one closes the file."""
+        self.users -= 1
+        if not self.users:
+            self.database.close()
 
-_FILES: WeakValueDictionary[tuple[int, int], _File] = WeakValueDictionary()
+
+_FILES: dict[tuple[int, int], _File] = {}
 
 
 def _open(path: Path) -> _File:
     status = path.stat()
     key = status.st_dev, status.st_ino
-    file = _FILES.get(key)
-    if file is None:
+    if key not in _FILES or not _FILES[key].users:
         try:
-            file = _FILES[key] = _File(path.resolve())
+            _FILES[key] = _File(path.resolve())
         except lmdb.Error as error:
             raise StoreError(f"{path.name}: is no LMDB file that can be read ({error}).") from error
-    return file
+    _FILES[key].users += 1
+    return _FILES[key]
 
 
 def _incomplete(path: Path) -> StoreError:

@@ -267,6 +267,26 @@ def test_several_stores_of_one_file_are_read_together(path):
     assert np.array_equal(Store(path)[0].mixture, Store(path.parent / "." / path.name)[0].mixture)
 
 
+def test_a_file_can_be_replaced_after_its_stores_were_closed(path):
+    copy, before = changed(path, {b"00000001": b"hello"}), values(path)
+    with Store(copy) as store, pytest.raises(StoreError) as refused:
+        store[1]
+    with pytest.raises(lmdb.Error):
+        store[0]
+    store.close()  # does nothing again
+    with lmdb.open(str(copy), subdir=False, lock=False) as file, file.begin(write=True) as change:
+        change.put(b"00000001", before[b"00000001"])
+    assert Store(copy)[1].start == 8000 and "00000001" in str(refused.value)
+
+
+def test_a_store_that_is_refused_lets_go_of_its_file(path):
+    copy = changed(path, {b"store": b"hello"})
+    with pytest.raises(StoreError) as refused:
+        Store(copy)
+    lmdb.open(str(copy), subdir=False, lock=False).close()
+    assert "'store'" in str(refused.value)
+
+
 def test_a_store_that_was_packed_again_is_read_anew(tmp_path):
     path = tmp_path / "again.lmdb"
     first = pack([track("first", 1.0, "violin")], path, progress=False)
