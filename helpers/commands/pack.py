@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 SUMMARY = "a corpus into one file for fast reading"
 DESCRIPTION = """\
-Write all pieces of a corpus into FILE, an LMDB store of records in 16 bits, from which trainings
-read windows at random. A stopped run is continued by the same command; until FILE is complete it
-is called FILE.part.
+Write all pieces of a corpus into FILE, an LMDB store of records in 16 bits, from which
+trainings read windows at random. A stopped run is continued by the same command. Until FILE
+is complete, it is called FILE.part.
 
 CORPUS is a folder of stem folders (one file per instrument) or of solos, or the name of a corpus
 of `divisi corpora` that lies in DIVISI_DATA.

@@ -87,7 +87,7 @@ class _Writer:
     def __init__(
         self, draft: Path, seconds: float, sample_rate: int | None, channels: int | None
     ) -> None:
-        if draft.exists():
+        if draft.exists() and draft.stat().st_size:  # else it was killed while it began
             check_file(draft)
         self.draft, self.seconds = draft, seconds
         self.sample_rate, self.channels = sample_rate, channels

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+import lmdb
 import numpy as np
 import pytest
 import soundfile
@@ -151,6 +152,16 @@ def test_an_unfinished_store_that_is_damaged_is_refused(tmp_path):
     with pytest.raises(StoreError, match="x.lmdb.part: is no LMDB file"):
         pack(PIECES, tmp_path / "x.lmdb", progress=False)
     assert (tmp_path / "x.lmdb.part").read_bytes() == b"something else"
+
+
+@pytest.mark.parametrize("begun", ["nothing", "file", "database"])
+def test_a_store_that_was_stopped_at_its_very_beginning_is_begun_anew(tmp_path, begun):
+    draft = tmp_path / "x.lmdb.part"
+    if begun == "file":
+        draft.touch()
+    if begun == "database":
+        lmdb.open(str(draft), subdir=False, lock=False).close()
+    assert len(pack(PIECES, tmp_path / "x.lmdb", progress=False).tracks) == 3
 
 
 def test_what_exists_is_not_overwritten(tmp_path):
