@@ -20,8 +20,8 @@ Write all pieces of a corpus into FILE, an LMDB store of records in 16 bits, fro
 trainings read windows at random. A stopped run is continued by the same command. Until FILE
 is complete, it is called FILE.part.
 
-CORPUS is a folder of stem folders (one file per instrument) or of solos, or the name of a corpus
-of `divisi corpora` that lies in DIVISI_DATA.
+CORPUS is a folder of stem folders (one file per instrument) or of solos, or the name of a
+corpus of `divisi corpora` that lies in DIVISI_DATA.
 """
 STOPPED = "what was packed is kept; give the same command to go on"
 SECONDS = 1.0

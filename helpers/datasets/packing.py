@@ -5,8 +5,8 @@ Until it is complete, a store has `.part` after its name, and no reader opens it
 
 from __future__ import annotations
 
-import errno
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from ..audio.track import Track
 from ..files import files_sha256, held
+from ..folders import FULL
 from . import stems_pb2
 from .lmdb_store import DRAFT, Store
 from .registry import FOLDER
@@ -255,9 +256,10 @@ def _explaining(path: Path) -> Iterator[None]:
     try:
         yield
     except lmdb.Error as error:
-        if error.code == errno.ENOSPC:
+        folder = path.parent
+        if folder.is_dir() and shutil.disk_usage(folder).free <= FULL:  # LMDB reports EIO
             raise StoreError(
-                f"{path.parent}: the disk is full; make room and give the same `divisi pack` again"
+                f"{folder}: the disk became full; make room and give the same `divisi pack` again"
                 " to go on."
             ) from error
         reason = os.strerror(error.code) if error.code > 0 else error

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from helpers.commands import pack as command
+from helpers.datasets import packing
 from helpers.datasets.lmdb_store import Store
 from tests.commands.processes import run
 from tests.commands.test_machines_that_fail import small_files
@@ -34,6 +36,10 @@ def data(tmp_path, monkeypatch):
 
 def names(path) -> list[str]:
     return [track.name for track in Store(path).tracks]
+
+
+def test_the_command_has_the_default_of_the_function():
+    assert command.SECONDS == packing.SECONDS
 
 
 def test_a_folder_is_packed_and_summed_up(divisi, data, tmp_path):

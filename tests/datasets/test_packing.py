@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import shutil
 import threading
 
 import lmdb
@@ -210,3 +212,18 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path, place):
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match=r"x.lmdb: cannot be written \((No such|Not a)"):
         pack(PIECES, tmp_path / place, progress=False)
+
+
+def test_a_full_disk_is_named_and_the_same_call_goes_on(tmp_path, monkeypatch):
+    usage = shutil.disk_usage(tmp_path)
+
+    def full(self):
+        self.waiting = {}
+        raise lmdb.Error("mdb_txn_commit: Input/output error", errno.EIO)  # what LMDB says
+
+    monkeypatch.setattr(packing._Writer, "_flush", full)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=0))
+    with pytest.raises(StoreError, match="the disk became full; make room and give the same"):
+        pack(PIECES, tmp_path / "x.lmdb", progress=False)
+    monkeypatch.undo()
+    assert len(pack(PIECES, tmp_path / "x.lmdb", progress=False).tracks) == 3
