@@ -8,7 +8,7 @@ import importlib
 from benchmarks.tables import circumstances, replace_section
 
 # Memory first: Linux counts the parent's peak memory for a child process.
-NAMES = ("memory", "rendering", "mixing", "separation")
+NAMES = ("memory", "rendering", "mixing", "separation", "loaders")
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from types import FrameType
 from typing import NoReturn
 
 # Their parsers are light: each command imports torch and other modules when it runs.
-from .commands import corpora, evaluate, fetch, finetune, models, render, separate, train
+from .commands import corpora, evaluate, fetch, finetune, models, pack, render, separate, train
 from .commands.errors import complain, sentence
 from .commands.streams import Console
 from .signals import STOPPING, handling
@@ -30,6 +30,7 @@ COMMANDS = {
     "finetune": finetune,
     "corpora": corpora,
     "fetch": fetch,
+    "pack": pack,
 }
 DESCRIPTION = "Separate chamber music into its instruments."
 EXAMPLES = """\

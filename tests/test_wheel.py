@@ -196,6 +196,7 @@ def test_a_missing_extra_is_one_sentence(installed, recording):
         "fetch Bach10": train,
         "render bwv269": train,
         "finetune .": train,
+        "pack . stems.lmdb": train,
         **{f"separate tone.wav -o out --model {name}": models[name] for name in models},
     }
     done = installed.python(

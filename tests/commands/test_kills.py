@@ -17,6 +17,7 @@ import pytest
 import soundfile
 import torch
 
+from helpers.datasets.lmdb_store import Store
 from helpers.models.wave_unet import WaveUNet, WaveUNetConfig
 from helpers.music.corpus import chorale_names
 from helpers.music.midi import write_midi
@@ -27,7 +28,7 @@ from tests.commands.processes import start
 from tests.recipes.conftest import TINY
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
-COMMANDS = ("separate", "render", "train", "evaluate")
+COMMANDS = ("separate", "render", "train", "evaluate", "pack")
 RATE = 8000
 
 
@@ -59,8 +60,9 @@ def cases(folder: Path) -> dict[str, Case]:
     recipe = TINY.replace("steps = 4", "steps = 30").replace("validation_examples = 2", "")
     (folder / "tiny.toml").write_text(recipe)
     out = folder / "out"
+    out.mkdir()
     separate = ["separate", folder / "quartet.wav", "-o", out / "separated", "--model", model]
-    table = out / "rows.csv"
+    table, store = out / "rows.csv", out / "corpus.lmdb"
     return {
         "separate": Case(separate, out / "separated", wav_bytes),
         "render": Case(["render", folder / "duet.mid", "-o", out / "r"], out / "r", wav_bytes),
@@ -68,6 +70,9 @@ def cases(folder: Path) -> dict[str, Case]:
         "evaluate": Case(
             ["evaluate", folder / "corpus", "--csv", table, "--model", model, "--no-baselines"],
             out, lambda _: measured(table),
+        ),
+        "pack": Case(
+            ["pack", folder / "corpus", store, "--seconds", 0.01], out, lambda _: records(store)
         ),
     }  # fmt: skip
 
@@ -83,6 +88,10 @@ def weights(folder: Path) -> dict[str, bytes]:
 def measured(table: Path) -> list[str]:
     lines = table.read_text().splitlines() if table.is_file() else []
     return [line for line in lines if ",SI-SDR," in line]
+
+
+def records(store: Path) -> list[bytes]:
+    return [each.mixture.tobytes() for each in Store(store)] if store.is_file() else []
 
 
 def clear(case: Case) -> None:
@@ -128,10 +137,12 @@ def kill(
         assert code in (0, -chosen, 128 + chosen), what
         assert "Traceback" not in "".join(err), what
         left = case.content(case.output)
-        if name in ("separate", "render"):  # all or nothing
-            assert left in ({}, complete[name]), what
+        if name in ("separate", "render", "pack"):  # all or nothing
+            assert not left or left == complete[name], what
         if code == 128 + chosen:
             assert not hidden(case.output), what
+        if name == "pack" and left:
+            clear(case)  # a complete store is not packed again
         again = ["--overwrite"] if name in ("separate", "render") else []
         code, _, err = start(*case.words, *again, folder=prints).wait()
         assert code == 0, (what, err)
