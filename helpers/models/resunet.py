@@ -188,9 +188,7 @@ class ResUNet(nn.Module):
         """(B, C * subbands, F, N) -> RMS over about a second around each frame, (B, 1, 1, N)."""
         reach = max(1, int(self.sample_rate / self.config.hop / 2))
         power = spectrum.abs().square().mean((1, 2))[:, None]
-        power = F.avg_pool1d(
-            power, 2 * reach + 1, stride=1, padding=reach, count_include_pad=False
-        )
+        power = F.avg_pool1d(power, 2 * reach + 1, stride=1, padding=reach, count_include_pad=False)
         return power.sqrt()[:, None]
 
     def stft(self, waveform: Tensor) -> Tensor:
@@ -330,4 +328,6 @@ def filterbank(subbands: int) -> Tensor:
     best = minimize_scalar(error, bounds=(edge, 1.5 * edge), method="bounded")
     numbers = np.arange(subbands)[:, None]
     centres, turns = (numbers + 0.5) * np.pi / subbands, (-1.0) ** numbers * np.pi / 4
-    return torch.from_numpy(2 * low_pass(best.x) * np.cos(centres * places + turns)).float()[:, None]
+    return torch.from_numpy(2 * low_pass(best.x) * np.cos(centres * places + turns)).float()[
+        :, None
+    ]
