@@ -73,7 +73,7 @@ def drum_kit(samples: int, sample_rate: int) -> np.ndarray:
         kit.notes += [pretty_midi.Note(100, key, start, start + 0.1) for key in struck]
     midi = pretty_midi.PrettyMIDI()
     midi.instruments.append(kit)
-    played = midi.fluidsynth(fs=sample_rate, sf2_path=str(find_soundfont("FluidR3_GM")))
+    played = midi.fluidsynth(sample_rate, str(find_soundfont("FluidR3_GM")))
     return played[None, :samples].astype(np.float32)
 
 

@@ -57,7 +57,7 @@ OTHER_ENSEMBLES = {
 
 
 @dataclass(frozen=True)
-class TestSet:
+class TrackSet:
     """Tracks that are made when they are needed.
 
     name: BASE, or `BASE: what is different`. instruments: of all its tracks.
@@ -69,7 +69,7 @@ class TestSet:
     make: Callable[[], list[Track]]
 
 
-def rendered_sets(found: Iterable[Condition], count: int, seconds: float) -> list[TestSet]:
+def rendered_sets(found: Iterable[Condition], count: int, seconds: float) -> list[TrackSet]:
     """Chorales and excerpts of quartets of the test split; missing soundfonts are left out."""
     works, quartet = TEST[:count], frozenset(QUARTET)
 
@@ -77,10 +77,10 @@ def rendered_sets(found: Iterable[Condition], count: int, seconds: float) -> lis
         tracks = [rendered(corpus_score(work, QUARTET), seconds, work, soundfont) for work in works]
         return [condition.apply(track) for track in tracks] if condition else tracks
 
-    sets = [TestSet(HOME, works, quartet, chorales)]
+    sets = [TrackSet(HOME, works, quartet, chorales)]
     for condition in found:
         make = partial(chorales, condition=condition)
-        sets.append(TestSet(f"{HOME}: {condition.name}", works, quartet, make))
+        sets.append(TrackSet(f"{HOME}: {condition.name}", works, quartet, make))
     for soundfont in OTHER_SOUNDFONTS:
         try:
             find_soundfont(soundfont)
@@ -88,7 +88,7 @@ def rendered_sets(found: Iterable[Condition], count: int, seconds: float) -> lis
             print(f"Left out: {error}")
             continue
         make = partial(chorales, soundfont)
-        sets.append(TestSet(f"{HOME}: soundfont {soundfont}", works, quartet, make))
+        sets.append(TrackSet(f"{HOME}: soundfont {soundfont}", works, quartet, make))
     for name, ensembles in OTHER_ENSEMBLES.items():
         pieces = [
             (work, ensembles[place % len(ensembles)])
@@ -96,7 +96,7 @@ def rendered_sets(found: Iterable[Condition], count: int, seconds: float) -> lis
         ]
         players = frozenset(player for ensemble in ensembles for player in ensemble)
         make = partial(arranged, pieces, seconds)
-        sets.append(TestSet(f"{HOME}: {name}", [work for work, _ in pieces], players, make))
+        sets.append(TrackSet(f"{HOME}: {name}", [work for work, _ in pieces], players, make))
     return sets
 
 
@@ -108,7 +108,7 @@ def arranged(pieces: Iterable[tuple[str, tuple[str, ...]]], seconds: float) -> l
     ]
 
 
-def real_sets(found: Iterable[Condition]) -> list[TestSet]:
+def real_sets(found: Iterable[Condition]) -> list[TrackSet]:
     """The excerpts of Bach10 as they are and under each condition; none without recordings."""
     root = runtime.data_root()
     folders = find_tracks(root / REAL) if root else []
@@ -122,12 +122,12 @@ def real_sets(found: Iterable[Condition]) -> list[TestSet]:
         return [condition.apply(track) for track in loaded] if condition else loaded
 
     quartet = frozenset(QUARTET)
-    return [TestSet(REAL, tracks, quartet, make)] + [
-        TestSet(f"{REAL}: {each.name}", tracks, quartet, partial(make, each)) for each in found
+    return [TrackSet(REAL, tracks, quartet, make)] + [
+        TrackSet(f"{REAL}: {each.name}", tracks, quartet, partial(make, each)) for each in found
     ]
 
 
-def jobs(sets: Iterable[TestSet], systems: Iterable[str]) -> list[Job]:
+def jobs(sets: Iterable[TrackSet], systems: Iterable[str]) -> list[Job]:
     """Floor and ceiling of every set, and every model on those whose instruments it knows."""
     models = {name: load_model(name) for name in systems}
     made = []
@@ -143,14 +143,14 @@ def jobs(sets: Iterable[TestSet], systems: Iterable[str]) -> list[Job]:
     return made
 
 
-def measure(system: str, model: torch.nn.Module, test: TestSet) -> list[Row]:
+def measure(system: str, model: torch.nn.Module, test: TrackSet) -> list[Row]:
     """A model on a test set; conditioned on the instruments where it can be."""
     where = Provenance.of_model(model.card, test.name, notebook=NOTEBOOK)
     separator = model_separator(model, conditioned=True)
     return kept(evaluate(system, separator, test.make(), where, sources=model.sources))
 
 
-def baselines(test: TestSet) -> list[Row]:
+def baselines(test: TrackSet) -> list[Row]:
     rows = evaluate_baselines(test.make(), Provenance(NOTEBOOK, test.name))
     return [row for row in kept(rows) if row.system != "oracle-ibm"]
 
