@@ -35,6 +35,7 @@ from helpers.evaluation import results
 from helpers.evaluation.evaluate import evaluate, evaluate_baselines, model_separator
 from helpers.evaluation.rows import Provenance, Row
 from helpers.files import replaced_atomically
+from helpers.models.resunet import ResUNet
 from helpers.music.splits import names
 from helpers.recipes.schema import Recipe, read_recipe
 from helpers.recipes.train import train
@@ -125,6 +126,29 @@ def recipe_of(base: Recipe, step: str) -> Recipe:
         if name == step:
             break
     return replace(base, name="06-decoupling", model=model)
+
+
+def true_parts(model: ResUNet, stems: torch.Tensor) -> torch.Tensor:
+    """What the network would have to estimate: as `ResUNet.parts`, from stems (B, S, C, T).
+
+    `model.decoupled` of these gives the true spectra back, if the model has all parts. A part that
+    it lacks is missing from the result: the phase is then the mixture's, a magnitude above that of
+    the mixture is cut.
+    """
+    config, spectrum = model.config, model.stft(stems.sum(1))
+    true = torch.stack([model.stft(stem) for stem in stems.unbind(1)], dim=1)
+    mask = true / torch.where(spectrum == 0, 1, spectrum)[:, None]
+    magnitude, parts = mask.abs().clamp_max(0.999), []
+    if config.magnitude:
+        parts.append(torch.logit(magnitude, eps=1e-9))
+    if config.phase:
+        turn = 0.5 * mask / mask.abs().clamp_min(1e-12)
+        parts += [turn.real.atanh(), turn.imag.atanh()]
+    if config.residual:
+        given = magnitude * spectrum[:, None].abs() if config.magnitude else 0
+        level = model.level(spectrum)[:, None]
+        parts.append((true.abs() - given) / torch.where(level == 0, 1, level))
+    return torch.stack(parts, dim=2)
 
 
 def tests(count: int = 8, seconds: float = 10.0) -> dict[str, list[Track]]:

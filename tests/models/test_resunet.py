@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from experiments.decoupling import true_parts
 from helpers.inference.separation import separate
 from helpers.models.resunet import ResUNet, ResUNetConfig, filterbank
 from helpers.training.checkpoints import load_model, save_model
@@ -20,7 +21,6 @@ TINY = ResUNetConfig(
     ("low", "high"), 8000, segment_seconds=8.0, window=256, hop=64, widths=(4, 8), units=1,
     bottlenecks=1,
 )  # fmt: skip
-PARTS = ("magnitude", "phase", "residual")
 
 
 def tiny(**changes) -> ResUNet:
@@ -37,22 +37,6 @@ def noise(*shape: int) -> torch.Tensor:
 
 def decibels(error: torch.Tensor, signal: torch.Tensor) -> float:
     return float(10 * torch.log10(error.square().sum() / signal.square().sum()))
-
-
-def logit(share: torch.Tensor) -> torch.Tensor:
-    return torch.logit(share.clamp(0, 1).double()).clamp(-40, 40).float()
-
-
-def true_parts(model: ResUNet, stems: torch.Tensor) -> torch.Tensor:
-    """What the network would have to estimate, so that the stems (B, S, C, T) come back."""
-    spectrum = model.stft(stems.sum(1))
-    true = torch.stack([model.stft(stem) for stem in stems.unbind(1)], dim=1)
-    mask = true / spectrum[:, None].where(spectrum[:, None] != 0, torch.ones(()))
-    magnitude = mask.abs().clamp_max(0.999)
-    excess = (true.abs() - magnitude * spectrum[:, None].abs()) / model.level(spectrum)[:, None]
-    turn = mask / mask.abs().clamp_min(1e-12) * 0.5
-    parts = [logit(magnitude), turn.real.atanh(), turn.imag.atanh(), excess]
-    return torch.stack(parts, dim=2)
 
 
 def test_the_published_network_has_102_million_parameters_and_143_convolutions():
