@@ -625,14 +625,17 @@ if transfer is not None:
 # Which soundfonts were new to which model? The cards of the models know:
 
 # %%
-heard = {}
-for name in [each for each in available_models() if each in ("bach-quartet", "chamber")]:
-    rendering = load_model(name).card["provenance"]["recipe"]["rendering"]
-    heard[name] = ", ".join(rendering["soundfonts"])
-heard["ResUNetDecouple+"] = ", ".join(
-    RESUNET.card["provenance"]["recipe"]["rendering"]["soundfonts"]
-)
-pd.Series(heard, name="soundfonts in training").to_frame()
+from experiments.transfer import OTHER_SOUNDFONTS
+
+cards = {name: load_model(name).card for name in ("bach-quartet", "chamber")}
+cards["ResUNetDecouple+"] = RESUNET.card
+heard = {
+    font: {
+        name: "trained" if font in card["learned_from"] else "new" for name, card in cards.items()
+    }
+    for font in ("FluidR3_GM", "MuseScore_General_Lite", *OTHER_SOUNDFONTS)
+}
+pd.DataFrame(heard).T
 
 # %% [markdown]
 # Before you trust a model with a recording of another kind, ask two things. Is what differs

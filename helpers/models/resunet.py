@@ -306,10 +306,10 @@ def filterbank(subbands: int) -> Tensor:
     """Filters (subbands, 1, taps) of a cosine-modulated filterbank, for analysis and synthesis.
 
     A pseudo-quadrature mirror filterbank: the bands have as many samples as the waveform together,
-    and give it back with an error about 60 dB below it. Its prototype is a low-pass
-    with a Kaiser window, whose cutoff makes that error smallest: Lin, Vaidyanathan, "A Kaiser
-    window approach for the design of prototype filters of cosine modulated filterbanks", IEEE
-    Signal Processing Letters 1998.
+    and give it back with an error about 60 dB below it. Its prototype is a low-pass with a Kaiser
+    window, whose cutoff makes that error smallest: Lin, Vaidyanathan, "A Kaiser window approach for
+    the design of prototype filters of cosine modulated filterbanks", IEEE Signal Processing Letters
+    1998.
     """
     if subbands == 1:
         return torch.ones(1, 1, 1)
