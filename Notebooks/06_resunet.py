@@ -201,10 +201,10 @@ VARIANTS = {
 }
 
 
-def with_true_parts(changes: dict, subbands: int = 1) -> np.ndarray:
+# %%
+def with_true_parts(changes: dict[str, bool]) -> np.ndarray:
     """SI-SDR in dB of each stem, put together from the true values of these parts."""
-    size = {"subbands": subbands, "hop": 440}
-    model = ResUNet(replace(FORMULAS.config, **size, **changes)).eval()
+    model = ResUNet(replace(FORMULAS.config, **changes)).eval()
     mix = model.stft(STEMS.sum(1))
     spectra = model.decoupled(mix, true_parts(model, STEMS), model.level(mix))
     estimates = model.istft(spectra, STEMS.shape[-1])
