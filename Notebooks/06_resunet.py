@@ -38,7 +38,7 @@
 # | data | rendered chorales, as for `bach-quartet`; for the tests also drums, speech and noise |
 # | model | a residual U-Net with a decoupled complex mask, in four subbands |
 # | evaluation | SI-SDR, and how much of it is lost outside of the training conditions |
-# | needs | two cores: 10 min (training 360); T4: 3 min (25); disk: 0.5 GB; recordings: optional |
+# | needs | two cores: 10 min (training 420); T4: 3 min (25); disk: 0.5 GB; recordings: optional |
 #
 # Everything runs on a CPU. The tables of the last two studies take hours to compute; the cells show
 # what is in `Results/`, and name the command where a table is not there yet.

@@ -57,8 +57,8 @@ TINY = ResUNetConfig(QUARTET, RATE, widths=(1,), units=1, bottlenecks=0)
 # ## 1. Masks above one
 #
 # Compute the share of the bins in which the magnitude of the ideal mask of the violin exceeds one,
-# for windows of 512, 2048 and 8192 samples (hop: a quarter). Leave out bins that are more than 60
-# dB below the loudest of the mixture. What do you expect?
+# for windows of 512, 2048 and 8192 samples (hop: a quarter). Leave out bins that have less than a
+# thousandth of the magnitude of the loudest one. What do you expect?
 
 # %% tags=["solution"]
 for window in (512, 2048, 8192):
@@ -69,9 +69,9 @@ for window in (512, 2048, 8192):
     print(f"window {window}: {share:.2f} of {int(loud.sum())} bins")
 
 # %% [markdown] tags=["solution"]
-# A longer window has narrower bins, so partials of two instruments share a bin less often. But the
-# share depends on the soft bins between the partials as well: there, the side lobes of all
-# instruments meet, and any of them may cancel.
+# It hardly depends on the window. A longer one has narrower bins, so that partials of two
+# instruments share a bin less often. But more of the bins then lie between the partials, where the
+# side lobes of all instruments meet, and any of them may cancel.
 
 # %% [markdown]
 # ## 2. The right magnitude and a wrong phase
