@@ -12,18 +12,19 @@ from demucs.htdemucs import HTDemucs
 
 from benchmarks.tables import seconds_of, table
 from helpers.inference.separation import separate
-from helpers.training.checkpoints import load_model
+from helpers.training.checkpoints import available_models, load_model
 
 RATE, SECONDS = 44100, 30
 STEMS = ["drums", "bass", "other", "vocals"]
-MODELS = ("bach-quartet", "chamber")
+MODELS = ("bach-quartet", "chamber", "resunet-quartet", "resunet-chamber")  # where they are
 
 
 def measure(arguments: Namespace) -> str:
     """A Markdown table of real-time factors (computing time / duration of the audio)."""
     mixture = stereo_noise(SECONDS)
     times = {}
-    for name in (arguments.model,) if arguments.model else MODELS:
+    here = [name for name in MODELS if name in available_models()]
+    for name in (arguments.model,) if arguments.model else here:
         model = load_model(name)
         elapsed = seconds_of(lambda model=model: separate(model, mixture, RATE), repeats=3)
         times[f"Divisi, `{Path(name).stem}`"] = model, elapsed

@@ -31,16 +31,17 @@ from helpers.evaluation.rows import Provenance, Row
 from helpers.inference.detection import can_detect
 from helpers.recipes.schema import read_recipe
 from helpers.recipes.train import train
-from helpers.training.checkpoints import load_model
+from helpers.training.checkpoints import available_models, load_model
 
 TABLE = "real_recordings"
-SYSTEMS = ("bach-quartet", "chamber")
+SYSTEMS = ("bach-quartet", "chamber", "resunet-quartet", "resunet-chamber")  # where they are
 CORPORA = ("bach10_excerpts", "trios", "urmp_excerpts")
 
 
 def model_rows(root: Path, device: torch.device) -> Iterable[Row]:
     """Floor, ceilings and the trained models."""
-    models = {name: load_model(name, device) for name in SYSTEMS}
+    here = [name for name in SYSTEMS if name in available_models()]
+    models = {name: load_model(name, device) for name in here}
     for corpus in CORPORA:
         for folder in tqdm(find_tracks(root / corpus), desc=corpus):
             track = folder.load()

@@ -43,6 +43,12 @@ class Microphone:
         return filter_magnitude(stems, sample_rate, self.hertz, self.decibels)
 
 
+#: The band of a telephone, 300 to 3400 Hz (ITU-T recommendation G.712). Chapter: 06.
+TELEPHONE = Microphone((200.0, 300.0, 3400.0, 4600.0), (-60.0, 0.0, 0.0, -60.0))
+#: About the band of an electrical recording of the 1920s, 100 to 5000 Hz. Chapter: 06.
+OLD_RECORD = Microphone((50.0, 100.0, 5000.0, 10_000.0), (-40.0, 0.0, 0.0, -40.0))
+
+
 @dataclass(frozen=True)
 class Noise:
     """A noise floor, `decibels` relative to the mixture, with `slope` dB per octave.

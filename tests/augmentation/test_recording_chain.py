@@ -8,6 +8,8 @@ from scipy import signal
 
 from helpers.augmentation.recording_chain import (
     GRANULE,
+    OLD_RECORD,
+    TELEPHONE,
     Codec,
     Microphone,
     Noise,
@@ -152,3 +154,15 @@ def test_codec_noise_has_its_level_relative_to_the_mixture(ratio):
     mixture = noises(1)
     lost = Codec(cutoff=RATE, ratio=ratio).apply(mixture, RATE) - mixture
     assert decibels(lost) - decibels(mixture) == pytest.approx(-ratio, abs=0.5)
+
+
+@pytest.mark.parametrize(
+    ("channel", "inside", "outside"),
+    [(TELEPHONE, (350, 3200), (5000, 10_000)), (OLD_RECORD, (120, 4800), (10_000, 11_000))],
+)
+def test_a_channel_keeps_its_band_and_little_else(channel, inside, outside):
+    noise = noises()
+    heard = channel.apply(noise, RATE)
+    assert abs(band(heard, *inside) - band(noise, *inside)) < 0.2
+    assert band(heard, *outside) - band(noise, *outside) < -35
+    np.testing.assert_allclose(heard.sum(0), channel.apply(noise.sum(0)[None], RATE)[0], atol=1e-5)
