@@ -16,7 +16,7 @@ from .. import runtime
 from ..audio.track import Track
 from ..datasets.manifests import manifest
 from ..datasets.multitracks import training_pieces
-from ..datasets.real_pieces import RealPiece, folder_stems, solo_stems, track_stems
+from ..datasets.real_pieces import RealPiece, all_stems, folder_stems, solo_stems, track_stems
 from ..datasets.renderings import (
     render_chorale,
     render_ensemble,
@@ -24,7 +24,8 @@ from ..datasets.renderings import (
     render_random_piece,
 )
 from ..datasets.stem_bank import RenderedStem, StemBank, build_bank, track_sha256
-from ..datasets.stem_folders import solos
+from ..datasets.stem_folders import StemFolder, solos
+from ..datasets.variable_sources import target_pieces
 from ..files import files_sha256
 from ..music import splits
 from ..music.arrangements import Excerpt, excerpts
@@ -58,7 +59,7 @@ def stem_bank(recipe: Recipe, split: str, recordings: Sequence[Track] = ()) -> S
         raise RecipeError(f"{recipe.name}: {error}") from error
     key = hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()[:16]
     folder = runtime.cache_root() / "banks" / key
-    groups = _score_groups(recipe, split, notes)
+    groups = [_stems_group(recipe, split)] if recipe.stems else _score_groups(recipe, split, notes)
     if split == "training":
         groups += [*_solo_groups(recipe), *_corpus_groups(recipe)]
         groups.append(_recordings_group(recipe, recordings))
@@ -70,6 +71,15 @@ def stem_bank(recipe: Recipe, split: str, recordings: Sequence[Track] = ()) -> S
         build_bank(folder / group.name, group.pieces, group.render, rate, manifest=made)
     pieces = [piece for group in groups for piece in group.pieces]
     return StemBank(*(folder / group.name for group in groups), pieces=pieces)
+
+
+def stem_pieces(recipe: Recipe, split: str) -> dict[str, StemFolder]:
+    """The pieces of a split in the folder `stems`, by name; RecipeError where they do not do."""
+    try:
+        training, validating = target_pieces(recipe.stems, recipe.target, recipe.bleed)
+    except ValueError as error:
+        raise RecipeError(f"{recipe.name}: {error}") from error
+    return training if split == "training" else validating
 
 
 def collections(recipe: Recipe) -> list[str]:
@@ -109,6 +119,14 @@ def _score_groups(recipe: Recipe, split: str, notes: Path | None) -> list[Group]
             piano = splits.names("piano", split)[:count]
             add("piano", _excerpts(piano, config.max_seconds), render_excerpt, solo)
     return groups
+
+
+def _stems_group(recipe: Recipe, split: str) -> Group:
+    pieces = [
+        RealPiece(name, files_sha256(folder.stems.values()), folder)
+        for name, folder in stem_pieces(recipe, split).items()
+    ]
+    return Group("stems", pieces, partial(all_stems, sample_rate=recipe.rendering.sample_rate))
 
 
 def _solo_groups(recipe: Recipe) -> list[Group]:
