@@ -33,7 +33,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         action="store_true",
         help="leave out pieces that MedleyDB marks as recorded in one room (has_bleed)",
     )
-    add_run(parser, "runs/NAME, with the name in RECIPE")
+    add_run(parser, "runs/NAME, with the name in RECIPE and the target, if it has one")
 
 
 def run(arguments: Namespace) -> None:
@@ -45,7 +45,7 @@ def run(arguments: Namespace) -> None:
     target, stems, bleed = arguments.target, arguments.stems, not arguments.no_bleed
     with refusing(RecipeError):
         recipe = read_recipe(arguments.recipe)
-        if target or stems or not bleed:
+        if recipe.target or target or stems or not bleed:
             recipe = with_target(recipe, target, stems.resolve() if stems else "", bleed)
         folder = arguments.output or Path("runs") / recipe.name
         provenance = {"command": command(arguments)}

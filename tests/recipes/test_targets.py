@@ -19,8 +19,9 @@ from helpers.training.checkpoints import load_model
 RATE = 4000
 TARGET = (
     ('architecture = "wave_unet.WaveUNet"', 'architecture = "open_unmix.OpenUnmix"'),
-    ('name = "tiny"', 'name = "tiny-violin"\ntarget = "violin"\nloss = "magnitude_mse"'),
-    ("levels = 2\nwidth = 2\n", "hidden = 8\nlayers = 1\nwindow = 256\nhop = 64\nbandwidth = 2e3\n"),
+    ('name = "tiny"', 'name = "tiny"\ntarget = "violin"\nloss = "magnitude_mse"'),
+    ("levels = 2\n", ""),
+    ("width = 2\n", "hidden = 8\nlayers = 1\nwindow = 256\nhop = 64\nbandwidth = 2e3\n"),
     ("tones = 1\ntimbre", "tones = 0\ntimbre"),
     ("soundfonts = []", 'soundfonts = ["TimGM6mb"]'),
     ("{ tones", "{ soundfont"),
@@ -49,6 +50,7 @@ def band(tmp_path):
 def test_the_sources_are_the_target_and_the_rest(recipe_of_target):
     recipe = read_recipe(recipe_of_target())
     model = train.build_model(recipe)
+    assert with_target(recipe).name == "tiny-violin"
     training, validation = train.mixtures(recipe)
     mixture, stems = training[0]
     assert model.sources == ("violin", "rest")
@@ -146,5 +148,6 @@ def test_a_recipe_without_a_target_cannot_be_given_one(recipe):
 @pytest.mark.parametrize("name", ["open-unmix", "open-unmix-guitar"])
 def test_the_recipes_of_the_course_are_valid(name):
     recipe = read_recipe(repository_root() / "recipes" / f"{name}.toml")
-    assert recipe.architecture == "open_unmix.OpenUnmix" and recipe.target in recipe.name
+    assert recipe.architecture == "open_unmix.OpenUnmix"
+    assert with_target(recipe).name == f"open-unmix-{recipe.target}"
     assert "TimGM6mb" not in recipe.rendering.soundfonts  # it tests
