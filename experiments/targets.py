@@ -2,6 +2,7 @@
 
     python -m experiments.targets
     python -m experiments.targets --only guitar violin
+    python -m experiments.targets --real
 
 The first call trains and measures everything that its tables lack, one target after another, so
 that it resumes wherever it was stopped. Rendered tests have the soundfont FluidR3_GM, which
@@ -16,6 +17,7 @@ import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cache, partial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -186,6 +188,17 @@ def measure(system: str, target: str, test: str, steps: int) -> list[Row]:
     return [row for row in rows if row.instrument == target]
 
 
+def real_rows(table: Path) -> list[Row]:
+    """The rows of the shipped models on real recordings, as `experiments.real_recordings` has its
+    own: without a chapter."""
+    systems = {f"open-unmix-{target}" for target in SHIPPED}
+    return [
+        replace(row, notebook="none")
+        for row in results.read(table)
+        if row.system in systems and row.test_data in CORPORA
+    ]
+
+
 def _pieces(target: str, corpus: str) -> list[StemFolder]:
     """The pieces of a corpus in DIVISI_DATA that have the target and others."""
     root = runtime.data_root()
@@ -204,9 +217,15 @@ def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="+", choices=TARGETS, default=TARGETS, help="these targets")
     parser.add_argument("--steps", type=int, default=0, help="of each; by default the recipe's")
+    parser.add_argument(
+        "--real", action="store_true", help="copy the rows of SHIPPED into real_recordings.csv"
+    )
     arguments = parser.parse_args(words)
     torch.set_num_threads(1)
     table = results.results_path(TABLE)
+    if arguments.real:
+        results.append(results.results_path("real_recordings"), real_rows(table))
+        return
     try:
         for target in arguments.only:
             run(list(jobs_of(target, arguments.steps)), table, title=target)

@@ -158,7 +158,9 @@ def _corpus_groups(recipe: Recipe) -> list[Group]:
                 "`divisi corpora` that is in DIVISI_DATA."
             )
         try:
-            found = training_pieces(place, config.instruments, recipe.microphone or None)
+            found = training_pieces(
+                place, config.instruments, recipe.microphone or None, recipe.bleed
+            )
         except ValueError as error:
             raise RecipeError(f"{recipe.name}: {error}") from error
         pieces = []

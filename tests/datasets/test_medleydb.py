@@ -12,6 +12,7 @@ import yaml
 from helpers.audio.track import AudioError
 from helpers.datasets import medleydb
 from helpers.datasets.inventory import inventory
+from helpers.datasets.multitracks import training_pieces
 from helpers.datasets.stem_folders import find_tracks
 
 RATE = 8000
@@ -85,6 +86,15 @@ def test_tracks_with_bleed_are_left_out_on_request(track):
     root = track("B_Room", bleed="yes").parents[1]
     assert [piece.has_bleed for piece in find_tracks(root)] == [False, True]
     assert [piece.name for piece in find_tracks(root, bleed=False)] == ["A_Dry"]
+
+
+def test_pieces_for_training_have_their_instruments_and_no_bleed_on_request(track):
+    track("A_Dry")
+    root = track("B_Room", bleed="yes").parents[1]
+    names = [piece.name for piece in training_pieces(root, ["violin"]).values()]
+    assert names == ["A_Dry", "B_Room"]
+    dry = training_pieces(root, ["violin"], bleed=False)
+    assert [piece.name for piece in dry.values()] == ["A_Dry"]
 
 
 def test_a_stem_that_is_never_active_is_left_out(track):
