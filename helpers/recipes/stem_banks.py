@@ -24,7 +24,7 @@ from ..datasets.renderings import (
     render_random_piece,
 )
 from ..datasets.stem_bank import RenderedStem, StemBank, build_bank, track_sha256
-from ..datasets.stem_folders import StemFolder, solos
+from ..datasets.stem_folders import solos
 from ..datasets.variable_sources import target_pieces
 from ..files import files_sha256
 from ..music import splits
@@ -73,13 +73,22 @@ def stem_bank(recipe: Recipe, split: str, recordings: Sequence[Track] = ()) -> S
     return StemBank(*(folder / group.name for group in groups), pieces=pieces)
 
 
-def stem_pieces(recipe: Recipe, split: str) -> dict[str, StemFolder]:
-    """The pieces of a split in the folder `stems`, by name; RecipeError where they do not do."""
+def stem_pieces(recipe: Recipe, split: str) -> list[RealPiece]:
+    """The pieces of a split in the folder `stems`, none where the recipe has no such folder.
+
+    RecipeError where the folder will not do.
+    """
+    if not recipe.stems:
+        return []
     try:
         training, validating = target_pieces(recipe.stems, recipe.target, recipe.bleed)
     except ValueError as error:
         raise RecipeError(f"{recipe.name}: {error}") from error
-    return training if split == "training" else validating
+    pieces = training if split == "training" else validating
+    return [
+        RealPiece(name, files_sha256(folder.stems.values()), folder)
+        for name, folder in pieces.items()
+    ]
 
 
 def collections(recipe: Recipe) -> list[str]:
@@ -122,11 +131,8 @@ def _score_groups(recipe: Recipe, split: str, notes: Path | None) -> list[Group]
 
 
 def _stems_group(recipe: Recipe, split: str) -> Group:
-    pieces = [
-        RealPiece(name, files_sha256(folder.stems.values()), folder)
-        for name, folder in stem_pieces(recipe, split).items()
-    ]
-    return Group("stems", pieces, partial(all_stems, sample_rate=recipe.rendering.sample_rate))
+    render = partial(all_stems, sample_rate=recipe.rendering.sample_rate)
+    return Group("stems", stem_pieces(recipe, split), render)
 
 
 def _solo_groups(recipe: Recipe) -> list[Group]:

@@ -33,6 +33,7 @@ from ..training.trainer import fit
 from ..training.transfer import start_from
 from ..training.validation import Validator
 from .schema import Recipe, RecipeError, architecture, read_recipe
+from .settings import keep_settings
 from .stem_banks import collections, stem_bank, stem_pieces
 
 STATISTICS = 64  # mixtures from which a model takes the scaling of its input
@@ -123,6 +124,12 @@ def train(
     with files.locked() if fabric.is_global_zero else nullcontext():
         if restart and fabric.is_global_zero:
             files.forget()
+        if recipe.stems and fabric.is_global_zero:
+            pieces = {
+                split: {piece.name: piece.sha256 for piece in stem_pieces(recipe, split)}
+                for split in ("training", "validation")
+            }
+            keep_settings(files, "stems.json", pieces, "other stems", "--output")
         return _train(
             recipe,
             files.folder,
@@ -164,7 +171,7 @@ def _train(
         raise KeyboardInterrupt
     record = {
         "recordings": [track.name for track in recordings]
-        + list(stem_pieces(recipe, "training") if recipe.stems else []),
+        + [piece.name for piece in stem_pieces(recipe, "training")],
         "held_out": [track.name for track in held_out],
         "recipe": json.loads(json.dumps(dataclasses.asdict(recipe))),
         "collections": collections(recipe),

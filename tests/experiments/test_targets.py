@@ -93,14 +93,14 @@ def smoke(tmp_path, monkeypatch):
         pytest.skip("there is no soundfont: apt-get install timgm6mb-soundfont")
     monkeypatch.setenv("DIVISI_PROFILE", "smoke")
     monkeypatch.delenv("DIVISI_DATA", raising=False)
-    monkeypatch.setattr(targets, "SOUNDFONTS", {"unseen soundfont": "TimGM6mb"})
+    monkeypatch.setattr(targets, "SOUNDFONTS", {"rendered": "TimGM6mb"})
     monkeypatch.setattr(targets.results, "results_path", lambda name: tmp_path / f"{name}.csv")
     monkeypatch.setattr(targets.results, "output_folder", lambda name: tmp_path / name)
 
 
 def test_a_test_track_is_the_target_and_the_rest(smoke):
-    tracks = targets.test_tracks("horn", "unseen soundfont")
-    assert [track.name for track in tracks] == targets.track_names("horn", "unseen soundfont")
+    tracks = targets.test_tracks("horn", "rendered")
+    assert [track.name for track in tracks] == targets.track_names("horn", "rendered")
     assert all(list(track.stems) == ["horn", "rest"] for track in tracks)
     np.testing.assert_allclose(tracks[0].stems["horn"].std(), 0.05, rtol=0.01)
 

@@ -116,6 +116,15 @@ def test_a_stopped_training_on_stems_resumes_with_the_same_weights(
     assert resumed.read_bytes() == weights.read_bytes()
 
 
+def test_a_training_on_other_stems_is_not_resumed(recipe_of_target, band, tmp_path):
+    recipe = with_target(read_recipe(recipe_of_target()), "theremin", band)
+    train.train(recipe, tmp_path / "run", progress=False)
+    soundfile.write(band / "three" / "piano.wav", np.full(3 * RATE, 0.1), RATE)
+    with pytest.raises(RecipeError, match="run: this training was begun with other stems; choose"):
+        train.train(recipe, tmp_path / "run", progress=False)
+    train.train(recipe, tmp_path / "run", progress=False, restart=True)
+
+
 def test_pieces_that_do_not_do_are_refused_in_a_sentence(recipe_of_target, band, capsys):
     words = ["train", str(recipe_of_target()), "--stems", str(band), "--target"]
     assert main([*words, "harp"]) == 2
