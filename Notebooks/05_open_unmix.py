@@ -408,7 +408,8 @@ figure or "The figure comes with the table."
 from experiments.target_features import correlations, spearman
 
 rising = np.arange(11.0)
-print("rising:", spearman(rising, rising**3), " falling:", spearman(rising, -rising))
+for name, other in {"rising": rising**3, "falling": -rising}.items():
+    print(f"{name}: rho {spearman(rising, other)[0]:.2f}")
 RHOS = correlations(TARGETS) if len(TARGETS) > 2 else pd.DataFrame(columns=["rho", "low", "high"])
 RHOS.round(2)
 

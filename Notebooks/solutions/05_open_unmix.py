@@ -97,8 +97,8 @@ for name, steps in {"octave": 1, "third": 3, "semitone": 12, "tenth of a semiton
     print(f"{name}: {np.minimum(*shares).sum():.2f}")
 
 # %% [markdown] tags=["solution"]
-# The narrower the bands, the smaller the overlap: partials that share an octave seldom share a
-# tenth of a semitone. A mask works in bins and frames, so narrow bands are closer to what it can
+# Bands that are cut in two never overlap more than before, and narrow ones much less: partials that
+# share an octave seldom share a tenth of a semitone. A mask works in bins and frames, so narrow bands are closer to what it can
 # do, but they depend on the notes of the piece. Third octaves compare tone colour and register,
 # which belong to the instrument.
 
