@@ -98,9 +98,9 @@ for name, steps in {"octave": 1, "third": 3, "semitone": 12, "tenth of a semiton
 
 # %% [markdown] tags=["solution"]
 # Bands that are cut in two never overlap more than before, and narrow ones much less: partials that
-# share an octave seldom share a tenth of a semitone. A mask works in bins and frames, so narrow bands are closer to what it can
-# do, but they depend on the notes of the piece. Third octaves compare tone colour and register,
-# which belong to the instrument.
+# share an octave seldom share a tenth of a semitone. A mask works in bins and frames, so narrow
+# bands are closer to what it can do, but they depend on the notes of the piece. Third octaves
+# compare tone colour and register, which belong to the instrument.
 
 # %% [markdown]
 # ## 4. More iterations
