@@ -18,7 +18,7 @@ instrument and metric to FILE, beside the floor (the unprocessed mixture) and th
 ceilings (the oracle masks). The rows of a piece are written when it is measured.
 
 CORPUS_DIR is any folder of stem folders (one file per instrument), or Bach10, URMP or
-TRIOS as published.
+TRIOS as published, or MedleyDB.
 """
 STOPPED = "the rows of the pieces that were measured are kept; continue with --resume"
 
@@ -43,6 +43,11 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="leave out pieces whose rows, of the same model and code, are in FILE",
     )
     parser.add_argument(
+        "--no-bleed",
+        action="store_true",
+        help="leave out pieces that MedleyDB marks as recorded in one room (has_bleed)",
+    )
+    parser.add_argument(
         "--no-baselines", action="store_true", help="the model alone, without floor and ceilings"
     )
 
@@ -59,7 +64,7 @@ def run(arguments: Namespace) -> None:
     with refusing(ValueError):
         name, model = model_and_name(arguments.model, arguments.device)
     instruments = None if arguments.instruments == DETECTED else arguments.instruments
-    folders = unique_names(find_tracks(arguments.corpus))
+    folders = unique_names(find_tracks(arguments.corpus, bleed=not arguments.no_bleed))
     test_data, baselines = arguments.corpus.resolve().name, not arguments.no_baselines
     if arguments.resume and arguments.csv.exists():
         where = pieces.provenance(model, test_data, instruments)

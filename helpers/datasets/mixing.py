@@ -215,6 +215,17 @@ class Mixer:
         else:
             variants = pool.random_mix(rng)
             offsets = [self._offset(rng, variant.length) if variant else 0 for variant in variants]
+        return self.segments(rng, variants, offsets, positions)
+
+    def segments(
+        self,
+        rng: np.random.Generator,
+        variants: Sequence[StemVariant | None],
+        offsets: Sequence[int],
+        positions: Sequence[Reverb],
+    ) -> list[StemSegment | None]:
+        """The variants from their offsets on, with effects drawn for each; some are inactive."""
+        config = self.config
         inactive = rng.random(len(variants)) < config.inactive
         transposition, common = config.transposition(rng), config.common_effects(rng)
         return [

@@ -17,18 +17,21 @@ HELD_OUT_LISTS = ("SynthSOD_metadata_evaluation.json", "SynthSOD_metadata_test.j
 
 
 def training_pieces(
-    root: str | Path, instruments: Sequence[str], microphone: str | None = None
+    root: str | Path,
+    instruments: Sequence[str],
+    microphone: str | None = None,
+    bleed: bool = True,
 ) -> dict[str, StemFolder]:
     """The pieces in or below `root` with any of the instruments, by unique names.
 
     Songs that SynthSOD's metadata below `root` list for evaluation or test are left out, and so are
-    pieces whose name contains a hymn of Bach10. microphone: see `stem_folders.find_tracks`.
+    pieces whose name contains a hymn of Bach10. microphone, bleed: see `stem_folders.find_tracks`.
     AudioError for a piece of a held-out corpus, and where no piece is left.
     """
     root = Path(root)
     held_out = _held_out_songs(root)
     pieces = {}
-    for piece in find_tracks(root, microphone):
+    for piece in find_tracks(root, microphone, bleed):
         refuse_held_out(piece)
         if piece.name in held_out or names_bach10(piece.name):
             continue

@@ -10,7 +10,7 @@ from ..audio.track import Track
 from .fingerprints import load_training_stem
 from .multitracks import multitrack_stems
 from .stem_bank import RenderedStem
-from .stem_folders import StemFolder
+from .stem_folders import StemFolder, source_name
 
 
 @dataclass(frozen=True)
@@ -49,3 +49,13 @@ def folder_stems(
 ) -> Iterator[RenderedStem]:
     """The stems of a folder of a published corpus; see `multitrack_stems`."""
     yield from multitrack_stems(piece.name, {piece.name: piece.source}, instruments, sample_rate)
+
+
+def all_stems(piece: RealPiece, sample_rate: int) -> Iterator[RenderedStem]:
+    """Every stem of a folder in mono, named as `source_name` does, `voice` its place.
+
+    AudioError for a recording that is kept for evaluation, under any name.
+    """
+    for voice, (name, path) in enumerate(piece.source.stems.items()):
+        stem = load_training_stem(path, sample_rate)
+        yield RenderedStem(source_name(name), "real", voice, stem)

@@ -6,7 +6,7 @@ import os
 import re
 import warnings
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +15,8 @@ import numpy as np
 from ..audio.audio import load
 from ..audio.track import AudioError, Track
 from ..music.instruments import find_instrument, is_other, numbered_names, read_name
-from .registry import CORPORA, FOLDER, Corpus
+from .medleydb import metadata_path, read_track
+from .registry import CORPORA, FOLDER, Corpus, corpus
 
 #: Formats of stems, best first: of a stem in two formats one is read. Videos are no stems.
 AUDIO_SUFFIXES = (
@@ -35,6 +36,7 @@ MIXTURE_WORDS = {"mix", "mixture", "mixdown"}
 class StemFolder:
     """A piece on disk: one audio file per stem and, if there is one, the recorded mixture.
 
+    has_bleed: whether the corpus says that the stems hold other instruments too.
     Chapter: 03.
     """
 
@@ -43,6 +45,7 @@ class StemFolder:
     stems: dict[str, Path]
     mixture: Path | None
     corpus: Corpus
+    has_bleed: bool = False
 
     @property
     def instruments(self) -> tuple[str, ...]:
@@ -105,24 +108,30 @@ def warn_of_residual(piece: StemFolder, level: float) -> None:
         )
 
 
-def find_tracks(root: str | Path, microphone: str | None = None) -> list[StemFolder]:
-    """Every piece in or below `root`, sorted by folder. Chapters: 02, 03, 04.
+def find_tracks(
+    root: str | Path, microphone: str | None = None, bleed: bool = True, any_names: bool = False
+) -> list[StemFolder]:
+    """Every piece in or below `root`, sorted by folder. Chapters: 02, 03, 04, 05.
 
     A piece is a folder with a mixture and a stem, or with stems of two instruments; several
     mixtures are ignored. Any folder of stems (`violin.wav`, `cello.wav`, `mix.wav`) is read, and
     the published layouts of TRIOS (the same), Bach10 (`PIECE/PIECE-violin.wav`, `PIECE/PIECE.wav`),
     URMP (`AuSep_1_vn_PIECE.wav`, `AuMix_PIECE_vn_vc.wav`), EnsembleSet and SynthSOD
-    (`PIECE/MICROPHONE/Violin_1.flac`), and CadenzaWoodwind (`PIECE/Oboe.flac`; a folder with both
-    a clarinet and a saxophone, which play the same part, becomes two pieces).
+    (`PIECE/MICROPHONE/Violin_1.flac`), CadenzaWoodwind (`PIECE/Oboe.flac`; a folder with both
+    a clarinet and a saxophone, which play the same part, becomes two pieces), and MedleyDB
+    (`TRACK/TRACK_METADATA.yaml`, `TRACK/TRACK_STEMS/`).
 
     microphone: which one to use; by default the first of the corpus's list that a piece has.
+    bleed: False leaves out pieces whose stems hold other instruments too. any_names: a piece is any
+    folder with a stem, whatever its name.
     AudioError where `root` is no folder or holds no piece, or a piece lacks the microphone.
     """
     root = Path(root)
     if not root.is_dir():
         raise AudioError(f"{root.name}: there is no such folder; give one that holds stems.")
-    folders = sorted(Path(folder) for folder, _, _ in os.walk(root))
-    pieces = [piece for folder in folders if (piece := _read_folder(folder)) is not None]
+    folders = sorted(_folders(root))
+    pieces = [piece for folder in folders if (piece := _read_folder(folder, any_names)) is not None]
+    pieces = [piece for piece in pieces if bleed or not piece.has_bleed]
     chosen = _one_microphone_each(pieces, microphone)
     tracks = [version for piece in chosen for version in _one_alternative_each(piece)]
     if not tracks:
@@ -173,7 +182,27 @@ def instrument_name(stem: str) -> str | None:
     return found and found.name
 
 
-def _read_folder(folder: Path) -> StemFolder | None:
+def source_name(stem: str) -> str:
+    """What stems of one source share: the instrument, or the words of a name that is none.
+
+    `Vl. II` -> `violin`, `theremin_2` -> `theremin`.
+    """
+    words = re.split(r"[\s_.\-]+", stem.lower())
+    named = [word for word in words if not word.isdigit()] or words
+    return instrument_name(stem) or "-".join(named)
+
+
+def _folders(root: Path) -> Iterator[Path]:
+    """All folders in or below `root`, but none below a track of MedleyDB."""
+    for folder, below, _ in os.walk(root):
+        if metadata_path(Path(folder)).is_file():
+            below.clear()
+        yield Path(folder)
+
+
+def _read_folder(folder: Path, any_names: bool = False) -> StemFolder | None:
+    if metadata_path(folder).is_file():
+        return _read_medleydb(folder)
     files = _audio_files(folder)
     if not files:
         return None
@@ -184,11 +213,23 @@ def _read_folder(folder: Path) -> StemFolder | None:
     stems = [path for path in files if names[path] != MIXTURE]
     known = [path for path in stems if instrument_name(names[path]) is not None]
     mixture = mixtures[0] if len(mixtures) == 1 else None
-    if not stems or (mixture is None and len(known) < 2):
+    if not stems or (mixture is None and len(known) < 2 and not any_names):
         return None
     players = numbered_names([(names[path], read[path][1]) for path in stems])
     parts = dict(zip(players, stems, strict=True))
     return StemFolder(folder.name, folder, parts, mixture, corpus)
+
+
+def _read_medleydb(folder: Path) -> StemFolder:
+    track = read_track(folder)
+    named = [
+        (instrument_name(name) or "-".join(re.findall(r"\w+", name.lower())), None)
+        for name, _ in track.stems
+    ]
+    stems = dict(zip(numbered_names(named), (path for _, path in track.stems), strict=True))
+    return StemFolder(
+        folder.name, folder, stems, track.mixture, corpus("medleydb"), track.has_bleed
+    )
 
 
 def _one_microphone_each(pieces: Sequence[StemFolder], microphone: str | None) -> list[StemFolder]:

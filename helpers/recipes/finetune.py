@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,13 +18,13 @@ from ..datasets.renderings import RenderingConfig
 from ..datasets.stem_bank import track_sha256
 from ..evaluation.evaluate import model_separator
 from ..evaluation.metrics import si_sdr
-from ..files import read_text, replaced_atomically
 from ..music.instruments import instrument
 from ..training.cards import Card
 from ..training.checkpoints import load_model
 from ..training.config import TrainingConfig
 from ..training.runs import RunFolder
 from .schema import Recipe, RecipeError, check_recipe
+from .settings import keep_settings
 from .train import train
 
 SEGMENT = 4.0  # seconds of an example, and the shortest piece
@@ -76,7 +75,12 @@ def finetune(
     with files.locked():
         if restart:
             files.forget()
-        _write_settings(files, start.card, training, measured)
+        settings = {
+            "start": start.card["sha256"],
+            "recordings": {track.name: track_sha256(track) for track in training},
+            "held_out": {track.name: track_sha256(track) for track in measured},
+        }
+        keep_settings(files, SETTINGS, settings, "other stems or another model", "--name")
         weights = train(
             recipe, folder, recordings=training, held_out=measured, progress=progress,
             provenance={"command": command, "start_sha256": start.card["sha256"]},
@@ -180,27 +184,3 @@ def _players(card: Card, name: str) -> tuple[str, ...]:
         raise RecipeError(
             f"{name}: cannot be fine-tuned, its sources are not instruments; choose another model."
         ) from None
-
-
-def _write_settings(
-    files: RunFolder, card: Card, training: Sequence[Track], held_out: Sequence[Track]
-) -> None:
-    """Record the start and the pieces of this run; RecipeError where it was begun with others."""
-    path = files.folder / SETTINGS
-    settings = {
-        "start": card["sha256"],
-        "recordings": {track.name: track_sha256(track) for track in training},
-        "held_out": {track.name: track_sha256(track) for track in held_out},
-    }
-    if files.begun:
-        try:
-            earlier = json.loads(read_text(path))
-        except (OSError, ValueError, RecursionError):
-            earlier = None
-        if earlier != settings:
-            raise RecipeError(
-                f"{files.folder}: this training was begun with other stems or another model; choose"
-                " another --name, or begin again with --restart."
-            )
-    with replaced_atomically(path) as draft:
-        draft.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")

@@ -38,6 +38,9 @@ VOICES = 4  # of a chorale
 #: and chorales for ensembles of two to four, drawn from the instruments.
 SCORES = ("chorales", "random", "works", "ensembles")
 
+#: `negative_snr` of all stems, or Open-Unmix's error of the target's magnitudes.
+LOSSES = ("negative_snr", "magnitude_mse")
+
 SHARE, COUNT, DECIBELS = (0.0, 1.0), (0, 10**9), (0.0, 60.0)
 
 
@@ -64,6 +67,10 @@ class Recipe:
     corpora: folders of multitrack pieces, or names of `divisi corpora` under `DIVISI_DATA`; the
         share `real_share` of the mixtures comes from them. `max_pieces` limits each of them too.
         microphone: which one, where a corpus has several; by default its usual one.
+    target: the only source of the model, beside `rest`, the sum of all other stems; it sounds in
+        `target_share` of the examples. loss: of LOSSES. With a target, `stems` may name a folder of
+        pieces, each a folder with any stems: these alone are the data, and the target may have any
+        name. bleed: whether pieces are used whose stems hold other instruments too.
     """
 
     name: str
@@ -86,6 +93,11 @@ class Recipe:
     chorale_instruments: tuple[str, ...] = ()
     corpora: tuple[str, ...] = ()
     microphone: str = ""
+    target: str = ""
+    target_share: float = 0.85
+    stems: str = ""
+    bleed: bool = True
+    loss: str = "negative_snr"
 
     def __post_init__(self) -> None:
         if not is_plain_name(self.name):
@@ -109,6 +121,28 @@ class Recipe:
             raise ValueError("nothing plays the scores; list soundfonts, or set tones to 1.")
         if self.corpora and not self.mixing.real_share:
             raise ValueError("corpora is set, but 'real_share' of mixing is 0; raise it.")
+        if self.loss not in LOSSES:
+            raise ValueError(f"There is no loss '{self.loss}'; choose {', '.join(LOSSES)}.")
+        if self.target:
+            self._check_target()
+        elif self.stems or self.loss == "magnitude_mse":
+            raise ValueError("stems and magnitude_mse are for a target; name one.")
+
+    def _check_target(self) -> None:
+        if not is_plain_name(self.target) or self.target == "rest":
+            raise ValueError(f"target is {self.target!r}; it must be a name such as 'violin'.")
+        if self.stems:
+            return
+        if self.target not in self.rendering.instruments:
+            raise ValueError(
+                f"target is '{self.target}', which is none of the instruments; add it, or name a"
+                " folder of pieces that have it as stems."
+            )
+        if self.rendering.tones or self.rendering.timbre_substitution:
+            raise ValueError(
+                "tones and timbre_substitution change the timbre by which a target is known; set"
+                " both to 0."
+            )
 
 
 TABLES = {"rendering": RenderingConfig, "mixing": MixingConfig, "training": TrainingConfig}
@@ -119,6 +153,7 @@ RANGES: dict[type, dict[str, tuple[float, float]]] = {
     Recipe: {
         "segment_seconds": (0.1, 600.0), "validation_examples": (1, 10**6), "max_pieces": COUNT,
         "interpolate": SHARE, "joint_loss_weight": SHARE, "inactive_source_weight": (0.0, 100.0),
+        "target_share": SHARE,
     },
     RenderingConfig: {
         "sample_rate": (1000, 192_000), "note_samples": (0, 100), "tones": (0, 100),
@@ -195,7 +230,13 @@ def architecture(recipe: Recipe, path: str | Path) -> tuple[type[nn.Module], Any
             raise RecipeError(
                 f"{path}: {table} has no entry 'sources'; list them as instruments of rendering."
             )
+    if recipe.target and "target" not in {each.name for each in dataclasses.fields(kind)}:
+        raise RecipeError(
+            f"{path}: {name} has no target; leave 'target' out, or choose 'open_unmix.OpenUnmix'."
+        )
     shared = {"sources": recipe.rendering.instruments, "sample_rate": recipe.rendering.sample_rate}
+    if recipe.target:
+        shared = {"target": recipe.target, "sample_rate": recipe.rendering.sample_rate}
     config = _build(kind, {**shared, **recipe.model}, path, "model")
     _build(kind, {**shared, **recipe.model, **recipe.export}, path, "export")
     return model, config

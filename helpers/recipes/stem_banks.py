@@ -16,7 +16,7 @@ from .. import runtime
 from ..audio.track import Track
 from ..datasets.manifests import manifest
 from ..datasets.multitracks import training_pieces
-from ..datasets.real_pieces import RealPiece, folder_stems, solo_stems, track_stems
+from ..datasets.real_pieces import RealPiece, all_stems, folder_stems, solo_stems, track_stems
 from ..datasets.renderings import (
     render_chorale,
     render_ensemble,
@@ -25,6 +25,7 @@ from ..datasets.renderings import (
 )
 from ..datasets.stem_bank import RenderedStem, StemBank, build_bank, track_sha256
 from ..datasets.stem_folders import solos
+from ..datasets.variable_sources import target_pieces
 from ..files import files_sha256
 from ..music import splits
 from ..music.arrangements import Excerpt, excerpts
@@ -58,7 +59,7 @@ def stem_bank(recipe: Recipe, split: str, recordings: Sequence[Track] = ()) -> S
         raise RecipeError(f"{recipe.name}: {error}") from error
     key = hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()[:16]
     folder = runtime.cache_root() / "banks" / key
-    groups = _score_groups(recipe, split, notes)
+    groups = [_stems_group(recipe, split)] if recipe.stems else _score_groups(recipe, split, notes)
     if split == "training":
         groups += [*_solo_groups(recipe), *_corpus_groups(recipe)]
         groups.append(_recordings_group(recipe, recordings))
@@ -70,6 +71,24 @@ def stem_bank(recipe: Recipe, split: str, recordings: Sequence[Track] = ()) -> S
         build_bank(folder / group.name, group.pieces, group.render, rate, manifest=made)
     pieces = [piece for group in groups for piece in group.pieces]
     return StemBank(*(folder / group.name for group in groups), pieces=pieces)
+
+
+def stem_pieces(recipe: Recipe, split: str) -> list[RealPiece]:
+    """The pieces of a split in the folder `stems`, none where the recipe has no such folder.
+
+    RecipeError where the folder will not do.
+    """
+    if not recipe.stems:
+        return []
+    try:
+        training, validating = target_pieces(recipe.stems, recipe.target, recipe.bleed)
+    except ValueError as error:
+        raise RecipeError(f"{recipe.name}: {error}") from error
+    pieces = training if split == "training" else validating
+    return [
+        RealPiece(name, files_sha256(folder.stems.values()), folder)
+        for name, folder in pieces.items()
+    ]
 
 
 def collections(recipe: Recipe) -> list[str]:
@@ -111,6 +130,11 @@ def _score_groups(recipe: Recipe, split: str, notes: Path | None) -> list[Group]
     return groups
 
 
+def _stems_group(recipe: Recipe, split: str) -> Group:
+    render = partial(all_stems, sample_rate=recipe.rendering.sample_rate)
+    return Group("stems", stem_pieces(recipe, split), render)
+
+
 def _solo_groups(recipe: Recipe) -> list[Group]:
     pieces = [
         RealPiece(name, files_sha256(files), files) for name, files in _solo_files(recipe).items()
@@ -140,7 +164,9 @@ def _corpus_groups(recipe: Recipe) -> list[Group]:
                 "`divisi corpora` that is in DIVISI_DATA."
             )
         try:
-            found = training_pieces(place, config.instruments, recipe.microphone or None)
+            found = training_pieces(
+                place, config.instruments, recipe.microphone or None, recipe.bleed
+            )
         except ValueError as error:
             raise RecipeError(f"{recipe.name}: {error}") from error
         pieces = []

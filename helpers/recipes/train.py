@@ -12,25 +12,31 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning.fabric import Fabric
 from torch import nn
+from torch.utils.data import Dataset
 
 from .. import runtime
 from ..audio.track import Track
 from ..datasets.mixing import Mixer, MixingConfig
 from ..datasets.torch_datasets import MixtureDataset, TrackDataset
+from ..datasets.variable_sources import TargetDataset, VariableMixer
 from ..training.averaging import interpolate
 from ..training.checkpoints import load_model, save_model
 from ..training.conditioning import with_config
 from ..training.execution import default_fabric
 from ..training.history import History
-from ..training.losses import Loss, joint_snr, negative_snr, weighted_sum
+from ..training.losses import Loss, joint_snr, magnitude_mse, negative_snr, weighted_sum
 from ..training.runs import RunFolder
 from ..training.trainer import fit
 from ..training.transfer import start_from
 from ..training.validation import Validator
 from .schema import Recipe, RecipeError, architecture, read_recipe
-from .stem_banks import collections, stem_bank
+from .settings import keep_settings
+from .stem_banks import collections, stem_bank, stem_pieces
+
+STATISTICS = 64  # mixtures from which a model takes the scaling of its input
 
 
 def build_model(recipe: Recipe) -> nn.Module:
@@ -45,7 +51,7 @@ def build_model(recipe: Recipe) -> nn.Module:
 
 def mixtures(
     recipe: Recipe, recordings: Sequence[Track] = (), held_out: Sequence[Track] = ()
-) -> tuple[MixtureDataset, MixtureDataset | TrackDataset]:
+) -> tuple[Dataset, Dataset]:
     """Training and validation mixtures; renders the stem bank that they need.
 
     recordings: real tracks for training too, at the recipe's sample rate, mono. held_out: others,
@@ -60,22 +66,36 @@ def mixtures(
     sources = recipe.rendering.instruments
     seconds, seed = recipe.segment_seconds, recipe.training.seed
 
-    def mixer(split: str, config: MixingConfig, recordings: Sequence[Track] = ()) -> Mixer:
+    def dataset(
+        split: str, config: MixingConfig, recordings: Sequence[Track] = (), length: int = 2**31
+    ) -> Dataset:
         bank = stem_bank(recipe, split, recordings)
         try:
-            return Mixer(bank, sources, config, seconds)
+            if recipe.stems:
+                mixer = VariableMixer(bank, recipe.target, config, seconds)
+            else:
+                mixer = Mixer(bank, sources, config, seconds)
+            if not recipe.target:
+                return MixtureDataset(mixer, seed, length)
+            share = recipe.target_share if split == "training" else 1.0
+            return TargetDataset(mixer, recipe.target, share, seed, length)
         except ValueError as error:
             raise RecipeError(
                 f"{recipe.name}: {error.args[0]} Change scores, corpora, or players and "
                 "variant_weights of mixing."
             ) from error
 
-    training = MixtureDataset(mixer("training", recipe.mixing, recordings), seed)
+    training = dataset("training", recipe.mixing, recordings)
     if held_out:
         return training, TrackDataset(list(held_out), sources, seconds)
     coherent = dataclasses.replace(recipe.mixing, coherent=1.0, real_share=0.0, inactive=0.0)
-    rendered = mixer("validation", coherent)
-    return training, MixtureDataset(rendered, seed, recipe.validation_examples)
+    return training, dataset("validation", coherent, length=recipe.validation_examples)
+
+
+def standardise(model: nn.Module, training: Dataset) -> None:
+    """Give a model that scales its input (`standardise`) its first STATISTICS mixtures."""
+    if hasattr(model, "standardise"):
+        model.standardise(torch.stack([training[index][0] for index in range(STATISTICS)]))
 
 
 def train(
@@ -104,6 +124,12 @@ def train(
     with files.locked() if fabric.is_global_zero else nullcontext():
         if restart and fabric.is_global_zero:
             files.forget()
+        if recipe.stems and fabric.is_global_zero:
+            pieces = {
+                split: {piece.name: piece.sha256 for piece in stem_pieces(recipe, split)}
+                for split in ("training", "validation")
+            }
+            keep_settings(files, "stems.json", pieces, "other stems", "--output")
         return _train(
             recipe,
             files.folder,
@@ -135,6 +161,8 @@ def _train(
         ) from error
     others = [(_like(model, name, recipe), share) for name, share in recipe.interpolate.items()]
     training, validation = mixtures(recipe, recordings, held_out)
+    if not recipe.start_from:
+        standardise(model, training)
     history = fit(
         model, _loss(recipe), training, validation,
         config=recipe.training, folder=folder, fabric=fabric, progress=progress,
@@ -142,7 +170,8 @@ def _train(
     if not history.finished:
         raise KeyboardInterrupt
     record = {
-        "recordings": [track.name for track in recordings],
+        "recordings": [track.name for track in recordings]
+        + [piece.name for piece in stem_pieces(recipe, "training")],
         "held_out": [track.name for track in held_out],
         "recipe": json.loads(json.dumps(dataclasses.asdict(recipe))),
         "collections": collections(recipe),
@@ -188,6 +217,9 @@ def _measured(history: History) -> dict[str, Any]:
 
 
 def _loss(recipe: Recipe) -> Loss:
+    if recipe.loss == "magnitude_mse":
+        config = architecture(recipe, recipe.name)[1]
+        return partial(magnitude_mse, window=config.window, hop=config.hop, source=0)
     each = partial(negative_snr, inactive_source_weight=recipe.inactive_source_weight)
     if not recipe.joint_loss_weight:
         return each

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import sys
 
 import numpy as np
@@ -48,6 +49,21 @@ def test_a_scaled_mixture_measures_as_the_floor(divisi, corpus, duo, tmp_path):
             floor = values["mixture", track, instrument]
             assert values["duo", track, instrument] == pytest.approx(floor, abs=1e-3)
             assert values["oracle-irm", track, instrument] > floor
+
+
+def test_pieces_with_bleed_are_left_out_on_request(divisi, corpus, duo, tmp_path):
+    stems = {
+        f"S{number:02d}": {"instrument": name, "filename": f"{name}.wav"}
+        for number, name in enumerate(("violin", "bassoon"), start=1)
+    }
+    entries = {"has_bleed": "yes", "stem_dir": ".", "mix_filename": "none.wav", "stems": stems}
+    (corpus / "piece 2" / "piece 2_METADATA.yaml").write_text(json.dumps(entries))
+    for words, expected in ((), {"piece 1", "piece 2"}), (("--no-bleed",), {"piece 1"}):
+        table = tmp_path / f"rows{len(words)}.csv"
+        code, _, _ = divisi(
+            "evaluate", corpus, "--model", duo, "--csv", table, "--no-baselines", *words
+        )
+        assert code == 0 and {row["track"] for row in rows_of(table)} == expected
 
 
 def test_rows_have_their_provenance(divisi, corpus, duo, tmp_path):
