@@ -141,8 +141,9 @@ StemPlayer({name: signal.numpy() for name, signal in example.items()}, RATE)
 
 # %%
 from experiments.rendered import test_pieces
-from helpers.datasets.lmdb_store import Store, StoreDataset
+from helpers.datasets.lmdb_store import Store
 from helpers.datasets.packing import pack
+from helpers.datasets.store_dataset import StoreDataset
 from helpers.evaluation.results import output_folder
 
 duos = list(islice(test_pieces("FluidR3_GM", SOURCES, 2), 2))
