@@ -64,7 +64,7 @@ def datasets(recipe: Recipe) -> dict[str, Dataset]:
     }
 
 
-def recipe_of(seed: int = 0, steps: int = 800) -> Recipe:
+def recipe_of(seed: int = 0, steps: int = 500) -> Recipe:
     """The recipe with a seed and a number of steps; in the smoke profile, at the size of a test."""
     path = runtime.repository_root() / "recipes" / "violin-piano-wavegan.toml"
     recipe = read_recipe(path)

@@ -136,7 +136,7 @@ flat = np.stack([one[0], other[0]])
 allowing_a_gain = [si_sdr(estimate[0], one[0]), si_sir(estimate[0], flat, 0),
                    si_sar(estimate[0], flat, 0)]  # fmt: skip
 both = np.stack([estimate, other])
-allowing_a_filter = museval_ratios(both, np.stack([one, other]), RATE)[:, 0]
+allowing_a_filter = museval_ratios(both, np.stack([one, other]))[:, 0]
 pd.DataFrame(
     {"a gain": np.ravel(allowing_a_gain), "a filter": allowing_a_filter}, ["SDR", "SIR", "SAR"]
 ).round(1)

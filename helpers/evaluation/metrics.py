@@ -84,18 +84,17 @@ def museval_sdr(estimate: np.ndarray, reference: np.ndarray, sample_rate: int) -
     return float(np.median(values)) if values else float("nan")
 
 
-def museval_ratios(
-    estimates: np.ndarray, references: np.ndarray, sample_rate: int, filters: int = 512
-) -> np.ndarray:
-    """SDR, SIR and SAR of BSSEval v4 in dB, (3, S): medians over frames of one second.
+def museval_ratios(estimates: np.ndarray, references: np.ndarray, filters: int = 512) -> np.ndarray:
+    """SDR, SIR and SAR of BSSEval v4 in dB, (3, S), with the whole piece as one frame.
 
     estimates, references: (S, channels, samples), all stems of the mixture, two or more: with one,
     nothing can be interference and museval gives an SIR of inf. filters: length in samples of the
     filter of each reference that explains an estimate; what a filtered copy of the own stem changes
-    counts in the SDR only.
+    counts in the SDR only. NaN where a stem or an estimate is silent.
 
-    Frames in which a stem or an estimate is silent are left out, as museval does; NaN where no
-    frame is left. The SDR of a stem by itself is `museval_sdr`. Chapter: 07.
+    In frames, museval applies the filters of the whole piece to each frame alone and counts what
+    rings across the borders as an error: many dB for the long filters of steady notes. The SDR,
+    which has no filters, is compared in frames: see `museval_sdr`. Chapter: 07.
 
     Vincent, Gribonval and Févotte, "Performance measurement in blind audio source separation", IEEE
     TASLP 2006, with the fixed filters of Stoeter et al., LVA/ICA 2018.
@@ -106,16 +105,9 @@ def museval_ratios(
         raise ValueError("SIR and SAR need all stems of the mixture; there is only one.")
     if not all(signal.any() for signal in (*references, *estimates)):
         return np.full((3, len(references)), np.nan)
-    signals = [
-        np.asarray(each, dtype=np.float64).swapaxes(1, 2) for each in (references, estimates)
-    ]
-    sdr, _, sir, sar, _ = bss_eval(
-        *signals, window=sample_rate, hop=sample_rate, filters_len=filters
-    )
-    frames = np.stack([sdr, sir, sar])  # (3, S, frames)
-    frames = frames[..., ~np.isnan(frames).any(axis=(0, 1))]
-    empty = np.full(frames.shape[:2], np.nan)
-    return np.median(frames, axis=-1) if frames.shape[-1] else empty
+    signals = [np.asarray(each, np.float64).swapaxes(1, 2) for each in (references, estimates)]
+    sdr, _, sir, sar, _ = bss_eval(*signals, window=np.inf, hop=np.inf, filters_len=filters)
+    return np.stack([sdr, sir, sar])[..., 0]
 
 
 #: Starts a new pass over a piece: blocks of references (S, n) and estimates (E, n), any n.

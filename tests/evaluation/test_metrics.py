@@ -144,7 +144,7 @@ def noises():
 def ratios(estimate, noises, **options):
     """SDR, SIR and SAR of an estimate of the first stem; the second one is estimated exactly."""
     stems = noises[:2]
-    return museval_ratios(np.stack([estimate, stems[1]]), stems, RATE, **options)[:, 0]
+    return museval_ratios(np.stack([estimate, stems[1]]), stems, **options)[:, 0]
 
 
 def test_museval_gives_an_exact_stem_nothing_but_rounding(noises):
@@ -174,34 +174,38 @@ def test_museval_counts_a_filtered_copy_in_the_sdr_only(noises):
     assert sar < -20
 
 
-def test_museval_ratios_of_one_frame_add_up_as_the_definition_says(noises):
+def test_museval_ratios_are_those_of_the_definition(noises):
     """Of BSS Eval's four parts, with no filter but a gain of 1: SDR follows from SIR and SAR."""
     first, second, noise = (each[None] for each in orthonormal(3))
     stems = np.stack([first, second])
     estimates = np.stack([first + 0.3 * second + 0.2 * noise, second])
-    sdr, sir, sar = museval_ratios(estimates, stems, RATE, filters=1)[:, 0]
+    sdr, sir, sar = museval_ratios(estimates, stems, filters=1)[:, 0]
     assert sdr == pytest.approx(-10 * math.log10(0.09 + 0.04))
     assert sir == pytest.approx(-10 * math.log10(0.09))
     assert sar == pytest.approx(10 * math.log10(1.09 / 0.04))
 
 
-def test_museval_leaves_out_frames_of_rest_for_all_stems(noises):
-    stems = noises[:2].copy()
-    stems[1, :, : 2 * RATE] = 0
-    estimates = stems + 0.1 * noises[2]
-    estimates[0, :, : 2 * RATE] *= 9
-    rests = museval_ratios(estimates, stems, RATE, filters=1)
-    assert (np.abs(rests[0] - 20) < 0.5).all()
-    silent = np.stack([stems[0], 0 * stems[1]])
-    assert np.isnan(museval_ratios(estimates, silent, RATE)).all()
-    alternating = noises[:2].copy()
-    alternating[0, :, : 2 * RATE] = alternating[1, :, 2 * RATE :] = 0
-    assert np.isnan(museval_ratios(alternating, alternating, RATE, filters=1)).all()
+def test_museval_ratios_of_a_silent_stem_or_estimate_are_nan(noises):
+    stems, silent = noises[:2], noises[:2] * np.array([1, 0])[:, None, None]
+    assert np.isnan(museval_ratios(stems, silent)).all()
+    assert np.isnan(museval_ratios(silent, stems)).all()
+
+
+def test_a_filter_that_rings_across_frames_costs_nothing_in_one_frame(noises):
+    """museval in frames counts the end of the echo of each frame as an artefact of the next."""
+    from museval.metrics import bss_eval
+
+    stems = noises[:2]
+    estimates = np.stack([stems[0] + np.roll(stems[0], 400, axis=-1), stems[1]])
+    assert museval_ratios(estimates, stems)[2, 0] > 15
+    signals = [each.swapaxes(1, 2) for each in (stems, estimates)]
+    framed = bss_eval(*signals, window=800, hop=800)[3][0]
+    assert np.median(framed) < 8
 
 
 def test_museval_ratios_of_a_single_stem_are_refused(noises):
     with pytest.raises(ValueError, match="need all stems of the mixture"):
-        museval_ratios(noises[:1], noises[:1], RATE)
+        museval_ratios(noises[:1], noises[:1])
 
 
 def test_leak_at_a_tenth_of_the_mixture_is_minus_twenty_db():
