@@ -65,6 +65,7 @@ import torch
 from IPython.display import Markdown
 
 from helpers import runtime
+from helpers.training.cycle_gan import wasserstein
 
 # %% [markdown]
 # These are the settings that you may change. With `TRAIN = True` the cells below train all systems
@@ -281,9 +282,6 @@ pd.Series(shifts).value_counts().sort_index().rename("how often").to_frame().T
 
 
 # %%
-from helpers.training.cycle_gan import wasserstein
-
-
 def train_critic(weight: float, steps: int = 300) -> list[float]:
     """The distance that a linear critic reports in each step; weight: of the penalty."""
     torch.manual_seed(0)
@@ -381,7 +379,9 @@ print(f"mixture, stems, mixture: {there:.4f}; stems, mixture, stems: {back:.4f}"
 # is $1 / \sqrt{T} = 1 / 128$ for each term. With $\mu = 100$ both pull about equally; with the 10
 # of the image papers the critics would win by far.
 #
-# The experiment trains these systems, all with the same generator:
+# The experiment trains these systems, all with the same generator and the same first weights.
+# *pairs* learns from the mixtures with their own stems and is the upper bound; *mixed solos* learns
+# from sums of two solos. The column `longer` says how many times as many steps a system has.
 
 # %%
 from dataclasses import asdict

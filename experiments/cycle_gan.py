@@ -44,7 +44,7 @@ TABLE, CURVES = "07_cycle_gan", "07_curves"
 NOTEBOOK = "07_cycle_gan"
 STEPS = 500  # of a cycle GAN's generators
 LONGER = 10  # times as many steps, which take about as long with pairs
-ADVERSARIAL = AdversarialConfig(STEPS, learning_rate=2e-4, log_every=20)
+ADVERSARIAL = AdversarialConfig(STEPS, learning_rate=5e-4, log_every=20)
 
 
 @dataclass(frozen=True)
