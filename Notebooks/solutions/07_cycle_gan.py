@@ -87,10 +87,10 @@ def slope(limit: float) -> float:
 pd.Series({limit: slope(limit) for limit in (0.01, 0.03, 0.1)}, name="slope")
 
 # %% [markdown] tags=["solution"]
-# The slope is the product of six layers, so it depends on the limit with about its sixth power as
-# long as all weights are clipped. With 0.01 it is far below 1: the critic reports distances that
-# are as much too small, and the generator's gradient is as small. No limit is right for every
-# architecture; a penalty on the slope itself does not have this problem.
+# The slope is a product over six layers, so it grows much faster than the limit: three times the
+# limit gives about a hundred times the slope. With 0.01 it is far below 1, so the critic reports
+# distances that are as much too small, and the generator's gradient is as small. No limit is right
+# for every architecture; a penalty on the slope itself does not have this problem.
 
 # %% [markdown]
 # ## 3. The critic of mixtures
