@@ -589,6 +589,7 @@ def signals_of(stems: dict) -> np.ndarray:
     return np.stack([stems[name].T for name in SOURCES]).astype(float)
 
 
+# %%
 masked = signals_of(oracle_ratio_mask(duos[0]))
 framed = {}
 for name, window in (("one frame", np.inf), ("frames of 1 s", duos[0].sample_rate)):
