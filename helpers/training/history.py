@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,16 +74,23 @@ class Window:
 class Log:
     """The rows of one training and their CSV."""
 
-    def __init__(self, path: Path, rows: Iterable[Row] = (), writes: bool = True):
+    def __init__(
+        self,
+        path: Path,
+        rows: Iterable[Row] = (),
+        writes: bool = True,
+        columns: Sequence[str] = COLUMNS,
+    ):
         self.path = path
         self.rows = list(rows)
         self.writes = writes
+        self.columns = tuple(columns)
 
     def begin(self) -> None:
         """Write the rows so far in the place of the file."""
         if self.writes:
             with replaced_atomically(self.path) as draft:
-                lines = [",".join(COLUMNS), *map(_line, self.rows)]
+                lines = [",".join(self.columns), *(self._line(row) for row in self.rows)]
                 draft.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
     def latest(self, name: str) -> float:
@@ -93,11 +100,16 @@ class Log:
 
     def append(self, row: Row) -> None:
         """Add one row; columns that it lacks are left empty."""
-        line = _line({name: row.get(name, math.nan) for name in COLUMNS})
-        self.rows.append(_numbers(dict(zip(COLUMNS, line.split(","), strict=True))))
+        line = self._line(row)
+        cells = dict(zip(self.columns, line.split(","), strict=True))
+        self.rows.append(_numbers(cells, self.columns))
         if self.writes:
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(line + "\n")
+
+    def _line(self, row: Row) -> str:
+        values = (row.get(name, math.nan) for name in self.columns)
+        return ",".join("" if math.isnan(value) else f"{value:.7g}" for value in values)
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -114,17 +126,12 @@ def read_rows(path: Path) -> list[Row]:
     return rows
 
 
-def checked(row: Row) -> Row:
+def checked(row: Row, columns: Sequence[str] = COLUMNS) -> Row:
     """A row of a state; LookupError, TypeError or ValueError where it is damaged."""
-    return {name: float(row[name]) for name in COLUMNS}
+    return {name: float(row[name]) for name in columns}
 
 
-def _line(row: Row) -> str:
-    values = ("" if math.isnan(row[name]) else f"{row[name]:.7g}" for name in COLUMNS)
-    return ",".join(values)
-
-
-def _numbers(row: dict[str, str]) -> Row:
+def _numbers(row: dict[str, str], columns: Sequence[str] = COLUMNS) -> Row:
     if None in row.values() or not row["step"]:
         raise ValueError("The row is incomplete.")
-    return {name: float(row[name]) if row[name] else math.nan for name in COLUMNS}
+    return {name: float(row[name]) if row[name] else math.nan for name in columns}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -99,6 +99,25 @@ class RunFolder:
                 "--restart, or delete it."
             )
 
+    def resume(self, load: Callable[[Path, State], None]) -> None:
+        """Call `load` with the newest state that it accepts; with none where nothing was begun.
+
+        load: takes everything from a state; raises TrainingError where it is another training's,
+            and errors of `UNREADABLE` where a part of it is damaged.
+        TrainingError where there are states, but it accepts none.
+        """
+        fault = None
+        try:
+            for path, state in self.states():
+                try:
+                    return load(path, state)
+                except (TrainingError, *UNREADABLE) as error:
+                    fault = fault or error
+        except TrainingError as error:
+            if isinstance(fault, TrainingError):
+                raise fault from None
+            raise error from fault
+
     def write_state(self, state: State) -> None:
         """Write the state and keep the one before; at any moment one of the two is whole."""
         with replaced_atomically(self.last) as draft:
@@ -129,7 +148,7 @@ def check_settings(then: State, now: State, path: Path) -> None:
 
     More steps and other intervals may follow.
     """
-    then = DEFAULTS | then
+    then = {name: value for name, value in DEFAULTS.items() if name in now} | then
     may_change = MAY_CHANGE | {"steps"}
     if now.get("precision") == "auto":  # depends on the device
         may_change |= {"precision"}

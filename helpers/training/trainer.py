@@ -31,7 +31,6 @@ from .execution import default_fabric, exact_arithmetic, interruption
 from .history import History, Log, Window, checked, read_rows
 from .losses import Loss
 from .runs import (
-    UNREADABLE,
     RunFolder,
     State,
     TrainingError,
@@ -110,7 +109,7 @@ class Training:
         )
         self.wrapped, self.optimizer = fabric.setup(model, optimizer)
         self.average.model.to(fabric.device)
-        self._resume(optimizer)
+        files.resume(partial(self._load, optimizer))
         if self.step:
             score = files.best_score(self.average.model)
             if score is None:
@@ -120,22 +119,7 @@ class Training:
         fabric.barrier()
         self.log.begin()
 
-    def _resume(self, optimizer: torch.optim.Optimizer) -> None:
-        """Continue from the newest state that fits. TrainingError where there are only others."""
-        fault = None
-        try:
-            for path, state in self.files.states():
-                try:
-                    self._load(path, state, optimizer)
-                    return
-                except (TrainingError, *UNREADABLE) as error:
-                    fault = fault or error
-        except TrainingError as error:
-            if isinstance(fault, TrainingError):
-                raise fault from None
-            raise error from fault
-
-    def _load(self, path: Path, state: State, optimizer: torch.optim.Optimizer) -> None:
+    def _load(self, optimizer: torch.optim.Optimizer, path: Path, state: State) -> None:
         """Take everything from a state; errors of `UNREADABLE` where a part of it is damaged."""
         check_settings(state["settings"], self.settings, path)
         reached, steps = state["step"], state["settings"]["steps"]

@@ -9,7 +9,15 @@ import pytest
 import torch
 from torchmetrics.functional.audio import scale_invariant_signal_distortion_ratio
 
-from helpers.evaluation.metrics import Scores, museval_sdr, si_sar, si_sdr, si_sir, snr
+from helpers.evaluation.metrics import (
+    Scores,
+    museval_ratios,
+    museval_sdr,
+    si_sar,
+    si_sdr,
+    si_sir,
+    snr,
+)
 from helpers.models.mask_inference import import_nussl
 
 RATE = 8000
@@ -125,6 +133,79 @@ def test_sdr_leaves_out_frames_of_rest_and_counts_lost_frames_as_zero():
     assert museval_sdr(estimate, stem, RATE) == pytest.approx(20)
     estimate[:, RATE : 3 * RATE] = 0  # two of four sounding frames are lost
     assert museval_sdr(estimate, stem, RATE) == pytest.approx(10)
+
+
+@pytest.fixture(scope="module")
+def noises():
+    """Two stems and a third noise, all of the same power, four seconds: (3, 1, samples)."""
+    return np.random.default_rng(7).normal(0, 0.1, (3, 1, 4 * RATE))
+
+
+def ratios(estimate, noises, **options):
+    """SDR, SIR and SAR of an estimate of the first stem; the second one is estimated exactly."""
+    stems = noises[:2]
+    return museval_ratios(np.stack([estimate, stems[1]]), stems, **options)[:, 0]
+
+
+def test_museval_gives_an_exact_stem_nothing_but_rounding(noises):
+    assert (ratios(noises[0], noises) > 100).all()
+
+
+def test_museval_counts_another_stem_as_interference_only(noises):
+    sdr, sir, sar = ratios(noises[0] + 0.1 * noises[1], noises)
+    assert sdr == pytest.approx(20, abs=0.3) and sir == pytest.approx(20, abs=0.3)
+    assert sar > 100
+
+
+def test_museval_counts_noise_of_no_stem_as_artefact(noises):
+    """A share of white noise looks like the stems: that of 512 out of 32,000 dimensions a stem."""
+    sdr, sir, sar = ratios(noises[0] + 0.1 * noises[2], noises)
+    assert sdr == pytest.approx(20, abs=0.3) and sar == pytest.approx(20, abs=0.5)
+    assert sir == pytest.approx(20 + 10 * np.log10(4 * RATE / 512), abs=2)
+
+
+def test_museval_counts_a_filtered_copy_in_the_sdr_only(noises):
+    sdr, sir, sar = ratios(0.5 * noises[0], noises)
+    assert sdr == pytest.approx(20 * math.log10(2)) and min(sir, sar) > 100
+    delayed = np.roll(noises[0], 1, axis=-1)  # white noise: all of it is error, twice its energy
+    sdr, sir, sar = ratios(delayed, noises)
+    assert sdr == pytest.approx(-10 * math.log10(2), abs=0.2) and min(sir, sar) > 30
+    sdr, sir, sar = ratios(delayed, noises, filters=1)  # without filters it is an artefact
+    assert sar < -20
+
+
+def test_museval_ratios_are_those_of_the_definition(noises):
+    """Of BSS Eval's four parts, with no filter but a gain of 1: SDR follows from SIR and SAR."""
+    first, second, noise = (each[None] for each in orthonormal(3))
+    stems = np.stack([first, second])
+    estimates = np.stack([first + 0.3 * second + 0.2 * noise, second])
+    sdr, sir, sar = museval_ratios(estimates, stems, filters=1)[:, 0]
+    assert sdr == pytest.approx(-10 * math.log10(0.09 + 0.04))
+    assert sir == pytest.approx(-10 * math.log10(0.09))
+    assert sar == pytest.approx(10 * math.log10(1.09 / 0.04))
+
+
+def test_museval_ratios_of_a_silent_stem_or_estimate_are_nan(noises):
+    stems, silent = noises[:2], noises[:2] * np.array([1, 0])[:, None, None]
+    assert np.isnan(museval_ratios(stems, silent)).all()
+    assert np.isnan(museval_ratios(silent, stems)).all()
+
+
+def test_a_filter_that_rings_across_frames_costs_nothing_in_one_frame(noises):
+    """museval in frames counts the end of the echo of each frame as an artefact of the next."""
+    from museval.metrics import bss_eval
+
+    stems = noises[:2]
+    estimates = np.stack([stems[0] + np.roll(stems[0], 400, axis=-1), stems[1]])
+    assert museval_ratios(estimates, stems)[2, 0] > 15
+    signals = [each.swapaxes(1, 2) for each in (stems, estimates)]
+    framed = bss_eval(*signals, window=800, hop=800)[3][0]
+    assert np.median(framed) < 8
+
+
+def test_museval_ratios_of_a_single_stem_are_refused(noises):
+    with pytest.raises(ValueError, match="need all stems of the mixture"):
+        museval_ratios(noises[:1], noises[:1])
 
 
 def test_leak_at_a_tenth_of_the_mixture_is_minus_twenty_db():

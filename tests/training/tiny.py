@@ -10,6 +10,8 @@ from torch import Tensor, nn
 class TinySeparator(nn.Module):
     """(B, 1, T) -> (B, 2, 1, T) by two convolutions, with dropout so that randomness matters."""
 
+    sources = ("low", "high")
+
     def __init__(self, dropout: float = 0.1):
         super().__init__()
         self.layers = nn.Sequential(
