@@ -21,7 +21,7 @@ import torch
 from experiments.comparison_charts import publish_charts
 from experiments.comparison_tables import COSTS, ENSEMBLES, SOUNDFONTS
 from experiments.costs import costs
-from experiments.jobs import Job, report, run
+from experiments.jobs import Job, corpus_folder, report, run
 from experiments.real_recordings import CORPORA
 from experiments.systems import SYSTEMS, Cards, System, missing
 from helpers import runtime
@@ -191,21 +191,28 @@ def cost_rows(system: System, ensemble: str, where: Provenance, cards: Cards) ->
     ]  # fmt: skip
 
 
+def compare(tests: Tests, systems: Collection[System] = SYSTEMS) -> None:
+    """Measure what the table lacks, on one thread; says which systems have no weights. Chapter: 09.
+
+    The costs come last, because their processes need a machine that does nothing else.
+    """
+    cards, table = available_models(), results.results_path(TABLE)
+    if sentence := missing(cards):
+        print(sentence, flush=True)
+    torch.set_num_threads(1)
+    run(jobs(tests, systems, cards), table, title="systems on tests")
+    run(cost_jobs(systems, cards), table, title="costs")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--systems", nargs="+", metavar="NAME", help="by default all")
     parser.add_argument("--pieces", type=int, default=PIECES, help="of each rendered test")
     arguments = parser.parse_args()
     chosen = [system for system in SYSTEMS if system.name in (arguments.systems or [system.name])]
-    if runtime.data_root() is None:
-        raise SystemExit("DIVISI_DATA is not set; set it to the folder of real recordings.")
-    cards, table = available_models(), results.results_path(TABLE)
-    if sentence := missing(cards):
-        print(sentence, flush=True)
-    torch.set_num_threads(1)
-    tests = {**real_tests(), **rendered_tests(arguments.pieces)}
-    run(jobs(tests, chosen, cards), table, title="systems on tests")
-    run(cost_jobs(chosen, cards), table, title="costs")
+    corpus_folder()  # ends the program where there are no recordings
+    compare({**real_tests(), **rendered_tests(arguments.pieces)}, chosen)
+    table = results.results_path(TABLE)
     publish_charts(results.read_table(table))
     report(table)
 

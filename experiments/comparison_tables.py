@@ -87,6 +87,14 @@ def by_stem(rows: pd.DataFrame, tests: Iterable[str], metric: str = "SI-SDR") ->
     return chosen.pivot_table("value", place, "system", sort=False)
 
 
+def by_metric(rows: pd.DataFrame, test: str) -> pd.DataFrame:
+    """Mean of every metric of one test in dB: of systems with values for all stems, floor first."""
+    metrics = sorted(set(rows.loc[rows["test_data"] == test, "metric"]) - {"leak"})
+    means = {metric: by_stem(rows, [test], metric).dropna(how="all") for metric in metrics}
+    table = pd.DataFrame({name: stems.dropna(axis=1).mean() for name, stems in means.items()})
+    return table.loc[["mixture", *trained(table.index), "oracle-irm"]].round(1)
+
+
 def trained(columns: Iterable[str]) -> list[str]:
     """The systems in the order of the course, without floor and ceilings."""
     order = [system.name for system in SYSTEMS]

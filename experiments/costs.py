@@ -22,7 +22,8 @@ from experiments.systems import SYSTEMS, Cards, System, training_examples
 from helpers import runtime
 from helpers.audio.track import Track
 
-RATE, SECONDS, REPEATS, THREADS = 44_100, 20.0, 2, 2
+RATE, REPEATS, THREADS = 44_100, 2, 2
+SECONDS = 2.0 if runtime.profile() == "smoke" else 20.0
 PARAMETERS, EXAMPLES = "parameters", "training examples"
 FACTOR, MEMORY, SIZE = "real-time factor", "peak memory (MB)", "size of the weights (MB)"
 
