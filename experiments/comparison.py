@@ -30,7 +30,7 @@ from helpers.datasets.stem_folders import StemFolder, find_tracks
 from helpers.evaluation import results
 from helpers.evaluation.evaluate import evaluate, evaluate_baselines
 from helpers.evaluation.rows import Provenance, Row
-from helpers.music.arrangements import Excerpt, arrangement, excerpts
+from helpers.music.arrangements import Excerpt, arrangement
 from helpers.music.performances import Performance
 from helpers.music.splits import names
 from helpers.synthesis.fluidsynth import FluidSynth
@@ -66,7 +66,7 @@ def rendered_tests(pieces: int = PIECES, seconds: float = SECONDS) -> dict[str, 
     works = [work for third in thirds for work in third][:pieces]
     return {
         f"{ensemble}-{soundfont}": [
-            rendered_piece(excerpts(work, seconds)[0], ensemble, soundfont, place)
+            rendered_piece(Excerpt(work, 0.0, seconds), ensemble, soundfont, place)
             for place, work in enumerate(works)
         ]
         for ensemble in ENSEMBLES

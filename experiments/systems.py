@@ -115,7 +115,9 @@ SYSTEMS = (
     System("quartet-htdemucs", "04", "quartet-htdemucs"),
     System("open-unmix", "05", "open-unmix-{instrument}"),
     System("resunet-quartet", "06", "resunet-quartet"),
+    System("resunet-chamber", "06", "resunet-chamber"),
     System("cycle-gan", "07", "cycle-gan"),
+    System("violin-piano-wavegan", "07", "violin-piano-wavegan"),
 )
 
 
