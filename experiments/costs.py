@@ -22,8 +22,8 @@ from experiments.systems import SYSTEMS, Cards, System, training_examples
 from helpers import runtime
 from helpers.audio.track import Track
 
-RATE, REPEATS, THREADS = 44_100, 2, 2
-SECONDS = 2.0 if runtime.profile() == "smoke" else 20.0
+RATE, THREADS = 44_100, 2
+SECONDS, REPEATS = (2.0, 1) if runtime.profile() == "smoke" else (20.0, 2)
 PARAMETERS, EXAMPLES = "parameters", "training examples"
 FACTOR, MEMORY, SIZE = "real-time factor", "peak memory (MB)", "size of the weights (MB)"
 

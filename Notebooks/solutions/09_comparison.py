@@ -41,7 +41,7 @@ from helpers.evaluation.significance import paired_bootstrap
 PATH = results_path(comparison.TABLE)
 if runtime.profile() == "smoke" and not PATH.exists():
     tests = {"quartet-TimGM6mb": comparison.rendered_tests(2, 2.0)["quartet-TimGM6mb"]}
-    chosen = ("nussl", "bach-quartet", "chamber")
+    chosen = ("tones wave-unet", "bach-quartet", "chamber")
     comparison.compare(tests, [each for each in comparison.SYSTEMS if each.name in chosen])
 ROWS = read_table(PATH)
 
