@@ -40,14 +40,14 @@ def plot_speed(rows: pd.DataFrame, tests: Sequence[str] = SHOWN) -> Figure:
     systems = list(costs.index)
     figure = Figure(10.0, 3.8)
     with style():
-        axes = figure.subplots(1, len(tests), sharey=True, squeeze=False)[0]
+        axes = figure.subplots(1, len(tests), sharex=True, sharey=True, squeeze=False)[0]
         for ax, test in zip(axes, tests, strict=True):
             _draw_circles(ax, by_stem(rows, [test]), costs, systems)
             for published in PUBLISHED:
                 if published.test == test and published.metric == "SI-SDR":
                     ax.axhline(published.decibels, color=MUTED, linestyle=":", linewidth=1.4)
             ax.set(title=test, xlabel=FACTOR, xscale="log")
-            ax.xaxis.set_major_locator(LogLocator())
+            ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
             ax.xaxis.set_minor_locator(NullLocator())
             ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             ax.grid(axis="y")

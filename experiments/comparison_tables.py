@@ -175,8 +175,8 @@ def test_of(ensemble: str, rows: pd.DataFrame) -> str:
 def advice(rows: pd.DataFrame, reference: str = runtime.DEFAULT_MODEL) -> pd.DataFrame:
     """For each ensemble the best system and, where another one is, the fastest that is worth it.
 
-    Worth it: at least half of the best one's improvement over the mixture. Only systems are
-    compared that have values for all stems of the test. Columns: the command, mean SI-SDR in dB
+    Worth it: at least half of the best one's improvement over the mixture. There is no advice
+    where no system improves it. Only systems are compared that have values for all stems of the test. Columns: the command, mean SI-SDR in dB
     and the mixture's, the test, and the minutes that five minutes of music take on two cores.
     """
     lines, factors = [], costs_of(rows)[FACTOR]
@@ -184,9 +184,9 @@ def advice(rows: pd.DataFrame, reference: str = runtime.DEFAULT_MODEL) -> pd.Dat
         test = test_of(ensemble, rows)
         stems = by_stem(rows, [test]).dropna(axis="columns")
         means = stems[[name for name in trained(stems.columns) if name in factors]].mean()
-        if means.empty:
+        if means.empty or means.max() <= (floor := stems["mixture"].mean()):
             continue
-        floor, best = stems["mixture"].mean(), means.idxmax()
+        best = means.idxmax()
         worth = means[means - floor >= (means[best] - floor) / 2]
         fastest = factors[worth.index].idxmin() if len(worth) else best
         for wait, system in {"best": best, "fastest": fastest}.items():

@@ -187,6 +187,12 @@ def test_advice_is_the_best_system_and_the_fastest_that_is_worth_it(rows):
     assert found.loc[("duo", "best"), "command"].endswith("--model violin-piano")
 
 
+def test_nothing_is_advised_where_the_mixture_is_better(rows):
+    worse = rows[rows["system"].isin(["mixture", "oracle-irm"]) | (rows["test_data"] == COSTS)]
+    bad = rows[rows["system"] == "chamber"].assign(value=-30.0)
+    assert advice(pd.concat([worse, bad])).empty
+
+
 def test_the_default_model_is_told_the_instruments(rows):
     found = advice(rows[rows["system"] != "violin-piano"]).set_index(["ensemble", "you want"])
     expected = "divisi separate my.wav --instruments violin,piano"
