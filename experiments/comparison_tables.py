@@ -175,9 +175,10 @@ def test_of(ensemble: str, rows: pd.DataFrame) -> str:
 def advice(rows: pd.DataFrame, reference: str = runtime.DEFAULT_MODEL) -> pd.DataFrame:
     """For each ensemble the best system and, where another one is, the fastest that is worth it.
 
-    Worth it: at least half of the best one's improvement over the mixture. There is no advice
-    where no system improves it. Only systems are compared that have values for all stems of the test. Columns: the command, mean SI-SDR in dB
-    and the mixture's, the test, and the minutes that five minutes of music take on two cores.
+    Worth it: at least half of the best one's improvement over the mixture. There is no advice where
+    no system improves it. Only systems are compared that have values for all stems of the test.
+    Columns: the command, mean SI-SDR in dB and the mixture's, the test, and the minutes that five
+    minutes of music take on two cores.
     """
     lines, factors = [], costs_of(rows)[FACTOR]
     for ensemble, instruments in ENSEMBLES.items():
