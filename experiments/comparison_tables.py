@@ -1,0 +1,209 @@
+"""What the table of all systems says: means, paired differences, costs, advice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from experiments.costs import FACTOR
+from experiments.nussl.musicsourcesep import PUBLISHED as MUSICSOURCESEP
+from experiments.systems import SYSTEMS, work
+from helpers import runtime
+from helpers.evaluation.baselines import BASELINES
+from helpers.evaluation.significance import Ranks, paired_bootstrap, ranks
+
+ENSEMBLES = {
+    "duo": ("violin", "piano"),
+    "quartet": ("violin", "clarinet", "saxophone", "bassoon"),
+    "mixed": ("flute", "violin", "cello", "piano"),
+}
+#: Most systems were trained with the first. The second is new to some of them: `train_data` says.
+SOUNDFONTS = ("FluidR3_GM", "TimGM6mb")
+COSTS = "costs"  # the test data of rows that hold costs
+LONG = 300.0  # seconds of the recording in the table of advice
+
+
+@dataclass(frozen=True)
+class Published:
+    """A figure of others, as they report it; `test` is ours that measures the same, or empty."""
+
+    system: str
+    decibels: float
+    metric: str
+    data: str
+    source: str
+    test: str = ""
+
+
+PUBLISHED = (
+    Published(
+        "MusicSourceSep (Model E)",
+        float(np.mean([MUSICSOURCESEP["Model E", name] for name in ENSEMBLES["quartet"]])),
+        "SI-SDR", "Bach10, ten complete pieces, leave-one-out",
+        "https://github.com/andrezg98/MusicSourceSep", "bach10_excerpts",
+    ),
+    Published(
+        "Conv-TasNet of the Cadenza challenge", 0.4, "SDR", "Bach10 and URMP",
+        "https://arxiv.org/abs/2505.17823",
+    ),
+    *(
+        Published(name, value, "SDR", "MUSDB18 (popular music)", source)
+        for name, value, source in (
+            ("Wave-U-Net", 3.2, "https://github.com/facebookresearch/demucs"),
+            ("Open-Unmix", 5.3, "https://github.com/facebookresearch/demucs"),
+            ("Conv-TasNet", 5.7, "https://github.com/facebookresearch/demucs"),
+            (
+                "cycle GAN", 6.51,
+                "https://github.com/mostafaelaraby/cyclic-gan-music-source-separation",
+            ),
+            ("ResUNetDecouple+", 6.7, "https://github.com/facebookresearch/demucs"),
+            ("HT-Demucs", 9.0, "https://github.com/facebookresearch/demucs"),
+        )
+    ),
+)  # fmt: skip
+
+
+def rendered(test: str) -> bool:
+    """Whether a test is one of rendered pieces."""
+    return test.endswith(SOUNDFONTS)
+
+
+def kinds(rows: pd.DataFrame) -> dict[str, list[str]]:
+    """The tests of a table: `rendered` and `real`, as far as there are any."""
+    tests = sorted(set(rows["test_data"]) - {COSTS})
+    found = {kind: [] for kind in ("rendered", "real")}
+    for test in tests:
+        found["rendered" if rendered(test) else "real"].append(test)
+    return {kind: names for kind, names in found.items() if names}
+
+
+def by_stem(rows: pd.DataFrame, tests: Iterable[str], metric: str = "SI-SDR") -> pd.DataFrame:
+    """A row for each stem of the tests, a column for each system; NaN where it has no value."""
+    chosen = rows[rows["test_data"].isin(list(tests)) & (rows["metric"] == metric)]
+    place = ["test_data", "track", "instrument"]
+    return chosen.pivot_table("value", place, "system", sort=False)
+
+
+def by_metric(rows: pd.DataFrame, test: str) -> pd.DataFrame:
+    """Mean of every metric of one test in dB: of systems with values for all stems, floor first."""
+    metrics = sorted(set(rows.loc[rows["test_data"] == test, "metric"]) - {"leak"})
+    means = {metric: by_stem(rows, [test], metric).dropna(how="all") for metric in metrics}
+    table = pd.DataFrame({name: stems.dropna(axis=1).mean() for name, stems in means.items()})
+    return table.loc[["mixture", *trained(table.index), "oracle-irm"]].round(1)
+
+
+def trained(columns: Iterable[str]) -> list[str]:
+    """The systems in the order of the course, without floor and ceilings."""
+    order = [system.name for system in SYSTEMS]
+    names = [name for name in columns if name not in BASELINES]
+    return sorted(names, key=lambda name: order.index(name) if name in order else len(order))
+
+
+def by_work(stems: pd.DataFrame | pd.Series) -> pd.DataFrame | pd.Series:
+    """Means over all stems of a work; these are independent of each other."""
+    works = [work(track) for track in stems.index.get_level_values("track")]
+    return stems.groupby(works).mean()
+
+
+def differences(
+    rows: pd.DataFrame, reference: str, tests: Iterable[str], metric: str = "SI-SDR"
+) -> pd.DataFrame:
+    """Every system against a reference, on the stems that both separate.
+
+    Columns: the mean difference in dB (more: the system is better), its 95 % interval, the number
+    of works that it is drawn from, whether it is real.
+    """
+    stems = by_stem(rows, tests, metric)
+    found = {}
+    for system in trained(stems.columns):
+        if system == reference or reference not in stems:
+            continue
+        pairs = (stems[system] - stems[reference]).replace([np.inf, -np.inf], np.nan).dropna()
+        if len(pairs):
+            interval = paired_bootstrap(by_work(pairs).to_numpy())
+            found[system] = (*_rounded(interval), interval.pieces, interval.is_real)
+    columns = ["difference", "low", "high", "works", "real"]
+    return pd.DataFrame.from_dict(found, orient="index", columns=columns)
+
+
+def _rounded(interval) -> tuple[float, float, float]:
+    return tuple(round(value, 1) + 0.0 for value in (interval.mean, interval.low, interval.high))
+
+
+def ranked(rows: pd.DataFrame, tests: Iterable[str], metric: str = "SI-SDR") -> Ranks | None:
+    """Ranks of the systems that have values for all stems; None for fewer than three systems."""
+    stems = by_stem(rows, tests, metric)
+    stems = stems[trained(stems.columns)].dropna(axis="index", how="all")
+    works = by_work(stems.dropna(axis="columns"))
+    return ranks(works) if works.shape[1] >= 3 and len(works) >= 2 else None
+
+
+def by_soundfont(rows: pd.DataFrame) -> pd.DataFrame:
+    """Mean SI-SDR in dB by system and ensemble: with each soundfont, `new` where none of its
+    training data had it."""
+    chosen = rows[(rows["metric"] == "SI-SDR") & ~rows["system"].isin(list(BASELINES))]
+    cells = {}
+    for (test, system), own in chosen.groupby(["test_data", "system"]):
+        if rendered(test):
+            ensemble, _, font = test.partition("-")
+            heard = font in own["train_data"].iloc[0].split(", ")
+            value = f"{own['value'].mean():.1f}{'' if heard else ' new'}"
+            cells.setdefault((ensemble, system), {})[font] = value
+    order = trained({system for _, system in cells})
+    index = [(e, s) for e in ENSEMBLES for s in order if (e, s) in cells]
+    names = pd.MultiIndex.from_tuples(index, names=["ensemble", "system"])
+    return pd.DataFrame([cells[place] for place in index], index=names, columns=list(SOUNDFONTS))
+
+
+def costs_of(rows: pd.DataFrame) -> pd.DataFrame:
+    """A row for each system, a column for each cost."""
+    chosen = rows[rows["test_data"] == COSTS]
+    costs = chosen.pivot_table("value", "system", "metric", sort=False)
+    return costs.loc[trained(costs.index)]
+
+
+def test_of(ensemble: str, rows: pd.DataFrame) -> str:
+    """The test that comes nearest to a recording of an ensemble: a real one, else one with the
+    soundfont that is new to most systems."""
+    real = {"duo": "trios-duo", "quartet": "bach10_excerpts"}.get(ensemble, "")
+    return real if real in set(rows["test_data"]) else f"{ensemble}-{SOUNDFONTS[1]}"
+
+
+def advice(rows: pd.DataFrame, reference: str = runtime.DEFAULT_MODEL) -> pd.DataFrame:
+    """For each ensemble the best system and, where another one is, the fastest that is worth it.
+
+    Worth it: at least half of the best one's improvement over the mixture. There is no advice where
+    no system improves it. Only systems are compared that have values for all stems of the test.
+    Columns: the command, mean SI-SDR in dB and the mixture's, the test, and the minutes that five
+    minutes of music take on two cores.
+    """
+    lines, factors = [], costs_of(rows)[FACTOR]
+    for ensemble, instruments in ENSEMBLES.items():
+        test = test_of(ensemble, rows)
+        stems = by_stem(rows, [test]).dropna(axis="columns")
+        means = stems[[name for name in trained(stems.columns) if name in factors]].mean()
+        if means.empty or means.max() <= (floor := stems["mixture"].mean()):
+            continue
+        best = means.idxmax()
+        worth = means[means - floor >= (means[best] - floor) / 2]
+        fastest = factors[worth.index].idxmin() if len(worth) else best
+        for wait, system in {"best": best, "fastest": fastest}.items():
+            if wait == "best" or system != best:
+                minutes = factors[system] * LONG / 60
+                line = (ensemble, wait, command(system, instruments, reference), means[system])
+                lines.append((*line, floor, test, minutes))
+    columns = ["ensemble", "you want", "command", "SI-SDR", "mixture", "test", "minutes"]
+    return pd.DataFrame(lines, columns=columns).round({"SI-SDR": 1, "mixture": 1, "minutes": 1})
+
+
+def command(system: str, instruments: Sequence[str], reference: str = runtime.DEFAULT_MODEL) -> str:
+    """What to type; a system of several models has one command for each."""
+    (found,) = (each for each in SYSTEMS if each.name == system)
+    named = f" --instruments {','.join(instruments)}" if system == reference else ""
+    return "; ".join(
+        f"divisi separate my.wav{'' if model == reference else f' --model {model}'}{named}"
+        for model in found.needed(instruments)
+    )
