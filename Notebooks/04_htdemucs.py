@@ -205,22 +205,8 @@ for part, prefixes in PARTS.items():
 
 # %% [markdown]
 # More than three quarters of the parameters are in the transformer. The network of this course,
-# described in `recipes/quartet-htdemucs.toml`, has less than a tenth of the parameters, because it
-# must be trained on a CPU. It differs from the published one in two more points:
-#
-# - **Its window is longer**: 4096 samples at 22.05 kHz are 186 ms, and a bin is 5 Hz wide. The
-#   published network separates drums and voices, for which time counts. The partials of four
-#   instruments lie close together, so here frequency counts.
-# - **It estimates masks.** The published spectrogram branch computes the spectrum of each stem from
-#   nothing. Ours computes a [**complex mask**](../docs/glossary.md#mask) $M_j$ for each stem and
-#   multiplies the spectrum $X$ of the mixture by it (Williamson et al., 2016):
-#
-# $$\hat S_j = M_j \, X \quad \text{instead of} \quad \hat S_j = \text{output of the network}$$
-#
-# A mask of one hands back the mixture, with its phase and its partials. The published branch has to
-# learn even that. What the masks are worth, we measure at the end of the comparison below.
-#
-# These are the outputs of its encoder layers for four seconds of sound:
+# described in `recipes/quartet-htdemucs.toml`, has a sixth of the parameters. These are the outputs
+# of its encoder layers for four seconds of sound:
 
 # %%
 from experiments.layers import outputs_of
@@ -295,7 +281,7 @@ torch.allclose(attention(q, k, v)[0], F.scaled_dot_product_attention(q, k, v))
 
 # %% [markdown]
 # How can a key match a query at the same moment, when one branch counts steps of 256 samples and
-# the other steps of 1024? Each step needs information about its time. A
+# the other steps of 512? Each step needs information about its time. A
 # [**positional encoding**](../docs/glossary.md#positional-encoding) adds sines and cosines of the
 # time $t$ with many periods $T_i$:
 #
@@ -320,7 +306,7 @@ def encoding(times: np.ndarray, width: int = 64) -> torch.Tensor:
 # %%
 melody = np.array([60, 64, 67, 72, 71, 67, 62, 60])  # half a second each
 queries = np.arange(0, 4, 256 / 22050)  # times of the waveform branch
-keys = np.arange(0, 4, 1024 / 22050)  # times of the spectrogram frames
+keys = np.arange(0, 4, 512 / 22050)  # times of the spectrogram frames
 pitch = torch.from_numpy(melody[(2 * keys).astype(int)]).double()[:, None]
 scale = 2.0  # in a trained network, learned weights set the scale
 output, weights = attention(scale * encoding(queries), scale * encoding(keys), pitch)
@@ -757,9 +743,8 @@ for name, row in moments.groupby("system").last().iterrows():
 # excerpts chose the recipe of `bach-quartet` and chose nothing for HT-Demucs, which favours the
 # mask network a little.
 #
-# Another comparison (`python -m experiments.architectures --minutes 8`) gave three networks the
-# same mixtures and eight minutes of one core (one seed): HT-Demucs as published but smaller, the
-# same network with masks, and the mask network.
+# An earlier comparison (`python -m experiments.architectures --minutes 8`) gave two networks the
+# same mixtures and eight minutes of one core (one seed):
 
 # %%
 rows = read_table(ROOT / "Results" / "04_architectures.csv").query("system != 'oracle-ibm'")
@@ -1256,8 +1241,5 @@ OwnRecording({"chamber": CHAMBER, "bach-quartet": MASK_NET, "HT-Demucs": HT_DEMU
 #   nonnegative matrix factorization and score synthesis*, ICASSP 2013 (TRIOS).
 # - A. Vaswani et al., *Attention is all you need*, NeurIPS 2017,
 #   [arXiv 1706.03762](https://arxiv.org/abs/1706.03762).
-# - D. S. Williamson, Y. Wang and D. Wang, *Complex ratio masking for monaural speech separation*,
-#   IEEE/ACM Transactions on Audio, Speech, and Language Processing, 2016,
-#   [doi 10.1109/TASLP.2015.2512042](https://doi.org/10.1109/TASLP.2015.2512042).
 # - M. Wortsman et al., *Robust fine-tuning of zero-shot models*, CVPR 2022,
 #   [arXiv 2109.01903](https://arxiv.org/abs/2109.01903).
