@@ -30,7 +30,7 @@ APART = Freedom(reach=0.08, stay=2.0, stiffness=0.02)
 ATTACK = 0.025
 STRUCK = ("keyboard", "plucked", "percussion")  # families whose notes rise at once
 SHORTEST = 0.03  # seconds of a note that lies in the recording
-#: The fit of a score from which on it is taken, and the share of the recording that it must explain.
+#: What a score must reach: its fit, and the share of the recording that it explains.
 FITS, EXPLAINED = 0.63, 0.4
 
 

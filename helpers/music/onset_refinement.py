@@ -15,6 +15,7 @@ RISE = 0.025  # seconds before and after an onset, between which the level rises
 PARTIALS, HIGHEST = 8, 6000.0  # Hz
 NEAR = 0.5  # semitones: partials of other notes that disturb
 BLOCK = 20.0  # seconds
+FLOOR = 0.05  # of the loudest magnitude of a partial: smaller ones, such as leakage, do not count
 CLEAR = 0.5  # the rise, in nepers, of an onset that is beyond doubt
 
 
@@ -73,39 +74,31 @@ def _evidence(
     count = int(groups[-1].second / FRAME) + edge + 2 - start
     window = np.hanning(WINDOW).astype(np.float32)
     block = spectra(sound, start * HOP, count, HOP, window, SIZE)
-    block = np.log(block + 3 * np.median(block) + 1e-6)
-    known: dict[float, np.ndarray] = {}
+    noise = 3 * np.median(block) + 1e-6
+    bands: dict[float, np.ndarray] = {}
     rows = []
     for group in groups:
-        centre = int(round(group.second / FRAME)) - start
-        places = np.clip(centre + offsets, 0, count - 1)
-        rises, weights = [], []
+        places = round(group.second / FRAME) - start + offsets
+        evidence = np.zeros(len(offsets))
         for pitch in group.pitches:
-            if pitch not in known:
-                known[pitch] = _rises(block, pitch + tuning / 100, delay)
-            rises.append(known[pitch][places])
-            weights.append(_weights(pitch, group.others, len(known[pitch][0])))
-        # (pitches, offsets, partials) -> (offsets,)
-        total = sum((r * w).sum(1) / max(w.sum(), 1.0) for r, w in zip(rises, weights, strict=True))
-        total = total / len(rises)
-        top = total.max()
-        rows.append(total / (top + 1e-9) * min(1.0, top / CLEAR))
+            if pitch not in bands:
+                bands[pitch] = _partials(block, pitch + tuning / 100)
+            before, after = (bands[pitch][places + move] for move in (-delay, delay))
+            floor = noise + FLOOR * np.maximum(before, after).max(axis=0)
+            rises = np.maximum(np.log((after + floor) / (before + floor)), 0)
+            weights = _weights(pitch, group.others, rises.shape[1])
+            evidence += rises @ weights / max(weights.sum(), 1.0) / len(group.pitches)
+        top = evidence.max()
+        rows.append(evidence / (top + 1e-9) * min(1.0, top / CLEAR))
     return np.array(rows)
 
 
-def _rises(levels: np.ndarray, pitch: float, delay: int) -> np.ndarray:
-    """The rise of the level at each partial around each frame, (frames, partials)."""
+def _partials(magnitudes: np.ndarray, pitch: float) -> np.ndarray:
+    """The largest magnitude near each partial of a pitch, (frames, partials)."""
     hertz = 440 * 2 ** ((pitch - 69) / 12) * np.arange(1, PARTIALS + 1)
-    hertz = hertz[hertz < HIGHEST]
-    bins = hertz / RATE * SIZE
-    bands = [
-        levels[:, int(b * 2 ** (-1 / 24)) : int(np.ceil(b * 2 ** (1 / 24))) + 1].max(1)
-        for b in bins
-    ]
-    level = np.stack(bands, axis=1)
-    rise = np.zeros_like(level)
-    rise[delay:-delay] = np.maximum(level[2 * delay :] - level[: -2 * delay], 0)
-    return rise
+    bins = hertz[hertz < HIGHEST] / RATE * SIZE
+    edges = [(int(b * 2 ** (-1 / 24)), int(np.ceil(b * 2 ** (1 / 24))) + 1) for b in bins]
+    return np.stack([magnitudes[:, low:high].max(axis=1) for low, high in edges], axis=1)
 
 
 def _weights(pitch: float, others: Sequence[float], partials: int) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,6 +24,7 @@ WEIGHTS = np.array([1.0, 1.0, 2.0, 1.0, 3.0])
 EXTRA = np.array([0.0, 0.02, 0.02, 0.04, 0.04])  # against needless changes of tempo
 TEMPI = (0.5, 0.71, 1.0, 1.41, 2.0)  # recording over score, that the coarse pass tries
 SHIFTS = (0, -1, 1, -2, 2, -3, 3)  # semitones that it tries
+UNWANTED = 10.0  # the cost of columns that only fill a matrix
 NEUTRAL = 0.45  # the distance between a frame that fits and one that does not
 COARSE = 0.2  # seconds of a frame of the coarse pass
 MOST_CELLS = 12_000_000  # of its matrix: an hour in frames of a second
@@ -55,8 +56,11 @@ class Map:
 
 @dataclass(frozen=True)
 class Place:
-    """A result of the coarse pass. gain: how much better than by something neutral the notes explain
-    the recording, 0 to `NEUTRAL`, as a mean over its frames."""
+    """A result of the coarse pass: what to transpose the notes by, and the map.
+
+    gain: by how much the notes explain the recording better than something neutral does, 0 to
+    `NEUTRAL`, the mean over its frames.
+    """
 
     gain: float
     shift: int
@@ -64,16 +68,20 @@ class Place:
 
 
 def path(cost: np.ndarray) -> np.ndarray:
-    """The cheapest path through (N, M) that passes all N rows, as pairs (L, 2); none: (0, 2)."""
+    """The cheapest path through (N, M) that passes all N rows, as pairs (L, 2) in their order.
+
+    Of a score that is too short for the recording, the rows that its columns cannot reach are left
+    out.
+    """
     import librosa
 
-    try:
-        _, pairs = librosa.sequence.dtw(
-            C=cost, subseq=True, step_sizes_sigma=STEPS, weights_mul=WEIGHTS, weights_add=EXTRA
-        )
-    except librosa.ParameterError:  # the recording is more than three times too long
-        return np.zeros((0, 2), int)
-    return pairs[::-1]
+    rows, columns = cost.shape
+    # librosa exchanges the two where there are more rows than columns: dear columns avoid that.
+    padded = np.pad(cost, ((0, 0), (0, max(rows + 1 - columns, 0))), constant_values=UNWANTED)
+    _, pairs = librosa.sequence.dtw(
+        C=padded, subseq=True, step_sizes_sigma=STEPS, weights_mul=WEIGHTS, weights_add=EXTRA
+    )
+    return pairs[::-1][pairs[::-1, 1] < columns]
 
 
 def coarse(features: np.ndarray, notes: Notes) -> Place | None:
@@ -101,7 +109,7 @@ def coarse(features: np.ndarray, notes: Notes) -> Place | None:
     if best is None:
         return None
     gain, shift, times = best
-    start, end = times[0, 0] - frame / 2, times[-1, 0] + frame / 2
+    start, end = max(times[0, 0] - frame / 2, 0.0), min(times[-1, 0] + frame / 2, seconds)
     return Place(gain, shift, _smoothed(times[:, 1], times[:, 0], start, end, SMOOTHING["coarse"]))
 
 
@@ -139,7 +147,8 @@ def fine(
         begin = end
     recording, warped = np.concatenate(pairs).T
     # `warped` is in seconds of the rough map: back to those of the score.
-    score = np.interp(np.maximum.accumulate(warped), rough.recording, rough.score)
+    back = replace(rough, score=rough.recording, recording=rough.score)
+    score = back(np.maximum.accumulate(warped))
     return _smoothed(score, recording, rough.start, rough.end, SMOOTHING["fine"])
 
 
