@@ -31,7 +31,7 @@ ATTACK = 0.025
 STRUCK = ("keyboard", "plucked", "percussion")  # families whose notes rise at once
 SHORTEST = 0.03  # seconds of a note that lies in the recording
 #: What a score must reach: its fit, and the share of the recording that it explains.
-FITS, EXPLAINED = 0.63, 0.4
+FITS, EXPLAINED = 0.64, 0.4
 
 
 class AlignmentError(ValueError):

@@ -18,6 +18,9 @@ LOWEST, HIGHEST = 28, 108  # MIDI pitch
 PARTIALS, ROLL_OFF = 8, 0.7  # the k-th partial has the amplitude k ** -ROLL_OFF
 NOTE_DECAY, ONSET_DECAY = 1.5, 0.1  # seconds
 FLOOR = 0.2  # of the usual length of a column; quieter ones count less
+AROUND = 7  # semitones
+#: Nepers by which tones stand out: of white and coloured noise none by 0.5, of music nearly all.
+STANDS_OUT = 0.55
 BLOCK = 2048  # frames of a spectrogram at a time
 TUNED = (110.0, 1500.0)  # Hz: where the tuning is measured
 
@@ -71,7 +74,7 @@ def estimate_tuning(sound: np.ndarray) -> float:
 
 
 def sound_features(sound: np.ndarray, tuning: float) -> np.ndarray:
-    """Compressed magnitudes by semitone, float32 (81, frames).
+    """Compressed magnitudes by semitone, float32 (81, frames); 0 where there are no tones.
 
     sound: (samples,) at `RATE`; tuning: in cents.
     """
@@ -81,7 +84,20 @@ def sound_features(sound: np.ndarray, tuning: float) -> np.ndarray:
     bank = 1 - np.abs(hertz[:, None] - centres) / widths
     bank = np.maximum(bank, 0).astype(np.float32)
     found = np.concatenate([block @ bank for _, block in _blocks(sound)]).T
-    return np.log1p(100 * found / (np.percentile(found, 99) + 1e-9)).astype(np.float32)
+    features = np.log1p(100 * found / (np.percentile(found, 99) + 1e-9)).astype(np.float32)
+    return features * has_tones(features)
+
+
+def has_tones(features: np.ndarray) -> np.ndarray:
+    """Whether tones stand out of each frame and its neighbours within half a second, (frames,).
+
+    In applause, noise and silence none does.
+    """
+    from scipy.ndimage import uniform_filter1d
+
+    lasting = uniform_filter1d(features, round(FRAMES_A_SECOND), axis=1, mode="nearest")
+    around = uniform_filter1d(lasting, AROUND, axis=0, mode="nearest")
+    return (lasting - around).max(axis=0) > STANDS_OUT
 
 
 def note_features(notes: Notes, frames: int, frames_a_second: float, start: float) -> np.ndarray:

@@ -213,6 +213,13 @@ def test_a_tone_is_in_the_row_of_its_pitch():
     assert expected[:, 30].argmax() == 69 - LOWEST and not expected[:, 15].any()
 
 
+def test_applause_has_no_tones():
+    noise = np.random.default_rng(0).normal(0, 0.3, 2 * RATE).astype(np.float32)
+    features = sound_features(np.concatenate([noise, tone(440.0, 2.0)]), 0.0)
+    assert not features[:, : round(1.4 * RATE / HOP)].any()
+    assert features[:, round(2.6 * RATE / HOP) :].any(axis=0).all()
+
+
 @pytest.mark.parametrize("cents", [-45.0, -12.0, 0.0, 8.0, 40.0])
 def test_the_tuning_of_tones_is_measured(cents):
     tones = sum(tone(440.0 * 2 ** (cents / 1200 + step / 12)) for step in (-12, -5, 0, 4))
