@@ -22,8 +22,8 @@ DESCRIPTION = """\
 Write the notes of a score as MIDI, in time with a recording: one track for each part, with the
 notes that lie in the recording.
 
-The recording may be an excerpt, and have another tempo, tuning or key (up to three semitones away);
-repeats may be taken or not. A score that does not fit is refused.
+The recording may be an excerpt, and have another tempo, tuning or key (up to three semitones
+away); repeats may be taken or not. A score that does not fit is refused.
 """
 
 
