@@ -30,8 +30,10 @@ APART = Freedom(reach=0.08, stay=2.0, stiffness=0.02)
 ATTACK = 0.025
 STRUCK = ("keyboard", "plucked", "percussion")  # families whose notes rise at once
 SHORTEST = 0.03  # seconds of a note that lies in the recording
-#: What a score must reach: its fit, and the share of the recording that it explains.
-FITS, EXPLAINED = 0.64, 0.4
+#: The least fit of a score: of recordings up to `BRIEF` seconds, which wrong scores fit best by
+#: chance, and of very long ones.
+FITS_BRIEF, FITS_LONG, BRIEF = 0.64, 0.46, 10.0
+EXPLAINED = 0.4  # the least share of the recording that a score explains
 
 
 class AlignmentError(ValueError):
@@ -46,8 +48,8 @@ class Alignment:
     outside of it are left out, and all parts are kept. times: (2, n), increasing seconds in the
     score that was given, and in the recording. transposition: semitones by which the recording is
     higher than that score. tuning: the rest in cents, -50 to 50, for A4 at 440 Hz. fit: 0 to 1, at
-    least `FITS`: the geometric mean of how well the coarse path fits, of the share of the notes
-    that are heard and of the share of the sound that the notes explain.
+    least `least_fit`: the geometric mean of how well the coarse path fits, of the share of the
+    notes that are heard and of the share of the sound that the notes explain.
     """
 
     score: Score
@@ -82,10 +84,10 @@ def align(
     rough = place.map
     common = fine(features, _table(_notes(score)), rough, progress)
     fit = _fit(features, score, common, place.gain * seconds / (rough.end - rough.start))
-    if fit < FITS or rough.end - rough.start < EXPLAINED * seconds:
+    if fit < least_fit(seconds) or rough.end - rough.start < EXPLAINED * seconds:
         raise AlignmentError(
-            f"{score.title}: this score does not fit the recording (its fit is {fit:.2f}, less than"
-            f" {FITS}); give the score of what is played."
+            f"{score.title}: this score does not fit the recording (its fit is {fit:.2f}, of"
+            f" {least_fit(seconds):.2f} that are needed); give the score of what is played."
         )
     common = _together(sound, score, common, tuning, progress)
     parts = tuple(
@@ -93,6 +95,11 @@ def align(
     )
     times = np.stack([common.score, common.recording])
     return Alignment(replace(score, parts=parts), times, place.shift, tuning, fit)
+
+
+def least_fit(seconds: float) -> float:
+    """The fit that a score needs for a recording of this length."""
+    return FITS_LONG + (FITS_BRIEF - FITS_LONG) * min(1.0, BRIEF / max(seconds, 0.1))
 
 
 def _best(features: np.ndarray, scores: Sequence[Score]) -> tuple[Score, Place]:
