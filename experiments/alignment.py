@@ -82,7 +82,7 @@ def rows_of(
     found: Alignment, truth: Score, where: Provenance, track: str, seconds: float
 ) -> Iterator[Row]:
     """Median and 95 % of the errors of each part and of all, and the fit."""
-    names_of_parts = stem_names(truth)
+    names_of_parts = stem_names(found.score)
     errors = [onset_errors(*both) for both in zip(found.score.parts, truth.parts, strict=True)]
     for name, values in zip(
         [*names_of_parts, "all"], [*errors, np.concatenate(errors)], strict=True
