@@ -16,7 +16,18 @@ from types import FrameType
 from typing import NoReturn
 
 # Their parsers are light: each command imports torch and other modules when it runs.
-from .commands import corpora, evaluate, fetch, finetune, models, pack, render, separate, train
+from .commands import (
+    align,
+    corpora,
+    evaluate,
+    fetch,
+    finetune,
+    models,
+    pack,
+    render,
+    separate,
+    train,
+)
 from .commands.errors import complain, sentence
 from .commands.streams import Console
 from .signals import STOPPING, handling
@@ -26,6 +37,7 @@ COMMANDS = {
     "models": models,
     "evaluate": evaluate,
     "render": render,
+    "align": align,
     "train": train,
     "finetune": finetune,
     "corpora": corpora,
@@ -39,6 +51,7 @@ examples:
   divisi separate *.flac -o stems           many recordings, one folder each
   divisi models                             which model separates which instruments
   divisi render bwv269 --renderer fluidsynth
+  divisi align quartet.wav quartet.mxl      the notes of the score, in time with the recording
   divisi train recipe.toml                  start a training, or resume it
 
 `divisi COMMAND --help` describes each command.

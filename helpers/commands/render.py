@@ -28,7 +28,6 @@ music21's corpus: a chorale such as bwv269, or haydn/opus74no1/movement1.
 """
 MARK = "render.json"
 SUFFIXES = {".mid", ".midi", ".kar", ".rmi", ".musicxml", ".xml", ".mxl"}
-MARKS = b"\xef\xbb\xbf\xff\xfe\0 \t\r\n"  # byte-order marks and blanks before XML
 RATES = (8_000, 192_000)
 BLOCK = 1 << 20  # samples written at once
 BYTES_A_SAMPLE = 20  # of memory: the mixture, a stem and what a renderer keeps beside it
@@ -110,6 +109,7 @@ def run(arguments: Namespace) -> None:
 
 def read_score(arguments: Namespace) -> Score:
     """A file of one's own where there is one, else a work of the corpus."""
+    from ..music import score_files
     from ..music.scores import corpus_score, with_instruments
 
     players = arguments.instruments.split(",") if arguments.instruments else None
@@ -122,25 +122,11 @@ def read_score(arguments: Namespace) -> Score:
         elif arguments.tempo:
             raise CommandError(f"{path}: --tempo is for works of the corpus; a file has its own.")
         else:
-            score = read_file(path)
+            score = score_files.read_score(path)
             score = with_instruments(score, players) if players else score
     if score.seconds == 0:
         raise CommandError(f"{arguments.score}: has no notes; choose another score.")
     return score
-
-
-def read_file(path: Path) -> Score:
-    """MIDI or MusicXML, whatever the file is called. ValueError for anything else."""
-    from ..music.midi import read_midi
-    from ..music.musicxml import read_musicxml
-
-    with path.open("rb") as file:
-        start = file.read(256)
-    if b"MThd" in start:
-        return read_midi(path)
-    if start[:2] == b"PK" or start.lstrip(MARKS)[:1] == b"<":
-        return read_musicxml(path)
-    raise CommandError(f"{path.name}: is neither MIDI nor MusicXML (.mid, .musicxml, .mxl).")
 
 
 def renderer(arguments: Namespace, score: Score) -> Renderer | dict[str, Renderer]:

@@ -11,6 +11,7 @@ import re
 import warnings
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 from xml.parsers import expat
@@ -18,6 +19,7 @@ from xml.parsers import expat
 from .corpus import align_bars, to_sounding_pitch
 from .instruments import read_name
 from .midi import midi_score
+from .notation import leave_out_others, play_ornaments, repeat_choices, take_repeats
 from .scores import Score
 
 LARGEST = 32 << 20  # bytes, unpacked; a symphony has about 20 MB
@@ -32,43 +34,35 @@ ENCODING = re.compile(rb"""^<\?xml[^>]*encoding=["']([A-Za-z][\w.-]*)["']""")
 def read_musicxml(path: Path | str) -> Score:
     """The players of a score, one part each, at sounding pitch; see `midi_score`.
 
-    Repeats are played. Chord symbols and cue notes are left out, and grace notes with a warning. A
-    quarter note is half a second where no tempo is given. Nothing outside the file is read,
-    and nothing is unpacked to the disk.
+    Repeats are played, grace notes on the beat, trills, mordents and turns written out. Chord
+    symbols, cue notes and hidden parts are left out. A quarter note is half a second where no tempo
+    is given. Nothing outside the file is read, and nothing is unpacked to the disk.
     ValueError for a file that is no MusicXML in parts, declares entities, or is larger unpacked
     than 32 MB.
+    """
+    return next(unfoldings(path))
+
+
+def unfoldings(path: Path | str) -> Iterator[Score]:
+    """The score with its repeats as written, then as players may take them: see `repeat_choices`.
+
+    Only the first one warns.
     """
     path = Path(path)
     with path.open("rb") as file:
         data = _bounded(file, path.name)
     text = _text(_unpacked(data, path.name) if data[:2] == b"PK" else data, path.name)
     _check(text, path.name)
-    text, graces = _played(text)
-    score = midi_score(_as_midi(text, path.name), path.name)
-    if graces:
-        warnings.warn(
-            f"{path.name}: grace notes ({graces}) are left out; they have no length of their own.",
-            stacklevel=2,
-        )
-    return score
-
-
-def _played(text: str) -> tuple[str, int]:
-    """The score with rests for its cue notes, which others play, and the number of grace notes."""
-    root = ElementTree.fromstring(text)
-    cues = 0
-    for bar in root.iter("measure"):
-        for note in bar.findall("note"):
-            pitch = note.find("pitch")
-            if note.find("cue") is None or pitch is None:
-                continue
-            cues += 1
-            pitch.clear()
-            pitch.tag = "rest"
-            if note.find("chord") is not None:
-                bar.remove(note)
-    graces = sum(note.find("grace") is not None for note in root.iter("note"))
-    return (ElementTree.tostring(root, "unicode") if cues else text), graces
+    for choice in repeat_choices(ElementTree.fromstring(text)):
+        root = ElementTree.fromstring(text)
+        leave_out_others(root)
+        take_repeats(root, choice)
+        with warnings.catch_warnings():
+            if not all(choice):
+                warnings.simplefilter("ignore")
+            played = ElementTree.tostring(root, "unicode")
+            score = midi_score(_as_midi(played, path.name), path.name)
+        yield score
 
 
 def _bounded(file, name: str) -> bytes:
@@ -161,7 +155,8 @@ def _as_midi(text: str, name: str) -> bytes:
             score = converter.parseData(text, format="musicxml")
             align_bars(list(score.parts))
             to_sounding_pitch(score)
-            _leave_out_unplayed(score)
+            _leave_out_symbols(score)
+            graces = play_ornaments(score)
             unnamed = _unnamed_parts(score)
             try:
                 midi = music21ObjectToMidiFile(score).writestr()
@@ -171,6 +166,12 @@ def _as_midi(text: str, name: str) -> bytes:
                 midi = music21ObjectToMidiFile(score).writestr()
     except Exception as error:  # music21 raises of any kind where it does not expect something
         raise ValueError(f"{name}: music21 cannot read this score ({error}).") from error
+    if graces:
+        warnings.warn(
+            f"{name}: grace notes ({graces}) at the end of a bar are left out; no note follows "
+            "them there.",
+            stacklevel=3,
+        )
     for part in unnamed:
         warnings.warn(
             f"{name}: '{part}' names no instrument of the table; it is played by the piano.",
@@ -179,13 +180,12 @@ def _as_midi(text: str, name: str) -> bytes:
     return midi
 
 
-def _leave_out_unplayed(score) -> None:
-    """Remove chord symbols, and grace notes, which have no length."""
+def _leave_out_symbols(score) -> None:
+    """Remove chord symbols."""
     from music21.harmony import Harmony
 
-    for element in list(score.recurse().getElementsByClass(["NotRest", Harmony])):
-        if element.duration.isGrace or isinstance(element, Harmony):
-            score.remove(element, recurse=True)
+    for symbol in list(score.recurse().getElementsByClass(Harmony)):
+        score.remove(symbol, recurse=True)
 
 
 def _unnamed_parts(score) -> list[str]:
@@ -194,5 +194,6 @@ def _unnamed_parts(score) -> list[str]:
         part.partName or ""
         for part in score.parts
         if all(row.midiProgram is None for row in part.getInstruments(recurse=True))
+        and any(note.pitches for note in part.recurse().notes)  # not percussion
     }
     return sorted(name for name in names if not read_name(name).instruments)

@@ -10,7 +10,7 @@ import pytest
 
 from helpers.music import musicxml
 from helpers.music.corpus import parse
-from helpers.music.musicxml import read_musicxml
+from helpers.music.musicxml import read_musicxml, unfoldings
 from helpers.music.scores import Score
 
 SLOW = '<direction><direction-type/><sound tempo="60"/></direction>'  # a quarter is a second
@@ -103,16 +103,94 @@ def test_repeats_that_contradict_each_other_are_played_once(tmp_path):
     assert len(pitches(read(tmp_path, document(Oboe=bars)))) == 12
 
 
-def test_grace_notes_and_chord_symbols_move_no_other_note(tmp_path):
-    grace = (
-        f"{note('B', 4).replace('<note>', '<note><grace/>').replace('<duration>1</duration>', '')}"
-    )
+GRACE = note("B", 4).replace("<note>", "<note><grace/>").replace("<duration>1</duration>", "")
+
+
+def line(score: Score, part: int = 0) -> list[tuple[float, float, float]]:
+    """Onset, duration in quarter notes of half a second, and pitch of each note of a part."""
+    return [(2 * n.onset, 2 * n.duration, n.pitch) for n in score.parts[part].notes]
+
+
+def test_grace_notes_are_played_on_the_beat_and_chord_symbols_move_nothing(tmp_path):
     symbol = "<harmony><root><root-step>C</root-step></root><kind>major</kind></harmony>"
-    with pytest.warns(UserWarning, match=r"grace notes \(1\) are left out"):
-        score = read(tmp_path, document(Oboe=bar(symbol + note("C") + grace + note("D"))))
-    assert [(n.onset, n.duration, n.pitch) for n in score.parts[0].notes] == [
-        (0, 0.5, 72), (0.5, 0.5, 74),
-    ]  # fmt: skip
+    score = read(tmp_path, document(Oboe=bar(symbol + note("C") + GRACE + note("D"))))
+    assert line(score) == [(0, 1, 72), (1, 0.125, 71), (1.125, 0.875, 74)]
+    short = note("D").replace("quarter", "16th").replace("<duration>1<", "<duration>0.25<")
+    score = read(tmp_path, document(Oboe=bar(GRACE + GRACE + GRACE + GRACE + short)))
+    assert line(score)[-1] == (0.125, 0.125, 74)
+
+
+def test_grace_notes_that_no_note_follows_are_left_out(tmp_path):
+    with pytest.warns(UserWarning, match=r"grace notes \(1\) at the end of a bar"):
+        score = read(tmp_path, document(Oboe=bar(FOUR + GRACE)))
+    assert pitches(score) == [72, 74, 76, 77]
+
+
+def ornamented(mark: str) -> str:
+    notations = f"<notations><ornaments>{mark}</ornaments></notations>"
+    return note("C").replace("</note>", notations + "</note>")
+
+
+@pytest.mark.parametrize(
+    ("mark", "played"),
+    [
+        ("<trill-mark/>", [72, 74] * 4),
+        ("<mordent/>", [72, 71, 72]),
+        ("<turn/>", [74, 72, 71, 72]),
+        ('<tremolo type="single">1</tremolo>', [72, 72]),
+        ('<tremolo type="single">3</tremolo>', [72]),
+    ],
+)
+def test_ornaments_are_written_out_in_the_time_of_their_note(tmp_path, mark, played):
+    score = read(tmp_path, document(Oboe=bar(ornamented(mark) + note("D"))))
+    assert [pitch for _, _, pitch in line(score)] == [*played, 74]
+    assert line(score)[-1][:2] == (1, 1)
+    assert sum(duration for _, duration, _ in line(score)) == pytest.approx(2)
+
+
+def test_hidden_empty_and_cue_parts_are_no_players(tmp_path):
+    hidden = FOUR.replace("<note>", '<note print-object="no">')
+    cue = FOUR.replace("<note>", "<note><cue/>")
+    empty = bar("<note><rest/><duration>4</duration></note>")
+    parts = document(Oboe=bar(FOUR), Flute=bar(hidden), Horn=bar(cue), Tuba=empty)
+    assert [part.instrument for part in read(tmp_path, parts).parts] == ["oboe"]
+
+
+def test_percussion_is_left_out_with_a_warning(tmp_path):
+    unpitched = (
+        "<note><unpitched><display-step>E</display-step><display-octave>4</display-octave>"
+        "</unpitched><duration>4</duration></note>"
+    )
+    with pytest.warns(UserWarning) as told:
+        score = read(tmp_path, document(Oboe=bar(FOUR), Drumset=bar(unpitched)))
+    assert ["percussion" in str(warning.message) for warning in told] == [True]
+    assert [part.instrument for part in score.parts] == ["oboe"]
+
+
+def test_numbered_players_are_parts_of_their_own(tmp_path):
+    parts = document(Violin_I=bar(FOUR), Violin_II=bar(FOUR), Viola=bar(FOUR))
+    players = [(part.instrument, part.number) for part in read(tmp_path, parts).parts]
+    assert players == [("violin", 1), ("violin", 2), ("viola", None)]
+
+
+def ending(number: int, side: str, kind: str) -> str:
+    return f'<barline location="{side}"><ending number="{number}" type="{kind}"/>'
+
+
+def test_every_choice_of_repeats_is_offered(tmp_path):
+    first = ending(1, "left", "start") + "</barline>" + note("D") * 4
+    first += ending(1, "right", "stop") + '<repeat direction="backward"/></barline>'
+    second = ending(2, "left", "start") + "</barline>" + note("E") * 4
+    second += ending(2, "right", "discontinue") + "</barline>"
+    last = note("F") * 4 + REPEAT.format("")
+    forward = '<barline location="left"><repeat direction="forward"/></barline>'
+    bars = bar(note("C") * 4) + bar(first, 2) + bar(second, 3) + bar(forward + last, 4)
+    file = tmp_path / "piece.musicxml"
+    file.write_text(document(Oboe=bars, Horn=bars), encoding="utf-8")
+    names = {72: "C", 74: "D", 76: "E", 77: "F"}
+    for part in (0, 1):
+        played = ["".join(names[p] for p in pitches(s, part)[::4]) for s in unfoldings(file)]
+        assert played == ["CDCEFF", "CDCEF", "CEFF", "CEF"]
 
 
 def test_an_octave_line_leaves_the_pitches_as_the_file_gives_them(tmp_path):

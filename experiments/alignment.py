@@ -1,0 +1,160 @@
+"""How exactly are scores aligned to recordings? Results/08_alignment.csv.
+
+    DIVISI_DATA=... python -m experiments.alignment
+
+Onset errors where the truth is known: TRIOS, whose MIDI was aligned by hand, and rendered trios
+with a drawn tempo, players who are not together, and wrong notes. For Bach10, whose excerpts lie
+anywhere in their chorale, each stem tells whether the place is right: how much of the time of its
+aligned notes their pitch is heard in it, and how much if they came a second later.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from experiments.jobs import Job, corpus_folder, run
+from helpers.audio.audio import load
+from helpers.audio.resampling import resample
+from helpers.datasets.stem_folders import StemFolder, find_tracks
+from helpers.evaluation import results
+from helpers.evaluation.rows import Provenance, Row
+from helpers.music.alignment import Alignment, align
+from helpers.music.arrangements import arrangement, excerpts
+from helpers.music.midi import read_midi
+from helpers.music.pitch_features import RATE, agreement, sound_features
+from helpers.music.score_files import read_unfoldings
+from helpers.music.scores import Part, Score
+from helpers.music.splits import names
+from helpers.synthesis.fluidsynth import FluidSynth
+from helpers.synthesis.renderer import render_score, stem_names
+from helpers.synthesis.soundfonts import find_soundfont
+
+TABLE = "08_alignment"
+SYSTEM = "align"
+TRIO = ("violin", "horn", "piano")
+RENDERED = {name: place for place, name in enumerate(("quiet", "usual", "free"))}
+#: Tempo (standard deviation of its logarithm in a quarter of a second), players apart (seconds),
+#: share of wrong notes.
+LIBERTIES = {"quiet": (0.02, 0.01, 0.0), "usual": (0.06, 0.02, 0.03), "free": (0.1, 0.03, 0.08)}
+
+
+def performed(
+    score: Score, rng: np.random.Generator, tempo: float, apart: float, wrong: float
+) -> Score:
+    """The score under a drawn tempo curve; see `LIBERTIES`. It has the same notes in each part."""
+    grid = np.arange(0, score.seconds + 1, 0.25)
+    walk = np.cumsum(rng.normal(0, tempo, len(grid)))
+    speed = np.exp(walk - np.linspace(walk[0], walk[-1], len(walk)) + rng.uniform(-0.35, 0.35))
+    times = 0.5 + np.concatenate([[0], np.cumsum(0.25 / speed[:-1])])
+    parts = []
+    for part in score.parts:
+        late: dict[float, float] = defaultdict(lambda: float(rng.normal(0, apart)))
+        notes = []
+        for note in part.notes:
+            onset, end = np.interp([note.onset, note.onset + note.duration], grid, times)
+            onset = max(float(onset) + late[note.onset], 0.0)
+            step = float(rng.choice((-2, -1, 1, 2))) if rng.random() < wrong else 0.0
+            duration = max(float(end) - onset, 0.05)
+            notes.append(replace(note, onset=onset, duration=duration, pitch=note.pitch + step))
+        parts.append(replace(part, notes=tuple(notes)))
+    return replace(score, parts=tuple(parts))
+
+
+def onset_errors(found: Part, truth: Part) -> np.ndarray:
+    """In milliseconds, for the notes of each pitch in their order; of a pitch with another number
+    of notes, of which some were left out, none."""
+    onsets = []
+    for part in (found, truth):
+        by_pitch = defaultdict(list)
+        for note in part.notes:
+            by_pitch[round(note.pitch)].append(note.onset)
+        onsets.append({pitch: np.sort(times) for pitch, times in by_pitch.items()})
+    same = [p for p in onsets[1] if len(onsets[0].get(p, ())) == len(onsets[1][p])]
+    return 1000 * np.concatenate([np.abs(onsets[0][p] - onsets[1][p]) for p in same])
+
+
+def rows_of(
+    found: Alignment, truth: Score, where: Provenance, track: str, seconds: float
+) -> Iterator[Row]:
+    """Median and 95 % of the errors of each part and of all, and the fit."""
+    names_of_parts = stem_names(found.score)
+    errors = [onset_errors(*both) for both in zip(found.score.parts, truth.parts, strict=True)]
+    for name, values in zip(
+        [*names_of_parts, "all"], [*errors, np.concatenate(errors)], strict=True
+    ):
+        yield row(where, track, name, "onset error, median (ms)", np.median(values), seconds)
+        yield row(where, track, name, "onset error, 95 % (ms)", np.percentile(values, 95), seconds)
+    yield row(where, track, "all", "fit", found.fit, seconds)
+
+
+def row(
+    where: Provenance, track: str, instrument: str, metric: str, value: float, seconds: float
+) -> Row:
+    return Row(
+        where.notebook, SYSTEM, where.train_data, where.test_data, track, instrument, metric,
+        float(value), seconds, where.seed, where.config, where.checkpoint_sha256, where.commit,
+        where.device, where.profile,
+    )  # fmt: skip
+
+
+def measure_trios(folder: Path) -> list[Row]:
+    score = read_midi(folder / "score.mid")
+    truth = tuple(read_midi(folder / f"{name}.mid").parts[0] for name in stem_names(score))
+    mixture, rate = load(folder / "mix.flac")
+    found = align(mixture, rate, score)
+    where, seconds = Provenance("none", "trios"), mixture.shape[1] / rate
+    return list(rows_of(found, replace(score, parts=truth), where, folder.name, seconds))
+
+
+def measure_rendered(kind: str) -> list[Row]:
+    work = names("quartet", "validation")[RENDERED[kind]]
+    score = arrangement(excerpts(work, 35.0)[1], TRIO)
+    played = performed(score, np.random.default_rng(RENDERED[kind]), *LIBERTIES[kind])
+    track = render_score(played, FluidSynth(find_soundfont("FluidR3_GM")), RATE)
+    seconds = track.mixture.shape[1] / RATE
+    where = Provenance("none", "rendered-rubato")
+    return list(rows_of(align(track.mixture, RATE, score), played, where, kind, seconds))
+
+
+def measure_excerpt(piece: StemFolder) -> list[Row]:
+    track = piece.load()
+    scores = list(read_unfoldings(piece.folder / "score.musicxml"))
+    found = align(track.mixture, track.sample_rate, scores)
+    where, seconds = Provenance("none", "bach10"), track.mixture.shape[1] / track.sample_rate
+    rows = [row(where, piece.name, "all", "fit", found.fit, seconds)]
+    for name, part in zip(stem_names(found.score), found.score.parts, strict=True):
+        stem = resample(track.stems[name].mean(axis=0), track.sample_rate, RATE)
+        features = sound_features(stem, found.tuning)
+        table = np.array([(n.onset, n.onset + n.duration, n.pitch) for n in part.notes]).T
+        for metric, late in (("notes heard", 0.0), ("notes heard a second later", 1.0)):
+            notes = table[0] + late, table[1] + late, table[2]
+            heard, _ = agreement(features, notes, 0.0, seconds)
+            rows.append(row(where, piece.name, name, metric, heard, seconds))
+    return rows
+
+
+def jobs() -> Iterator[Job]:
+    def job(test: str, track: str, measure, *arguments) -> Job:
+        return Job({"system": SYSTEM, "test_data": test}, [track], lambda: measure(*arguments))
+
+    yield job("trios", "brahms", measure_trios, corpus_folder("trios") / "brahms")
+    for kind in RENDERED:
+        yield job("rendered-rubato", kind, measure_rendered, kind)
+    for piece in find_tracks(corpus_folder("bach10_excerpts")):
+        yield job("bach10", piece.name, measure_excerpt, piece)
+
+
+def main() -> None:
+    table = results.results_path(TABLE)
+    run(list(jobs()), table, title="alignment")
+    for each in results.read(table):
+        print(each.test_data, each.track, each.instrument, each.metric, round(each.value, 2))
+
+
+if __name__ == "__main__":
+    main()
