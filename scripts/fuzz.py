@@ -45,7 +45,6 @@ from helpers.datasets import download  # noqa: E402
 from helpers.evaluation import results  # noqa: E402
 from helpers.evaluation.rows import Row  # noqa: E402
 from helpers.models.wave_unet import WaveUNet, WaveUNetConfig  # noqa: E402
-from helpers.recipes.schema import read_recipe  # noqa: E402
 from helpers.training.checkpoints import save_model  # noqa: E402
 from helpers.training.config import TrainingConfig  # noqa: E402
 from helpers.training.runs import RunFolder  # noqa: E402
@@ -221,7 +220,7 @@ def use_card(folder: Path) -> int:
 
 def train(folder: Path) -> int:
     """`divisi train`, without the training."""
-    with mock.patch("helpers.recipes.train.train", lambda recipe, *_, **__: read_recipe(recipe)):
+    with mock.patch("helpers.recipes.train.train", lambda recipe, *_, **__: recipe):
         return run("train", folder / "input.toml", "-o", folder / "out")
 
 

@@ -33,7 +33,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         action="store_true",
         help="leave out pieces that MedleyDB marks as recorded in one room (has_bleed)",
     )
-    add_run(parser, "runs/NAME, with the name in RECIPE and the target, if it has one")
+    add_run(parser, "runs/NAME, after RECIPE and target")
 
 
 def run(arguments: Namespace) -> None:

@@ -22,7 +22,8 @@ PACKAGE = Path(__file__).parent.parent
 CODE = (
     "audio/*.py", "music/*.py", "music/instruments.csv", "synthesis/*.py", "datasets/renderings.py",
     "datasets/real_pieces.py", "datasets/multitracks.py", "datasets/fingerprints.py",
-    "datasets/stem_folders.py", "datasets/registry.py", "datasets/stem_bank.py",
+    "datasets/stem_folders.py", "datasets/medleydb.py", "datasets/registry.py",
+    "datasets/stem_bank.py",
 )  # fmt: skip
 LIBRARIES = ("pyfluidsynth", "music21", "numpy", "soxr")  # that the samples depend on
 
