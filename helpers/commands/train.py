@@ -15,9 +15,9 @@ Train the model that RECIPE describes, a TOML file such as those in the reposito
 A stopped run is resumed; --restart starts again.
 
 A recipe with a target, such as recipes/open-unmix.toml, can train a target of yours: --target
-theremin --stems FOLDER, where FOLDER has a folder for each piece and in it a file for each stem,
-such as theremin.wav and guitar-2.wav. Other names than the target's do not matter. Pieces may lack
-the target; two or more must have it. MedleyDB is read as published.
+theremin --stems FOLDER. FOLDER has a folder for each piece and in it a file for each stem, such
+as theremin.wav and guitar-2.wav. Only the target's name matters. Pieces may lack the target;
+two or more must have it. MedleyDB is read as published.
 """
 STOPPED = "the same command resumes from here"
 
