@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
@@ -169,8 +169,9 @@ def jobs_of(target: str, steps: int = 0) -> Iterable[Job]:
         system, tracks = f"open-unmix-{target}", track_names(target, test)
         floor = {"system": "mixture", "test_data": test, "instrument": target}
         yield Job(floor, tracks, partial(measure_floor, target, test))
-        columns = {"system": system, "test_data": test}
-        yield Job(columns, tracks, partial(measure, system, target, test, steps))
+        config = f"{recipe_of(target, steps).training.steps} steps"
+        columns = {"system": system, "test_data": test, "config": config}
+        yield Job(columns, tracks, partial(measure, target, test, steps, columns))
 
 
 def measure_floor(target: str, test: str) -> list[Row]:
@@ -180,10 +181,11 @@ def measure_floor(target: str, test: str) -> list[Row]:
     return [row for row in rows if row.instrument == target]
 
 
-def measure(system: str, target: str, test: str, steps: int) -> list[Row]:
+def measure(target: str, test: str, steps: int, columns: Mapping[str, str]) -> list[Row]:
     """The rows of Open-Unmix for the target, which is trained first where it is not."""
     model = model_of(target, steps, progress=True)
     where = Provenance.of_model(model.card, test, notebook=NOTEBOOK)
+    where, system = replace(where, config=columns["config"]), columns["system"]
     rows = evaluate(system, model_separator(model), test_tracks(target, test), where, museval=True)
     return [row for row in rows if row.instrument == target]
 

@@ -51,11 +51,12 @@ def datasets(recipe: Recipe) -> dict[str, Dataset]:
     validation = stem_bank(recipe, "validation")
     random_mixes = replace(recipe.mixing, coherent=0.0)
 
-    def mixes(bank: StemBank, mixing=recipe.mixing, **options: int) -> MixtureDataset:
+    def mixes(bank: StemBank, mixing=recipe.mixing, other=0, **options: int) -> MixtureDataset:
         mixer = Mixer(bank, SOURCES, mixing, recipe.segment_seconds)
-        return MixtureDataset(mixer, recipe.training.seed, **options)
+        return MixtureDataset(mixer, recipe.training.seed + other, **options)
 
-    own, mixed = mixes(mixtures), mixes(solos, random_mixes)
+    # Another seed: from the same one, solos would be drawn with the gains of the mixtures.
+    own, mixed = mixes(mixtures), mixes(solos, random_mixes, other=1000)
     return {
         "unpaired": Unpaired(own, mixed),
         "own stems": own,

@@ -110,7 +110,8 @@ class ResUNet(nn.Module):
         window = torch.hann_window(config.window // config.subbands)
         self.register_buffer("window", window / window.sum(), persistent=False)
         self.register_buffer("filters", filterbank(config.subbands), persistent=False)
-        self.normalise = nn.BatchNorm1d(len(window) // 2)  # each frequency bin on its own
+        bins = inputs * len(window) // 2
+        self.normalise = nn.BatchNorm1d(bins)  # each bin of each subband on its own
         widths, units = config.widths, config.units
         self.enter = nn.Conv2d(inputs, widths[0], 1)
         before = (widths[0], *widths[:-1])
@@ -149,8 +150,7 @@ class ResUNet(nn.Module):
         The highest bin is not used; zeros fill both axes up to a multiple of what is pooled.
         """
         channels, bins, frames = features.shape[1:]
-        features = self.normalise(features[:, :, :-1].transpose(1, 2).flatten(2))
-        features = features.unflatten(2, (channels, frames)).transpose(1, 2)
+        features = self.normalise(features[:, :, :-1].flatten(1, 2)).unflatten(1, (channels, -1))
         levels = len(self.encoder)
         features = F.pad(features, (0, -frames % 2 ** (levels - 1), 0, -(bins - 1) % 2**levels))
         features = self.enter(features.contiguous(memory_format=torch.channels_last))
@@ -217,7 +217,10 @@ class ResUNet(nn.Module):
         before, after, _ = self._padding(waveform.shape[-1])
         padded = F.pad(waveform, (before, after)).flatten(0, 1)[:, None]
         reach = self.filters.shape[-1] // 2
-        bands = F.conv1d(padded, self.filters, stride=self.config.subbands, padding=reach)
+        with torch.autocast(
+            waveform.device.type, enabled=False
+        ):  # 16 bits of a float are 8 of sound
+            bands = F.conv1d(padded, self.filters, stride=self.config.subbands, padding=reach)
         return bands.unflatten(0, waveform.shape[:2]).flatten(1, 2)
 
     def from_subbands(self, bands: Tensor, length: int) -> Tensor:
@@ -227,10 +230,11 @@ class ResUNet(nn.Module):
             return bands
         before, _, total = self._padding(length)
         bands = bands.unflatten(2, (-1, count))  # (B, S, C, subbands, samples)
-        padded = count * F.conv_transpose1d(
-            bands.flatten(0, 2), self.filters, stride=count, padding=self.filters.shape[-1] // 2,
-            output_padding=count - 1,
-        )  # fmt: skip
+        with torch.autocast(bands.device.type, enabled=False):
+            padded = count * F.conv_transpose1d(
+                bands.flatten(0, 2), self.filters, stride=count,
+                padding=self.filters.shape[-1] // 2, output_padding=count - 1,
+            )  # fmt: skip
         return padded[:, 0, before : before + length].unflatten(0, bands.shape[:3])
 
     def pooling(self, level: int) -> tuple[int, int]:
@@ -256,6 +260,8 @@ class ResUNet(nn.Module):
         bias = self.output.bias.data.view(len(self.sources), self.config.parts, -1)
         if self.config.phase:
             bias[:, int(self.config.magnitude)] = 1.0
+        if not self.config.magnitude:  # the residual is all: a rectified zero would never learn
+            bias[:, -1] = 0.5
 
 
 class ResidualUnit(nn.Module):

@@ -19,6 +19,7 @@ LEVELS = 5
 STRIDE = 4
 HOP = STRIDE**LEVELS  # samples of the waveform for one frame of the lowest level
 SLOPE = 0.2  # of the critic's and the encoder's rectifiers below zero, as in the paper
+NOMINAL_RMS = 0.05  # about that of a training stem; critics see it as one
 SILENCE = 1e-5  # RMS below which the input is not amplified
 LIMITS = {
     "sample_rate": (1000, 384_000), "segment_seconds": (0.01, 3600.0), "width": (1, 1024),
@@ -120,7 +121,7 @@ class WaveGANCritic(nn.Module):
         self.score = nn.Linear(widths[-1] * config.samples // HOP, 1)
 
     def forward(self, waveforms: Tensor) -> Tensor:
-        features = waveforms
+        features = waveforms / NOMINAL_RMS  # a constant: the critics judge levels too
         for layer in self.layers:
             features = F.leaky_relu(layer(features), SLOPE)
             if self.training and self.shuffle and layer is not self.layers[-1]:
@@ -146,6 +147,8 @@ class _Generator(nn.Module):
         self.up = nn.ModuleList(_up(i, o, config.kernel) for i, o in zip(below, above, strict=True))
         self.bypass = nn.Conv1d(inputs, outputs, 1, bias=False)
         nn.init.constant_(self.bypass.weight, 1.0 / outputs)
+        nn.init.zeros_(self.up[-1].weight)
+        nn.init.zeros_(self.up[-1].bias)
 
     def forward(self, waveforms: Tensor) -> Tensor:
         samples = waveforms.shape[-1]

@@ -98,15 +98,17 @@ def magnitude_mse(
 ) -> Tensor:
     """Mean squared error of the magnitude spectrograms, the loss of Open-Unmix. Chapter: 05.
 
-    source: as in `magnitude_l1`. STFT with a Hann window of energy one, so that the mean square
-    over all bins is that of the waveform. Open-Unmix itself compares the masked magnitude before
-    the inverse STFT.
+    source: as in `magnitude_l1`. The error is relative to the power of the mixture, so that loud
+    examples do not count more, and lies far above the smallest gradient that Adam follows.
+    Open-Unmix itself compares the masked magnitude before the inverse STFT, without this division.
     """
+    power = stems.sum(1).square().mean((-2, -1)) + TINY  # (batch,)
     if source is not None:
         estimates, stems = estimates[:, source], stems[:, source]
     hann = torch.hann_window(window, device=stems.device)
-    hann = hann / hann.square().sum().sqrt()
-    return (_spectra(estimates, hann, hop) - _spectra(stems, hann, hop)).square().mean()
+    hann = hann / hann.square().sum().sqrt()  # the mean square of a spectrum is the waveform's
+    error = (_spectra(estimates, hann, hop) - _spectra(stems, hann, hop)).square()
+    return (error.unflatten(0, (len(power), -1)).mean((1, 2, 3)) / power).mean()
 
 
 def weighted_sum(*terms: tuple[float, Loss]) -> Loss:

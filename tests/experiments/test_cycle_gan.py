@@ -67,6 +67,15 @@ def test_an_example_has_the_mixture_of_one_half_and_solos_of_the_other(toy, bank
         assert mixture.shape == (1, 16_384) and stems.shape == (2, 1, 16_384)
 
 
+def test_the_level_of_a_solo_says_nothing_about_that_of_a_mixture(toy):
+    data = datasets(recipe_of())
+    levels = [
+        [data[name][index][1].square().mean().item() for index in range(8)]
+        for name in ("own stems", "mixed solos")
+    ]
+    assert abs(np.corrcoef(np.log(levels))[0, 1]) < 0.9
+
+
 def test_a_mixture_has_stems_of_one_piece_and_solos_come_from_any(toy):
     data = datasets(recipe_of())
     draws = {

@@ -98,6 +98,24 @@ def test_a_part_that_is_left_out_needs_no_output(changes, parts):
     assert model(noise(1, 1, 3000)).isfinite().all()
 
 
+@pytest.mark.parametrize("changes", [{}, {"magnitude": False}, {"phase": False}])
+def test_the_first_gradient_reaches_every_layer_that_decides(changes):
+    torch.manual_seed(0)
+    model = ResUNet(dataclasses.replace(TINY, **changes))
+    model(noise(1, 1, 8000)).square().sum().backward()
+    assert model.output.weight.grad.abs().max() > 0
+
+
+@torch.no_grad()
+def test_reduced_precision_leaves_the_waveform_as_it_is():
+    model, mixture = tiny(subbands=4), noise(1, 1, 8000)
+    with torch.autocast("cpu", torch.bfloat16):
+        spectrum = model.stft(mixture)
+        again = model.istft(spectrum[:, None], 8000)
+    assert torch.equal(spectrum, model.stft(mixture))
+    assert torch.equal(again, model.istft(spectrum[:, None], 8000))
+
+
 def test_an_untrained_network_answers_half_of_the_mixture():
     model, mixture = ResUNet(TINY).eval(), noise(1, 1, 8000)
     expected = (0.5 * mixture)[:, None].expand(-1, 2, -1, -1)
