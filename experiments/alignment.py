@@ -118,7 +118,23 @@ def measure_rendered(kind: str) -> list[Row]:
     track = render_score(played, FluidSynth(find_soundfont("FluidR3_GM")), RATE)
     seconds = track.mixture.shape[1] / RATE
     where = Provenance("none", "rendered-rubato")
-    return list(rows_of(align(track.mixture, RATE, score), played, where, kind, seconds))
+    found = align(track.mixture, RATE, score)
+    return list(rows_of(found, as_written(played, score), where, kind, seconds))
+
+
+def as_written(played: Score, score: Score) -> Score:
+    """The notes as they were played, wrong ones at the pitch of the score."""
+    parts = (
+        replace(
+            part,
+            notes=tuple(
+                replace(note, pitch=meant.pitch)
+                for note, meant in zip(part.notes, written.notes, strict=True)
+            ),
+        )
+        for part, written in zip(played.parts, score.parts, strict=True)
+    )
+    return replace(played, parts=tuple(parts))
 
 
 def measure_excerpt(piece: StemFolder) -> list[Row]:
