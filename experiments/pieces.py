@@ -21,11 +21,11 @@ RMS = 0.05
 def rendered(
     score: Score, seconds: float, name: str = "", soundfont: str | Path = "FluidR3_GM"
 ) -> Track:
-    """The first seconds of a score played by a soundfont, all stems with the same RMS."""
+    """The first seconds of a score played by a soundfont; stems that sound have the same RMS."""
     path = soundfont if isinstance(soundfont, Path) else find_soundfont(soundfont)
     track = render_score(score, FluidSynth(path), SAMPLE_RATE)
     stems = {part: stem[:, : round(seconds * SAMPLE_RATE)] for part, stem in track.stems.items()}
-    stems = {part: RMS * stem / np.std(stem) for part, stem in stems.items()}
+    stems = {part: RMS * stem / (np.std(stem) or 1.0) for part, stem in stems.items()}
     return Track(name or track.name, SAMPLE_RATE, stems)
 
 

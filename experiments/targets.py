@@ -111,7 +111,8 @@ def model_of(target: str, steps: int = 0, quick: bool = False, progress: bool = 
 def test_scores(target: str) -> tuple[Score, ...]:
     """Scores of the test split with the target, for ensembles of the sizes SIZES in turn.
 
-    Up to four players have an excerpt of a quartet, five and six a random piece.
+    Up to four players have an excerpt of a quartet in which all of them play, five and six a
+    random piece.
     """
     others = [name for name in recipe_of(target).rendering.instruments if name != target]
     works = names("quartet", "test")
@@ -126,8 +127,14 @@ def test_scores(target: str) -> tuple[Score, ...]:
             scores.append(piece.score(ensemble, seconds=SECONDS))
         else:
             cut = excerpts(works[place % len(works)], SECONDS)
-            scores.append(arrangement(cut[rng.integers(len(cut))], tuple(ensemble)))
+            drawn = (arrangement(cut[i], tuple(ensemble)) for i in rng.permutation(len(cut)))
+            scores.append(next(score for score in drawn if _all_play(score)))
     return tuple(scores)
+
+
+def _all_play(score: Score) -> bool:
+    """Whether each player has notes for a second or more."""
+    return min(sum(note.duration for note in part.notes) for part in score.parts) >= 1.0
 
 
 def count() -> int:
