@@ -68,9 +68,9 @@ class MaskingDemucs(DemucsHTDemucs):
     """HT-Demucs whose spectral branch multiplies the spectrum of the mixture by complex masks.
 
     As published, the branch computes the spectra of the estimates from nothing. With masks, phase
-    and fine structure come from the mixture, and little data teaches as much as more without. The
-    branch sees magnitudes raised to the power `COMPRESSION`: of a tone, partials 40 dB below the
-    fundamental are then 12 dB below it.
+    and fine structure come from the mixture, and training needs less data. The branch sees
+    magnitudes raised to the power `COMPRESSION`: of a tone, partials 40 dB below the fundamental
+    are then 12 dB below it.
 
     Williamson et al., "Complex ratio masking for monaural speech separation", TASLP 2016.
     """
