@@ -1,4 +1,4 @@
-"""How far models carry: to sounds, ensembles and conditions that they were not trained on.
+"""How far models carry: to other sounds, ensembles and conditions than those of the chorales.
 
     python -m experiments.transfer
     python -m experiments.transfer --systems chamber
@@ -6,7 +6,8 @@
 Every trained model that is here is measured on rendered chorales; then on the same chorales played
 by other soundfonts, on other music and other ensembles, and under each condition of
 `experiments/interference.py`. Where `DIVISI_DATA` is set, the conditions are also put on the real
-excerpts of Bach10. What the table holds is not measured again.
+excerpts of Bach10. What the table holds is not measured again. Some of the other soundfonts have
+trained some of the models: the model's card says which.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`divisi pack`: a corpus into one file of records, from which trainings read at random."""
+"""`divisi pack`: a corpus into one file of records, which can be read at random."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 SUMMARY = "a corpus into one file for fast reading"
 DESCRIPTION = """\
-Write all pieces of a corpus into FILE, an LMDB store of records in 16 bits, from which
-trainings read windows at random. A stopped run is continued by the same command. Until FILE
-is complete, it is called FILE.part.
+Write all pieces of a corpus into FILE, an LMDB store of records in 16 bits. It is for trainings
+in Python, which read windows from it at random; `divisi train` does not use it. A stopped run
+is continued by the same command. Until FILE is complete, it is called FILE.part.
 
 CORPUS is a folder of stem folders (one file per instrument) or of solos, or the name of a
 corpus of `divisi corpora` that lies in DIVISI_DATA.

@@ -97,7 +97,7 @@ def test_the_figure_has_a_panel_for_each_base_that_was_measured(table):
     assert len(plot_falls(real, bases).axes) == 2
 
 
-def test_rendered_sets_have_unheard_soundfonts_other_ensembles_and_all_conditions(monkeypatch):
+def test_rendered_sets_have_other_soundfonts_other_ensembles_and_all_conditions(monkeypatch):
     monkeypatch.setattr(transfer, "find_soundfont", lambda name: name)
     sets = transfer.rendered_sets([NOISE], count=2, seconds=3.0)
     found = [test.name.removeprefix(f"{HOME}: ") for test in sets]
