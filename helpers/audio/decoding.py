@@ -15,6 +15,7 @@ import numpy as np
 import soundfile
 
 from .layout import Part, find_layout
+from .sound_files import sound_file
 from .track import Unreadable
 
 UNKNOWN_LENGTH = 2**63 - 1  # libsndfile's SF_COUNT_MAX
@@ -142,7 +143,7 @@ def _opened(path: Path, part: Part) -> Iterator[soundfile.SoundFile]:
             source = stack.enter_context(_pipe(file, part.spans))
         elif part.patch:
             source = _Patched(file, part)
-        yield stack.enter_context(soundfile.SoundFile(source, closefd=False, **part.raw or {}))
+        yield stack.enter_context(sound_file(source, closefd=False, **part.raw or {}))
 
 
 def _is_cut(log: str) -> bool:

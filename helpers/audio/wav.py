@@ -9,6 +9,7 @@ import numpy as np
 import soundfile
 
 from ..files import replaced_atomically
+from .sound_files import sound_file
 from .track import AudioError
 
 WAV_LIMIT = 2**32 - 2**16  # bytes that a RIFF header can count, less room for the header itself
@@ -43,7 +44,7 @@ class AtomicWav:
                 draft = stack.enter_context(replaced_atomically(self.path))
                 file = stack.enter_context(open(draft, "xb"))
                 self._sound = stack.enter_context(
-                    soundfile.SoundFile(
+                    sound_file(
                         file.fileno(), "w", self.sample_rate, self.channels, self.subtype,
                         format="RF64" if self._large else "WAV", closefd=False,
                     )

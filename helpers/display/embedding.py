@@ -10,6 +10,7 @@ import numpy as np
 import soundfile
 
 from ..audio.resampling import resample
+from ..signals import deferred
 
 FULL_SCALE = 32768
 LOUDEST = (FULL_SCALE - 1) / FULL_SCALE
@@ -30,7 +31,8 @@ def encode(audio: np.ndarray, sample_rate: int, gain: float = 1.0, kind: str = "
     steps = np.round(audio.astype(np.float64) * gain * FULL_SCALE)
     samples = np.clip(steps, -FULL_SCALE, FULL_SCALE - 1).astype(np.int16).T
     file = io.BytesIO()
-    soundfile.write(file, samples, sample_rate, format=kind, subtype=FORMATS[kind][0])
+    with deferred():  # an exception does not pass through libsndfile's calls back
+        soundfile.write(file, samples, sample_rate, format=kind, subtype=FORMATS[kind][0])
     return base64.b64encode(file.getvalue()).decode("ascii")
 
 

@@ -9,6 +9,7 @@ import shutil
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 from helpers.audio.track import AudioError
 from helpers.cli import main
@@ -52,6 +53,7 @@ def start(tmp_path, monkeypatch):
         DUO, RATE, window=1024, hop=256, highest=3500.0, resolution=12, width=8, pitch_channels=4,
         hidden=32, layers=1,
     )  # fmt: skip
+    torch.manual_seed(3)
     return str(save_model(MaskNet(config), tmp_path, "start", {})[0])
 
 
