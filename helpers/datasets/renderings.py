@@ -164,7 +164,7 @@ def render_variants(
             renderer = config.renderer(kind, soundfont, rng, notes_root)
             if kind != "notes" or renderer.can_play(part):
                 stem = renderer.render(part, config.sample_rate)
-                yield RenderedStem(instrument, kind, voice, stem)
+                yield RenderedStem(instrument, kind, voice, stem, notes)
 
 
 def _substitutes(part: Part) -> list[str]:
