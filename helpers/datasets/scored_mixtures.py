@@ -29,9 +29,7 @@ class PartMixer(Mixer):
     too few parts.
     """
 
-    def __init__(
-        self, bank: StemBank, config: MixingConfig, seconds: float, doubles: float = 0.0
-    ):
+    def __init__(self, bank: StemBank, config: MixingConfig, seconds: float, doubles: float = 0.0):
         self.bank, self.config, self.doubles = bank, config, doubles
         self.samples = round(seconds * bank.sample_rate)
         self.players = config.players or (2, 4)

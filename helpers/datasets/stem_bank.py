@@ -32,9 +32,9 @@ class StemVariant:
 
     `instrument` is the instrument of the voice, even with a substituted timbre. `kind` is
     `soundfont`, `notes`, `tones`, `timbre_substitution`, `solo` or `real`. `start` and `length` are
-    samples in the piece's file. `rms`: of the whole stem, a fraction of full scale. notes: onset and
-    end in seconds and MIDI pitch of each note that is played, () where they are not known. The
-    variants of a piece are synchronous.
+    samples in the piece's file. `rms`: of the whole stem, a fraction of full scale. `notes`: onset
+    and end in seconds and MIDI pitch of each note, () where they are not known. The variants of a
+    piece are synchronous.
     """
 
     piece: str

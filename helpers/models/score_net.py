@@ -149,7 +149,7 @@ class ScoreNet(nn.Module):
         logits = logits.float().masked_fill((players < 0)[:, :, None, None], -torch.inf)
         above = spectrum.shape[1] - logits.shape[2]
         masks = torch.cat([logits, logits[:, :, -1:].expand(-1, -1, above, -1)], 2).softmax(1)
-        estimates = [self.istft(spectrum * masks[:, part], length) for part in range(masks.shape[1])]
+        estimates = [self.istft(spectrum * mask, length) for mask in masks.unbind(1)]
         return torch.stack(estimates, dim=1)[:, :, None]
 
     def hear_mixture(self, magnitude: Tensor) -> Tensor:
@@ -183,27 +183,30 @@ class ScoreNet(nn.Module):
         self, heard: Tensor, combs: Tensor, fundamentals: Tensor, onsets: Tensor, players: Tensor
     ) -> Tensor:
         """Logits of every part (B, P, log bins, N)."""
-        parts = players.shape[1]
-        own = compress(combs)  # (B, P, 2, log bins, N)
-        others = compress(combs[:, :, 0].sum(1, keepdim=True) - combs[:, :, 0])
-        pictures = [own[:, :, 0], own[:, :, 1], fundamentals, onsets]
-        features = self.hear(heard)[:, None] + self.instruments(players.clamp_min(0))[..., None, None]
+        is_part = players >= 0
+        example = is_part.nonzero()[:, 0]  # of each part, (all parts of the batch,)
+        own = compress(combs)[is_part]  # (all parts, 2, log bins, N), as all that follows
+        others = compress(combs[:, :, 0].sum(1, keepdim=True) - combs[:, :, 0])[is_part]
+        fundamentals, onsets = fundamentals[is_part], onsets[is_part]
+        features = self.hear(heard)[example] + self.instruments(players[is_part])[..., None, None]
         if self.config.pictures:
             shifted = [self.shift(others, k) for k in INPUT_SHIFTS]
-            seen = torch.stack([*pictures, *shifted], dim=2).flatten(0, 1)
-            features = features + self.see(seen).unflatten(0, (-1, parts))
-        features = F.gelu(features).flatten(0, 1)  # (B * P, part_width, log bins, N)
+            features = features + self.see(
+                torch.stack([own[:, 0], own[:, 1], fundamentals, onsets, *shifted], dim=1)
+            )
+        features = F.gelu(features)
         for layer in self.follow:
             features = features + F.gelu(layer(features))
         pitches = self.pitches(features)
-        copied = self.gather(torch.cat([self.shift(pitches, 1 / k) for k in OUTPUT_SHIFTS], dim=1))
-        copied = copied.unflatten(0, (-1, parts)) + self.beside(heard)[:, None]
+        features = self.gather(torch.cat([self.shift(pitches, 1 / k) for k in OUTPUT_SHIFTS], 1))
+        features = features + self.beside(heard)[example]
         if self.config.pictures:
-            seen = torch.stack([own[:, :, 0], own[:, :, 1], others, onsets], dim=2).flatten(0, 1)
-            copied = copied + self.look(seen).unflatten(0, (-1, parts))
-        features = F.gelu(copied).flatten(0, 1)
+            features = features + self.look(torch.stack([own[:, 0], own[:, 1], others, onsets], 1))
+        features = F.gelu(features)
         features = features + F.gelu(self.refine(features))
-        return self.decide(features)[:, 0].unflatten(0, (-1, parts))
+        decided = self.decide(features)[:, 0]
+        logits = decided.new_zeros((*players.shape, *decided.shape[1:]))
+        return logits.masked_scatter(is_part[..., None, None], decided)
 
     def expect(self, combs: Tensor) -> Tensor:
         """Log magnitudes that the notes lead to expect (B, P, linear bins, N)."""
@@ -286,4 +289,5 @@ def log_frequency(config: ScoreNetConfig) -> tuple[Tensor, Tensor, Tensor]:
     apart = ((linear[:, None] - centres) / spacing).clamp(-2, 2)
     lobe = torch.cos(apart * (math.pi / 4)) ** 2 / (SPREAD / 1200 * config.resolution * 2.5)
     narrow = linear < spacing / (2 ** (1 / config.resolution) - 1)
-    return analysis / analysis.sum(1, keepdim=True), synthesis, torch.where(narrow[:, None], lobe, synthesis)
+    lobes = torch.where(narrow[:, None], lobe, synthesis)
+    return analysis / analysis.sum(1, keepdim=True), synthesis, lobes

@@ -1,8 +1,9 @@
 """Recipes: one training as a TOML file, its fields and ranges, and the errors for what is wrong.
 
-`recipes/*.toml` are the examples. The tables `rendering`, `mixing`, `training` and `score_errors` hold fields of
-`RenderingConfig`, `MixingConfig`, `TrainingConfig` and `ScoreErrors`; `model` and `export` hold fields of the
-model's `Config`. All other entries are fields of `Recipe`. Chapters: 02, 04.
+`recipes/*.toml` are the examples. The tables `rendering`, `mixing`, `training` and `score_errors`
+hold fields of `RenderingConfig`, `MixingConfig`, `TrainingConfig` and `ScoreErrors`; `model` and
+`export` hold fields of the model's `Config`. All other entries are fields of `Recipe`.
+Chapters: 02, 04, 08.
 """
 
 from __future__ import annotations
