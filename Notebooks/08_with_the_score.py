@@ -39,7 +39,7 @@
 # | data | rendered ensembles with their notes, and scores with errors; real recordings to test |
 # | model | ScoreNet: combs of the notes as a prior, corrected by convolutions |
 # | evaluation | onset errors in ms; SI-SDR with right and wrong scores, rendered and real |
-# | needs | two cores: 3 min (training 300); T4: not measured; disk: 0.2 GB; recordings: optional |
+# | needs | two cores: 3 min (training: hours); T4: not tested; disk: 0.2 GB; recordings: optional |
 
 # %% tags=["bootstrap"]
 # On Colab: fetch the course, beside the torch and numpy that are there. Anywhere else: nothing.
@@ -713,7 +713,7 @@ Markdown("\n".join(f"- {sentence}" for sentence in sentences))
 #
 # How much can a score be wrong? Here the aligned scores are made worse on purpose: onsets off by up
 # to 200 ms (the standard deviation from note to note), wrong notes, and a part that is missing. The
-# dashed lines are the blind network on the same recordings. Where a curve falls below its line, you
+# dashed lines are the blind network on the same recordings. Where a dot lies below its line, you
 # are better off without that score.
 
 # %%

@@ -54,7 +54,7 @@ def note_tensor(score: Score) -> Tensor:
     most = max(len(part.notes) for part in score.parts)
     notes = torch.full((1, len(score.parts) + 1, most, 3), -1.0)
     for number, part in enumerate(score.parts):
-        notes[0, number, : len(part.notes)] = torch.tensor(note_list(part))
+        notes[0, number, : len(part.notes)] = torch.tensor(note_list(part)).reshape(-1, 3)
     return notes
 
 

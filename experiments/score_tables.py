@@ -93,12 +93,12 @@ def falls(rows: pd.DataFrame) -> str:
     worst = [
         fault for fault in ("onsets 200 ms", "wrong notes 10%", MISSING) if fault in lost.index
     ]
-    each = [f"{fault}: {lost.loc[fault].mean():.1f} dB" for fault in worst]
+    each = [f"{fault}: {round(lost.loc[fault].mean(), 1) + 0.0:.1f} dB" for fault in worst]
     return f"Lost on the mean of the tests: {'; '.join(each)}."
 
 
 def plot_robustness(rows: pd.DataFrame, blind: pd.DataFrame) -> Figure:
-    """Improvement with each fault of the score, a line for each test.
+    """Improvement with each fault of the score, a dot for each test.
 
     blind: rows of the blind model on the same tests, whose means are dashed lines.
     """
@@ -108,7 +108,7 @@ def plot_robustness(rows: pd.DataFrame, blind: pd.DataFrame) -> Figure:
     with style():
         ax = figure.subplots()
         for (test, values), shade in zip(table.items(), SERIES, strict=False):
-            ax.plot(range(len(values)), values, "o-", color=shade, markersize=4, label=test)
+            ax.plot(range(len(values)), values, "o", color=shade, markersize=5, label=test)
             if test in of_blind:
                 ax.axhline(of_blind.loc[BLIND, test], color=shade, linestyle="--", linewidth=0.9)
         ax.axhline(0.0, color=MUTED, linewidth=0.7)
