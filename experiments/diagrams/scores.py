@@ -56,7 +56,7 @@ def score_net() -> Drawing:
     drawing.arrow((300, end - 28), (300, end + 2))
     drawing.operation(300, end + 21, "+")
     drawing.arrow((730, 180), (772, 180), (772, end + 21), (319, end + 21), dashed=True)
-    drawing.words(552, end + 10, "prior: log of the combs")
+    drawing.words(552, end + 10, "prior: log of combs")
     drawing.arrow((300, end + 40), (300, end + 62))
     drawing.box(60, end + 62, 480, 44, "softmax over the parts and the rest", kind=FIXED)
     drawing.words(552, end + 90, f"(P + 1) × {bins} × N", 18, INK)
