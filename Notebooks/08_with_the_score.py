@@ -105,8 +105,8 @@ pd.DataFrame(
 # | how long notes are, in beats | where a note ends in the sound: reverberation, pedal |
 # | roughly how loud it should be | how loud it is; wrong notes, ornaments, cuts and repeats |
 #
-# So the score helps most where the ear of a network is weakest: two players of one instrument have
-# the same timbre, and only the notes tell them apart. What the score does not know must come from
+# So the score helps most where the sound alone says least: two players of one instrument have the
+# same timbre, and only the notes distinguish them. What the score does not know must come from
 # the recording. [**Score-informed separation**](../docs/glossary.md#score-informed-separation)
 # needs both (Ewert et al., 2014).
 #
@@ -200,7 +200,7 @@ plot_matrix(totals, ROWS, COLUMNS, PATH)
 
 # %% [markdown]
 # The framed path tells for each note in which frames it sounds. The whole path costs 2, and that is
-# the wrong note: A instead of G, two semitones. DTW did not stumble over it, because everything
+# the wrong note: A instead of G, two semitones. It does not disturb the alignment, because everything
 # around it fits. The same from a library:
 
 # %%
@@ -263,7 +263,7 @@ figure
 
 # %% [markdown]
 # The dark valley is the path. Where the music repeats itself there are other dark stripes, and DTW
-# must not be led astray by them. `align` does this in three passes: the whole piece coarsely, to
+# must not follow them. `align` does this in three passes: the whole piece coarsely, to
 # find the place, the tempo and the transposition; then in frames of 23 ms; and then each note on
 # its own, to where the energy at its partials rises.
 
@@ -288,8 +288,8 @@ print(f"{len(errors)} onsets: median {np.median(errors):.0f} ms, 95 % under", en
 print(f"{np.percentile(errors, 95):.0f} ms; fit {FOUND.fit:.2f}, tuning {FOUND.tuning:+.0f} cents")
 
 # %% [markdown]
-# A score that does not fit must be refused, or its notes would tear the recording apart. Here is
-# the score of another movement:
+# A score that does not fit must be refused, because masks from its notes would be meaningless. Here
+# is the score of another movement:
 
 # %%
 from experiments.scored_pieces import QUARTET
@@ -789,8 +789,8 @@ quality({kind: separated(MODEL, score, PIECE.track) for kind, score in worse.ite
 #
 # ## Two violins
 #
-# This is the finest use of a score. Two violins have one timbre, and a network for instruments has
-# one stem for both:
+# Here the score does what no blind network of this course can do. Two violins have one timbre, and a
+# network for instruments has one stem for both:
 
 # %%
 ", ".join(load_model("chamber").sources)
