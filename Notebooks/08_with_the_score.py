@@ -39,7 +39,7 @@
 # | data | rendered ensembles with their notes, and scores with errors; real recordings to test |
 # | model | ScoreNet: combs of the notes as a prior, corrected by convolutions |
 # | evaluation | onset errors in ms; SI-SDR with right and wrong scores, rendered and real |
-# | needs | two cores: 3 min (training: hours); T4: not tested; disk: 0.2 GB; recordings: optional |
+# | needs | two cores: 3 min (training 180); T4: not tested; disk: 0.2 GB; recordings: optional |
 
 # %% tags=["bootstrap"]
 # On Colab: fetch the course, beside the torch and numpy that are there. Anywhere else: nothing.
@@ -200,8 +200,8 @@ plot_matrix(totals, ROWS, COLUMNS, PATH)
 
 # %% [markdown]
 # The framed path tells for each note in which frames it sounds. The whole path costs 2, and that is
-# the wrong note: A instead of G, two semitones. It does not disturb the alignment, because everything
-# around it fits. The same from a library:
+# the wrong note: A instead of G, two semitones. It does not disturb the alignment, because
+# everything around it fits. The same from a library:
 
 # %%
 import librosa
@@ -606,9 +606,9 @@ pd.concat(
 
 # %% [markdown]
 # The recipe is `recipes/guided.toml`; `divisi train recipes/guided.toml` trains the network of the
-# course for hours, and resumes where it was stopped. With `TRAIN = True` the next cell trains the
-# same network on twelve random pieces of four instruments, for about five minutes on two cores. The
-# loss is the negative SNR of all stems, the rest included.
+# course, in about three hours of one core, and resumes where it was stopped. With `TRAIN = True`
+# the next cell trains the same network on twelve random pieces of four instruments, for a few
+# minutes. The loss is the negative SNR of all stems, the rest included.
 
 # %%
 from experiments.guided_training import guided
@@ -789,8 +789,8 @@ quality({kind: separated(MODEL, score, PIECE.track) for kind, score in worse.ite
 #
 # ## Two violins
 #
-# Here the score does what no blind network of this course can do. Two violins have one timbre, and a
-# network for instruments has one stem for both:
+# Here the score does what no blind network of this course can do. Two violins have one timbre, and
+# a network for instruments has one stem for both:
 
 # %%
 ", ".join(load_model("chamber").sources)

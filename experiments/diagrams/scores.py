@@ -6,15 +6,23 @@ import math
 
 from helpers.display.palette import colour
 from helpers.models.score_net import INPUT_SHIFTS, OUTPUT_SHIFTS, ScoreNetConfig
+from helpers.recipes.schema import read_recipe
+from helpers.runtime import repository_root
 
 from .drawing import FIXED, INK, Drawing
 
 PARTS = ("violin", "cello", "clarinet")
 
 
+def network() -> ScoreNetConfig:
+    """The network of the recipe, as it is exported."""
+    recipe = read_recipe(repository_root() / "recipes" / "guided.toml")
+    return ScoreNetConfig(PARTS, **recipe.model | recipe.export)
+
+
 def score_net() -> Drawing:
     """The score network at 44.1 kHz, with what each step hands on; P is the number of parts."""
-    config = ScoreNetConfig(PARTS, window=8192, hop=2048, sample_rate=44100)
+    config = network()
     bins = config.window // 2 + 1
     low = int(math.log2(config.highest / config.lowest) * config.resolution)
     shades = [colour(name) for name in PARTS]
@@ -50,25 +58,25 @@ def score_net() -> Drawing:
     for number, (name, note, shape, kind) in enumerate(steps, 1):
         y = 582 + 104 * number
         drawing.arrow((300, y - 28), (300, y))
-        drawing.box(60, y, 480, 76, name, note, **({"kind": kind} if kind else {}))
-        drawing.words(552, y + 44, shape, 18, INK)
+        drawing.box(60, y, 464, 76, name, note, **({"kind": kind} if kind else {}))
+        drawing.words(536, y + 44, shape, 18, INK)
     end = 686 + 104 * len(steps)
     drawing.arrow((300, end - 28), (300, end + 2))
     drawing.operation(300, end + 21, "+")
-    drawing.arrow((730, 180), (772, 180), (772, end + 21), (319, end + 21), dashed=True)
-    drawing.words(552, end + 10, "prior: log of combs")
+    drawing.arrow((730, 180), (778, 180), (778, end + 21), (319, end + 21), dashed=True)
+    drawing.words(536, end + 10, "prior: log of combs")
     drawing.arrow((300, end + 40), (300, end + 62))
-    drawing.box(60, end + 62, 480, 44, "softmax over the parts and the rest", kind=FIXED)
-    drawing.words(552, end + 90, f"(P + 1) × {bins} × N", 18, INK)
+    drawing.box(60, end + 62, 464, 44, "softmax over the parts and the rest", kind=FIXED)
+    drawing.words(536, end + 90, f"(P + 1) × {bins} × N", 18, INK)
     drawing.arrow((300, end + 106), (300, end + 124))
     drawing.operation(300, end + 143, "×")
     drawing.arrow((60, 168), (30, 168), (30, end + 143), (281, end + 143))
     drawing.words(44, end + 132, "the mixture's STFT")
     drawing.arrow((300, end + 162), (300, end + 182))
-    drawing.box(60, end + 182, 480, 44, "inverse STFT", kind=FIXED)
+    drawing.box(60, end + 182, 464, 44, "inverse STFT", kind=FIXED)
     for place, shade in enumerate(shades):
         drawing.wave(580, end + 142 + 40 * place, 150, 34, shade, place + 1)
-    drawing.arrow((540, end + 204), (576, end + 204))
+    drawing.arrow((524, end + 204), (576, end + 204))
     drawing.legend(skips=False)
     return drawing
 
