@@ -182,14 +182,13 @@ def evaluate(
     from tqdm import tqdm
 
     from .datasets.stem_folders import find_tracks, unique_names
-    from .evaluation.pieces import evaluate_pieces
+    from .evaluation.systems import ModelStems, evaluate_pieces
     from .inference.loading import model_and_name
 
     folders = unique_names(find_tracks(Path(corpus)))
     known_as, model = model_and_name(model)
-    results = evaluate_pieces(
-        folders, model, name or known_as, Path(corpus).resolve().name, instruments, baselines
-    )
+    system = ModelStems(name or known_as, model, instruments)
+    results = evaluate_pieces(folders, system, Path(corpus).resolve().name, baselines)
     rows: list[Row] = []
     for _, result in tqdm(results, total=len(folders), leave=False, disable=None):
         if isinstance(result, list):

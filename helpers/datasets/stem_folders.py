@@ -163,7 +163,7 @@ def solos(root: str | Path) -> dict[str, list[Path]]:
     found = defaultdict(list)
     for folder in sorted([*root.glob("medley_solos/*"), *root.glob("solo_*")]):
         name = instrument_name(folder.name.removeprefix("solo_"))
-        if name is not None and (files := _audio_files(folder)):
+        if name is not None and (files := audio_files(folder)):
             found[name] += files
     return dict(found)
 
@@ -203,11 +203,11 @@ def _folders(root: Path) -> Iterator[Path]:
 def _read_folder(folder: Path, any_names: bool = False) -> StemFolder | None:
     if metadata_path(folder).is_file():
         return _read_medleydb(folder)
-    files = _audio_files(folder)
+    files = audio_files(folder)
     if not files:
         return None
     corpus = _corpus(folder)
-    read = {path: _part_name(path.stem, folder.name) for path in files}
+    read = {path: part_name(path.stem, folder.name) for path in files}
     names = {path: corpus.renamed_stems.get(name, name) for path, (name, _) in read.items()}
     mixtures = [path for path in files if names[path] == MIXTURE]
     stems = [path for path in files if names[path] != MIXTURE]
@@ -266,7 +266,7 @@ def _one_alternative_each(piece: StemFolder) -> list[StemFolder]:
     return versions
 
 
-def _audio_files(folder: Path) -> list[Path]:
+def audio_files(folder: Path) -> list[Path]:
     """The audio files of a folder, each name once; warns of what is left out."""
     best: dict[str, Path] = {}
     for path in sorted(folder.glob("*"), key=_by_format):
@@ -290,7 +290,7 @@ def _by_format(path: Path) -> tuple[int, Path]:
     return AUDIO_SUFFIXES.index(suffix) if known else len(AUDIO_SUFFIXES), path
 
 
-def _part_name(stem: str, folder: str) -> tuple[str, int | None]:
+def part_name(stem: str, folder: str) -> tuple[str, int | None]:
     """What the file `stem`.wav in `folder` holds: MIXTURE, an instrument, or its own name; and the
     number of the player, if it has one."""
     words = [word for word in re.split(r"[\s_.\-]+", stem.lower()) if word]

@@ -1,39 +1,31 @@
-"""Measure a model on folders of stems, in constant memory, with what `divisi separate` runs.
-
-Every file is read to its end before the first piece is separated, and a piece that cannot be
-measured costs no other one.
-"""
+"""Pieces on disk, read in blocks in constant memory; every file is read to its end first."""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import chain, repeat
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
-from torch import nn
 
-from ..audio.audio import AudioFile
 from ..audio.levels import Level
 from ..audio.recordings import Recording, examine
 from ..audio.track import AudioError, Track
 from ..audio.wav import AtomicWav
 from ..datasets.stem_folders import StemFolder, common_format, warn_of_residual
-from ..folders import readable_size
-from ..inference.detection import ALL, can_detect
-from ..inference.stem_files import separate_recording
-from .baselines import BASELINES, hop_length
-from .evaluate import matched, measure_passes, rows_of
-from .rows import Provenance, Row
+from .baselines import hop_length
 
-NAMED = "named"  # for `instruments`: those of the stems
 HOPS = 128  # of the oracle masks, in one block
 CONTEXT = 4  # hops on either side of a block, on which the masks in it depend
+
+
+class Blocks(Protocol):
+    """A file whose samples come in blocks, float32 (channels, n), from the start at each call."""
+
+    def blocks(self) -> Iterator[np.ndarray]: ...
 
 
 @dataclass(frozen=True)
@@ -45,7 +37,7 @@ class Piece:
     """
 
     name: str
-    stems: dict[str, list[Recording]] = field(repr=False)
+    stems: dict[str, list[Blocks]] = field(repr=False)
     mixture: Recording | None = field(repr=False)
     sample_rate: int
     channels: int
@@ -92,26 +84,19 @@ class Piece:
             before, block = block[..., -context:], after
 
 
-def examine_piece(folder: StemFolder, sources: Sequence[str]) -> Piece:
-    """Read all files of a piece; stems are named after a model's sources where they match.
+def examine_piece(folder: StemFolder, sources: Mapping[str, str]) -> Piece:
+    """Read all files of a piece. sources: for each stem the source that it is a player of.
 
     AudioError for a bad file, and for files that do not fit together. Warns where the mixture
     differs from the sum of the stems by more than is usual in the corpus.
     """
-    recordings = {}
-    for path in (*folder.stems.values(), *([folder.mixture] if folder.mixture else [])):
-        try:
-            recordings[path] = examine(path)
-        except AudioError as error:
-            raise AudioError(f"{folder.name}/{error}") from error
-        sounds = recordings[path].level.peak > 0  # an instrument may rest for a whole piece
-        for sentence in recordings[path].warnings if sounds else ():
-            warnings.warn(f"{folder.name}/{sentence}", stacklevel=2)
+    paths = [*folder.stems.values(), *([folder.mixture] if folder.mixture else [])]
+    recordings = {path: examine_file(path, folder.name) for path in paths}
     formats = {path: (each.sample_rate, each.channels) for path, each in recordings.items()}
     rate, channels = common_format(folder.name, formats)
     stems: dict[str, list[Recording]] = {}
-    for name, source in matched(folder.stems, sources).items():
-        stems.setdefault(source, []).append(recordings[folder.stems[name]])
+    for name, path in folder.stems.items():
+        stems.setdefault(sources[name], []).append(recordings[path])
     mixture = folder.mixture and recordings[folder.mixture]
     frames = max(each.frames for each in recordings.values())
     piece = Piece(folder.name, stems, mixture, rate, channels, frames)
@@ -126,124 +111,21 @@ def examine_piece(folder: StemFolder, sources: Sequence[str]) -> Piece:
     return piece
 
 
-def evaluate_pieces(
-    folders: Mapping[str, StemFolder],
-    model: nn.Module,
-    system: str,
-    test_data: str,
-    instruments: str | None = None,
-    baselines: bool = True,
-) -> Iterator[tuple[str, list[Row] | AudioError]]:
-    """For each piece its name and rows, or why it cannot be measured; the latter come first.
-
-    instruments: how the model knows them: None, detected where it can; NAMED, those of the stems;
-    ALL. Chapter: 04.
-    """
-    pieces = []
-    for name, folder in folders.items():
-        try:
-            pieces.append(examine_piece(replace(folder, name=name), model.sources))
-        except AudioError as error:
-            yield name, error
-    where = provenance(model, test_data, instruments)
-    for piece in pieces:
-        try:
-            rows = rows_of(
-                system, piece.name, piece.seconds, where,
-                measure_model(piece, model, system, instruments),
-            )  # fmt: skip
-            rows += baseline_rows(piece, where) if baselines else []
-        except AudioError as error:
-            yield piece.name, error
-        else:
-            yield piece.name, rows
+def examine_file(path: Path, piece: str) -> Recording:
+    """Read a file to its end; errors and warnings begin with the piece."""
+    try:
+        recording = examine(path)
+    except AudioError as error:
+        raise AudioError(f"{piece}/{error}") from error
+    sounds = recording.level.peak > 0  # an instrument may rest for a whole piece
+    for sentence in recording.warnings if sounds else ():
+        warnings.warn(f"{piece}/{sentence}", stacklevel=2)
+    return recording
 
 
-def provenance(model: nn.Module, test_data: str, instruments: str | None) -> Provenance:
-    """Of a model's rows; their config ends with how the instruments are known."""
-    card, device = getattr(model, "card", None), next(model.parameters()).device
-    known = instruments or ("detected" if can_detect(model) else ALL)
-    where = (
-        Provenance.of_model(card, test_data, device)
-        if card
-        else Provenance("none", test_data, config=type(model).__name__)
-    )
-    return replace(where, config=f"{where.config} (instruments {known})")
-
-
-def measure_model(
-    piece: Piece, model: nn.Module, system: str, instruments: str | None
-) -> Iterator[tuple[str, str, float]]:
-    """(instrument, metric, value in dB) of the stems that `separate_recording` writes."""
-    if instruments == NAMED:
-        named = [name for name in piece.stems if name in model.sources]
-        if not named:
-            raise AudioError(
-                f"{piece.name}: the model separates none of {', '.join(piece.stems)}; it separates"
-                f" {', '.join(model.sources)}."
-            )
-    chosen = named if instruments == NAMED else instruments
-    with tempfile.TemporaryDirectory(prefix="divisi-") as folder:
-        _check_space(piece, len(model.sources) + 1, folder)
-        mixture = piece.mixture or _write_sum(piece, Path(folder, "sum.wav"))
-        stems = Path(folder, "stems")
-        stems.mkdir()
-        done = separate_recording(mixture, model, stems, chosen)
-        missing = [name for name in piece.stems if name not in done.sources]
-        if skipped := [name for name in missing if name not in model.sources]:
-            warnings.warn(
-                f"{piece.name}: {system} has no estimate of {', '.join(skipped)}; not measured.",
-                stacklevel=2,
-            )
-        silent = [name for name in missing if name in model.sources]
-
-        def passes() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-            with ExitStack() as stack:
-                files = [
-                    stack.enter_context(AudioFile(stems / f"{name}.wav")) for name in done.sources
-                ]
-                estimates = [piece.aligned(file.blocks()) for file in files]
-                for (references, mixture), *parts in zip(piece.blocks(), *estimates, strict=True):
-                    silence = [np.zeros_like(mixture)] * len(silent)
-                    signals = np.stack([*parts, *silence, mixture])
-                    yield references.reshape(len(references), -1), signals.reshape(len(signals), -1)
-
-        yield from measure_passes(passes, list(piece.stems), [*done.sources, *silent])
-
-
-def baseline_rows(piece: Piece, where: Provenance) -> list[Row]:
-    """The rows of floor and ceilings."""
-    untrained = where.untrained()
-    names, rows = list(piece.stems), []
-    for system, separator in BASELINES.items():
-
-        def passes(separator=separator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-            for track, new in piece.tracks():
-                estimates = separator(track)
-                references = np.stack([track.stems[name][:, new] for name in names])
-                signals = [*(estimates[name][:, new] for name in names), track.mixture[:, new]]
-                flat = np.stack(signals).reshape(len(signals), -1)
-                yield references.reshape(len(names), -1), flat
-
-        values = measure_passes(passes, names, names)
-        rows += rows_of(system, piece.name, piece.seconds, untrained, values)
-    return rows
-
-
-def _write_sum(piece: Piece, path: Path) -> Recording:
-    """The sum of the stems as a file in 32-bit float."""
+def write_mixture(piece: Piece, path: Path) -> Recording:
+    """The recorded mixture, or the sum of the stems, as a file in 32-bit float."""
     with AtomicWav(path, piece.sample_rate, piece.channels, "FLOAT", piece.frames) as file:
         for _, mixture in piece.blocks():
             file.write(mixture)
     return examine(path)
-
-
-def _check_space(piece: Piece, files: int, folder: str) -> None:
-    samples = piece.frames * piece.channels
-    needed, free = 4 * samples * files, shutil.disk_usage(folder).free
-    if needed > free:
-        raise AudioError(
-            f"{piece.name}: its estimates need {readable_size(needed)} for a while and"
-            f" {Path(folder).parent} has {readable_size(free)} free; make room or set TMPDIR to"
-            " another folder."
-        )

@@ -167,3 +167,48 @@ def test_what_is_no_file_is_no_table(divisi, corpus, tmp_path):
     for place in ("/dev/full", tmp_path / "loop.csv", corpus / "piece 1" / "violin.wav" / "t.csv"):
         code, _, [err] = divisi("evaluate", corpus, "--csv", place)
         assert code == 2 and err.startswith(f"divisi: {place}: cannot be written;")
+
+
+def test_the_mixtures_that_are_written_are_the_floor_of_another_tool(divisi, corpus, tmp_path):
+    table, mixtures = tmp_path / "rows.csv", tmp_path / "mixtures"
+    code, out, err = divisi("evaluate", corpus, "--mixtures", mixtures)
+    assert (code, err) == (0, []) and "2 pieces" in out[0]
+    for path in mixtures.iterdir():  # a tool that separates nothing
+        for name in ("Violine", "Drums"):
+            folder = tmp_path / "stems" / path.stem
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{name}.wav").write_bytes(path.read_bytes())
+    words = ("evaluate", corpus, "--estimates", tmp_path / "stems", "--system", "copy")
+    code, out, err = divisi(*words, "--csv", table)
+    assert (code, err) == (0, [])
+    assert any(line.startswith("bassoon has no estimate") for line in out)
+    assert any(line.startswith("drums is no stem") and "(2 of 2 pieces" in line for line in out)
+    values = {(row["system"], row["instrument"], row["metric"]): row for row in rows_of(table)}
+    copied, floor = values["copy", "violin", "SI-SDR"], values["mixture", "violin", "SI-SDR"]
+    assert copied["value"] == floor["value"] and copied["config"] == "stems in files"
+    assert float(values["copy", "drums", "leak"]["value"]) == pytest.approx(0, abs=1e-3)
+    assert ("oracle-irm", "violin", "SI-SDR") in values
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ((), "No table is named; add --csv FILE."),
+        (("--csv", "t.csv", "--estimates", "none"), "belong together; give both."),
+        (("--csv", "t.csv", "--system", "x"), "belong together; give both."),
+        (("--csv", "t.csv", "--estimates", "none", "--system", "x"), "there is no such folder"),
+        (("--csv", "t.csv", "--estimates", ".", "--system", "mixture"), "choose another one."),
+        (("--csv", "t.csv", "--estimates", "..", "--system", "x"), "no estimates of these pieces"),
+        (
+            ("--csv", "t.csv", "--estimates", ".", "--system", "x", "--instruments", "all"),
+            "leave it out with --estimates.",
+        ),
+        (("--mixtures", "."), "exists and is no empty folder; choose another one."),
+        (("--csv", "t.csv", "--estimates", ".", "--model", "x"), "not allowed with"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(divisi, corpus, monkeypatch, words, sentence):
+    monkeypatch.chdir(corpus)
+    code, _, [err] = divisi("evaluate", corpus, *words)
+    assert code == 2 and sentence in err
+    assert not (corpus / "t.csv").exists()

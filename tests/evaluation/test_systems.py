@@ -11,9 +11,9 @@ import soundfile
 
 from helpers.audio.track import AudioError
 from helpers.datasets.stem_folders import find_tracks, unique_names
-from helpers.evaluation import pieces
 from helpers.evaluation.evaluate import evaluate, evaluate_baselines, model_separator
 from helpers.evaluation.rows import Provenance
+from helpers.evaluation.systems import ModelStems, evaluate_pieces
 from helpers.training.checkpoints import load_model
 
 RATE = 8000
@@ -40,9 +40,9 @@ def corpus(tmp_path):
     return tmp_path / "corpus"
 
 
-def results_of(corpus, model, *words):
+def results_of(corpus, model, instruments=None, *words):
     folders = unique_names(find_tracks(corpus))
-    return dict(pieces.evaluate_pieces(folders, model, "m", "corpus", *words))
+    return dict(evaluate_pieces(folders, ModelStems("m", model, instruments), "corpus", *words))
 
 
 @pytest.mark.parametrize(
