@@ -11,24 +11,18 @@ which are not in the training data. A system in the table is not trained again.
 from __future__ import annotations
 
 import argparse
-import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import torch
-from torch.utils.data import DataLoader
-
 from experiments import realism
+from experiments.costs import seconds_a_step
 from experiments.jobs import Job, baseline_job, corpus_folder, report, run
 from helpers import runtime
 from helpers.datasets.stem_folders import find_tracks
 from helpers.evaluation import results
 from helpers.evaluation.rows import Provenance, Row
 from helpers.recipes.schema import Recipe, read_recipe
-from helpers.recipes.train import build_model, mixtures
-from helpers.training.execution import fast_precision
-from helpers.training.losses import negative_snr
 
 TABLE = "04_architectures"
 STEP = "06 spectral tilt"
@@ -61,25 +55,6 @@ def recipe_of(system: str, seed: int) -> Recipe:
         model=step.model if model is None else model,
         training=replace(step.training, learning_rate=rate, seed=seed),
     )
-
-
-def seconds_a_step(recipe: Recipe, steps: int = 4) -> float:
-    """Processor time of one core per training step, with mixing; the first step is left out."""
-    torch.set_num_threads(1)
-    model, (training, _) = build_model(recipe), mixtures(recipe)
-    batches = iter(DataLoader(training, recipe.training.batch_size))
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6)
-    reduced, times = fast_precision() != "32-true", []
-    for _ in range(steps):
-        start = time.process_time()
-        mixture, stems = next(batches)
-        with torch.autocast("cpu", torch.bfloat16, enabled=reduced):
-            estimates = model(mixture)
-        negative_snr(estimates.float(), stems).backward()
-        optimizer.step()
-        optimizer.zero_grad()
-        times.append(time.process_time() - start)
-    return sum(times[1:]) / (steps - 1)
 
 
 def measure(system: str, seed: int, minutes: float, corpus: Path) -> list[Row]:

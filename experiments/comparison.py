@@ -13,15 +13,15 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cache, partial
+from functools import lru_cache, partial
 
-import numpy as np
 import torch
 
 from experiments.comparison_charts import publish_charts
 from experiments.comparison_tables import COSTS, ENSEMBLES, SOUNDFONTS
 from experiments.costs import costs
 from experiments.jobs import Job, corpus_folder, report, run
+from experiments.pieces import performed
 from experiments.real_recordings import CORPORA
 from experiments.systems import SYSTEMS, Cards, System, missing
 from helpers import runtime
@@ -31,15 +31,11 @@ from helpers.evaluation import results
 from helpers.evaluation.evaluate import evaluate, evaluate_baselines
 from helpers.evaluation.rows import Provenance, Row
 from helpers.music.arrangements import Excerpt, arrangement
-from helpers.music.performances import Performance
 from helpers.music.splits import names
-from helpers.synthesis.fluidsynth import FluidSynth
-from helpers.synthesis.renderer import render_score
-from helpers.synthesis.soundfonts import find_soundfont
 from helpers.training.checkpoints import available_models
 
 TABLE = NOTEBOOK = "09_comparison"
-RATE, SECONDS, PIECES = 44_100, 10.0, 12
+SECONDS, PIECES = 10.0, 12
 REAL_DUO = "trios-duo"  # the recording of `trios` without its horn
 
 
@@ -52,7 +48,9 @@ class Piece:
     load: Callable[[], Track]
 
 
-Tests = Mapping[str, Sequence[Piece]]
+@lru_cache(maxsize=PIECES)  # those of one test; the jobs are in the order of the tests
+def loaded(piece: Piece) -> Track:
+    return piece.load()
 
 
 def rendered_tests(pieces: int = PIECES, seconds: float = SECONDS) -> dict[str, list[Piece]]:
@@ -77,13 +75,11 @@ def rendered_tests(pieces: int = PIECES, seconds: float = SECONDS) -> dict[str, 
 def rendered_piece(excerpt: Excerpt, ensemble: str, soundfont: str, seed: int) -> Piece:
     """An excerpt, arranged, performed and rendered; seed: of the performance."""
     instruments = ENSEMBLES[ensemble]
-
-    def load() -> Track:
-        score = arrangement(excerpt, instruments)
-        performance = Performance.draw(np.random.default_rng(seed), len(instruments))
-        return render_score(performance.apply(score), FluidSynth(find_soundfont(soundfont)), RATE)
-
-    return Piece(excerpt.title, instruments, cache(load))
+    return Piece(
+        excerpt.title,
+        instruments,
+        lambda: performed(arrangement(excerpt, instruments), soundfont, seed),
+    )
 
 
 def real_tests() -> dict[str, list[Piece]]:
@@ -99,7 +95,7 @@ def real_tests() -> dict[str, list[Piece]]:
 
 
 def recorded_piece(folder: StemFolder) -> Piece:
-    return Piece(folder.name, folder.instruments, cache(folder.load))
+    return Piece(folder.name, folder.instruments, folder.load)
 
 
 def duo(piece: Piece) -> Piece:
@@ -113,7 +109,9 @@ def duo(piece: Piece) -> Piece:
     return Piece(piece.name, ENSEMBLES["duo"], load)
 
 
-def jobs(tests: Tests, systems: Collection[System], cards: Cards) -> list[Job]:
+def jobs(
+    tests: Mapping[str, Sequence[Piece]], systems: Collection[System], cards: Cards
+) -> list[Job]:
     """Floor, ceilings and every system, on the pieces of each test that it can be measured on."""
     found = []
     for test, pieces in tests.items():
@@ -123,7 +121,7 @@ def jobs(tests: Tests, systems: Collection[System], cards: Cards) -> list[Job]:
         found.append(Job(everywhere, titles, partial(baseline_rows, pieces, where)))
         for system in systems:
             if own := separable(system, test, pieces, cards):
-                needed = models(system, own)
+                needed = sorted({name for each in own for name in system.needed(each.instruments)})
                 where = system.provenance(test, needed, cards, NOTEBOOK)
                 columns = {"system": system.name, "test_data": test}
                 columns["checkpoint_sha256"] = where.checkpoint_sha256
@@ -142,13 +140,8 @@ def separable(system: System, test: str, pieces: Sequence[Piece], cards: Cards) 
     ]
 
 
-def models(system: System, pieces: Sequence[Piece]) -> list[str]:
-    """The models that a system needs for some pieces."""
-    return sorted({name for piece in pieces for name in system.needed(piece.instruments)})
-
-
 def baseline_rows(pieces: Sequence[Piece], where: Provenance) -> list[Row]:
-    return evaluate_baselines([piece.load() for piece in pieces], where, museval=True)
+    return evaluate_baselines(map(loaded, pieces), where, museval=True)
 
 
 def measure(system: System, pieces: Sequence[Piece], where: Provenance) -> list[Row]:
@@ -158,7 +151,7 @@ def measure(system: System, pieces: Sequence[Piece], where: Provenance) -> list[
         if piece.instruments not in separators:
             separators[piece.instruments] = system.separator(piece.instruments)
         separator = separators[piece.instruments]
-        rows += evaluate(system.name, separator, [piece.load()], where, museval=True)
+        rows += evaluate(system.name, separator, [loaded(piece)], where, museval=True)
     return rows
 
 
@@ -191,7 +184,7 @@ def cost_rows(system: System, ensemble: str, where: Provenance, cards: Cards) ->
     ]  # fmt: skip
 
 
-def compare(tests: Tests, systems: Collection[System] = SYSTEMS) -> None:
+def compare(tests: Mapping[str, Sequence[Piece]], systems: Collection[System] = SYSTEMS) -> None:
     """Measure what the table lacks, on one thread; says which systems have no weights. Chapter: 09.
 
     The costs come last, because their processes need a machine that does nothing else.

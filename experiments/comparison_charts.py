@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ from experiments.comparison_tables import (
     PUBLISHED,
     by_stem,
     costs_of,
+    is_new,
     kinds,
     ranked,
     trained,
@@ -32,8 +33,9 @@ RANKED = SHOWN[:2]
 def plot_speed(rows: pd.DataFrame, tests: Sequence[str] = SHOWN) -> Figure:
     """Mean SI-SDR of every system against its real-time factor; a panel for each test.
 
-    The area of a circle shows the parameters. A hollow circle: the system has values for some of
-    the pieces only. Horizontal lines are floor, ceiling, and figures that others have published.
+    `new` beside a number: the soundfont of the test is new to the system. The area of a circle shows
+    the parameters; a hollow circle has values for some of the pieces only. Horizontal lines are
+    floor, ceiling, and figures that others have published.
     """
     tests = [test for test in tests if test in set(rows["test_data"])]
     costs = costs_of(rows)
@@ -42,7 +44,9 @@ def plot_speed(rows: pd.DataFrame, tests: Sequence[str] = SHOWN) -> Figure:
     with style():
         axes = figure.subplots(1, len(tests), sharex=True, sharey=True, squeeze=False)[0]
         for ax, test in zip(axes, tests, strict=True):
-            _draw_circles(ax, by_stem(rows, [test]), costs, systems)
+            stems = by_stem(rows, [test])
+            new = [name for name in systems if name in stems and is_new(rows, test, name)]
+            _draw_circles(ax, stems, costs, systems, new)
             for published in PUBLISHED:
                 if published.test == test and published.metric == "SI-SDR":
                     ax.axhline(published.decibels, color=MUTED, linestyle=":", linewidth=1.4)
@@ -58,7 +62,11 @@ def plot_speed(rows: pd.DataFrame, tests: Sequence[str] = SHOWN) -> Figure:
 
 
 def _draw_circles(
-    ax: Axes, stems: pd.DataFrame, costs: pd.DataFrame, systems: Sequence[str]
+    ax: Axes,
+    stems: pd.DataFrame,
+    costs: pd.DataFrame,
+    systems: Sequence[str],
+    new: Collection[str],
 ) -> None:
     for place, system in enumerate(systems):
         if system not in stems:
@@ -70,7 +78,8 @@ def _draw_circles(
         at = costs[FACTOR][system], values.mean()
         ax.scatter(*at, s=area, color=shade if whole else "none", edgecolors=shade, alpha=0.7)
         beside = (np.sqrt(area) / 2 + 2, -3)
-        ax.annotate(str(place + 1), at, beside, textcoords="offset points", fontsize=8)
+        number = f"{place + 1}{' new' * (system in new)}"
+        ax.annotate(number, at, beside, textcoords="offset points", fontsize=8)
     for limit in (FLOOR, CEILING):
         if limit in stems:
             ax.axhline(stems[limit].mean(), color=INK, linestyle=DASHES[limit], linewidth=1.0)
@@ -123,22 +132,23 @@ def _draw_cells(ax: Axes, gains: pd.DataFrame) -> None:
         spine.set_visible(False)
 
 
-def plot_ranks(found: Ranks) -> Figure:
+def plot_ranks(found: Mapping[str, Ranks]) -> Figure:
     """Mean rank of each system over all works, with a bar as wide as the critical difference.
 
-    Two systems whose bars do not overlap differ significantly.
+    A panel for each test. Two systems whose bars do not overlap differ significantly.
     """
-    systems, half = list(found.mean.index), found.critical / 2
-    figure = Figure(8.0, 1.0 + 0.3 * len(systems))
+    figure = Figure(10.0, 1.2 + 0.3 * max(len(each.mean) for each in found.values()))
     with style():
-        ax = figure.subplots()
-        places = range(len(systems))
-        ax.hlines(places, found.mean - half, found.mean + half, color=SERIES[1], alpha=0.35, lw=7)
-        ax.plot(found.mean, places, "o", color=INK, markersize=5)
-        ax.set_yticks(places, systems)
-        ax.invert_yaxis()
-        ax.grid(axis="x")
-        ax.set_xlabel(f"mean rank over {found.pieces} works; 1 is best")
+        axes = figure.subplots(1, len(found), squeeze=False)[0]
+        for ax, (test, each) in zip(axes, found.items(), strict=True):
+            places, half = range(len(each.mean)), each.critical / 2
+            low, high = each.mean - half, each.mean + half
+            ax.hlines(places, low, high, color=SERIES[1], alpha=0.35, lw=7)
+            ax.plot(each.mean, places, "o", color=INK, markersize=5)
+            ax.set_yticks(places, each.mean.index)
+            ax.invert_yaxis()
+            ax.grid(axis="x")
+            ax.set(title=test, xlabel=f"mean rank over {each.pieces} works; 1 is best")
     return figure
 
 
@@ -148,5 +158,5 @@ def publish_charts(rows: pd.DataFrame) -> None:
         publish(plot_speed(rows), "09_speed")
     if kinds(rows):
         publish(plot_gains(rows), "09_gains")
-    if found := ranked(rows, RANKED):
+    if found := {test: each for test in RANKED if (each := ranked(rows, test))}:
         publish(plot_ranks(found), "09_ranks")

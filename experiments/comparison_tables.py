@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from experiments.nussl.musicsourcesep import PUBLISHED as MUSICSOURCESEP
 from experiments.systems import SYSTEMS, work
 from helpers import runtime
 from helpers.evaluation.baselines import BASELINES
-from helpers.evaluation.significance import Ranks, paired_bootstrap, ranks
+from helpers.evaluation.significance import Ranks, holm, paired_bootstrap, ranks
 
 ENSEMBLES = {
     "duo": ("violin", "piano"),
@@ -60,7 +60,7 @@ PUBLISHED = (
                 "https://github.com/mostafaelaraby/cyclic-gan-music-source-separation",
             ),
             ("ResUNetDecouple+", 6.7, "https://github.com/facebookresearch/demucs"),
-            ("HT-Demucs", 9.0, "https://github.com/facebookresearch/demucs"),
+            ("HT-Demucs (fine-tuned, 800 extra songs)", 9.0, "https://github.com/facebookresearch/demucs"),
         )
     ),
 )  # fmt: skip
@@ -81,7 +81,9 @@ def kinds(rows: pd.DataFrame) -> dict[str, list[str]]:
 
 
 def by_stem(rows: pd.DataFrame, tests: Iterable[str], metric: str = "SI-SDR") -> pd.DataFrame:
-    """A row for each stem of the tests, a column for each system; NaN where it has no value."""
+    """A row for each stem of the tests, a column for each system; NaN where it has no value, also
+    where it did not detect the instrument."""
+    rows = rows[rows["value"] > -np.inf]
     chosen = rows[rows["test_data"].isin(list(tests)) & (rows["metric"] == metric)]
     place = ["test_data", "track", "instrument"]
     return chosen.pivot_table("value", place, "system", sort=False)
@@ -114,31 +116,41 @@ def differences(
     """Every system against a reference, on the stems that both separate.
 
     Columns: the mean difference in dB (more: the system is better), its 95 % interval, the number
-    of works that it is drawn from, whether it is real.
+    of works that it is drawn from, and whether it is significant among all of them (Holm). Works,
+    not trainings, are drawn: every system was trained once.
     """
     stems = by_stem(rows, tests, metric)
-    found = {}
-    for system in trained(stems.columns):
-        if system == reference or reference not in stems:
-            continue
-        pairs = (stems[system] - stems[reference]).replace([np.inf, -np.inf], np.nan).dropna()
-        if len(pairs):
-            interval = paired_bootstrap(by_work(pairs).to_numpy())
-            found[system] = (*_rounded(interval), interval.pieces, interval.is_real)
-    columns = ["difference", "low", "high", "works", "real"]
-    return pd.DataFrame.from_dict(found, orient="index", columns=columns)
+    others = [name for name in trained(stems.columns) if name != reference and reference in stems]
+    pairs = {name: _finite(stems[name] - stems[reference]) for name in others}
+    found = {name: paired_bootstrap(by_work(own)) for name, own in pairs.items() if len(own)}
+    columns = ["difference", "low", "high", "works", "p"]
+    table = pd.DataFrame.from_dict(
+        {name: astuple(interval) for name, interval in found.items()}, "index", columns=columns
+    )
+    table["significant"] = holm(table.pop("p")) < 0.05
+    return table.round(1)
 
 
-def _rounded(interval) -> tuple[float, float, float]:
-    return tuple(round(value, 1) + 0.0 for value in (interval.mean, interval.low, interval.high))
+def _finite(values: pd.Series) -> pd.Series:
+    return values.replace([np.inf, -np.inf], np.nan).dropna()
 
 
-def ranked(rows: pd.DataFrame, tests: Iterable[str], metric: str = "SI-SDR") -> Ranks | None:
-    """Ranks of the systems that have values for all stems; None for fewer than three systems."""
-    stems = by_stem(rows, tests, metric)
+def ranked(rows: pd.DataFrame, test: str, metric: str = "SI-SDR") -> Ranks | None:
+    """Ranks of the systems that have values for all stems; None for fewer than three systems.
+
+    Behind the name of a system stands whether the soundfont of the test is new to it.
+    """
+    stems = by_stem(rows, [test], metric)
     stems = stems[trained(stems.columns)].dropna(axis="index", how="all")
     works = by_work(stems.dropna(axis="columns"))
+    works = works.rename(columns=lambda name: name + " (new)" * is_new(rows, test, name))
     return ranks(works) if works.shape[1] >= 3 and len(works) >= 2 else None
+
+
+def is_new(rows: pd.DataFrame, test: str, system: str) -> bool:
+    """Whether a system learned from none of what a rendered test was rendered with."""
+    own = rows[(rows["test_data"] == test) & (rows["system"] == system)]["train_data"]
+    return rendered(test) and test.partition("-")[2] not in own.iloc[0].split(", ")
 
 
 def by_soundfont(rows: pd.DataFrame) -> pd.DataFrame:
@@ -149,8 +161,7 @@ def by_soundfont(rows: pd.DataFrame) -> pd.DataFrame:
     for (test, system), own in chosen.groupby(["test_data", "system"]):
         if rendered(test):
             ensemble, _, font = test.partition("-")
-            heard = font in own["train_data"].iloc[0].split(", ")
-            value = f"{own['value'].mean():.1f}{'' if heard else ' new'}"
+            value = f"{own['value'].mean():.1f}{' new' * is_new(rows, test, system)}"
             cells.setdefault((ensemble, system), {})[font] = value
     order = trained({system for _, system in cells})
     index = [(e, s) for e in ENSEMBLES for s in order if (e, s) in cells]

@@ -17,10 +17,15 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from torch.utils.data import DataLoader
 
 from experiments.systems import SYSTEMS, Cards, System, training_examples
 from helpers import runtime
 from helpers.audio.track import Track
+from helpers.recipes.schema import Recipe
+from helpers.recipes.train import build_model, mixtures
+from helpers.training.execution import fast_precision
+from helpers.training.losses import negative_snr
 
 RATE, THREADS = 44_100, 2
 SECONDS, REPEATS = (2.0, 1) if runtime.profile() == "smoke" else (20.0, 2)
@@ -62,6 +67,25 @@ def in_own_process(system: System, instruments: Sequence[str]) -> dict:
         raise RuntimeError(f"The separation with {system.name} ended with {process.returncode}.")
     unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux kilobytes
     return json.loads(answer) | {"peak": usage.ru_maxrss * unit}
+
+
+def seconds_a_step(recipe: Recipe, steps: int = 4) -> float:
+    """Processor time of one core per training step, with mixing; the first step is left out."""
+    torch.set_num_threads(1)
+    model, (training, _) = build_model(recipe), mixtures(recipe)
+    batches = iter(DataLoader(training, recipe.training.batch_size))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6)
+    reduced, times = fast_precision() != "32-true", []
+    for _ in range(steps):
+        start = time.process_time()
+        mixture, stems = next(batches)
+        with torch.autocast("cpu", torch.bfloat16, enabled=reduced):
+            estimates = model(mixture)
+        negative_snr(estimates.float(), stems).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        times.append(time.process_time() - start)
+    return sum(times[1:]) / (steps - 1)
 
 
 def noise(instruments: Sequence[str], seconds: float = SECONDS) -> Track:

@@ -23,8 +23,8 @@ from typing import Any
 
 import torch
 
-from experiments.architectures import seconds_a_step
 from experiments.charts import plot_ablation
+from experiments.costs import seconds_a_step
 from experiments.jobs import Job, report, run
 from experiments.pieces import chorale
 from experiments.realism import budget

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from experiments.pieces import SAMPLE_RATE as RATE
+from experiments.pieces import performed
 from helpers import runtime
 from helpers.audio.track import Track
 from helpers.datasets.mixing import MixingConfig
@@ -16,17 +18,12 @@ from helpers.datasets.renderings import RenderingConfig
 from helpers.evaluation.evaluate import Separator, model_separator
 from helpers.evaluation.results import output_folder
 from helpers.music.arrangements import arrangement, excerpts
-from helpers.music.performances import Performance
 from helpers.music.random_pieces import RandomPiece
 from helpers.music.splits import RANDOM, names
 from helpers.recipes.schema import Recipe, read_recipe
 from helpers.recipes.train import train
-from helpers.synthesis.fluidsynth import FluidSynth
-from helpers.synthesis.renderer import render_score
-from helpers.synthesis.soundfonts import find_soundfont
 from helpers.training.checkpoints import load_model
 
-RATE = 44_100
 SMALL = {"width": 16, "pitch_channels": 8, "hidden": 192, "resolution": 24}
 #: Mixtures without effects.
 DRY = MixingConfig(
@@ -57,14 +54,11 @@ def test_pieces(soundfont: str, ensemble: tuple[str, ...], count: int) -> Render
     """
 
     def random_piece(place: int) -> Track:
-        return played(RandomPiece(RANDOM["test"][place]).score(ensemble), place)
+        return performed(RandomPiece(RANDOM["test"][place]).score(ensemble), soundfont, place)
 
     def excerpt(place: int) -> Track:
-        return played(arrangement(excerpts(works[place], 10.0)[0], ensemble), count + place)
-
-    def played(score, seed: int) -> Track:
-        performance = Performance.draw(np.random.default_rng(seed), len(ensemble))
-        return render_score(performance.apply(score), FluidSynth(find_soundfont(soundfont)), RATE)
+        score = arrangement(excerpts(works[place], 10.0)[0], ensemble)
+        return performed(score, soundfont, count + place)
 
     works = [*names("quartet", "test"), *names("chorale", "test")[:2]][:count]
     makers = [partial(random_piece, place) for place in range(count)]

@@ -67,8 +67,7 @@ def recipe_of(target: str, steps: int = 0, quick: bool = False) -> Recipe:
     quick: the same network on a few random pieces from one soundfont, which trains in minutes; in
     the smoke profile always, with a tiny network and test data.
     """
-    file = "open-unmix-guitar" if target == "guitar" else "open-unmix"
-    recipe = read_recipe(runtime.repository_root() / "recipes" / f"{file}.toml")
+    recipe = read_recipe(runtime.repository_root() / "recipes" / "open-unmix.toml")
     recipe = with_target(recipe, target)
     training = replace(recipe.training, steps=steps or (4 if smoke() else recipe.training.steps))
     if quick or smoke():
@@ -214,7 +213,7 @@ def _pieces(target: str, corpus: str) -> list[StemFolder]:
     if root is None or not (root / corpus).is_dir():
         return []
     found = find_tracks(root / corpus)
-    return [piece for piece in found if piece.players(target) and len(piece.stems) > 1]
+    return [piece for piece in found if 0 < len(piece.players(target)) < len(piece.stems)]
 
 
 def _mean_of_range(name: str) -> float:

@@ -1,4 +1,4 @@
-"""How far models carry: to other sounds, ensembles and conditions than those of the chorales.
+"""Generalisation to other sounds, ensembles and conditions than those of rendered chorales.
 
     python -m experiments.transfer
     python -m experiments.transfer --systems chamber
@@ -7,14 +7,14 @@ Every trained model that is here is measured on rendered chorales; then on the s
 by other soundfonts, on other music and other ensembles, and under each condition of
 `experiments/interference.py`. Where `DIVISI_DATA` is set, the conditions are also put on the real
 excerpts of Bach10. What the table holds is not measured again. Some of the other soundfonts have
-trained some of the models: the model's card says which.
+trained some of the models: `train_data` lists what a model learned from, and the chart marks them.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import pandas as pd
@@ -42,9 +42,9 @@ TABLE = "06_transfer"
 NOTEBOOK = "06_resunet"
 SYSTEMS = ("bach-quartet", "chamber", "resunet-quartet", "resunet-chamber")
 QUARTET = ("violin", "clarinet", "saxophone", "bassoon")
-HOME, REAL = "rendered", "bach10_excerpts"  # the tracks to which all others are compared
-METRICS = ("SI-SDR", "SI-SDRi")
+BASELINE_TEST, REAL = "rendered", "bach10_excerpts"  # the tracks to which all others are compared
 SECONDS = 10.0
+SOUNDFONT = "soundfont "
 OTHER_SOUNDFONTS = ("TimGM6mb", "GeneralUser", "Merlin")
 OTHER_ENSEMBLES = {
     "quartets by Haydn and Mozart": (QUARTET,),
@@ -78,10 +78,10 @@ def rendered_sets(found: Iterable[Condition], count: int, seconds: float) -> lis
         tracks = [rendered(corpus_score(work, QUARTET), seconds, work, soundfont) for work in works]
         return [condition.apply(track) for track in tracks] if condition else tracks
 
-    sets = [TrackSet(HOME, works, quartet, chorales)]
+    sets = [TrackSet(BASELINE_TEST, works, quartet, chorales)]
     for condition in found:
         make = partial(chorales, condition=condition)
-        sets.append(TrackSet(f"{HOME}: {condition.name}", works, quartet, make))
+        sets.append(TrackSet(f"{BASELINE_TEST}: {condition.name}", works, quartet, make))
     for soundfont in OTHER_SOUNDFONTS:
         try:
             find_soundfont(soundfont)
@@ -89,7 +89,7 @@ def rendered_sets(found: Iterable[Condition], count: int, seconds: float) -> lis
             print(f"Left out: {error}")
             continue
         make = partial(chorales, soundfont)
-        sets.append(TrackSet(f"{HOME}: soundfont {soundfont}", works, quartet, make))
+        sets.append(TrackSet(f"{BASELINE_TEST}: {SOUNDFONT}{soundfont}", works, quartet, make))
     for name, ensembles in OTHER_ENSEMBLES.items():
         pieces = [
             (work, ensembles[place % len(ensembles)])
@@ -97,7 +97,9 @@ def rendered_sets(found: Iterable[Condition], count: int, seconds: float) -> lis
         ]
         players = frozenset(player for ensemble in ensembles for player in ensemble)
         make = partial(arranged, pieces, seconds)
-        sets.append(TrackSet(f"{HOME}: {name}", [work for work, _ in pieces], players, make))
+        sets.append(
+            TrackSet(f"{BASELINE_TEST}: {name}", [work for work, _ in pieces], players, make)
+        )
     return sets
 
 
@@ -148,21 +150,18 @@ def measure(system: str, model: torch.nn.Module, test: TrackSet) -> list[Row]:
     """A model on a test set; conditioned on the instruments where it can be."""
     where = Provenance.of_model(model.card, test.name, notebook=NOTEBOOK)
     separator = model_separator(model, conditioned=True)
-    return kept(evaluate(system, separator, test.make(), where, sources=model.sources))
+    learned = ", ".join(model.card.get("learned_from", [])) or "none"
+    where = replace(where, train_data=learned)
+    return evaluate(system, separator, test.make(), where, sources=model.sources)
 
 
 def baselines(test: TrackSet) -> list[Row]:
-    rows = evaluate_baselines(test.make(), Provenance(NOTEBOOK, test.name))
-    return [row for row in kept(rows) if row.system != "oracle-ibm"]
+    return evaluate_baselines(test.make(), Provenance(NOTEBOOK, test.name))
 
 
-def kept(rows: Iterable[Row]) -> list[Row]:
-    return [row for row in rows if row.metric in METRICS]
-
-
-def falls(table: pd.DataFrame, base: str = HOME, metric: str = "SI-SDR") -> pd.DataFrame:
-    """The change of the mean of a metric in dB against the base: what is different by systems."""
-    rows = table[table["metric"] == metric]
+def si_sdr_changes(table: pd.DataFrame, base: str = BASELINE_TEST) -> pd.DataFrame:
+    """The change of the mean SI-SDR in dB against the base: what is different by systems."""
+    rows = table[table["metric"] == "SI-SDR"]
     means = rows.groupby(["test_data", "system"], sort=False)["value"].mean().unstack()
     if base not in means.index:
         return pd.DataFrame(columns=means.columns)
@@ -170,12 +169,19 @@ def falls(table: pd.DataFrame, base: str = HOME, metric: str = "SI-SDR") -> pd.D
     return changes.rename(lambda name: name.removeprefix(f"{base}: "))
 
 
-def plot_falls(table: pd.DataFrame, bases: Mapping[str, str]) -> Figure:
+def knows(table: pd.DataFrame, system: str, condition: str) -> bool:
+    """Whether a condition is a soundfont that a system learned from."""
+    learned = table.loc[table["system"] == system, "train_data"].iloc[0]
+    return condition.removeprefix(SOUNDFONT) in learned.split(", ")
+
+
+def plot_changes(table: pd.DataFrame, bases: Mapping[str, str]) -> Figure:
     """A panel for each base that the table has, with its title: changes of SI-SDR in dB.
 
-    A dot is a system, the bar is the mixture: how much harder the task itself became.
+    A dot is a system, hollow where it learned from that soundfont; the bar is the mixture: how much
+    harder the task itself became.
     """
-    panels = {title: falls(table, base) for base, title in bases.items()}
+    panels = {title: si_sdr_changes(table, base) for base, title in bases.items()}
     panels = {title: changes for title, changes in panels.items() if len(changes)}
     order = [condition for changes in panels.values() for condition in changes.index]
     order = list(dict.fromkeys(order))
@@ -189,6 +195,8 @@ def plot_falls(table: pd.DataFrame, bases: Mapping[str, str]) -> Figure:
             for name, shade in zip(systems, SERIES, strict=False):
                 if name in shown:
                     ax.plot(shown[name], range(len(order)), "o", color=shade, label=name)
+                    known = [place for place, each in enumerate(order) if knows(table, name, each)]
+                    ax.plot(shown[name].iloc[known], known, "o", color="white", markersize=3)
             ax.axvline(0.0, color=MUTED, linewidth=0.8)
             ax.set(title=title, xlabel="change of SI-SDR (dB)")
             ax.set_yticks(range(len(order)), order)
@@ -212,8 +220,8 @@ def main() -> None:
         run(jobs(sets, arguments.systems), table)
     except KeyboardInterrupt:
         raise SystemExit("Stopped; the same command resumes.") from None
-    bases = {HOME: "rendered chorales", REAL: "Bach10"}
-    publish(plot_falls(results.read_table(table), bases), TABLE)
+    bases = {BASELINE_TEST: "rendered chorales", REAL: "Bach10"}
+    publish(plot_changes(results.read_table(table), bases), TABLE)
     report(table)
 
 

@@ -1,42 +1,36 @@
-"""What Wiener filtering buys on the stems of quartets: with and without, for two separators.
+"""The effect of Wiener filtering on the stems of quartets: with and without, for two systems.
 
     python -m experiments.wiener
 
-The separators are four Open-Unmix networks, which know nothing of each other, and `chamber`, whose
+The systems are four Open-Unmix networks, which know nothing of each other, and `chamber`, whose
 masks sum to one. The quartets are rendered with the two soundfonts of `experiments.targets`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache, partial
-from typing import NamedTuple
 
 import numpy as np
 
 from experiments.jobs import Job, report, run
 from experiments.pieces import rendered
-from experiments.targets import NOTEBOOK, SECONDS, SOUNDFONTS, model_of, smoke
+from experiments.systems import SYSTEMS, System
+from experiments.targets import NOTEBOOK, SECONDS, SOUNDFONTS, smoke
 from helpers.audio.track import Track
 from helpers.evaluation import results
-from helpers.evaluation.evaluate import Separator, evaluate, evaluate_baselines, model_separator
+from helpers.evaluation.evaluate import Separator, evaluate, evaluate_baselines
 from helpers.evaluation.rows import Provenance, Row
 from helpers.inference.wiener import wiener_filter
 from helpers.music.arrangements import arrangement, excerpts
 from helpers.music.random_pieces import RandomPiece
 from helpers.music.splits import RANDOM, names
-from helpers.training.checkpoints import load_model
+from helpers.training.checkpoints import available_models
 
 TABLE = "05_wiener"
+MEASURED = ("open-unmix", "chamber")
 QUARTET = ("flute", "violin", "cello", "piano")
-
-
-class System(NamedTuple):
-    """A separator, and its weights' sha256 and training data for the table."""
-
-    separator: Separator
-    sha256: str
-    train_data: str
 
 
 @cache
@@ -67,37 +61,13 @@ def filtered(separator: Separator, iterations: int = 1) -> Separator:
     return separate
 
 
-@cache
-def open_unmix() -> System:
-    """Four networks side by side."""
-    models = {name: model_of(name) for name in QUARTET}
-
-    def separate(track: Track) -> dict[str, np.ndarray]:
-        return {name: model_separator(model)(track)[name] for name, model in models.items()}
-
-    digests = "+".join(model.card["sha256"][:16] for model in models.values())
-    return System(separate, digests, "open-unmix")
-
-
-@cache
-def chamber() -> System:
-    """The model of `divisi separate`, given the names of the instruments."""
-    model = load_model("chamber")
-    return System(model_separator(model, conditioned=True), model.card["sha256"], "chamber")
-
-
-SYSTEMS = {"open-unmix": open_unmix, "chamber": chamber}
-
-
-def measure(name: str, iterations: int, test: str) -> list[Row]:
+def measure(system: System, iterations: int, test: str) -> list[Row]:
     """The rows of a separator with so many iterations of the filter; 0 is without it."""
-    system = SYSTEMS[name]()
-    separator = filtered(system.separator, iterations) if iterations else system.separator
-    where = Provenance(
-        NOTEBOOK, test,
-        train_data=system.train_data, config=config(iterations), checkpoint_sha256=system.sha256,
-    )  # fmt: skip
-    return evaluate(name, separator, quartets(test), where, sources=QUARTET)
+    separator = system.separator(QUARTET)
+    separator = filtered(separator, iterations) if iterations else separator
+    where = system.provenance(test, system.needed(QUARTET), available_models(), NOTEBOOK)
+    where = replace(where, config=config(iterations))
+    return evaluate(system.name, separator, quartets(test), where, sources=QUARTET)
 
 
 def config(iterations: int) -> str:
@@ -112,10 +82,10 @@ def main() -> None:
         where = Provenance(NOTEBOOK, test)
         floor = partial(evaluate_baselines, quartets(test), where)
         jobs.append(Job({"system": "mixture", "test_data": test}, tracks, floor))
-        for name in SYSTEMS:
+        for system in (each for each in SYSTEMS if each.name in MEASURED):
             for iterations in (0, 1, 2):
-                columns = {"system": name, "test_data": test, "config": config(iterations)}
-                jobs.append(Job(columns, tracks, partial(measure, name, iterations, test)))
+                columns = {"system": system.name, "test_data": test, "config": config(iterations)}
+                jobs.append(Job(columns, tracks, partial(measure, system, iterations, test)))
     table = results.results_path(TABLE)
     run(jobs, table)
     report(table)

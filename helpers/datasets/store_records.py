@@ -16,6 +16,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -94,7 +95,8 @@ def check_file(path: Path) -> None:
     if not path.is_file():
         raise StoreError(f"{path}: is no file; name a store that `divisi pack` writes.")
     try:
-        faults = verify(path, subdir=False)
+        state = path.stat()
+        faults = _faults(path, (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns))
     except VerifyError as error:
         raise StoreError(f"{path.name}: is no LMDB file; `divisi pack` writes stores.") from error
     except OSError as error:
@@ -103,6 +105,12 @@ def check_file(path: Path) -> None:
         raise StoreError(
             f"{path.name}: is damaged or cut off ({faults[0]}); delete it and pack again."
         )
+
+
+@lru_cache
+def _faults(path: Path, state: tuple[int, ...]) -> list[str]:
+    """What is wrong with a file in this state; every page is read, so only once."""
+    return verify(path, subdir=False)
 
 
 def check_settings(settings: stems_pb2.Store) -> None:

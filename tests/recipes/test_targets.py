@@ -154,7 +154,7 @@ def test_a_recipe_without_a_target_cannot_be_given_one(recipe):
         with_target(read_recipe(recipe()), "violin")
 
 
-@pytest.mark.parametrize("name", ["open-unmix", "open-unmix-guitar"])
+@pytest.mark.parametrize("name", ["open-unmix"])
 def test_the_recipes_of_the_course_are_valid(name):
     recipe = read_recipe(repository_root() / "recipes" / f"{name}.toml")
     assert recipe.architecture == "open_unmix.OpenUnmix"
