@@ -110,23 +110,27 @@ def duo(piece: Piece) -> Piece:
 
 
 def jobs(
-    tests: Mapping[str, Sequence[Piece]], systems: Collection[System], cards: Cards
+    tests: Mapping[str, Sequence[Piece]],
+    systems: Collection[System],
+    cards: Cards,
+    notebook: str = NOTEBOOK,
+    museval: bool = True,
 ) -> list[Job]:
     """Floor, ceilings and every system, on the pieces of each test that it can be measured on."""
     found = []
     for test, pieces in tests.items():
-        where = Provenance(NOTEBOOK, test)
+        where = Provenance(notebook, test)
         everywhere = {"system": "mixture", "test_data": test}
         titles = [piece.name for piece in pieces]
-        found.append(Job(everywhere, titles, partial(baseline_rows, pieces, where)))
+        found.append(Job(everywhere, titles, partial(baseline_rows, pieces, where, museval)))
         for system in systems:
             if own := separable(system, test, pieces, cards):
                 needed = sorted({name for each in own for name in system.needed(each.instruments)})
-                where = system.provenance(test, needed, cards, NOTEBOOK)
+                where = system.provenance(test, needed, cards, notebook)
                 columns = {"system": system.name, "test_data": test}
                 columns["checkpoint_sha256"] = where.checkpoint_sha256
                 titles = [piece.name for piece in own]
-                found.append(Job(columns, titles, partial(measure, system, own, where)))
+                found.append(Job(columns, titles, partial(measure, system, own, where, museval)))
     return found
 
 
@@ -140,18 +144,18 @@ def separable(system: System, test: str, pieces: Sequence[Piece], cards: Cards) 
     ]
 
 
-def baseline_rows(pieces: Sequence[Piece], where: Provenance) -> list[Row]:
-    return evaluate_baselines(map(loaded, pieces), where, museval=True)
+def baseline_rows(pieces: Sequence[Piece], where: Provenance, museval: bool) -> list[Row]:
+    return evaluate_baselines(map(loaded, pieces), where, museval=museval)
 
 
-def measure(system: System, pieces: Sequence[Piece], where: Provenance) -> list[Row]:
+def measure(system: System, pieces: Sequence[Piece], where: Provenance, museval: bool) -> list[Row]:
     """The rows of a system on some pieces."""
     rows, separators = [], {}
     for piece in pieces:
         if piece.instruments not in separators:
             separators[piece.instruments] = system.separator(piece.instruments)
         separator = separators[piece.instruments]
-        rows += evaluate(system.name, separator, [loaded(piece)], where, museval=True)
+        rows += evaluate(system.name, separator, [loaded(piece)], where, museval=museval)
     return rows
 
 

@@ -33,9 +33,9 @@ RANKED = SHOWN[:2]
 def plot_speed(rows: pd.DataFrame, tests: Sequence[str] = SHOWN) -> Figure:
     """Mean SI-SDR of every system against its real-time factor; a panel for each test.
 
-    `new` beside a number: the soundfont of the test is new to the system. The area of a circle shows
-    the parameters; a hollow circle has values for some of the pieces only. Horizontal lines are
-    floor, ceiling, and figures that others have published.
+    `new` beside a number: the soundfont of the test is new to the system. The area of a circle
+    shows the parameters; a hollow circle has values for some of the pieces only. Horizontal lines
+    are floor, ceiling, and figures that others have published.
     """
     tests = [test for test in tests if test in set(rows["test_data"])]
     costs = costs_of(rows)

@@ -1,4 +1,4 @@
-"""What the parts of ResUNetDecouple+ buy, one after the other, with the same budget.
+"""The effect of the parts of ResUNetDecouple+, one after the other, with the same budget.
 
     python -m experiments.decoupling
     python -m experiments.decoupling --minutes 30 --seeds 0 1 2 --only 01 03
@@ -143,8 +143,8 @@ def true_parts(model: ResUNet, stems: torch.Tensor) -> torch.Tensor:
     if config.magnitude:
         parts.append(torch.logit(magnitude, eps=1e-9))
     if config.phase:
-        turn = 0.5 * mask / mask.abs().clamp_min(1e-12)
-        parts += [turn.real.atanh(), turn.imag.atanh()]
+        rotation = 0.5 * mask / mask.abs().clamp_min(1e-12)
+        parts += [rotation.real.atanh(), rotation.imag.atanh()]
     if config.residual:
         given = magnitude * spectrum[:, None].abs() if config.magnitude else 0
         level = model.level(spectrum)[:, None]

@@ -16,7 +16,7 @@ from helpers import runtime
 from helpers.audio.track import Track
 from helpers.evaluation.evaluate import Separator, model_separator
 from helpers.evaluation.rows import Provenance
-from helpers.inference.detection import ALL, can_detect
+from helpers.inference.detection import ALL
 from helpers.music.instruments import instrument
 from helpers.recipes.schema import read_recipe
 from helpers.training.cards import Card
@@ -66,7 +66,7 @@ class System:
         def separate(track: Track) -> dict[str, np.ndarray]:
             estimates: dict[str, np.ndarray] = {}
             for model in models:
-                known = {"detecting" if self.detecting else "conditioned": can_detect(model)}
+                known = {"detecting" if self.detecting else "conditioned": True}
                 own = model_separator(model, **known)(track)
                 if "{voices}" in self.models:
                     own = dict(zip(by_register(track.instruments), own.values(), strict=True))

@@ -13,30 +13,31 @@ trained some of the models: `train_data` lists what a model learned from, and th
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
+from itertools import cycle
 
 import pandas as pd
 import torch
 
 from experiments.charts import FLOOR, add_legend
+from experiments.comparison import Piece, jobs
 from experiments.interference import Condition, conditions
-from experiments.jobs import Job, report, run
+from experiments.jobs import report, run
 from experiments.pieces import rendered
+from experiments.systems import SYSTEMS as ALL_SYSTEMS
 from helpers import runtime
 from helpers.audio.track import Track
 from helpers.datasets.stem_folders import find_tracks
 from helpers.display.figures import MUTED, Figure, publish, style
 from helpers.display.palette import SERIES
 from helpers.evaluation import results
-from helpers.evaluation.evaluate import evaluate, evaluate_baselines, model_separator
-from helpers.evaluation.rows import Provenance, Row
 from helpers.music.arrangements import arrangement, excerpts
 from helpers.music.scores import corpus_score
 from helpers.music.splits import TEST, names
 from helpers.synthesis.soundfonts import SoundfontError, find_soundfont
-from helpers.training.checkpoints import available_models, load_model
+from helpers.training.checkpoints import available_models
 
 TABLE = "06_transfer"
 NOTEBOOK = "06_resunet"
@@ -57,106 +58,70 @@ OTHER_ENSEMBLES = {
 }
 
 
-@dataclass(frozen=True)
-class TrackSet:
-    """Tracks that are made when they are needed.
+def rendered_tests(
+    found: Iterable[Condition], count: int, seconds: float
+) -> dict[str, list[Piece]]:
+    """Chorales and excerpts of quartets of the test split; missing soundfonts are left out.
 
-    name: BASE, or `BASE: what is different`. instruments: of all its tracks.
+    Those of a test are named `rendered: what is different`.
     """
 
-    name: str
-    tracks: Sequence[str]
-    instruments: frozenset[str]
-    make: Callable[[], list[Track]]
+    def chorales(soundfont: str = "FluidR3_GM") -> list[Piece]:
+        return [
+            Piece(work, QUARTET, partial(_chorale, work, seconds, soundfont))
+            for work in TEST[:count]
+        ]
 
-
-def rendered_sets(found: Iterable[Condition], count: int, seconds: float) -> list[TrackSet]:
-    """Chorales and excerpts of quartets of the test split; missing soundfonts are left out."""
-    works, quartet = TEST[:count], frozenset(QUARTET)
-
-    def chorales(soundfont: str = "FluidR3_GM", condition: Condition | None = None) -> list[Track]:
-        tracks = [rendered(corpus_score(work, QUARTET), seconds, work, soundfont) for work in works]
-        return [condition.apply(track) for track in tracks] if condition else tracks
-
-    sets = [TrackSet(BASELINE_TEST, works, quartet, chorales)]
-    for condition in found:
-        make = partial(chorales, condition=condition)
-        sets.append(TrackSet(f"{BASELINE_TEST}: {condition.name}", works, quartet, make))
+    tests = under_conditions(BASELINE_TEST, chorales(), found)
     for soundfont in OTHER_SOUNDFONTS:
         try:
             find_soundfont(soundfont)
         except SoundfontError as error:
             print(f"Left out: {error}")
             continue
-        make = partial(chorales, soundfont)
-        sets.append(TrackSet(f"{BASELINE_TEST}: {SOUNDFONT}{soundfont}", works, quartet, make))
+        tests[f"{BASELINE_TEST}: {SOUNDFONT}{soundfont}"] = chorales(soundfont)
     for name, ensembles in OTHER_ENSEMBLES.items():
-        pieces = [
-            (work, ensembles[place % len(ensembles)])
-            for place, work in enumerate(names("quartet", "test")[:count])
+        tests[f"{BASELINE_TEST}: {name}"] = [
+            Piece(work, ensemble, partial(_arranged, work, ensemble, seconds))
+            for work, ensemble in zip(names("quartet", "test")[:count], cycle(ensembles))
         ]
-        players = frozenset(player for ensemble in ensembles for player in ensemble)
-        make = partial(arranged, pieces, seconds)
-        sets.append(
-            TrackSet(f"{BASELINE_TEST}: {name}", [work for work, _ in pieces], players, make)
-        )
-    return sets
+    return tests
 
 
-def arranged(pieces: Iterable[tuple[str, tuple[str, ...]]], seconds: float) -> list[Track]:
-    """The second excerpt of each work, for its ensemble."""
-    return [
-        rendered(arrangement(excerpts(work, seconds + 2)[1], ensemble), seconds, work)
-        for work, ensemble in pieces
-    ]
+def _chorale(work: str, seconds: float, soundfont: str) -> Track:
+    return rendered(corpus_score(work, QUARTET), seconds, work, soundfont)
 
 
-def real_sets(found: Iterable[Condition]) -> list[TrackSet]:
+def _arranged(work: str, ensemble: tuple[str, ...], seconds: float) -> Track:
+    """The second excerpt of a work."""
+    return rendered(arrangement(excerpts(work, seconds + 2)[1], ensemble), seconds, work)
+
+
+def real_tests(found: Iterable[Condition]) -> dict[str, list[Piece]]:
     """The excerpts of Bach10 as they are and under each condition; none without recordings."""
     root = runtime.data_root()
-    folders = find_tracks(root / REAL) if root else []
-    if not folders:
+    if root is None:
         print("Real recordings are left out; set DIVISI_DATA to their folder.")
-        return []
-    tracks = [folder.name for folder in folders]
-
-    def make(condition: Condition | None = None) -> list[Track]:
-        loaded = [folder.load(channels=1) for folder in folders]
-        return [condition.apply(track) for track in loaded] if condition else loaded
-
-    quartet = frozenset(QUARTET)
-    return [TrackSet(REAL, tracks, quartet, make)] + [
-        TrackSet(f"{REAL}: {each.name}", tracks, quartet, partial(make, each)) for each in found
-    ]
+        return {}
+    folders = find_tracks(root / REAL)
+    pieces = [Piece(f.name, f.instruments, partial(f.load, channels=1)) for f in folders]
+    return under_conditions(REAL, pieces, found)
 
 
-def jobs(sets: Iterable[TrackSet], systems: Iterable[str]) -> list[Job]:
-    """Floor and ceiling of every set, and every model on those whose instruments it knows."""
-    models = {name: load_model(name) for name in systems}
-    made = []
-    for test in sets:
-        made.append(
-            Job({"system": FLOOR, "test_data": test.name}, test.tracks, partial(baselines, test))
-        )
-        for name, model in models.items():
-            if test.instruments <= set(model.sources):
-                columns = {"system": name, "test_data": test.name}
-                columns["checkpoint_sha256"] = model.card["sha256"]
-                made.append(Job(columns, test.tracks, partial(measure, name, model, test)))
-    return made
+def under_conditions(
+    base: str, pieces: Sequence[Piece], found: Iterable[Condition]
+) -> dict[str, list[Piece]]:
+    """The test `base`, and one of the same pieces under each condition."""
+    return {base: list(pieces)} | {
+        f"{base}: {condition.name}": [
+            replace(piece, load=partial(_changed, piece, condition)) for piece in pieces
+        ]
+        for condition in found
+    }
 
 
-def measure(system: str, model: torch.nn.Module, test: TrackSet) -> list[Row]:
-    """A model on a test set; conditioned on the instruments where it can be."""
-    where = Provenance.of_model(model.card, test.name, notebook=NOTEBOOK)
-    separator = model_separator(model, conditioned=True)
-    learned = ", ".join(model.card.get("learned_from", [])) or "none"
-    where = replace(where, train_data=learned)
-    return evaluate(system, separator, test.make(), where, sources=model.sources)
-
-
-def baselines(test: TrackSet) -> list[Row]:
-    return evaluate_baselines(test.make(), Provenance(NOTEBOOK, test.name))
+def _changed(piece: Piece, condition: Condition) -> Track:
+    return condition.apply(piece.load())
 
 
 def si_sdr_changes(table: pd.DataFrame, base: str = BASELINE_TEST) -> pd.DataFrame:
@@ -208,16 +173,18 @@ def plot_changes(table: pd.DataFrame, bases: Mapping[str, str]) -> Figure:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    here = [name for name in SYSTEMS if name in available_models()]
+    cards = available_models()
+    here = [name for name in SYSTEMS if name in cards]
     parser.add_argument("--systems", nargs="+", choices=here, default=here)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     smoke, found = runtime.profile() == "smoke", conditions()
-    sets = rendered_sets(found, 1 if smoke else 6, 3.0 if smoke else SECONDS)
-    sets += [] if smoke else real_sets(found)
+    tests = rendered_tests(found, 1 if smoke else 6, 3.0 if smoke else SECONDS)
+    tests |= {} if smoke else real_tests(found)
+    systems = [each for each in ALL_SYSTEMS if each.name in arguments.systems]
     table = results.results_path(TABLE)
     try:
-        run(jobs(sets, arguments.systems), table)
+        run(jobs(tests, systems, cards, NOTEBOOK, museval=False), table)
     except KeyboardInterrupt:
         raise SystemExit("Stopped; the same command resumes.") from None
     bases = {BASELINE_TEST: "rendered chorales", REAL: "Bach10"}

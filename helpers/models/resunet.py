@@ -83,7 +83,7 @@ class ResUNetConfig:
             raise ValueError("magnitude and residual are both false; one of them must be true.")
 
     @property
-    def parts(self) -> int:
+    def outputs_per_bin(self) -> int:
         """Numbers that the network estimates for each source and bin."""
         return self.magnitude + 2 * self.phase + self.residual
 
@@ -127,13 +127,13 @@ class ResUNet(nn.Module):
             for level, (i, o) in enumerate(zip(below, widths, strict=True))
         )
         self.after = block(widths[0], widths[0], units)
-        self.output = nn.Conv2d(widths[0], len(config.sources) * config.parts * inputs, 1)
+        self.output = nn.Conv2d(widths[0], len(config.sources) * config.outputs_per_bin * inputs, 1)
         self._begin_with_the_mixture()
 
     @property
     def source_channels(self) -> dict[str, tuple[int, list[str | None]]]:
         """Parameters with an axis of sources: the axis, and the source of each index on it."""
-        each = self.config.parts * self.channels * self.config.subbands
+        each = self.config.outputs_per_bin * self.channels * self.config.subbands
         labels = [name for name in self.sources for _ in range(each)]
         return {f"output.{name}": (0, labels) for name in ("weight", "bias")}
 
@@ -164,7 +164,7 @@ class ResUNet(nn.Module):
             features = decode(features, skip)
         output = self.output(self.after(features))[:, :, : bins - 1, :frames].float()
         output = F.pad(output, (0, 0, 0, 1))
-        return output.unflatten(1, (len(self.sources), self.config.parts, channels))
+        return output.unflatten(1, (len(self.sources), self.config.outputs_per_bin, channels))
 
     def decoupled(self, spectrum: Tensor, parts: Tensor, level: Tensor) -> Tensor:
         """The complex spectra of the sources, (B, S, C * subbands, F, N); section 3 of the paper.
@@ -173,16 +173,16 @@ class ResUNet(nn.Module):
         imaginary), residual; level (B, 1, 1, N), the unit of the residual.
         """
         config, spectrum = self.config, spectrum[:, None]
-        size = spectrum.abs()
-        direction = spectrum / size.clamp_min(1e-12)
+        mixed = spectrum.abs()
+        phase = spectrum / mixed.clamp_min(1e-12)
         parts = list(parts.unbind(2))
-        magnitude = size * parts.pop(0).sigmoid() if config.magnitude else torch.zeros_like(size)
+        magnitude = mixed * parts.pop(0).sigmoid() if config.magnitude else torch.zeros_like(mixed)
         if config.phase:
-            turn = torch.complex(parts.pop(0).tanh(), parts.pop(0).tanh())
-            direction = direction * turn / turn.abs().clamp_min(1e-6)
+            rotation = torch.complex(parts.pop(0).tanh(), parts.pop(0).tanh())
+            phase = phase * rotation / rotation.abs().clamp_min(1e-6)
         if config.residual:
             magnitude = F.relu(magnitude + level[:, None] * parts.pop(0))
-        return magnitude * direction
+        return magnitude * phase
 
     def level(self, spectrum: Tensor) -> Tensor:
         """(B, C * subbands, F, N) -> RMS over about a second around each frame, (B, 1, 1, N)."""
@@ -257,7 +257,7 @@ class ResUNet(nn.Module):
         """An untrained network answers half of the mixture, with its phase."""
         nn.init.zeros_(self.output.weight)
         nn.init.zeros_(self.output.bias)
-        bias = self.output.bias.data.view(len(self.sources), self.config.parts, -1)
+        bias = self.output.bias.data.view(len(self.sources), self.config.outputs_per_bin, -1)
         if self.config.phase:
             bias[:, int(self.config.magnitude)] = 1.0
         if not self.config.magnitude:  # the residual is all: a rectified zero would never learn

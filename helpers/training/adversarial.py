@@ -24,6 +24,7 @@ from tqdm.auto import tqdm
 
 from .averaging import MovingAverage
 from .batches import StepSampler, load_steps
+from .config import check_limits
 from .cycle_gan import CycleGAN
 from .execution import exact_arithmetic, interruption
 from .history import History, Log, checked
@@ -71,13 +72,7 @@ class AdversarialConfig:
     workers: int = 0
 
     def __post_init__(self) -> None:
-        for name, (least, most) in LIMITS.items():
-            value = getattr(self, name)
-            if type(value) not in (int, type(least)) or not least <= value <= most:
-                kind = "a whole number" if type(least) is int else "a number"
-                raise TrainingError(
-                    f"{name} is {value!r}; it must be {kind} from {least} to {most}."
-                )
+        check_limits(self, LIMITS)
 
 
 def fit_cycle(

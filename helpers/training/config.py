@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .runs import TrainingError
@@ -15,6 +16,16 @@ LIMITS = {
     "checkpoint_every": (1, 10**9), "checkpoint_seconds": (0.0, 86_400.0), "log_every": (1, 10**9),
     "conditioned_share": (0.0, 1.0), "seed": (0, 2**32 - 1), "workers": (0, 256),
 }  # fmt: skip
+
+
+def check_limits(config: object, limits: Mapping[str, tuple[float, float]]) -> None:
+    """TrainingError for a number in a config that is not from least to most, or is not whole where
+    these are. Configs of models check theirs by themselves, because they import nothing of this."""
+    for name, (least, most) in limits.items():
+        value = getattr(config, name)
+        if type(value) not in (int, type(least)) or not least <= value <= most:
+            kind = "a whole number" if type(least) is int else "a number"
+            raise TrainingError(f"{name} is {value!r}; it must be {kind} from {least} to {most}.")
 
 
 @dataclass(frozen=True)
@@ -52,13 +63,7 @@ class TrainingConfig:
     workers: int = 0
 
     def __post_init__(self) -> None:
-        for name, (least, most) in LIMITS.items():
-            value = getattr(self, name)
-            if type(value) not in (int, type(least)) or not least <= value <= most:
-                kind = "a whole number" if type(least) is int else "a number"
-                raise TrainingError(
-                    f"{name} is {value!r}; it must be {kind} from {least} to {most}."
-                )
+        check_limits(self, LIMITS)
         if self.precision not in PRECISIONS:
             raise TrainingError(f"precision is {self.precision!r}; choose {', '.join(PRECISIONS)}.")
 

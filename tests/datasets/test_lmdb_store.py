@@ -306,3 +306,15 @@ def test_a_forked_process_opens_the_file_for_itself(path):
         os._exit(0 if same and stores[0]._file.database is not database else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert np.array_equal(stores[1][3].mixture, Store(path)[3].mixture)
+
+
+def test_a_store_is_verified_once_and_again_when_it_changed(path, tmp_path, monkeypatch):
+    copy, verified = tmp_path / "copy.lmdb", []
+    shutil.copy(path, copy)
+    monkeypatch.setattr(store_records, "verify", lambda *_, **__: verified.append(1) or [])
+    for _ in range(3):
+        store_records.check_file(copy)
+    assert len(verified) == 1
+    os.utime(copy, ns=(0, 1))
+    store_records.check_file(copy)
+    assert len(verified) == 2

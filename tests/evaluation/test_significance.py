@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers.evaluation.significance import FEWEST, Interval, paired_bootstrap, ranks
+from helpers.evaluation.significance import Interval, holm, paired_bootstrap, ranks
 
 
 def test_an_interval_of_many_normal_differences_is_that_of_the_formula():
@@ -16,7 +16,7 @@ def test_an_interval_of_many_normal_differences_is_that_of_the_formula():
     assert found.mean == pytest.approx(values.mean())
     assert found.low == pytest.approx(values.mean() - half, abs=0.02)
     assert found.high == pytest.approx(values.mean() + half, abs=0.02)
-    assert found.pieces == 400 and found.is_real
+    assert found.pieces == 400 and found.p < 0.001
 
 
 def test_an_interval_contains_the_true_mean_as_often_as_it_says(monkeypatch):
@@ -29,18 +29,24 @@ def test_an_interval_contains_the_true_mean_as_often_as_it_says(monkeypatch):
 
 
 def test_differences_that_are_all_equal_have_an_interval_without_width():
-    assert paired_bootstrap([2.0] * FEWEST) == Interval(2.0, 2.0, 2.0, FEWEST)
+    assert paired_bootstrap([2.0] * 6) == Interval(2.0, 2.0, 2.0, 6, 2 / 2**6)
 
 
 def test_the_same_differences_give_the_same_interval():
     assert paired_bootstrap([1.0, 2.0, 4.0]) == paired_bootstrap([1.0, 2.0, 4.0])
 
 
-def test_few_pieces_show_no_real_difference():
-    assert paired_bootstrap([5.0] * FEWEST).is_real
-    assert not paired_bootstrap([5.0] * (FEWEST - 1)).is_real
+def test_few_pieces_show_no_significant_difference():
+    assert paired_bootstrap([5.0] * 6).p == pytest.approx(2 / 2**6)  # all signs by chance
+    assert paired_bootstrap([5.0] * 5).p == pytest.approx(2 / 2**5)
     alone = paired_bootstrap([5.0])
-    assert alone.mean == 5.0 and np.isnan(alone.low) and not alone.is_real
+    assert alone.mean == 5.0 and np.isnan(alone.low) and alone.p == 1.0
+
+
+def test_a_correction_of_four_comparisons_is_that_of_holm():
+    corrected = holm([0.01, 0.04, 0.03, 0.005])
+    assert corrected == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.6, 0.9]) == pytest.approx([1.0, 1.0]) and not len(holm([]))
 
 
 @pytest.mark.parametrize("values", [[], [1.0, np.nan], [1.0, -np.inf]])

@@ -152,20 +152,43 @@ def test_differences_are_paired_on_the_stems_that_both_separate(rows):
     found = differences(rows, "chamber", kinds(rows)["rendered"])
     assert list(found.index) == ["violin-piano", "nussl", "bach-quartet"]
     assert found["difference"].to_dict() == {"violin-piano": 1, "nussl": -4, "bach-quartet": 1}
-    assert set(found["works"]) == {6} and found["real"].all()
+    assert set(found["works"]) == {6}
+    assert not found["significant"].any()  # 2 / 2^6 for one, three times as much for three
+
+
+def test_a_difference_in_ten_works_is_significant_among_several(rows):
+    more = [rows[rows["track"] == f"w{n}@0"].assign(track=f"w{n + 6}@0") for n in range(6)]
+    found = differences(pd.concat([rows, *more]), "chamber", kinds(rows)["rendered"])
+    assert set(found["works"]) == {12} and found["significant"].all()
 
 
 def test_stems_of_one_work_count_once(rows):
     few = rows[rows["track"].isin(["w0@0", "w1@0"])]
-    assert not differences(few, "chamber", kinds(few)["rendered"])["real"].any()
+    assert not differences(few, "chamber", kinds(few)["rendered"])["significant"].any()
 
 
 def test_ranks_are_over_the_systems_that_know_everything(rows):
-    found = ranked(rows, ["quartet-FluidR3_GM", "quartet-TimGM6mb"])
-    assert found.mean.to_dict() == {"bach-quartet": 1.0, "chamber": 2.0, "nussl": 3.0}
-    assert found.pieces == 6
-    assert ranked(rows, ["duo-FluidR3_GM"]) is None  # two systems
-    assert [dot.get_xdata().tolist() for dot in plot_ranks(found).axes[0].lines] == [[1, 2, 3]]
+    found = {test: ranked(rows, test) for test in ("quartet-FluidR3_GM", "quartet-TimGM6mb")}
+    for each in found.values():
+        assert each.mean.to_dict() == {"bach-quartet": 1.0, "chamber": 2.0, "nussl (new)": 3.0}
+        assert each.pieces == 6
+    assert ranked(rows, "duo-FluidR3_GM") is None  # two systems
+    axes = plot_ranks(found).axes
+    assert [ax.get_title(loc="left") for ax in axes] == list(found)
+    assert [dot.get_xdata().tolist() for dot in axes[0].lines] == [[1, 2, 3]]
+
+
+def test_an_instrument_that_was_missed_has_no_value(rows):
+    bad = rows["system"].eq("chamber") & rows["instrument"].eq("bassoon") & rows["track"].eq("w0@0")
+    missed = rows.assign(value=rows["value"].where(~bad, -np.inf))
+    test = "quartet-FluidR3_GM"
+    assert by_stem(missed, [test])["chamber"].isna().sum() == 1
+    assert (
+        "chamber"
+        not in ranked(pd.concat([missed, rows.assign(system=rows["system"] + "2")]), test).mean
+    )
+    numbers = [text.get_text() for text in plot_speed(rows, [test]).axes[0].texts]
+    assert "3 new" in numbers or "1 new" in numbers
 
 
 def test_a_soundfont_that_no_training_data_had_is_new(rows):

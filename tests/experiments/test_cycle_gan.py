@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 
 from experiments import cycle_gan, unpaired
@@ -150,3 +151,16 @@ def test_the_experiment_fills_both_tables_and_skips_what_they_hold(
     assert curve(curves, "cycle GAN", "val_si_sdr")[0] == [2]
     assert len(curve(curves, "pairs", "loss")[0]) == 1
     assert curve(curves, "pairs", "cycle") == ([], [])
+
+
+@pytest.mark.parametrize("folder", [None, "empty", "trios/mozart"])
+def test_without_the_trio_by_brahms_only_rendered_duos_are_tests(tmp_path, monkeypatch, folder):
+    monkeypatch.setattr(cycle_gan, "test_pieces", lambda *_: [])
+    if folder:
+        (tmp_path / folder).mkdir(parents=True)
+        for name in ("violin", "piano"):
+            soundfile.write(tmp_path / folder / f"{name}.wav", np.zeros(900), 8000)
+        monkeypatch.setenv("DIVISI_DATA", str(tmp_path))
+    else:
+        monkeypatch.delenv("DIVISI_DATA", raising=False)
+    assert list(cycle_gan.tests()) == ["piano-violin-seen", "piano-violin-unseen"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 
 from experiments import target_features, targets
 from experiments.target_features import mean_pitch, overlap, spearman, stopping_step
@@ -116,3 +117,16 @@ def test_the_sweep_trains_measures_and_does_nothing_again(smoke, tmp_path, monke
         monkeypatch.setattr(targets, name, lambda *_: pytest.fail("it measured again"))
     targets.main(["--only", "horn"])
     pd.testing.assert_frame_equal(rows, results.read_table(tmp_path / "05_targets.csv"))
+
+
+def test_a_piece_of_the_target_alone_is_no_test(tmp_path, monkeypatch):
+    monkeypatch.setenv("DIVISI_DATA", str(tmp_path))
+    stems = {"duo": ("violin_1", "violin_2"), "trio": ("violin_1", "violin_2", "cello")}
+    for piece, names in stems.items():
+        (tmp_path / "urmp_excerpts" / piece).mkdir(parents=True)
+        for name in names:
+            tone = tones(440.0).T
+            soundfile.write(tmp_path / "urmp_excerpts" / piece / f"{name}.wav", tone, RATE)
+    assert targets.track_names("violin", "urmp_excerpts") == ["trio"]
+    (track,) = targets.test_tracks("violin", "urmp_excerpts")
+    assert track.instruments == ("violin", "rest")
