@@ -36,16 +36,17 @@ STOPPED = "the rows of the pieces that were measured are kept; continue with --r
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("corpus", type=Path, metavar="CORPUS_DIR")
-    parser.add_argument("--csv", type=Path, metavar="FILE", help="the table to add the rows to")
+    written = parser.add_mutually_exclusive_group(required=True)
+    written.add_argument("--csv", type=Path, metavar="FILE", help="the table to add the rows to")
+    written.add_argument(
+        "--mixtures", type=Path, metavar="DIR",
+        help="measure nothing; write the mixture of each piece to DIR/PIECE.wav, for other tools",
+    )  # fmt: skip
     measured = parser.add_mutually_exclusive_group()
     add_model(measured)
     measured.add_argument(
         "--estimates", type=Path, metavar="DIR", help="measure the stems that another tool wrote"
     )
-    measured.add_argument(
-        "--mixtures", type=Path, metavar="DIR",
-        help="measure nothing; write the mixture of each piece to DIR/PIECE.wav, for other tools",
-    )  # fmt: skip
     parser.add_argument("--system", metavar="NAME", help="of the other tool, in the table")
     add_device(parser)
     parser.add_argument(
@@ -78,8 +79,6 @@ def run(arguments: Namespace) -> None:
     from ..evaluation import results
     from ..evaluation.systems import evaluate_pieces
 
-    if not (arguments.csv or arguments.mixtures):
-        raise CommandError("No table is named; add --csv FILE.")
     if bool(arguments.system) != bool(arguments.estimates):
         raise CommandError("--estimates DIR and --system NAME belong together; give both.")
     if arguments.estimates and arguments.instruments != DETECTED:

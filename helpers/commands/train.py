@@ -17,8 +17,8 @@ A stopped run is resumed; --restart starts again.
 A recipe with a target, such as recipes/open-unmix.toml, can train a target of yours: --target
 theremin --stems FOLDER. FOLDER has a folder for each piece and in it a file for each stem, such
 as theremin.wav and guitar-2.wav. Only the target's name matters. Pieces may lack the target;
-two or more must have it. MedleyDB is read as published. Some of the pieces validate, perhaps of
-artists that are trained on too, and choose the weights: measure with `divisi evaluate` on others.
+two or more must have it. MedleyDB is read as published. Some of the pieces validate and choose
+the weights, perhaps with artists that are trained on too: `divisi evaluate` measures on others.
 """
 STOPPED = "the same command resumes from here"
 

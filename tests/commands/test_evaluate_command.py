@@ -193,7 +193,7 @@ def test_the_mixtures_that_are_written_are_the_floor_of_another_tool(divisi, cor
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ((), "No table is named; add --csv FILE."),
+        ((), "one of the arguments --csv --mixtures is required"),
         (("--csv", "t.csv", "--estimates", "none"), "belong together; give both."),
         (("--csv", "t.csv", "--system", "x"), "belong together; give both."),
         (("--csv", "t.csv", "--estimates", "none", "--system", "x"), "there is no such folder"),
