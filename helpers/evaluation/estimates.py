@@ -43,13 +43,13 @@ def find_estimates(root: Path, pieces: Iterable[str]) -> dict[str, dict[str, Pat
     places = {place: piece for piece in pieces for place in (piece, plain_name(piece))}
     found: dict[str, dict[Path, str]] = {piece: {} for piece in places.values()}
     for path in audio_files(root):
-        owners = [each for each in places if re.match(re.escape(each) + r"[\s_.(-]", path.stem)]
+        owners = [place for place in places if _rest(path, place) not in ("", path.stem)]
         if owners:
             place = max(owners, key=len)
-            found[places[place]][path] = path.stem.removeprefix(place)
+            found[places[place]][path] = _rest(path, place)
     for place, piece in places.items():
         for path in audio_files(root / place):
-            found[piece][path] = path.stem.removeprefix(place)
+            found[piece][path] = _rest(path, place)
     if len(found) == 1 and not any(found.values()):
         found = {piece: {path: path.stem for path in audio_files(root)} for piece in found}
     if not any(found.values()):
@@ -61,12 +61,17 @@ def find_estimates(root: Path, pieces: Iterable[str]) -> dict[str, dict[str, Pat
     return {piece: _named(files) for piece, files in found.items()}
 
 
+def _rest(path: Path, place: str) -> str:
+    """The name of a file without that of its piece at the start, if it stands there."""
+    return re.sub(rf"^{re.escape(place)}(?=$|[\s_.(-])", "", path.stem)
+
+
 def _named(files: Mapping[Path, str]) -> dict[str, Path]:
     """Files by what the rest of their names, without the piece, says that they hold."""
     read = {}
     for path, rest in files.items():
         bracketed = re.search(r"\(([^()]+)\)", rest)
-        text = bracketed[1] if bracketed else rest.strip(" _.-") or path.stem
+        text = bracketed[1] if bracketed else rest.strip(" _.-") or MIXTURE
         read[path] = (text, None) if REST.match(text.lower()) else part_name(text, "")
     stems = [path for path in files if read[path][0] != MIXTURE]
     return dict(zip(numbered_names([read[path] for path in stems]), stems, strict=True))

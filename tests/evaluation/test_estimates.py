@@ -30,6 +30,7 @@ def found_in(root, *pieces):
 
 def test_every_layout_is_read(tmp_path):
     touch(tmp_path, "a/Violin 1.wav", "a/vl_II.wav", "a/vocals.wav", "a/mixture.wav", "a/note.txt")
+    touch(tmp_path, "a/a.wav", "b.wav")
     touch(tmp_path, "b_piano.flac", "b2_(Piano)_BS-Roformer-SW.wav", "b2_(Other)_SW.wav", "x.wav")
     assert found_in(tmp_path, "a", "b", "b2", "c") == {
         "a": {"violin-1": "a/Violin 1.wav", "violin-2": "a/vl_II.wav", "voice": "a/vocals.wav"},
@@ -40,8 +41,8 @@ def test_every_layout_is_read(tmp_path):
 
 
 def test_the_name_of_the_piece_in_front_of_a_stem_is_no_instrument(tmp_path):
-    touch(tmp_path, "flute/flute_(Drums)_x.wav", "flute/flute_no_vocals.wav")
-    assert list(found_in(tmp_path, "flute")["flute"]) == ["drums", "no_vocals"]
+    touch(tmp_path, "flute/flute_(Drums)_x.wav", "flute/flute_no_vocals.wav", "flute/flute2.wav")
+    assert list(found_in(tmp_path, "flute")["flute"]) == ["flute-2", "drums", "no_vocals"]
 
 
 def test_pieces_in_folders_have_plain_names(tmp_path):
