@@ -86,10 +86,10 @@ def wasserstein(
 
     Gulrajani et al., NeurIPS 2017, eq. 3 and algorithm 1.
     """
-    between = torch.lerp(made, real, torch.rand(len(real), 1, 1, device=real.device))
     if not penalised:
         of_real, of_made = critic(torch.cat([real, made])).chunk(2)
         return of_real.mean() - of_made.mean(), real.new_zeros(())
+    between = torch.lerp(made, real, torch.rand(len(real), 1, 1, device=real.device))
     between.requires_grad_()
     of_real, of_made, of_between = critic(torch.cat([real, made, between])).chunk(3)
     (slope,) = torch.autograd.grad(of_between.sum(), between, create_graph=True)
