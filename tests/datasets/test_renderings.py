@@ -69,6 +69,8 @@ def rendered(monkeypatch):
 
     for name in ("FluidSynth", "Sampler", "Tones"):
         monkeypatch.setattr(renderings, name, recorder(name))
+    monkeypatch.setattr(renderings, "note_players", lambda root: [root])
+    monkeypatch.setattr(renderings, "player_of", lambda players, *_: players[0])
     monkeypatch.setattr(renderings, "find_soundfont", lambda name: Path(f"{name}.sf2"))
     return parts
 
