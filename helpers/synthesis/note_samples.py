@@ -33,6 +33,7 @@ PREROLL = 6 * FRAME  # samples before the onset
 SHORTEST = 0.25  # seconds of steady sound that a note needs
 LONGEST_DECAY = 8.0  # seconds that are kept of a struck or plucked note
 STRUCK = 0.5  # seconds after the onset in which such a note has its level and pitch
+FLOOR = 1e-2  # of magnitudes, -40 dB: weaker harmonics do not count, nor those above half the rate
 DECAYING = ("piano", "harpsichord", "guitar", "harp", "timpani")
 
 
@@ -117,11 +118,11 @@ def measure_pitch(sound: np.ndarray, near: float, rate: int = RATE) -> float:
     """
     size = 1 << max(18, int(len(sound) - 1).bit_length())
     spectrum = np.abs(np.fft.rfft(sound * np.hanning(len(sound)), size))
-    decades = np.log(spectrum / spectrum.max() + 1e-2)
+    decades = np.log(spectrum / spectrum.max() + FLOOR)
     pitches = near + np.arange(-150, 151) / 100.0
     hertz = 440.0 * 2.0 ** ((pitches - 69.0) / 12.0)
     bins = np.rint(np.arange(1, 9)[:, None] * hertz * size / rate).astype(int)  # (8, pitches)
-    strength = np.where(bins < len(decades), decades[np.minimum(bins, len(decades) - 1)], 0.0)
+    strength = np.where(bins < len(decades), decades[np.minimum(bins, len(decades) - 1)], np.log(FLOOR))
     return float(pitches[np.argmax(strength.sum(axis=0))])
 
 
