@@ -122,7 +122,8 @@ def measure_pitch(sound: np.ndarray, near: float, rate: int = RATE) -> float:
     pitches = near + np.arange(-150, 151) / 100.0
     hertz = 440.0 * 2.0 ** ((pitches - 69.0) / 12.0)
     bins = np.rint(np.arange(1, 9)[:, None] * hertz * size / rate).astype(int)  # (8, pitches)
-    strength = np.where(bins < len(decades), decades[np.minimum(bins, len(decades) - 1)], np.log(FLOOR))
+    heard = decades[np.minimum(bins, len(decades) - 1)]
+    strength = np.where(bins < len(decades), heard, np.log(FLOOR))
     return float(pitches[np.argmax(strength.sum(axis=0))])
 
 
