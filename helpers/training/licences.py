@@ -31,8 +31,9 @@ class Material:
     """A source of training data. fits: in our judgement it clearly allows weights under MIT.
 
     kind: `soundfont`, `notes`, `solos`, `recordings`, `scores` or `tones`. sha256: of `file`; both
-    are empty where it is not a single file. instruments: of recorded notes and solos; empty for a
-    General MIDI soundfont, which has all. same_as: another material with the same players.
+    are empty where it is not a single file. instruments: of which it has sounds; of a General MIDI
+    soundfont, those that share no samples with another soundfont of the table or with another
+    instrument. same_as: another material with the same players.
     """
 
     name: str
@@ -83,6 +84,15 @@ def learned_from(
     return sorted(
         names, key=lambda name: (order.index(name) if name in order else len(order), name)
     )
+
+
+def timbres(instrument: str) -> list[Material]:
+    """The materials that have an instrument, the first of each group with the same players."""
+    groups: dict[str, Material] = {}
+    for row in materials().values():
+        if instrument in row.instruments:
+            groups.setdefault(row.same_as or row.name, row)
+    return list(groups.values())
 
 
 def licence(names: Iterable[str]) -> str:
