@@ -351,3 +351,26 @@ def test_philharmonia_notes_are_in_tune_within_thirty_cents(player):
         sound = play(root, Note(0.0, 1.5, pitch), player=player)
         measured = measure_pitch(sound[RATE // 4 : RATE * 5 // 4], round(pitch))
         assert measured == pytest.approx(pitch, abs=0.3)
+
+
+@pytest.mark.real_audio
+@pytest.mark.parametrize(
+    ("player", "name", "pitches"),
+    [
+        ("salamander_piano", "piano", (22, 47, 72, 100, 107)),
+        ("splendid_piano", "piano", (22, 25, 60, 101, 107)),
+        ("more_notes/iowa_violin", "violin", (56, 70, 88)),
+        ("more_notes/smolken_bass", "double-bass", (33, 45, 60)),
+        ("more_notes/martin_guitar", "guitar", (42, 58, 80)),
+        ("philharmonia_more", "trumpet", (56, 66, 80)),
+    ],
+)
+def test_every_collection_plays_in_tune_and_on_time(player, name, pitches):
+    """An onset is where the level of the note passes a tenth."""
+    for pitch in pitches:
+        sound = play(data_root() / player, Note(0.5, 0.8, pitch), player=name)
+        steady = sound[round(0.6 * RATE) : round(1.1 * RATE)]
+        assert measure_pitch(steady, pitch) == pytest.approx(pitch, abs=0.35)
+        envelope = np.sqrt(np.convolve(sound**2, np.ones(220) / 220, "same"))
+        full = np.median(envelope[round(0.6 * RATE) : round(1.1 * RATE)])
+        assert np.argmax(envelope > 0.1 * full) / RATE == pytest.approx(0.5, abs=0.04)
