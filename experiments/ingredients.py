@@ -57,9 +57,9 @@ class RealismRendering(RenderingConfig):
         )
 
     def renderer(
-        self, kind: str, soundfont: str, rng: np.random.Generator, notes_root: Path | None
+        self, kind: str, soundfont: str, rng: np.random.Generator, player: Path | None
     ) -> Renderer:
-        renderer = super().renderer(kind, soundfont, rng, notes_root)
+        renderer = super().renderer(kind, soundfont, rng, player)
         if kind == "notes" or not self.darkening:
             return renderer
         return DarkerWhenSoft(renderer, self.darkening)

@@ -1,4 +1,5 @@
-"""Write the training materials and licences of all weights into their cards and docs/licences.md.
+"""Write the training materials and licences of all weights into their cards and docs/licences.md,
+and the timbres of each instrument into docs/data.md.
 
     python scripts/licences.py            # or `make licences`
     python scripts/licences.py --check    # exits with 1 where something is stale
@@ -16,7 +17,7 @@ from pathlib import Path
 from helpers import runtime
 from helpers.files import replaced_atomically
 from helpers.training.checkpoints import Card
-from helpers.training.licences import fits, learned_from, licence, materials
+from helpers.training.licences import fits, learned_from, licence, materials, timbres
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -25,7 +26,12 @@ else:
 
 ROOT = runtime.repository_root()
 PAGE = ROOT / "docs" / "licences.md"
-OPENING, CLOSING = "<!-- materials -->\n", "<!-- /materials -->"
+DATA = ROOT / "docs" / "data.md"
+#: How many independent timbres each of the main instruments should have.
+AIM = 8
+MAIN = (
+    "violin", "viola", "cello", "flute", "oboe", "clarinet", "bassoon", "horn", "trumpet", "piano",
+)  # fmt: skip
 #: Materials of weights whose card has no recipe, by the beginning of their names.
 WITHOUT_RECIPE = {"nussl-": ["bach10"], "tones-": ["tones"]}
 
@@ -90,6 +96,27 @@ def table(checkpoints: dict[str, Card]) -> str:
     return "\n".join(parts)
 
 
+def timbre_table() -> str:
+    """A Markdown table of the independent timbres of each instrument; those of MAIN come first."""
+    found = {name for row in materials().values() for name in row.instruments}
+    lines = [("instrument", "timbres", "aim", "soundfonts", "recorded notes", "solos")]
+    for name in (*MAIN, *sorted(found - set(MAIN))):
+        rows = timbres(name)
+        of_kind = [
+            ", ".join(row.name.rpartition("/")[2] for row in rows if row.kind == kind)
+            for kind in ("soundfont", "notes", "solos")
+        ]
+        lines.append((name, str(len(rows)), str(AIM) if name in MAIN else "", *of_kind))
+    return _markdown(lines)
+
+
+def _replaced(page: str, mark: str, text: str) -> str:
+    """A page with another text between `<!-- mark -->` and `<!-- /mark -->`."""
+    opening, closing = f"<!-- {mark} -->\n", f"<!-- /{mark} -->"
+    before, _, rest = page.partition(opening)
+    return before + opening + text + closing + rest.partition(closing)[2]
+
+
 def _markdown(rows: list[tuple[str, ...]]) -> str:
     lines = [rows[0], ("---",) * len(rows[0]), *rows[1:]]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
@@ -102,9 +129,8 @@ def fresh_texts() -> dict[Path, str]:
         ROOT / "Checkpoints" / f"{name}.json": json.dumps(card, indent=2, ensure_ascii=False) + "\n"
         for name, card in cards.items()
     }
-    page = PAGE.read_text(encoding="utf-8")
-    before, _, rest = page.partition(OPENING)
-    texts[PAGE] = before + OPENING + table(cards) + CLOSING + rest.partition(CLOSING)[2]
+    texts[PAGE] = _replaced(PAGE.read_text(encoding="utf-8"), "materials", table(cards))
+    texts[DATA] = _replaced(DATA.read_text(encoding="utf-8"), "timbres", timbre_table())
     return texts
 
 

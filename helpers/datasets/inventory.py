@@ -13,7 +13,7 @@ from tqdm import tqdm
 from ..audio.audio import AudioFile
 from ..audio.track import AudioError
 from ..files import file_sha256
-from ..synthesis.note_samples import read_index
+from ..synthesis.note_index import read_index
 from .stem_folders import StemFolder, find_tracks, instrument_name, solos
 
 #: Recorded notes: folders with an index.csv that names a file for each note.

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..files import file_sha256, files_sha256
 from ..synthesis.fluidsynth import fluidsynth_version
+from ..synthesis.note_index import NotesRoot, note_players
 from ..synthesis.note_samples import recorded_files
 from ..synthesis.soundfonts import find_soundfont
 from .renderings import RenderingConfig
@@ -28,16 +29,18 @@ CODE = (
 LIBRARIES = ("pyfluidsynth", "music21", "numpy", "soxr")  # that the samples depend on
 
 
-def manifest(config: RenderingConfig, notes_root: Path | None) -> dict[str, Any]:
+def manifest(config: RenderingConfig, notes_root: NotesRoot) -> dict[str, Any]:
     """All that rendered samples depend on: config, soundfonts, recorded notes, code, libraries.
 
+    notes_root: folders of recorded notes, or sets in them; None to use none.
     ValueError if a soundfont or the index of the recorded notes is missing.
 
     Chapter: 02.
     """
-    notes = recorded_files(notes_root, config.instruments) if notes_root else []
+    notes = recorded_files(notes_root, config.instruments)
     return {
         "rendering": asdict(config),
+        "players": [player.name for player in note_players(notes_root)],
         "notes": files_sha256(notes) if notes else None,
         "soundfonts": {name: file_sha256(find_soundfont(name)) for name in config.soundfonts},
         "code": code_sha256({*rendering_modules(), Path(inspect.getfile(type(config)))}),

@@ -17,8 +17,9 @@ from ..music.performances import Performance
 from ..music.random_pieces import RandomPiece
 from ..music.scores import Part, Score, corpus_score, transpose
 from ..synthesis.fluidsynth import FluidSynth
+from ..synthesis.note_index import NotesRoot, note_players
 from ..synthesis.renderer import Renderer
-from ..synthesis.sampler import Sampler
+from ..synthesis.sampler import Sampler, player_of
 from ..synthesis.soundfonts import find_soundfont
 from ..synthesis.tones import Timbre, Tones
 from .stem_bank import RenderedStem
@@ -32,11 +33,12 @@ class RenderingConfig:
     """How each voice of a score is rendered.
 
     instruments: of the voices, from high to low. A voice has one variant from each of the
-    `soundfonts` (file names without suffix), `note_samples` from recorded notes, `tones` with
-    random synthetic timbres, and `timbre_substitution` with another instrument of that range,
-    which teaches a network to follow the voices of a score as well as timbres. max_seconds: longer
-    stems are cut. shuffled_registers, piano_texture: see `ensemble_score`. timing, accent: see
-    `Performance.draw`.
+    `soundfonts` (file names without suffix), `note_samples` from recorded notes, of as many players
+    as there are, `tones` with random synthetic timbres, and `timbre_substitution` with another
+    instrument of that range, which teaches a network to follow the voices of a score as well as
+    timbres. max_seconds: longer stems are cut. shuffled_registers, piano_texture, doubles,
+    most_players: see `ensemble_score`. timing, accent, lag, tuning: see `Performance.draw`.
+    vibrato, onset_noise, release: of recorded notes, upper limits of `Expression.draw`.
     KeyError for an unknown instrument, ValueError for none.
 
     A subclass may override `performance` and `renderer`.
@@ -56,6 +58,13 @@ class RenderingConfig:
     seed: int = 0
     timing: float = 0.025
     accent: float = 10.0
+    lag: float = 0.0
+    tuning: float = 6.0
+    vibrato: float = 0.0
+    onset_noise: float = 0.0
+    release: float = 0.0
+    doubles: float = 0.0
+    most_players: int = 4
 
     def __post_init__(self) -> None:
         names = tuple(find_instrument(name).name for name in self.instruments)
@@ -69,14 +78,17 @@ class RenderingConfig:
 
     def performance(self, rng: np.random.Generator, n_parts: int) -> Performance:
         """Drawn once for each kind of variant; the tempo of the first is kept for all."""
-        return Performance.draw(rng, n_parts, self.timing, self.accent)
+        return Performance.draw(
+            rng, n_parts, self.timing, self.accent, lag=self.lag, tuning=self.tuning
+        )
 
     def renderer(
-        self, kind: str, soundfont: str, rng: np.random.Generator, notes_root: Path | None
+        self, kind: str, soundfont: str, rng: np.random.Generator, player: Path | None
     ) -> Renderer:
-        """The renderer of one stem."""
+        """The renderer of one stem. player: of recorded notes."""
         if kind == "notes":
-            return Sampler(notes_root, int(rng.integers(2**31)))
+            seed = int(rng.integers(2**31))
+            return Sampler(player, seed, self.vibrato, self.onset_noise, self.release)
         if kind == "tones":
             return Tones(Timbre.draw(rng))
         return FluidSynth(find_soundfont(soundfont))
@@ -87,7 +99,7 @@ class RenderingConfig:
 
 
 def render_chorale(
-    work: str, config: RenderingConfig, notes_root: Path | None
+    work: str, config: RenderingConfig, notes_root: NotesRoot
 ) -> Iterator[RenderedStem]:
     """All variants of a whole chorale, transposed by up to a third.
 
@@ -100,7 +112,7 @@ def render_chorale(
 
 
 def render_random_piece(
-    piece: RandomPiece, config: RenderingConfig, notes_root: Path | None
+    piece: RandomPiece, config: RenderingConfig, notes_root: NotesRoot
 ) -> Iterator[RenderedStem]:
     """All variants of a random piece.
 
@@ -111,7 +123,7 @@ def render_random_piece(
 
 
 def render_excerpt(
-    excerpt: Excerpt, config: RenderingConfig, notes_root: Path | None
+    excerpt: Excerpt, config: RenderingConfig, notes_root: NotesRoot
 ) -> Iterator[RenderedStem]:
     """All variants of an excerpt for its ensemble, or for the instruments of the config,
     transposed by up to a third."""
@@ -122,33 +134,35 @@ def render_excerpt(
 
 
 def render_ensemble(
-    excerpt: Excerpt, config: RenderingConfig, notes_root: Path | None
+    excerpt: Excerpt, config: RenderingConfig, notes_root: NotesRoot
 ) -> Iterator[RenderedStem]:
     """All variants of an excerpt for an ensemble drawn from the instruments of the config,
     transposed by up to a third."""
     rng = config.generator(excerpt.title)
     score = ensemble_score(
-        rng, excerpt, config.instruments, config.shuffled_registers, config.piano_texture
-    )
+        rng, excerpt, config.instruments, config.shuffled_registers, config.piano_texture,
+        config.doubles, config.most_players,
+    )  # fmt: skip
     score = transpose(score, int(rng.integers(*TRANSPOSITIONS)))
     yield from render_variants(score, config, notes_root, rng)
 
 
 def render_variants(
-    score: Score, config: RenderingConfig, notes_root: Path | None, rng: np.random.Generator
+    score: Score, config: RenderingConfig, notes_root: NotesRoot, rng: np.random.Generator
 ) -> Iterator[RenderedStem]:
     """All variants of a score in one tempo.
 
-    notes_root: the folder of recorded notes, None to use none. A kind of variant that cannot play
-    all notes of a voice is left out.
+    notes_root: folders of recorded notes, or sets in them; None to use none. A kind of variant that
+    cannot play all notes of a voice is left out.
     ValueError if a soundfont is missing.
     """
     kinds = [("soundfont", name) for name in config.soundfonts]
-    kinds += [("notes", "")] * (config.note_samples if notes_root else 0)
+    kinds += [("notes", str(i)) for i in range(config.note_samples if notes_root else 0)]
     kinds += [("tones", "")] * config.tones
     kinds += [("timbre_substitution", "")] * config.timbre_substitution
+    players = note_players(notes_root)
     tempo = config.performance(rng, len(score.parts)).tempo
-    for kind, soundfont in kinds:
+    for kind, source in kinds:
         performance = replace(config.performance(rng, len(score.parts)), tempo=tempo)
         for voice, part in enumerate(performance.apply(score).parts):
             instrument = part.instrument
@@ -160,8 +174,12 @@ def render_variants(
                     continue
                 substitute = substitutes[rng.integers(len(substitutes))]
                 part = replace(part, instrument=substitute)
-                soundfont = config.soundfonts[rng.integers(len(config.soundfonts))]
-            renderer = config.renderer(kind, soundfont, rng, notes_root)
+                source = config.soundfonts[rng.integers(len(config.soundfonts))]
+            player = None
+            if kind == "notes":
+                own = config.generator(f"{score.title} {voice}")
+                player = player_of(players, part, int(source), own)
+            renderer = config.renderer(kind, source, rng, player)
             if kind != "notes" or renderer.can_play(part):
                 stem = renderer.render(part, config.sample_rate)
                 yield RenderedStem(instrument, kind, voice, stem)

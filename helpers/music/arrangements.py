@@ -109,6 +109,17 @@ def excerpts(work: str, seconds: float, ensemble: tuple[str, ...] = ()) -> list[
     return [Excerpt(work, i * seconds, (i + 1) * seconds, ensemble) for i in range(count)]
 
 
+def line_count(work: str) -> int:
+    """How many parts of a work have notes."""
+    return len(_lines(work))
+
+
+def in_range(pitch: float, row: Instrument) -> float:
+    """A pitch, shifted into an instrument's range by as few octaves as possible."""
+    pitch += 12 * max(0, -((pitch - row.low) // 12))  # up, from below
+    return pitch - 12 * max(0, -((row.high - pitch) // 12))  # down, from above
+
+
 def comfortable_range(row: Instrument) -> tuple[int, int]:
     """MIDI pitches that an instrument plays with ease: its range without the highest notes."""
     return row.low, row.low + round(COMFORTABLE_SHARE * (row.high - row.low))
@@ -190,12 +201,7 @@ def _keyboard_part(notes: Iterable[Event]) -> list[Event]:
 
 def _into_range(notes: Iterable[Event], row: Instrument) -> list[Event]:
     """The notes, shifted into an instrument's range by as few octaves as possible."""
-    shifted = []
-    for onset, length, pitch in notes:
-        pitch += 12 * max(0, -((pitch - row.low) // 12))  # up, from below
-        pitch -= 12 * max(0, -((row.high - pitch) // 12))  # down, from above
-        shifted.append((onset, length, pitch))
-    return shifted
+    return [(onset, length, in_range(pitch, row)) for onset, length, pitch in notes]
 
 
 def _cut(notes: Iterable[Event], beat: float, excerpt: Excerpt) -> list[Note]:

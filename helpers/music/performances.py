@@ -16,8 +16,8 @@ class Performance:
     """Tempo, timing, articulation, dynamics and tuning of a performance.
 
     tempo: a factor on the speed. timing, accent: standard deviations from note to note of onsets
-    in seconds and of velocities. articulation (a factor on durations), velocity (an offset) and
-    tuning (cents): one value for each part.
+    in seconds and of velocities. articulation (a factor on durations), velocity (an offset),
+    tuning (cents) and lag (seconds behind the beat; empty for none): one value for each part.
 
     The deviations of single notes are drawn from `seed`, so that a performance is repeatable.
 
@@ -31,21 +31,29 @@ class Performance:
     velocity: tuple[float, ...]
     tuning: tuple[float, ...]
     seed: int
+    lag: tuple[float, ...] = ()
 
     @classmethod
     def draw(
-        cls, rng: np.random.Generator, n_parts: int, timing: float = 0.025, accent: float = 10.0
+        cls,
+        rng: np.random.Generator,
+        n_parts: int,
+        timing: float = 0.025,
+        accent: float = 10.0,
+        lag: float = 0.0,
+        tuning: float = 6.0,
     ) -> Performance:
-        """Tempo 0.7 to 1.4, tuning of 6 cents (standard deviation); `timing` and `accent` are
-        upper limits."""
+        """Tempo 0.7 to 1.4; `timing` and `accent` are upper limits, `lag` and `tuning` standard
+        deviations from player to player."""
         return cls(
             tempo=float(2.0 ** rng.uniform(-0.5, 0.5)),
             timing=float(rng.uniform(0.0, timing)),
             accent=float(rng.uniform(0.0, accent)),
             articulation=tuple(rng.uniform(0.75, 1.05, n_parts).tolist()),
             velocity=tuple(rng.normal(0.0, 12.0, n_parts).tolist()),
-            tuning=tuple(rng.normal(0.0, 6.0, n_parts).tolist()),
+            tuning=tuple(rng.normal(0.0, tuning, n_parts).tolist()),
             seed=int(rng.integers(2**31)),
+            lag=tuple(rng.normal(0.0, lag, n_parts).tolist()) if lag else (),
         )
 
     def apply(self, score: Score) -> Score:
@@ -70,6 +78,7 @@ class Performance:
 
     def _play(self, part: Part, index: int, rng: np.random.Generator) -> Part:
         delays, offsets, cents = self.deviations(part, index, rng)
+        delays = delays + (self.lag[index] if self.lag else 0.0)
         notes = [
             Note(
                 onset=max(0.0, note.onset / self.tempo + float(delays[i])),

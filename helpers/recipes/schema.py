@@ -32,6 +32,7 @@ else:
     import tomli as tomllib
 
 VOICES = 4  # of a chorale
+NOTES = "philharmonia_notes"  # the folder of recorded notes where a recipe names none
 
 #: Whole chorales, one voice for each of four instruments; random pieces; excerpts of chorales,
 #: quartets and piano music, arranged for the instruments of the recipe; and excerpts of quartets
@@ -62,6 +63,9 @@ class Recipe:
     joint_loss_weight: share of `joint_snr` in the loss. inactive_source_weight: of the leakage into
         silent stems in `negative_snr`.
     use_note_samples, use_solos: whether recorded notes and solos under `DIVISI_DATA` are used.
+    note_collections: folders of recorded notes, or sets in them as `FOLDER/SET`; `all` for every
+        folder that has an index.csv. Of a folder, sets are left out whose terms nobody states,
+        unless they are named. Solo passages in these folders count as solos.
     scores: of `SCORES`. chorale_instruments: some of the instruments, which also play excerpts of
         chorales on their own.
     corpora: folders of multitrack pieces, or names of `divisi corpora` under `DIVISI_DATA`; the
@@ -89,6 +93,7 @@ class Recipe:
     inactive_source_weight: float = 1.0
     use_note_samples: bool = True
     use_solos: bool = True
+    note_collections: tuple[str, ...] = (NOTES,)
     scores: tuple[str, ...] = ("chorales",)
     chorale_instruments: tuple[str, ...] = ()
     corpora: tuple[str, ...] = ()
@@ -159,7 +164,9 @@ RANGES: dict[type, dict[str, tuple[float, float]]] = {
         "sample_rate": (1000, 192_000), "note_samples": (0, 100), "tones": (0, 100),
         "timbre_substitution": (0, 100), "max_seconds": (0.5, 3600.0),
         "shuffled_registers": SHARE, "piano_texture": SHARE, "seed": (0, 2**32 - 1),
-        "timing": (0.0, 1.0), "accent": (0.0, 127.0),
+        "timing": (0.0, 1.0), "accent": (0.0, 127.0), "lag": (0.0, 1.0), "tuning": (0.0, 100.0),
+        "vibrato": (0.0, 100.0), "onset_noise": SHARE, "release": (0.0, 2.0), "doubles": SHARE,
+        "most_players": (2, 7),
     },
     MixingConfig: {
         "coherent": SHARE, "real_share": SHARE, "inactive": SHARE, "players": (1, 64),

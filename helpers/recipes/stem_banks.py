@@ -31,9 +31,11 @@ from ..music import splits
 from ..music.arrangements import Excerpt, excerpts
 from ..music.instruments import instrument
 from ..music.random_pieces import RandomPiece
+from ..synthesis.note_index import INDEX, note_players, recorded_phrases
+from ..training.licences import without_terms
 from .schema import Recipe, RecipeError
 
-NOTES = "philharmonia_notes"  # the folder of recorded notes
+ALL = "all"  # of note_collections
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,8 +53,7 @@ def stem_bank(recipe: Recipe, split: str, recordings: Sequence[Track] = ()) -> S
     Recorded solos, corpora and `recordings` (mono tracks at the recipe's sample rate) are used for
     training only. RecipeError if a soundfont or a corpus is missing.
     """
-    root = runtime.data_root()
-    notes = root / NOTES if root and recipe.use_note_samples else None
+    notes = note_sources(recipe) if recipe.use_note_samples else []
     try:
         made = manifest(recipe.rendering, notes)
     except ValueError as error:
@@ -93,15 +94,43 @@ def stem_pieces(recipe: Recipe, split: str) -> list[RealPiece]:
 
 def collections(recipe: Recipe) -> list[str]:
     """The folders of recorded notes and solos in `DIVISI_DATA` that a recipe uses."""
-    if runtime.data_root() is None:
+    root = runtime.data_root()
+    if root is None:
         return []
-    uses_notes = recipe.use_note_samples and recipe.rendering.note_samples and recipe.scores
-    names = {NOTES} if uses_notes else set()
+    names = set()
+    if recipe.use_note_samples and recipe.rendering.note_samples and recipe.scores:
+        instruments = recipe.rendering.instruments
+        players = [note_players(note_sources(recipe), name) for name in instruments]
+        names = {player.relative_to(root).as_posix() for found in players for player in found}
     files = [file for files in _solo_files(recipe).values() for file in files]
-    return sorted(names | {file.relative_to(runtime.data_root()).parts[0] for file in files})
+    return sorted(names | {file.relative_to(root).parts[0] for file in files})
 
 
-def _score_groups(recipe: Recipe, split: str, notes: Path | None) -> list[Group]:
+def note_sources(recipe: Recipe) -> list[Path]:
+    """The folders and sets of `note_collections`; sets without terms only where they are named.
+
+    RecipeError where one is missing; empty without DIVISI_DATA.
+    """
+    root = runtime.data_root()
+    if root is None:
+        return []
+    names = recipe.note_collections
+    if ALL in names:
+        names = sorted(index.parent.name for index in root.glob(f"*/{INDEX}"))
+    sources: dict[Path, None] = {}
+    for name in names:
+        try:
+            players = note_players(root / name)
+        except ValueError as error:
+            raise RecipeError(f"{recipe.name}: {error}") from error
+        for player in players or [root / name]:
+            place = player.relative_to(root).as_posix()
+            if place == name or not without_terms(place):
+                sources[player] = None
+    return list(sources)
+
+
+def _score_groups(recipe: Recipe, split: str, notes: Sequence[Path]) -> list[Group]:
     """Of each kind of score the first `max_pieces`, or all if it is 0."""
     count, config = recipe.max_pieces or None, recipe.rendering
     chorales = splits.names("chorale", split)[:count]
@@ -145,8 +174,15 @@ def _solo_groups(recipe: Recipe) -> list[Group]:
 def _solo_files(recipe: Recipe) -> dict[str, list[Path]]:
     """The files of solos for each instrument of a recipe that uses them."""
     root = runtime.data_root()
-    found = solos(root) if root and recipe.use_solos else {}
-    return {name: found[name] for name in recipe.rendering.instruments if name in found}
+    if root is None or not recipe.use_solos:
+        return {}
+    found = solos(root)
+    phrases = recorded_phrases(note_sources(recipe)) if recipe.use_note_samples else {}
+    files = {
+        name: [*found.get(name, []), *phrases.get(name, [])]
+        for name in recipe.rendering.instruments
+    }
+    return {name: paths for name, paths in files.items() if paths}
 
 
 def _corpus_groups(recipe: Recipe) -> list[Group]:

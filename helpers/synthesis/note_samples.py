@@ -1,15 +1,12 @@
 """Recorded single notes on disk: trimmed at the onset, measured and cached.
 
-The folder is laid out like `philharmonia-samples`: `index.csv` with the columns instrument, pitch
-(`A#4`), length (`1`; `15` is 1.5 s), dynamic and file, and one folder of sound files for each
-instrument.
+`note_index.py` describes their folders.
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import re
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,102 +17,93 @@ import numpy as np
 from .. import runtime
 from ..audio import audio
 from ..files import files_sha256, replaced_atomically
-from ..music.instruments import find_instrument
+from ..music.instruments import instrument as find_instrument
+from .note_index import (
+    INDEX,
+    IndexedNote,
+    NotesRoot,
+    folder_and_set,
+    indexed_notes,
+    note_folders,
+)
 
 RATE = 44100  # Hz, of all samples
-DYNAMICS = ("pianissimo", "piano", "mezzo-piano", "mezzo-forte", "forte", "fortissimo")
-
-#: The cells of index.csv that are used.
-COLUMNS = {
-    "instrument": ".+", "pitch": r"[A-G]#?-?\d", "dynamic": "|".join(DYNAMICS), "file": ".+",
-}  # fmt: skip
-
 FRAME = 441  # samples: 10 ms, the resolution of envelopes
 PREROLL = 6 * FRAME  # samples before the onset
 SHORTEST = 0.25  # seconds of steady sound that a note needs
-STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+LONGEST_DECAY = 8.0  # seconds that are kept of a struck or plucked note
+STRUCK = 0.5  # seconds after the onset in which such a note has its level and pitch
+FLOOR = 1e-2  # of magnitudes, -40 dB: weaker harmonics do not count, nor those above half the rate
+DECAYING = ("piano", "harpsichord", "guitar", "harp", "timpani")
 
 
 @dataclass(frozen=True)
 class NoteSample:
     """One recorded note.
 
-    sound: (samples,) float32 at RATE, from 60 ms before its onset (where it reaches a tenth of its
-    level) to the end of its decay.
-    pitch: measured, fractional MIDI. dynamic: index into DYNAMICS.
-    start, stop: the steady part, in samples. level: its RMS in dBFS.
+    pcm: (samples,) int16 at RATE, from 60 ms before its onset (where it reaches a tenth of its
+    level) to the end of its decay; memory-mapped. peak: the value of 32767 in it.
+    pitch: measured, fractional MIDI. dynamic: 0 to 5, pianissimo to fortissimo. swells: whether it
+    changes. start, stop: the steady part, in samples; of a decaying note, all of it.
+    level: its RMS in dBFS.
     """
 
-    sound: np.ndarray
+    pcm: np.ndarray
+    peak: float
     pitch: float
-    dynamic: int
+    dynamic: float
     start: int
     stop: int
     level: float
+    swells: bool = False
+
+    @property
+    def sound(self) -> np.ndarray:
+        """(samples,) float32."""
+        return (self.pcm * (self.peak / 32767)).astype(np.float32)
 
 
-def sampled_instruments(root: Path | str) -> dict[str, list[dict[str, str]]]:
-    """Rows of index.csv by instrument (`french_horn` is `horn`); others are skipped.
-
-    ValueError if the folder has no index.csv.
-    """
-    index = Path(root) / "index.csv"
-    if not index.is_file():
-        raise ValueError(f"{root}: there is no index.csv; give a folder of recorded notes.")
-    rows: dict[str, list[dict[str, str]]] = {}
-    for row in read_index(index, *COLUMNS):
-        if found := find_instrument(row["instrument"]):
-            rows.setdefault(found.name, []).append(row)
-    return rows
+def decays(instrument: str) -> bool:
+    """Whether the notes of an instrument are struck or plucked, and cannot be sustained."""
+    return instrument in DECAYING
 
 
-def read_index(path: Path, *columns: str) -> list[dict[str, str]]:
-    """The rows of an index.csv; ValueError, with the line, where a cell of `columns` is wrong."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        lines, rows = csv.DictReader(file, strict=True), []
-        try:
-            for row in lines:
-                for name in columns:
-                    if not re.fullmatch(COLUMNS[name], row.get(name) or ""):
-                        raise ValueError(f"its {name} is {row.get(name)!r}")
-                rows.append(row)
-        except (ValueError, csv.Error) as error:
-            raise ValueError(
-                f"{path}: line {max(lines.line_num, 1)} is wrong ({error}); it must have the"
-                f" columns {', '.join(columns)}, with commas between them, in UTF-8."
-            ) from error
-    return rows
+def recorded_files(root: NotesRoot, instruments: Iterable[str]) -> list[Path]:
+    """The index files of some folders or sets, and all files read for some instruments."""
+    names = {find_instrument(name).name for name in instruments}
+    files: dict[Path, None] = {}
+    for collection in note_folders(root):
+        folder, _ = folder_and_set(collection)
+        files[folder / INDEX] = None
+        notes = [note for note in indexed_notes(collection) if note.instrument in names]
+        files.update(dict.fromkeys(folder / note.file for note in notes if not note.phrase))
+    return list(files)
 
 
-def recorded_files(root: Path | str, instruments: Iterable[str]) -> list[Path]:
-    """All files that `load_note_samples` reads for some instruments."""
-    rows = sampled_instruments(root)
-    files = [Path(root) / row["file"] for name in instruments for row in rows.get(name, ())]
-    return [Path(root) / "index.csv", *files]
-
-
-@lru_cache(maxsize=32)
-def load_note_samples(root: Path | str, instrument: str) -> tuple[NoteSample, ...]:
+@lru_cache(maxsize=256)
+def load_note_samples(player: Path | str, instrument: str) -> tuple[NoteSample, ...]:
     """The usable notes of an instrument, decoded once and cached under `cache_root()/notes`.
 
-    Notes that are steady for less than a quarter of a second are skipped.
-    ValueError if the folder has no such notes of this instrument.
+    player: a folder, or one of its sets as `FOLDER/SET`. Notes that are steady for less than a
+    quarter of a second are skipped, except those that decay.
+    ValueError if there are no such notes of this instrument.
     """
-    recorded = sampled_instruments(root)
-    if instrument not in recorded:
+    folder, _ = folder_and_set(player)
+    recorded = [note for note in indexed_notes(player) if not note.phrase]
+    notes = [note for note in recorded if note.instrument == instrument]
+    if not notes:
         raise ValueError(
-            f"{Path(root).name}: there are no recorded notes of '{instrument}'; "
-            f"there are notes of: {', '.join(sorted(recorded))}."
+            f"{Path(player).name}: there are no recorded notes of '{instrument}'; "
+            f"there are notes of: {', '.join(sorted({note.instrument for note in recorded}))}."
         )
-    rows = recorded[instrument]
-    content = files_sha256(recorded_files(root, [instrument]))
-    key = hashlib.sha256(repr((content, rows)).encode()).hexdigest()[:12]
-    cache = runtime.cache_root() / "notes" / f"{instrument}-{key}.npz"
-    if not cache.is_file():
-        samples = [sample for row in rows if (sample := _read(Path(root), row))]
+    content = files_sha256([folder / note.file for note in notes])
+    key = hashlib.sha256(repr((content, notes)).encode()).hexdigest()[:12]
+    cache = runtime.cache_root() / "notes" / f"{instrument}-{key}.npy"
+    if not (cache.is_file() and cache.with_suffix(".json").is_file()):
+        samples = [sample for note in notes if (sample := _read(folder, note))]
         if not samples:
             raise ValueError(
-                f"{Path(root).name}: no note of '{instrument}' is steady for {SHORTEST} seconds;"
+                f"{Path(player).name}: no note of '{instrument}' is steady for {SHORTEST} seconds;"
                 " record longer ones."
             )
         _save(cache, samples)
@@ -130,16 +118,19 @@ def measure_pitch(sound: np.ndarray, near: float, rate: int = RATE) -> float:
     """
     size = 1 << max(18, int(len(sound) - 1).bit_length())
     spectrum = np.abs(np.fft.rfft(sound * np.hanning(len(sound)), size))
-    decades = np.log(spectrum / spectrum.max() + 1e-2)
+    decades = np.log(spectrum / spectrum.max() + FLOOR)
     pitches = near + np.arange(-150, 151) / 100.0
     hertz = 440.0 * 2.0 ** ((pitches - 69.0) / 12.0)
     bins = np.rint(np.arange(1, 9)[:, None] * hertz * size / rate).astype(int)  # (8, pitches)
-    strength = np.where(bins < len(decades), decades[np.minimum(bins, len(decades) - 1)], 0.0)
+    heard = decades[np.minimum(bins, len(decades) - 1)]
+    strength = np.where(bins < len(decades), heard, np.log(FLOOR))
     return float(pitches[np.argmax(strength.sum(axis=0))])
 
 
-def _read(root: Path, row: dict[str, str]) -> NoteSample | None:
-    sound = audio.load(root / row["file"], sample_rate=RATE, channels=1)[0][0]
+def _read(folder: Path, note: IndexedNote) -> NoteSample | None:
+    """A note of the index, None for one that is silent or too short."""
+    sound = audio.load(folder / note.file, sample_rate=RATE, channels=1)[0][0]
+    sound = sound * np.float32(10.0 ** (-note.gain / 20.0))
     envelope = _envelope(sound)
     if not envelope.any():
         return None
@@ -151,16 +142,24 @@ def _read(root: Path, row: dict[str, str]) -> NoteSample | None:
     body = np.flatnonzero(envelope > 0.6 * full)
     rise = np.flatnonzero(envelope > 0.8 * full)
     start, stop = int(rise[0] + 2) * FRAME, int(body[-1]) * FRAME
-    if stop - start < SHORTEST * RATE:
+    if decays(note.instrument):
+        sound = sound[: PREROLL + round(LONGEST_DECAY * RATE)]
+        stop = len(sound)
+        steady = sound[start : start + round(STRUCK * RATE)]
+    elif stop - start < SHORTEST * RATE:
         return None
-    steady = sound[start:stop]
+    else:
+        steady = sound[start:stop]
+    peak = float(np.abs(sound).max())
     return NoteSample(
-        sound=sound.astype(np.float32),
-        pitch=measure_pitch(steady, _midi_pitch(row["pitch"])),
-        dynamic=DYNAMICS.index(row["dynamic"]),
+        pcm=np.rint(sound / peak * 32767).astype(np.int16),
+        peak=peak,
+        pitch=measure_pitch(steady, note.pitch),
+        dynamic=note.dynamic,
         start=start,
         stop=stop,
         level=float(10.0 * np.log10(np.mean(steady.astype(np.float64) ** 2))),
+        swells=note.swells,
     )
 
 
@@ -170,37 +169,23 @@ def _envelope(sound: np.ndarray) -> np.ndarray:
     return np.sqrt(np.mean(frames**2, axis=1))
 
 
-def _midi_pitch(name: str) -> int:
-    """Of a name such as `A#4`."""
-    return STEPS[name[0]] + name.count("#") + 12 * (int(name.lstrip("ABCDEFG#")) + 1)
-
-
 def _save(cache: Path, samples: list[NoteSample]) -> None:
-    """Sounds as 16-bit integers, each scaled by its own peak."""
-    peaks = [float(np.abs(sample.sound).max()) for sample in samples]
-    sounds = [
-        np.rint(sample.sound / peak * 32767).astype(np.int16)
-        for sample, peak in zip(samples, peaks, strict=True)
-    ]
+    """All sounds end to end, and beside them a table with what else a sample has."""
     cache.parent.mkdir(parents=True, exist_ok=True)
+    rows = [
+        {"length": len(sample.pcm), **{k: v for k, v in vars(sample).items() if k != "pcm"}}
+        for sample in samples
+    ]
     with replaced_atomically(cache) as draft, draft.open("wb") as file:
-        np.savez(
-            file,
-            sounds=np.concatenate(sounds),
-            lengths=[len(sound) for sound in sounds],
-            peaks=peaks,
-            numbers=[(s.pitch, s.dynamic, s.start, s.stop, s.level) for s in samples],
-        )
+        np.save(file, np.concatenate([sample.pcm for sample in samples]))
+    with replaced_atomically(cache.with_suffix(".json")) as draft:
+        draft.write_text(json.dumps(rows), encoding="utf-8")
 
 
 def _load(cache: Path) -> tuple[NoteSample, ...]:
-    with np.load(cache, allow_pickle=False) as arrays:
-        sounds = np.split(arrays["sounds"], np.cumsum(arrays["lengths"])[:-1])
-        rows = zip(sounds, arrays["peaks"], arrays["numbers"].tolist(), strict=True)
-    return tuple(
-        NoteSample(
-            (sound * (peak / 32767)).astype(np.float32),
-            pitch, int(dynamic), int(start), int(stop), level,
-        )
-        for sound, peak, (pitch, dynamic, start, stop, level) in rows
-    )  # fmt: skip
+    pcm = np.load(cache, mmap_mode="r")
+    samples, end = [], 0
+    for row in json.loads(cache.with_suffix(".json").read_text(encoding="utf-8")):
+        start, end = end, end + row.pop("length")
+        samples.append(NoteSample(pcm=pcm[start:end], **row))
+    return tuple(samples)

@@ -31,6 +31,7 @@ PACKAGES = {
     "FluidR3_GM": "fluid-soundfont-gm",
     "MuseScore_General_Lite": "musescore-general-soundfont-small",
     "TimGM6mb": "timgm6mb-soundfont",
+    "sf_GMbank": "csound-soundfont",
 }
 
 

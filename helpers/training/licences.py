@@ -22,10 +22,8 @@ NONE = "not stated"
 #: The soundfonts of recipes that give their number only: those of Debian, by name.
 COUNTED = ("FluidR3_GM", "MuseScore_General_Lite", "TimGM6mb")
 NOTES = "philharmonia_notes"
-SOLOS = {
-    "medley_solos": {"clarinet", "flute", "piano", "saxophone", "violin"},
-    "solo_violin": {"violin"},
-}
+ALL = "all"
+UNSTATED = "no terms stated"
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,9 @@ class Material:
     """A source of training data. fits: in our judgement it clearly allows weights under MIT.
 
     kind: `soundfont`, `notes`, `solos`, `recordings`, `scores` or `tones`. sha256: of `file`; both
-    are empty where it is not a single file.
+    are empty where it is not a single file. instruments: of which it has sounds; of a General MIDI
+    soundfont, those that share no samples with another soundfont of the table or with another
+    instrument. same_as: another material with the same players.
     """
 
     name: str
@@ -47,13 +47,18 @@ class Material:
     file: str = ""
     sha256: str = ""
     note: str = ""
+    instruments: tuple[str, ...] = ()
+    same_as: str = ""
 
 
 @cache
 def materials() -> dict[str, Material]:
     """All rows of the table by name, in its order."""
     rows = json.loads(TABLE.read_text(encoding="utf-8"))
-    return {name: Material(name=name, **row) for name, row in rows.items()}
+    return {
+        name: Material(name=name, instruments=tuple(row.pop("instruments", ())), **row)
+        for name, row in rows.items()
+    }
 
 
 def learned_from(
@@ -81,6 +86,15 @@ def learned_from(
     )
 
 
+def timbres(instrument: str) -> list[Material]:
+    """The materials that have an instrument, the first of each group with the same players."""
+    groups: dict[str, Material] = {}
+    for row in materials().values():
+        if instrument in row.instruments:
+            groups.setdefault(row.same_as or row.name, row)
+    return list(groups.values())
+
+
 def licence(names: Iterable[str]) -> str:
     """One line: `MIT`, with the materials under other terms; `not stated` without names."""
     names, known = list(names), materials()
@@ -98,6 +112,11 @@ def fits(names: Iterable[str]) -> bool:
     """Whether all of these are known and clearly allow weights under MIT."""
     known = materials()
     return all(name in known and known[name].fits for name in names)
+
+
+def without_terms(name: str) -> bool:
+    """Whether nobody states the terms of a known material."""
+    return name in materials() and materials()[name].licence == UNSTATED
 
 
 def _sounds(recipe: Mapping[str, Any]) -> set[str]:
@@ -119,10 +138,26 @@ def _collections(recipe: Mapping[str, Any]) -> set[str]:
     rendering = recipe["rendering"]
     players = set(rendering["instruments"])
     notes = recipe.get("use_note_samples", True) and rendering.get("note_samples", 1)
-    names = {NOTES} if notes else set()
+    names = set(_note_collections(recipe, players)) if notes else set()
     if recipe.get("use_solos", True):
-        names |= {name for name, recorded in SOLOS.items() if recorded & players}
+        solos = [row for row in materials().values() if row.kind == "solos"]
+        names |= {row.name for row in solos if players & set(row.instruments)}
     return names
+
+
+def _note_collections(recipe: Mapping[str, Any], players: set[str]) -> Iterable[str]:
+    """The folders of `note_collections`; of those that the table lists by set, the sets."""
+    listed = recipe.get("note_collections", [NOTES])
+    known = [row for row in materials().values() if row.kind == "notes"]
+    for name in listed:
+        below = [row for row in known if name == ALL or row.name.startswith(f"{name}/")]
+        yield from (
+            row.name
+            for row in below
+            if players & set(row.instruments) and not without_terms(row.name)
+        )
+        if not below:
+            yield name
 
 
 def _inherited(start: str, card_of: Callable[[str], Mapping[str, Any]]) -> set[str]:

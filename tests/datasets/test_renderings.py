@@ -69,6 +69,8 @@ def rendered(monkeypatch):
 
     for name in ("FluidSynth", "Sampler", "Tones"):
         monkeypatch.setattr(renderings, name, recorder(name))
+    monkeypatch.setattr(renderings, "note_players", lambda root: [root])
+    monkeypatch.setattr(renderings, "player_of", lambda players, *_: players[0])
     monkeypatch.setattr(renderings, "find_soundfont", lambda name: Path(f"{name}.sf2"))
     return parts
 
@@ -150,6 +152,32 @@ def test_a_variant_is_a_function_of_name_and_seed():
     assert all(np.array_equal(one, other) for one, other in zip(once, again, strict=True))
     for other in (stems("bwv269", 2), stems("bwv10.7", 1)):
         assert not any(np.array_equal(one, two) for one, two in zip(once, other, strict=True))
+
+
+def test_takes_of_recorded_notes_have_different_players_and_the_expression_of_the_config(
+    monkeypatch, tmp_path
+):
+    built = []
+
+    def recorder(player, seed, *limits):
+        built.append((player.name, *limits))
+        silence = np.zeros((1, 8), np.float32)
+        return SimpleNamespace(render=lambda *_: silence, can_play=lambda _: True)
+
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    rows = "".join(f"violin,A4,F,a.wav,{name}\n" for name in "ab")
+    (folder / "index.csv").write_text(f"instrument,pitch,dynamic,file,set\n{rows}")
+    monkeypatch.setattr(renderings, "Sampler", recorder)
+    monkeypatch.setattr("helpers.synthesis.sampler.Sampler.can_play", lambda *_: True)
+    chosen = config(("violin", "piano"), note_samples=3, vibrato=20.0, onset_noise=0.1, release=0.2)
+    list(render_variants(DUO, chosen, [folder], np.random.default_rng(0)))
+    assert {limits for _, *limits in map(tuple, built) for limits in [tuple(limits)]} == {
+        (20.0, 0.1, 0.2)
+    }
+    for voice in (0, 1):
+        first, second, third = (name for name, *_ in built[voice::2])
+        assert {first, second} == {"a", "b"} and third == first
 
 
 def test_recorded_notes_render_only_voices_in_their_range(rendered):

@@ -116,6 +116,8 @@ def test_soft_notes_are_darker_by_a_tilt_and_recorded_ones_unchanged(monkeypatch
     renderer = SimpleNamespace(render=lambda *_: noise, can_play=lambda _: True)
     for name in ("Tones", "Sampler"):
         monkeypatch.setattr(renderings, name, lambda *_: renderer)
+    monkeypatch.setattr(renderings, "note_players", lambda root: [root])
+    monkeypatch.setattr(renderings, "player_of", lambda players, *_: players[0])
     as_written = Performance(1.0, 0.0, 0.0, (1.0,), (0.0,), (0.0,), 0)
     monkeypatch.setattr(RealismRendering, "performance", lambda *_: as_written)
     config = RealismRendering(("violin",), RATE, **{**SCORE_ONLY, "note_samples": 1}, darkening=9.0)

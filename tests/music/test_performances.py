@@ -66,3 +66,20 @@ def test_no_onset_moves_by_more_than_three_standard_deviations():
     (played,) = performance.apply(Score("long", (Part("violin", notes),))).parts
     late = np.array([n.onset for n in played.notes]) - [n.onset for n in notes]
     assert np.abs(late).max() == pytest.approx(0.06)
+
+
+def test_a_player_lags_by_the_same_time_at_every_note_and_tuning_is_from_player_to_player():
+    rng = np.random.default_rng(5)
+    drawn = Performance.draw(rng, 400, timing=0.0, accent=0.0, lag=0.01, tuning=3.0)
+    assert np.std(drawn.lag) == pytest.approx(0.01, rel=0.1)
+    assert np.std(drawn.tuning) == pytest.approx(3.0, rel=0.1)
+    one = Performance(1.0, 0.0, 0.0, (1.0,), (0.0,), (0.0,), 0, lag=(0.02,))
+    part = Part("violin", tuple(Note(1.0 + i, 0.5, 69.0) for i in range(4)))
+    (played,) = one.apply(Score("one", (part,))).parts
+    assert [note.onset for note in played.notes] == pytest.approx([1.02, 2.02, 3.02, 4.02])
+
+
+def test_without_a_lag_a_performance_is_drawn_as_before():
+    plain, late = (Performance.draw(np.random.default_rng(1), 3, lag=lag) for lag in (0.0, 0.1))
+    assert plain.lag == () and len(late.lag) == 3
+    assert (plain.tempo, plain.tuning, plain.seed) == (late.tempo, late.tuning, late.seed)

@@ -13,18 +13,20 @@ from helpers import runtime
 from helpers.datasets.stem_folders import solos
 from helpers.files import file_sha256
 from helpers.models.wave_unet import WaveUNet, WaveUNetConfig
+from helpers.music.instruments import instrument
+from helpers.recipes.schema import NOTES as NOTES_FOLDER
 from helpers.recipes.schema import read_recipe
-from helpers.recipes.stem_banks import NOTES as NOTES_FOLDER
+from helpers.synthesis.note_index import indexed_notes, note_players
 from helpers.synthesis.soundfonts import DOWNLOADS, PACKAGES, SoundfontError, find_soundfont
 from helpers.training.checkpoints import available_models, save_model
 from helpers.training.licences import (
     COUNTED,
     NOTES,
-    SOLOS,
     fits,
     learned_from,
     licence,
     materials,
+    timbres,
 )
 
 SMALL = WaveUNet(WaveUNetConfig(sources=("violin", "bassoon"), levels=2, width=4))
@@ -69,19 +71,20 @@ def test_the_sha256_is_that_of_the_file(row):
             pytest.skip(f"{row.name} is not Debian's")
     else:
         root = runtime.data_root()
-        if root is None or not (root / row.name / row.file).is_file():
+        folder = row.name.partition("/")[0]
+        if root is None or not (root / folder / row.file).is_file():
             pytest.skip(f"{row.name} is missing")
-        file = root / row.name / row.file
+        file = root / folder / row.file
     assert file_sha256(file) == row.sha256
 
 
 def test_all_soundfonts_that_divisi_names_are_in_the_table():
     assert {*PACKAGES, *DOWNLOADS} <= set(materials())
-    assert set(COUNTED) == set(PACKAGES)
+    assert set(COUNTED) <= set(PACKAGES)
 
 
 def test_the_collections_are_those_that_recipes_read():
-    assert {NOTES, *SOLOS} <= set(materials())
+    assert materials()[NOTES].kind == "notes"
     assert NOTES == NOTES_FOLDER
 
 
@@ -94,7 +97,19 @@ def test_the_solos_are_those_of_the_data_folder():
         (file.relative_to(root).parts[0], name) for name, files in solos(root).items()
         for file in files
     }  # fmt: skip
-    assert found == {(folder, name) for folder, players in SOLOS.items() for name in players}
+    rows = [row for row in materials().values() if row.kind == "solos"]
+    assert found == {(row.name, name) for row in rows for name in row.instruments}
+
+
+@pytest.mark.real_audio
+def test_the_players_of_recorded_notes_are_those_of_the_data_folder():
+    root = runtime.data_root()
+    rows = {row.name: row for row in materials().values() if row.kind == "notes"}
+    collections = sorted({name.partition("/")[0] for name in rows})
+    for player in note_players([root / name for name in collections]):
+        row = rows[player.relative_to(root).as_posix()]
+        found = {note.instrument for note in indexed_notes(player)}
+        assert set(row.instruments) in (found, set())  # none: too few notes to play a part
 
 
 @pytest.mark.parametrize("name", CARDS)
@@ -126,6 +141,37 @@ def test_chamber_free_learns_only_from_materials_that_fit_mit():
     found = learned_from({"recipe": recipe}, no_card)
     assert fits(found) and licence(found) == "MIT"
     assert "GeneralUser" in found
+
+
+def test_recorded_notes_follow_from_the_collections_and_instruments_of_a_recipe():
+    def notes(instruments: list[str], collections: list[str]) -> list[str]:
+        found = names(
+            use_note_samples=True,
+            note_collections=collections,
+            rendering={"note_samples": 1, "instruments": instruments},
+        )
+        return [name for name in found if materials()[name].kind == "notes"]
+
+    assert notes(["violin", "piano"], ["salamander_piano"]) == ["salamander_piano"]
+    assert notes(["cello"], ["more_notes"]) == [
+        "more_notes/bigcat_cello",
+        "more_notes/winer_bassoon_cello",
+    ]
+    assert "more_notes/martin_guitar" not in notes(["guitar"], ["all"])
+    assert notes(["guitar"], ["more_notes/martin_guitar"]) == ["more_notes/martin_guitar"]
+    assert notes(["tuba"], ["all"]) == [
+        "philharmonia_more",
+        "philharmonia_phrases",
+        "more_notes/war_tuba",
+    ]
+
+
+def test_timbres_count_the_same_players_once():
+    names = [row.name for row in timbres("violin")]
+    assert "FluidR3_GM" in names and "MuseScore_General_Lite" not in names
+    assert len([name for name in names if name.startswith("philharmonia")]) == 1
+    assert [row.name for row in timbres("harpsichord")] == ["FluidR3_GM"]
+    assert all(instrument(n).name == n for row in materials().values() for n in row.instruments)
 
 
 def test_the_materials_of_a_recipe_follow_from_its_fields():
