@@ -182,7 +182,7 @@ def render_variants(
             renderer = config.renderer(kind, source, rng, player)
             if kind != "notes" or renderer.can_play(part):
                 stem = renderer.render(part, config.sample_rate)
-                yield RenderedStem(instrument, kind, voice, stem)
+                yield RenderedStem(instrument, kind, voice, stem, notes)
 
 
 def _substitutes(part: Part) -> list[str]:

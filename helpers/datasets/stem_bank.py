@@ -21,6 +21,7 @@ from tqdm import tqdm
 from ..audio.levels import rms
 from ..audio.track import Track
 from ..files import replaced_atomically
+from ..music.scores import Note
 
 MANIFEST = "manifest.json"
 
@@ -31,8 +32,9 @@ class StemVariant:
 
     `instrument` is the instrument of the voice, even with a substituted timbre. `kind` is
     `soundfont`, `notes`, `tones`, `timbre_substitution`, `solo` or `real`. `start` and `length` are
-    samples in the piece's file. `rms`: of the whole stem, a fraction of full scale. The variants
-    of a piece are synchronous.
+    samples in the piece's file. `rms`: of the whole stem, a fraction of full scale. `notes`: onset
+    and end in seconds and MIDI pitch of each note, () where they are not known. The variants of a
+    piece are synchronous.
     """
 
     piece: str
@@ -42,6 +44,7 @@ class StemVariant:
     start: int
     length: int
     rms: float
+    notes: tuple[tuple[float, float, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ class RenderedStem:
     kind: str
     voice: int | None
     stem: np.ndarray
+    notes: tuple[Note, ...] = ()
 
 
 class StemBank:
@@ -129,9 +133,14 @@ def write_piece(
     start, arrays, entries = 0, [], []
     for stem in stems:
         samples = stem.stem[0].astype(np.float16)
-        entry = StemVariant(
-            str(piece), stem.instrument, stem.kind, stem.voice, start, len(samples), rms(stem.stem)
+        notes = tuple(
+            (round(note.onset, 4), round(note.onset + note.duration, 4), round(note.pitch, 3))
+            for note in stem.notes
         )
+        entry = StemVariant(
+            str(piece), stem.instrument, stem.kind, stem.voice, start, len(samples), rms(stem.stem),
+            notes,
+        )  # fmt: skip
         entries.append(asdict(entry))
         arrays.append(samples)
         start += len(samples)

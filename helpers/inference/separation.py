@@ -7,7 +7,7 @@ segments of `overlap_add`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -80,8 +80,14 @@ def _separated(
     size = BATCH if channels == model.channels else max(1, BATCH // channels)
 
     def estimated() -> Iterator[tuple[np.ndarray, int, bool]]:
+        number = 0
         for batch in _batches(segments.cut(blocks), size):
-            estimates = _estimate(model, np.stack([segment for segment, _, _ in batch]))
+            starts = [
+                (place * segments.hop - offset) / model.sample_rate
+                for place, (_, offset, _) in enumerate(batch, number)
+            ]
+            number += len(batch)
+            estimates = _estimate(model, np.stack([segment for segment, _, _ in batch]), starts)
             for estimate, (_, offset, is_last) in zip(estimates, batch, strict=True):
                 yield estimate, offset, is_last
 
@@ -100,22 +106,30 @@ def _batches(segments: Iterable[tuple], size: int) -> Iterator[list[tuple]]:
         yield batch
 
 
-def _estimate(model: nn.Module, segments: np.ndarray) -> np.ndarray:
-    """segments (N, C, L) -> estimates (N, S, C, L)."""
+def _estimate(model: nn.Module, segments: np.ndarray, starts: Sequence[float]) -> np.ndarray:
+    """segments (N, C, L) that start at these seconds -> estimates (N, S, C, L)."""
     count, channels, length = segments.shape
+    seconds = torch.tensor(starts)
     mixture = torch.from_numpy(np.ascontiguousarray(segments, dtype=np.float32))
     mixture = nn.functional.pad(mixture, (0, max(0, SHORTEST - length)))
     if channels == model.channels:
-        return _run(model, mixture)[..., :length].numpy()
+        return _run(model, mixture, seconds)[..., :length].numpy()
     single = mixture.reshape(count * channels, 1, -1)  # (N, C, L) -> (N * C, 1, L)
-    answers = [_run(model, rows.expand(-1, model.channels, -1)) for rows in single.split(BATCH)]
+    seconds = seconds.repeat_interleave(channels)
+    answers = [
+        _run(model, rows.expand(-1, model.channels, -1), some)
+        for rows, some in zip(single.split(BATCH), seconds.split(BATCH), strict=True)
+    ]
     estimates = torch.cat(answers).mean(dim=2)  # (N * C, S, L)
     return estimates.unflatten(0, (count, channels)).transpose(1, 2)[..., :length].numpy()
 
 
 @torch.inference_mode()
-def _run(model: nn.Module, mixture: Tensor) -> Tensor:
-    """mixture (B, C, T) -> estimates (B, S, C, T) on the CPU; zeros for a silent mixture."""
+def _run(model: nn.Module, mixture: Tensor, seconds: Tensor) -> Tensor:
+    """mixture (B, C, T) -> estimates (B, S, C, T) on the CPU; zeros for a silent mixture.
+
+    seconds: (B,), when each begins in the recording; for a model that follows a score.
+    """
     weight = next(model.parameters(), None)
     device = torch.device("cpu") if weight is None else weight.device
     batch, channels, length = mixture.shape
@@ -126,7 +140,8 @@ def _run(model: nn.Module, mixture: Tensor) -> Tensor:
     was_training = model.training
     model.eval()
     try:
-        answer = model(mixture[is_sounding].to(device))
+        place = [seconds[is_sounding]] if getattr(model, "follows_score", False) else []
+        answer = model(mixture[is_sounding].to(device), *place)
     finally:
         model.train(was_training)
     if answer.shape[1:] != estimates.shape[1:]:

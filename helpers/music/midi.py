@@ -194,4 +194,5 @@ def _part(
         tuple(sorted(keys.values(), key=lambda note: (note.onset, note.pitch))),
         group[0].number,
         tuple((file.clock.seconds(tick), value) for tick, value in gain.changes()),
+        next(iter(file.tracks[group[0].track].names), ""),
     )

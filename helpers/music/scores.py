@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from . import corpus
 from .instruments import has_staves, instrument, is_choir, read_name
@@ -32,13 +32,15 @@ class Part:
     """The notes of one player in order of onset; `instrument` is a name of `INSTRUMENTS`.
 
     number: 2 for a second violin. gain: the player's dynamics beside the velocities, as steps
-    (second, factor on the amplitude); before the first step the factor is 1.
+    (second, factor on the amplitude); before the first step the factor is 1. name: as written in
+    the file of the score.
     """
 
     instrument: str
     notes: tuple[Note, ...]
     number: int | None = None
     gain: tuple[tuple[float, float], ...] = ()
+    name: str = field(default="", compare=False)
 
     @property
     def seconds(self) -> float:
@@ -82,6 +84,29 @@ def with_instruments(score: Score, instruments: Sequence[str]) -> Score:
         replace(part, instrument=instrument(name).name, number=read_name(name).number)
         for part, name in zip(score.parts, instruments, strict=True)
     )
+    return replace(score, parts=tuple(parts))
+
+
+def rename_parts(score: Score, instruments: Mapping[str, str]) -> Score:
+    """The score with other instruments for some parts, by their written names, whatever their case.
+
+    Two parts of one name both change. ValueError for a name that no part has, KeyError for an
+    unknown or ambiguous instrument.
+    """
+    wanted = {name.strip().casefold(): value for name, value in instruments.items()}
+    written = [part.name.strip() for part in score.parts]
+    known = {each.casefold() for each in written}
+    if unknown := [name for name in instruments if name.strip().casefold() not in known]:
+        raise ValueError(
+            f"{score.title}: there is no part '{unknown[0]}'; its parts are "
+            f"{', '.join(map(repr, dict.fromkeys(written)))}."
+        )
+    parts = []
+    for part in score.parts:
+        if name := wanted.get(part.name.strip().casefold()):
+            row, number = instrument(name), read_name(name).number
+            part = replace(part, instrument=row.name, number=number or part.number)
+        parts.append(part)
     return replace(score, parts=tuple(parts))
 
 

@@ -1,8 +1,9 @@
 """Recipes: one training as a TOML file, its fields and ranges, and the errors for what is wrong.
 
-`recipes/*.toml` are the examples. The tables `rendering`, `mixing` and `training` hold fields of
-`RenderingConfig`, `MixingConfig` and `TrainingConfig`; `model` and `export` hold fields of the
-model's `Config`. All other entries are fields of `Recipe`. Chapters: 02, 04.
+`recipes/*.toml` are the examples. The tables `rendering`, `mixing`, `training` and `score_errors`
+hold fields of `RenderingConfig`, `MixingConfig`, `TrainingConfig` and `ScoreErrors`; `model` and
+`export` hold fields of the model's `Config`. All other entries are fields of `Recipe`.
+Chapters: 02, 04, 08.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from torch import nn
 from ..datasets.mixing import VARIANT_WEIGHTS, MixingConfig
 from ..datasets.renderings import RenderingConfig
 from ..files import is_plain_name, read_text
+from ..music.score_errors import ScoreErrors
 from ..training.config import TrainingConfig
 from ..training.renamed_fields import DROPPED, current_recipe
 
@@ -75,6 +77,8 @@ class Recipe:
         `target_share` of the examples. loss: of LOSSES. With a target, `stems` may name a folder of
         pieces, each a folder with any stems: these alone are the data, and the target may have any
         name. bleed: whether pieces are used whose stems hold other instruments too.
+    doubles: share of the mixtures of unrelated stems with two players of one instrument, and
+        score_errors: how far their scores are wrong; both for models that take a score.
     """
 
     name: str
@@ -103,6 +107,8 @@ class Recipe:
     stems: str = ""
     bleed: bool = True
     loss: str = "negative_snr"
+    doubles: float = 0.0
+    score_errors: ScoreErrors = ScoreErrors()
 
     def __post_init__(self) -> None:
         if not is_plain_name(self.name):
@@ -150,7 +156,12 @@ class Recipe:
             )
 
 
-TABLES = {"rendering": RenderingConfig, "mixing": MixingConfig, "training": TrainingConfig}
+TABLES = {
+    "rendering": RenderingConfig,
+    "mixing": MixingConfig,
+    "training": TrainingConfig,
+    "score_errors": ScoreErrors,
+}
 
 #: Closed ranges of the numbers of a recipe, also of those in a list or a table. `TrainingConfig`
 #: and the models' configurations check their own.
@@ -158,7 +169,7 @@ RANGES: dict[type, dict[str, tuple[float, float]]] = {
     Recipe: {
         "segment_seconds": (0.1, 600.0), "validation_examples": (1, 10**6), "max_pieces": COUNT,
         "interpolate": SHARE, "joint_loss_weight": SHARE, "inactive_source_weight": (0.0, 100.0),
-        "target_share": SHARE,
+        "target_share": SHARE, "doubles": SHARE,
     },
     RenderingConfig: {
         "sample_rate": (1000, 192_000), "note_samples": (0, 100), "tones": (0, 100),
@@ -173,6 +184,10 @@ RANGES: dict[type, dict[str, tuple[float, float]]] = {
         "variant_weights": (0.0, 1e6), "gain": DECIBELS, "tilt": (-60.0, 60.0),
         "equaliser": DECIBELS, "detune": (0.0, 1200.0), "transpose_range": (0.0, 12.0),
         "reverb": SHARE, "compression": SHARE, "rooms": (1, 100_000),
+    },
+    ScoreErrors: {
+        "timing": (0.0, 10.0), "shift": (0.0, 10.0), "length": (0.0, 5.0), "tuning": (0.0, 1200.0),
+        "wrong": SHARE, "missing": SHARE, "extra": SHARE, "octaves": SHARE,
     },
 }  # fmt: skip
 KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}

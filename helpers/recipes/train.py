@@ -20,6 +20,7 @@ from torch.utils.data import Dataset
 from .. import runtime
 from ..audio.track import Track
 from ..datasets.mixing import Mixer, MixingConfig
+from ..datasets.scored_mixtures import PartMixer, ScoredDataset
 from ..datasets.torch_datasets import MixtureDataset, TrackDataset
 from ..datasets.variable_sources import TargetDataset, VariableMixer
 from ..training.averaging import interpolate
@@ -71,6 +72,9 @@ def mixtures(
     ) -> Dataset:
         bank = stem_bank(recipe, split, recordings)
         try:
+            if getattr(architecture(recipe, recipe.name)[0], "takes_score", False):
+                parts = PartMixer(bank, config, seconds, recipe.doubles)
+                return ScoredDataset(parts, sources, recipe.score_errors, seed, length)
             if recipe.stems:
                 mixer = VariableMixer(bank, recipe.target, config, seconds)
             else:

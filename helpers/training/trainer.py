@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
 from functools import partial
@@ -58,7 +58,8 @@ def fit(
 
     model: (B, C, T) -> (B, S, C, T); a new training starts from its present weights.
     dataset: dataset[i] -> (mixture (C, T), stems (S, C, T)), the same for the same i; read in
-        order, and repeated where it ends.
+        order, and repeated where it ends. Further tensors, such as the notes of a score, are given
+        to the model behind the mixture.
     validation: a dataset of the same kind (its mean SI-SDR, silent stems left out), or a function
         of the averaged model that returns dB. Without it the last averaged weights are the best.
     folder: a training begun there is resumed; a finished one returns at once.
@@ -151,8 +152,8 @@ class Training:
         self.model.train()
         self.window = self.begun_window()
         with bar:
-            for mixture, stems in self._batches(dataset):
-                self.window.add(*self._learn(mixture, stems))
+            for mixture, stems, *guide in self._batches(dataset):
+                self.window.add(*self._learn(mixture, stems, guide))
                 self.step += 1
                 bar.update()
                 due = self._due(interrupted)
@@ -167,7 +168,7 @@ class Training:
                 if "stop" in due:
                     break
 
-    def _batches(self, dataset: Dataset) -> Iterable[tuple[Tensor, Tensor]]:
+    def _batches(self, dataset: Dataset) -> Iterable[tuple[Tensor, ...]]:
         fabric, config = self.fabric, self.config
         steps = range(self.step, config.steps)
         sampler = StepSampler(
@@ -176,7 +177,9 @@ class Training:
         loader = load_steps(dataset, sampler, config.workers, fabric.device)
         return fabric.setup_dataloaders(loader, use_distributed_sampler=False)
 
-    def _learn(self, mixture: Tensor, stems: Tensor) -> tuple[Tensor, Tensor]:
+    def _learn(
+        self, mixture: Tensor, stems: Tensor, guide: Sequence[Tensor]
+    ) -> tuple[Tensor, Tensor]:
         """One step on one batch; the loss and the norm of the gradient."""
         key = np.random.SeedSequence((self.config.seed, self.step, self.fabric.global_rank))
         torch.manual_seed(int(key.generate_state(1, np.uint64)[0]))
@@ -184,7 +187,7 @@ class Training:
             group["lr"] = learning_rate(self.config, self.step)
         share = self.config.conditioned_share
         conditioning = (draw_active_sources(stems, share),) if share else ()
-        estimates = self.wrapped(mixture, *conditioning)
+        estimates = self.wrapped(mixture, *guide, *conditioning)
         if estimates.shape != stems.shape:
             raise TrainingError(
                 f"The model returns {tuple(estimates.shape)} where the stems are "

@@ -38,9 +38,9 @@ class Validator:
             score = float(self.function(model)) if self.fabric.is_global_zero else 0.0
             return float(self.fabric.broadcast(score))
         total = torch.zeros(2, dtype=torch.float64)
-        for mixture, stems in self.loader:
-            mixture, stems = self.fabric.to_device((mixture, stems))
-            ratios = si_sdr(model(mixture), stems)
+        for batch in self.loader:
+            mixture, stems, *guide = self.fabric.to_device(batch)
+            ratios = si_sdr(model(mixture, *guide), stems)
             measured = ratios[~ratios.isnan()].double().cpu()
             total += torch.tensor([measured.sum(), len(measured)])
         total = self.fabric.all_reduce(total.float().to(self.fabric.device), reduce_op="sum")

@@ -14,6 +14,7 @@ from helpers.music.scores import (
     Part,
     Score,
     corpus_score,
+    rename_parts,
     transpose,
 )
 
@@ -169,3 +170,15 @@ def test_file_that_is_no_midi_is_refused_by_name(tmp_path):
 def test_octave_up_and_down_is_the_same_score():
     assert transpose(transpose(DUET, 12), -12) == DUET
     assert transpose(DUET, 0.5).parts[0].notes[0].pitch == 69.5
+
+
+def test_parts_get_other_instruments_by_their_written_names():
+    parts = [Part("piano", (), name=name) for name in ("Clarinet in A", "Solo", "solo ")]
+    score = rename_parts(Score("trio", tuple(parts)), {"clarinet in a": "clarinet", "Solo": "vn 2"})
+    assert [(part.instrument, part.number) for part in score.parts] == [
+        ("clarinet", None), ("violin", 2), ("violin", 2),
+    ]  # fmt: skip
+    with pytest.raises(ValueError, match="no part 'Horn'; its parts are 'Clarinet in A', 'Solo'"):
+        rename_parts(Score("trio", tuple(parts)), {"Horn": "horn"})
+    with pytest.raises(KeyError, match="theremin"):
+        rename_parts(Score("trio", tuple(parts)), {"Solo": "theremin"})

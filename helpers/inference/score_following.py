@@ -1,0 +1,63 @@
+"""A model that takes a score, together with the score of one recording."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..music.instruments import numbered_names
+from ..music.scores import Part, Score
+
+MARGIN = 2.0  # seconds before and after a segment from which notes still sound in it
+
+
+class ScoreFollower(nn.Module):
+    """A separator of the parts of one recording, named after them, as `separate_stream` takes it.
+
+    model: a network that `takes_score`, such as `ScoreNet`. score: in the time of the recording, as
+    `align` makes it.
+    """
+
+    follows_score = True
+
+    def __init__(self, model: nn.Module, score: Score):
+        super().__init__()
+        self.model, self.config, self.card = model, model.config, getattr(model, "card", None)
+        self.sources = tuple(numbered_names([(p.instrument, p.number) for p in score.parts]))
+        self.sample_rate, self.channels = model.sample_rate, model.channels
+        self.segment_seconds = model.segment_seconds
+        self.notes = [_table(part) for part in score.parts]
+        self.players = torch.tensor([self._player(part.instrument) for part in score.parts])
+
+    def forward(self, mixture: Tensor, starts: Tensor) -> Tensor:
+        """mixture (B, 1, T), each from a second of the recording on -> estimates (B, P, 1, T)."""
+        seconds = mixture.shape[-1] / self.sample_rate
+        notes = [
+            [self._between(part, start, start + seconds) for part in self.notes]
+            for start in starts.tolist()
+        ]
+        most = max(len(part) for parts in notes for part in parts)
+        padded = torch.full((len(notes), len(self.notes), max(most, 1), 3), -1.0)
+        for example, parts in enumerate(notes):
+            for number, part in enumerate(parts):
+                padded[example, number, : len(part)] = torch.from_numpy(part)
+        players = self.players.expand(len(notes), -1)
+        estimates = self.model(mixture, padded.to(mixture.device), players.to(mixture.device))
+        return estimates[:, : len(self.notes)]
+
+    def _between(self, notes: np.ndarray, start: float, end: float) -> np.ndarray:
+        """The notes that sound in a segment, in seconds from its beginning."""
+        inside = (notes[:, 1] > start - MARGIN) & (notes[:, 0] < end + MARGIN)
+        return (notes[inside] - [start, start, 0.0]).astype(np.float32)
+
+    def _player(self, instrument: str) -> int:
+        """The number of an instrument, 0 for one that the model does not know."""
+        known = list(self.model.sources)
+        return known.index(instrument) + 1 if instrument in known else 0
+
+
+def _table(part: Part) -> np.ndarray:
+    """(n, 3): onset and end in seconds, MIDI pitch."""
+    rows = [(note.onset, note.onset + note.duration, note.pitch) for note in part.notes]
+    return np.array(rows, float).reshape(-1, 3)

@@ -1,0 +1,49 @@
+"""A network that takes a score is trained by a recipe like any other."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from helpers.recipes.schema import RecipeError, read_recipe
+from helpers.recipes.train import build_model, mixtures, train
+from helpers.training.checkpoints import load_model
+
+MODEL = """[model]
+window = 512
+hop = 128
+highest = 1900.0
+width = 4
+part_width = 4
+pitch_channels = 2
+"""
+CHANGES = {
+    "wave_unet.WaveUNet": "score_net.ScoreNet",
+    "[model]\nlevels = 2\nwidth = 2\nsegment_seconds = 1.0\n": MODEL,
+    "[mixing]": "[score_errors]\ntiming = 0.1\n\n[mixing]\nplayers = [2, 3]",
+}
+
+
+def test_a_score_network_learns_from_mixtures_with_their_notes(recipe):
+    path = recipe(*CHANGES.items())
+    chosen = read_recipe(path)
+    assert chosen.score_errors.timing == 0.1
+    training, validation = mixtures(chosen)
+    mixture, stems, notes, players = training[0]
+    assert stems.shape == (4, 1, 8000)
+    assert notes.shape[0] == players.shape[0] == 3
+    assert len(validation) == 2
+    before = build_model(chosen).sharpness.item()
+    weights = train(path, path.parent / "run")
+    model = load_model(weights)
+    assert model.takes_score
+    assert model.sharpness.item() != before
+    card = json.loads(weights.with_suffix(".json").read_text())
+    assert card["provenance"]["recipe"]["score_errors"]["timing"] == 0.1
+
+
+def test_errors_of_a_score_have_a_range(recipe):
+    path = recipe(*CHANGES.items(), ("timing = 0.1", "timing = -1.0"))
+    with pytest.raises(RecipeError, match="'timing' of score_errors is -1.0; it must be a number"):
+        read_recipe(path)
