@@ -19,7 +19,10 @@ from .palette import blend, colour, contrast, label
 DARK = "#1B1D23"  # the background of the player in dark mode
 PEAKS = 480  # of each drawn waveform
 #: The parts of the page's script, in order.
-SCRIPTS = ("player.js",)
+SCRIPTS = (
+    "player_audio.js", "player_transport.js", "player_drawing.js", "player_practice.js",
+    "player_score.js", "player.js",
+)  # fmt: skip
 STRETCH = "signalsmith-stretch"  # changes the tempo at the same pitch; see its .txt
 
 
