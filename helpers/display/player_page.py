@@ -45,14 +45,17 @@ class ScoreView:
         return {"bars": bars, "engraved": list(self.engraved)}
 
 
-def page(title: str, note: str, piece: Mapping[str, Any]) -> str:
-    """A complete HTML document that needs no network. note: HTML below the rows."""
+def page(title: str, note: str, piece: Mapping[str, Any], tempo: bool = True) -> str:
+    """A complete HTML document that needs no network.
+
+    note: HTML below the rows. tempo: with the library that changes it, which takes 120 KB.
+    """
     parts = {
         "title": html.escape(title),
         "note": note,
         "style": _text("player.css"),
         "script": "".join(map(_text, SCRIPTS)),
-        "stretch": _text(f"{STRETCH}.js"),
+        "stretch": _text(f"{STRETCH}.js") if tempo else "",
         "licence": html.escape(_text(f"{STRETCH}.txt")),
         "piece": json.dumps({"bars": [], "engraved": [], **piece}).replace("<", "\\u003c"),
     }

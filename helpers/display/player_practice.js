@@ -141,6 +141,7 @@ function showPractice() {
 }
 
 function wirePractice() {
+  document.querySelectorAll("[data-tempo]").forEach((part) => { part.hidden = !canChangeTempo; });
   const change = {
     tempo: () => setTempo(Number($("tempo").value)),
     step: () => { loop.step = Number($("step").value) / 100; },
@@ -159,6 +160,6 @@ function wirePractice() {
 }
 
 function toggleFaster() {
-  around(() => { loop.faster = !loop.faster; });
+  if (canChangeTempo) around(() => { loop.faster = !loop.faster; });
 }
 

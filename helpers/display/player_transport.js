@@ -15,6 +15,7 @@ let asked = 0; // counts the requests, so that an answer that comes late is drop
 let stretching = null, stretched = null; // the node that brings the pitch back, once it is loaded
 let ending = 0; // a timer
 
+const canChangeTempo = $("stretch").textContent !== "";
 const looped = () => loop.on && loop.from !== null && loop.to !== null;
 
 function position() {
@@ -153,7 +154,7 @@ function around(change) {
 }
 
 const seek = (seconds) => around(() => { offset = Math.min(Math.max(0, seconds), piece.seconds); });
-const setTempo = (value) => around(() => { tempo = clean(value); });
+const setTempo = (value) => canChangeTempo && around(() => { tempo = clean(value); });
 
 // The two sides of a loop's join rarely fit: fade over it.
 function softenJoin() {

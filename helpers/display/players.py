@@ -63,7 +63,7 @@ class StemPlayer:
 
     def html(self) -> str:
         """The page, a complete HTML document."""
-        return page(self.title, self._note(), self._piece())
+        return page(self.title, self._note(), self._piece(), tempo=self.kind == "FLAC")
 
     def save(self, path: str | Path) -> Path:
         """Write the page atomically."""
