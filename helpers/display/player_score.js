@@ -1,5 +1,6 @@
 // With a score: bars as marks of the loop, and engraved pages with a cursor.
 
+const AROUND = 10; // pixels above and below a bar that belong to it
 const LABEL = 30; // pixels that the number of a bar needs
 const bars = piece.bars.map(([number, start], i) => ({
   number, start, end: piece.bars[i + 1]?.[1] ?? piece.seconds,
@@ -104,7 +105,7 @@ function clickMeasure(event) {
   const inside = (measure) => {
     const box = measure?.getBoundingClientRect();
     return box && event.clientX >= box.left && event.clientX <= box.right &&
-      event.clientY >= box.top && event.clientY <= box.bottom;
+      event.clientY >= box.top - AROUND && event.clientY <= box.bottom + AROUND;
   };
   const hit = measures.findIndex(inside);
   if (hit >= 0) seek(bars[hit].start);
@@ -128,11 +129,14 @@ function showCursor(seconds) {
   const { start, end } = bars[bar], box = measureBox(measures[bar]);
   const frame = $("sheets").getBoundingClientRect(), { scrollTop, scrollLeft } = $("sheets");
   const share = (seconds - start) / (end - start || 1);
-  cursor.style.left = `${box.left + share * (box.right - box.left) - frame.left + scrollLeft}px`;
-  cursor.style.top = `${box.top - frame.top + scrollTop - 6}px`;
-  cursor.style.height = `${box.bottom - box.top + 12}px`;
-  if (!playing) return;
-  if (box.top < frame.top || box.bottom > frame.bottom) $("sheets").scrollTop += box.top - frame.top - 20;
+  const x = box.left + share * (box.right - box.left);
+  cursor.style.left = `${x - frame.left + scrollLeft}px`;
+  cursor.style.top = `${box.top - frame.top + scrollTop - AROUND}px`;
+  cursor.style.height = `${box.bottom - box.top + 2 * AROUND}px`;
+  if (!playing) return; // or else bring it into view
+  const below = box.top < frame.top || box.bottom > frame.bottom;
+  if (below) $("sheets").scrollTop += box.top - frame.top - 2 * AROUND;
+  if (x < frame.left || x > frame.right) $("sheets").scrollLeft += x - frame.left - frame.width / 4;
 }
 
 function buildScore() {

@@ -30,7 +30,6 @@ function position() {
 // All takes play slower or faster together, which keeps them in sync to the sample, and change
 // their pitch; one node behind the master brings the pitch back.
 async function prepareTempo() {
-  if (ready()) return;
   stretching ??= loadStretch();
   const node = await stretching, wanted = tempo;
   const blockMs = Math.min(LONGEST_BLOCK, BLOCK * Math.max(1, 1 / wanted));
@@ -114,12 +113,12 @@ async function play() {
   $("play").setAttribute("aria-busy", "true");
   try {
     await Promise.all([context.resume(), decode()]);
-    await prepareTempo().catch(withoutTempo);
+    while (!ready()) await prepareTempo().catch(withoutTempo); // it may change meanwhile
   } catch {
     complain("This browser cannot decode the audio; use a current Chrome, Edge, Firefox or Safari.");
     return;
   } finally {
-    if (mine === asked) $("play").removeAttribute("aria-busy");
+    $("play").removeAttribute("aria-busy");
   }
   if (playing || mine !== asked) return;
   if (offset >= piece.seconds) offset = 0;
