@@ -25,9 +25,13 @@ function follow() {
   requestAnimationFrame(follow);
 }
 
+function setGains(row) {
+  for (const one of row.takes) ramp(one.gain.gain, one === take(row) ? level(row) : 0);
+}
+
 function mix() {
   for (const row of rows) {
-    if (context) row.takes.forEach((one) => ramp(one.gain.gain, one === take(row) ? level(row) : 0));
+    if (context) setGains(row);
     row.element.classList.toggle("silent", level(row) === 0);
     if (row.mixture) continue;
     listSpans(row);
@@ -153,7 +157,10 @@ function settle() {
     document.documentElement.dataset.theme = dark ? "dark" : "light";
     break;
   }
-  const fitFrame = () => { frame.style.height = `${Math.ceil(document.body.getBoundingClientRect().height)}px`; };
+  const fitFrame = () => {
+    const { height } = document.body.getBoundingClientRect();
+    frame.style.height = `${Math.ceil(height)}px`;
+  };
   new ResizeObserver(fitFrame).observe(document.body);
 }
 

@@ -88,7 +88,9 @@ function silence(buffer, [from, to]) {
   for (let channel = 0; channel < buffer.numberOfChannels; channel++) {
     const samples = buffer.getChannelData(channel);
     channels.push(samples.slice(at, end));
-    for (let i = at; i < end; i++) samples[i] *= Math.max(0, 1 - Math.min(i - at, end - 1 - i) / edge);
+    for (let i = at; i < end; i++) {
+      samples[i] *= Math.max(0, 1 - Math.min(i - at, end - 1 - i) / edge);
+    }
   }
   return { at, channels };
 }

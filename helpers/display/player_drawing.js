@@ -9,7 +9,10 @@ function clock(seconds) {
 }
 
 // With tenths, for marks.
-const precise = (seconds) => clock(seconds + 0.05) + (Math.floor(10 * (seconds + 0.05)) % 10 / 10).toFixed(1).slice(1);
+function precise(seconds) {
+  const tenths = Math.round(10 * seconds);
+  return `${clock(tenths / 10)}.${tenths % 10}`;
+}
 
 function fill(slider) {
   const share = (slider.value - slider.min) / (slider.max - slider.min);

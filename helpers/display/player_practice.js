@@ -122,18 +122,29 @@ function listSpans(row) {
   }));
 }
 
+function marksText() {
+  const { from, to } = loop;
+  if (from !== null && to !== null) return spanText([from, to]);
+  if (from !== null) return `from ${precise(from)}`;
+  return to !== null ? `to ${precise(to)}` : "no marks";
+}
+
+// Only what is new: a screen reader reads it out.
+function say(id, text) {
+  if ($(id).textContent !== text) $(id).textContent = text;
+}
+
 function showPractice() {
   const { from, to } = loop, set = from !== null && to !== null;
   const slider = $("tempo");
-  if (document.activeElement !== slider || !slider.matches(":active")) slider.value = tempo;
+  if (!slider.matches(":active")) slider.value = tempo;
   fill(slider);
-  $("tempo-now").textContent = `${Math.round(100 * tempo)} %`;
+  say("tempo-now", `${Math.round(100 * tempo)} %`);
   slider.setAttribute("aria-valuetext", `${Math.round(100 * tempo)} percent`);
   $("loop").setAttribute("aria-pressed", looped());
   $("loop").disabled = !set;
   $("clear").disabled = from === null && to === null;
-  $("marks").textContent = set ? spanText([from, to])
-    : from !== null ? `from ${precise(from)}` : to !== null ? `to ${precise(to)}` : "no marks";
+  say("marks", marksText());
   $("faster").setAttribute("aria-pressed", loop.faster);
   $("rounds").hidden = !loop.faster;
   $("muting").setAttribute("aria-pressed", muting);

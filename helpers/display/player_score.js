@@ -64,7 +64,8 @@ function wireRuler() {
 // Two lists of bars, for the keyboard, screen readers, and pieces with many bars.
 function wireBarLists() {
   for (const id of ["bar-from", "bar-to"]) {
-    $(id).append(...bars.map(({ number, start }, i) => new Option(`${number} (${clock(start)})`, i)));
+    const options = bars.map(({ number, start }, i) => new Option(`${number} (${clock(start)})`, i));
+    $(id).append(...options);
     $(id).value = "";
     $(id).addEventListener("change", () => {
       const [first, last] = ["bar-from", "bar-to"].map((list) => $(list).value);
@@ -75,9 +76,12 @@ function wireBarLists() {
 
 function showBars() {
   if (!bars.length) return;
-  const at = (mark, near) => (mark === null ? "" : String(Math.max(0, barAt(mark + near))));
-  $("bar-from").value = at(loop.from, 1e-3);
-  $("bar-to").value = at(loop.to, -1e-3);
+  const pick = (id, mark, near) => {
+    const bar = mark === null ? "" : String(Math.max(0, barAt(mark + near)));
+    if ($(id).value !== bar) $(id).value = bar;
+  };
+  pick("bar-from", loop.from, 1e-3);
+  pick("bar-to", loop.to, -1e-3);
 }
 
 // Engraved pages: each bar that is played has the measure with its number.
@@ -113,12 +117,11 @@ function clickMeasure(event) {
 
 // Left and right end of the measure's lines, top and bottom of its staves.
 function measureBox(measure) {
-  const lines = [...measure.querySelectorAll("g.staff > path")].map((line) => line.getBoundingClientRect());
-  const boxes = lines.length ? lines : [measure.getBoundingClientRect()];
-  return {
-    left: boxes[0].left, right: boxes[0].right,
-    top: Math.min(...boxes.map((box) => box.top)), bottom: Math.max(...boxes.map((box) => box.bottom)),
-  };
+  const lines = [...measure.querySelectorAll("g.staff > path")];
+  const boxes = (lines.length ? lines : [measure]).map((line) => line.getBoundingClientRect());
+  const top = Math.min(...boxes.map((box) => box.top));
+  const bottom = Math.max(...boxes.map((box) => box.bottom));
+  return { left: boxes[0].left, right: boxes[0].right, top, bottom };
 }
 
 function showCursor(seconds) {

@@ -19,7 +19,7 @@ from .player_page import PEAKS, ScoreView, levels, page, percent, row
 
 LOSSLESS = 1 << 25  # bytes of 16-bit samples; a recording with more becomes Opus
 COMPRESSED_RATE = 24_000  # Hz
-KILOBITS = 80.0  # per second, of all stems and the recording together; base64 adds a third
+KILOBITS = 88.0  # per second, of all stems and the recording together; base64 adds a third
 LEAST_KILOBITS = 6.0  # of one stem
 
 Blocks = Callable[[], Iterable[np.ndarray]]

@@ -398,6 +398,16 @@ def test_two_players_in_a_notebook_are_independent(notebook):
     assert two.evaluate("[stemPlayer.position(), stemPlayer.playing()]") == [0, False]
 
 
+def test_the_tempo_changes_in_a_notebook_too(notebook):
+    frame = notebook.frames[1]
+    slider = frame.get_by_role("slider", name="Tempo", exact=True)
+    slider.fill("0.5")
+    slider.dispatch_event("change")
+    frame.get_by_role("button", name="Play").click()
+    until(frame, "stemPlayer.position() > 0.1", 30)
+    assert frame.evaluate("[stemPlayer.tempo(), stemPlayer.late() > 0]") == [0.5, True]
+
+
 def test_a_player_in_a_dark_notebook_is_dark_and_fits_its_content(notebook):
     for frame in notebook.frames[1:]:
         frame.wait_for_selector("#rows li")

@@ -277,6 +277,16 @@ def test_an_unmuted_passage_has_its_samples_again(opened):
     assert np.abs(samples - sum(stems.values())[0, : len(samples)])[300:].max() <= 2 * STEP
 
 
+def test_a_click_on_a_muted_passage_brings_it_back_while_passages_are_muted(opened):
+    page = opened({"violin": noise(1, 4), "cello": noise(2, 4)})
+    page.get_by_role("button", name="Mute passages").click()
+    drag(page, wave(2), 1, 2, 4)
+    assert page.get_by_role("button", name="Unmute Cello 0:01.0 to 0:02.0").count() == 1
+    box = page.locator(wave(2)).bounding_box()
+    page.mouse.click(box["x"] + 1.5 / 4 * box["width"], box["y"] + 10)
+    assert page.get_by_role("button", name="Unmute Cello").count() == 0
+
+
 NOTES = {"violin": [(n * 0.5, 0.4, 60 + n) for n in range(20)]}
 BARS = [(str(n + 1), 2.0 * n) for n in range(5)]
 
