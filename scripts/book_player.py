@@ -9,13 +9,14 @@ import demo
 from helpers import runtime
 from helpers.audio.track import Track
 from helpers.display.palette import label
+from helpers.display.player_page import ScoreView
 from helpers.display.players import StemPlayer
 from helpers.evaluation.baselines import mixture_baseline, oracle_ratio_mask
 from helpers.evaluation.evaluate import model_separator
 from helpers.evaluation.metrics import si_sdr
 from helpers.music.splits import TEST
 from helpers.synthesis.fluidsynth import FluidSynth
-from helpers.synthesis.renderer import render_score
+from helpers.synthesis.renderer import render_score, stem_names
 from helpers.synthesis.soundfonts import find_soundfonts
 from helpers.training.checkpoints import load_model
 from helpers.training.conditioning import condition_on
@@ -45,7 +46,12 @@ def write(folder: Path) -> str:
         )
         for stems in (estimates, track.stems)
     )  # fmt: skip
-    StemPlayer(shown, references=true).save(folder / "player.html")
+    notes = {
+        name: [(n.onset, n.duration, n.pitch) for n in part.notes if n.onset < SECONDS]
+        for name, part in zip(stem_names(score), score.parts, strict=True)
+    }
+    player = StemPlayer(shown, references=true, score=ScoreView(notes))
+    player.save(folder / "player.html")
     systems = {
         "mixture": mixture_baseline(track), "Divisi": estimates, "oracle": oracle_ratio_mask(track)
     }  # fmt: skip

@@ -231,19 +231,21 @@ def test_everything_can_be_done_from_the_keyboard(player):
 
 def test_tab_reaches_every_control_in_order_and_shows_where_it_is(player):
     labels = []
-    for _ in range(14):
+    for _ in range(19):
         player.page.keyboard.press("Tab")
         labels.append(
             player.page.evaluate("""() => {
             const on = document.activeElement, style = getComputedStyle(
                 on.type === "radio" ? on.nextElementSibling : on);
-            const name = on.ariaLabel ?? on.closest("label, summary").textContent.trim();
+            const name = on.ariaLabel ?? (on.closest("label, summary") ?? on).textContent.trim();
             return style.outlineStyle === "solid" ? name : `${name}: no outline`;
         }""")
         )
     stems = [f"{what} {n}" for n in ("Violin", "Viola", "Cello")
              for what in ("Mute", "Solo", "Volume of")]  # fmt: skip
-    assert labels == ["Play", "Stems", "Position", "Volume of Mixture", *stems, "Keys"]
+    practice = ["Tempo", "Loop from here", "Loop to here", "Faster", "Mute passages"]
+    ends = ["Volume of Mixture", *stems, "Help and keys"]
+    assert labels == ["Play", "Stems", "Position", *practice, *ends]
 
 
 @pytest.fixture
@@ -357,9 +359,11 @@ def test_the_page_makes_no_network_requests(browser, trio):
     requests = []
     page.on("request", lambda request: requests.append(request.url))
     page.goto(trio)
+    page.keyboard.press("-")
     page.get_by_role("button", name="Play").click()
-    until(page, "stemPlayer.playing()")
-    assert requests == [trio]
+    until(page, "stemPlayer.position() > 0.1")
+    assert page.evaluate("stemPlayer.tempo()") == 0.95
+    assert [url for url in requests if not url.startswith("data:")] == [trio]
     page.close()
 
 
@@ -394,11 +398,21 @@ def test_two_players_in_a_notebook_are_independent(notebook):
     assert two.evaluate("[stemPlayer.position(), stemPlayer.playing()]") == [0, False]
 
 
+def test_the_tempo_changes_in_a_notebook_too(notebook):
+    frame = notebook.frames[1]
+    slider = frame.get_by_role("slider", name="Tempo", exact=True)
+    slider.fill("0.5")
+    slider.dispatch_event("change")
+    frame.get_by_role("button", name="Play").click()
+    until(frame, "stemPlayer.position() > 0.1", 30)
+    assert frame.evaluate("[stemPlayer.tempo(), stemPlayer.late() > 0]") == [0.5, True]
+
+
 def test_a_player_in_a_dark_notebook_is_dark_and_fits_its_content(notebook):
     for frame in notebook.frames[1:]:
         frame.wait_for_selector("#rows li")
         assert frame.evaluate("document.documentElement.dataset.theme") == "dark"
-        frame.locator("summary").click()
+        frame.locator("summary").first.click()
         notebook.wait_for_timeout(200)
         inside, outside = frame.evaluate(
             "[document.body.getBoundingClientRect().height, innerHeight]"

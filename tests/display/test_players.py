@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import html
 import io
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
 from helpers.audio.track import AudioError, Track
+from helpers.display import player_page
 from helpers.display.embedding import shared_gain
 from helpers.display.palette import COLOURS, SERIES, contrast
-from helpers.display.players import DARK, StemPlayer, _on_dark, listen
+from helpers.display.player_page import DARK, on_dark
+from helpers.display.players import StemPlayer, listen
 from helpers.display.saved import SAVED
 
 RATE = 44_100
@@ -134,7 +138,8 @@ def test_names_and_titles_cannot_break_out_of_the_page():
 
 def test_a_page_contains_no_external_address():
     page = StemPlayer({"flute": noise(1)}, RATE).html()
-    assert not re.findall(r"(?:https?:)?//[\w.]+\.\w+|url\(|@import|\bfetch\(|\bsrc=", page)
+    ours = page.partition('<script id="stretch"')[0] + page.rpartition('"use strict"')[2]
+    assert not re.findall(r"(?:https?:)?//[\w.]+\.\w+|url\(|@import|\bfetch\(|\bsrc=", ours)
     assert "default-src 'none'" in page
 
 
@@ -143,6 +148,15 @@ def test_saving_gives_the_same_bytes_and_leaves_nothing_else(tmp_path):
     one, two = player.save(tmp_path / "a" / "one.html"), player.save(tmp_path / "a" / "two.html")
     assert one.read_bytes() == two.read_bytes()
     assert sorted(file.name for file in one.parent.iterdir()) == ["one.html", "two.html"]
+
+
+def test_the_library_in_the_page_is_the_one_that_its_notice_names():
+    folder = Path(player_page.__file__).parent
+    library, notice = (folder / f"signalsmith-stretch.{kind}" for kind in ("js", "txt"))
+    assert hashlib.sha256(library.read_bytes()).hexdigest() in notice.read_text()
+    page = StemPlayer({"flute": noise(1)}, RATE).html()
+    assert library.read_text() in page and "signalsmith-stretch 1.3.2" in page
+    assert library.read_text() not in StemPlayer({"flute": noise(1)}, RATE).sample().html()
 
 
 def test_a_notebook_gets_the_page_in_a_frame():
@@ -166,7 +180,7 @@ def test_stems_of_different_lengths_are_refused_by_name():
 
 @pytest.mark.parametrize("shade", sorted({*COLOURS.values(), *SERIES}))
 def test_every_colour_is_legible_on_the_dark_player(shade):
-    assert contrast(_on_dark(shade), DARK) >= 4.5
+    assert contrast(on_dark(shade), DARK) >= 4.5
 
 
 def test_plain_players_share_one_gain():
