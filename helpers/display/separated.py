@@ -11,6 +11,7 @@ from pathlib import Path
 from torch import nn
 
 from ..audio.audio import AudioFile
+from ..audio.formats import SoundFormat
 from ..audio.levels import decibels
 from ..audio.recordings import Recording, beginning
 from ..audio.track import Track
@@ -101,7 +102,7 @@ def separate_to_zip(
     with drafted(archive) as draft:
         draft.mkdir()
         done = separate_recording(
-            recording, model, draft, instruments, integers=True, progress=progress
+            recording, model, draft, instruments, form=SoundFormat(), progress=progress
         )
         stems = {}
         for source in done.sources:
