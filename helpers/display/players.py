@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,12 +13,10 @@ from ..audio.levels import rms
 from ..audio.track import Track
 from ..files import replaced_atomically
 from .embedding import FORMATS, encode, sample, shared_gain, signed
-from .palette import blend, colour, contrast, label
+from .palette import label
+from .player_page import PEAKS, ScoreView, levels, page, percent, row
 from .saved import picture, saved_form
 from .tracks import as_track, envelope
-
-DARK = "#1B1D23"  # the background of the player in dark mode
-PEAKS = 480  # of each drawn waveform
 
 Stems = Track | Mapping[str, np.ndarray]
 
@@ -31,7 +27,8 @@ class StemPlayer:
     stems: a Track, or a dict of (channels, samples) arrays with their sample rate in Hz, where
     `mixture` is the recording. references: the true stems of some or all of these estimates; each
     gets a switch between the two, at the same position and at the RMS level of the estimate. Those
-    of a Track also bring its mixture and sample rate. remark: a sentence below the rows.
+    of a Track also bring its mixture and sample rate. remark: a sentence below the rows. score: see
+    `ScoreView`. details: text beside the names of stems, such as an estimate of their quality.
 
     Shows itself at the end of a notebook cell; `save` writes one file that needs no network. The
     audio is 16-bit FLAC at its own rate, neither resampled nor normalised. Where something would
@@ -48,6 +45,8 @@ class StemPlayer:
         title: str | None = None,
         references: Stems | None = None,
         remark: str = "",
+        score: ScoreView | None = None,
+        details: Mapping[str, str] | None = None,
     ) -> None:
         if isinstance(references, Track) and not isinstance(stems, Track):
             sample_rate, title = sample_rate or references.sample_rate, title or references.name
@@ -55,7 +54,7 @@ class StemPlayer:
                 stems = {"mixture": references.mixture, **stems}
         self.track = as_track(stems, sample_rate, title or "Stems")
         self.title = self.track.name if title is None else title
-        self.remark = remark
+        self.remark, self.score, self.details = remark, score or ScoreView(), details or {}
         self.references = _matched(self.track, references)
         parts = {**self.track.stems, "mixture": self.track.mixture}
         parts["sum"] = np.sum(list(self.track.stems.values()), axis=0)
@@ -64,16 +63,7 @@ class StemPlayer:
 
     def html(self) -> str:
         """The page, a complete HTML document."""
-        folder = Path(__file__).parent
-        parts = {
-            "title": html.escape(self.title),
-            "note": self._note(),
-            "style": (folder / "player.css").read_text(encoding="utf-8"),
-            "script": (folder / "player.js").read_text(encoding="utf-8"),
-            "piece": json.dumps(self._piece()).replace("<", "\\u003c"),
-        }
-        page = (folder / "player.html").read_text(encoding="utf-8")
-        return re.sub(r"\{\{(\w+)\}\}", lambda mark: parts[mark[1]], page)
+        return page(self.title, self._note(), self._piece())
 
     def save(self, path: str | Path) -> Path:
         """Write the page atomically."""
@@ -123,26 +113,34 @@ class StemPlayer:
         if len(parts) > 1 or track.recording is not None:
             parts = {"mixture": track.mixture, **parts}
         loudest = max(float(np.abs(part).max(initial=0.0)) for part in parts.values())
-        rows = [
-            {
-                "name": name,
-                "label": label(name),
-                "mixture": name == "mixture" and name not in track.stems,
-                "onLight": colour(name),
-                "onDark": _on_dark(colour(name)),
-                **self._take(part, loudest),
-                "reference": self._reference(name, loudest),
-            }
-            for name, part in parts.items()
-        ]
-        if track.recording is None and rows[0]["mixture"]:
-            rows[0]["audio"] = None
-        return {"sampleRate": track.sample_rate, "seconds": track.seconds, "rows": rows}
+        rows = []
+        for name, part in parts.items():
+            mixture = name == "mixture" and name not in track.stems
+            sound = self._take(part, loudest)
+            if mixture and track.recording is None:
+                sound["audio"] = None
+            rows.append(
+                row(
+                    name,
+                    **sound,
+                    mixture=mixture,
+                    detail=self.details.get(name, ""),
+                    notes=self.score.notes.get(name, ()),
+                    reference=self._reference(name, loudest),
+                )
+            )
+        return {
+            "sampleRate": track.sample_rate,
+            "seconds": track.seconds,
+            "rows": rows,
+            **self.score.piece(),
+        }
 
     def _take(self, audio: np.ndarray, loudest: float) -> dict[str, Any]:
         """What a row plays and draws."""
         encoded = encode(audio, self.track.sample_rate, self.gain, self.kind)
-        return {"audio": encoded, "peaks": _peaks(audio, loudest)}
+        low, high = envelope(audio, PEAKS)[1:] if audio.shape[1] else (np.zeros(0),) * 2
+        return {"audio": encoded, "peaks": percent(low, high, loudest)}
 
     def _reference(self, name: str, loudest: float) -> dict[str, Any] | None:
         """The true stem of a row, and the gain that matches its level, as text."""
@@ -157,7 +155,7 @@ class StemPlayer:
         parts = [
             f"{rate}, 16 bits" if self.kind == "FLAC" else f"a short sample: {rate}, {self.kind}",
             f"mean of {channels} channels" if channels > 2 else "",
-            _levels(self.gain),
+            levels(self.gain),
             "true stems at the level of their estimates" if self.references else "",
             html.escape(self.remark),
         ]
@@ -186,10 +184,10 @@ class Sounds:
         page = ""
         for name, sound in self.sounds.items():
             audio = encode(sound, self.sample_rate, self.gain, self.kind)
-            source = f"data:{FORMATS[self.kind][1]};base64,{audio}"
+            source = f"data:{FORMATS[self.kind][2]};base64,{audio}"
             title = html.escape(label(name))
             page += f'<p><b>{title}</b><br><audio controls src="{source}"></audio></p>'
-        return page + (f"<p>{_levels(self.gain)}</p>" if self.gain < 1 else "")
+        return page + (f"<p>{levels(self.gain)}</p>" if self.gain < 1 else "")
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
         """What a committed notebook shows instead."""
@@ -236,24 +234,3 @@ def _matched(track: Track, references: Stems | None) -> dict[str, tuple[np.ndarr
         levels = rms(track.stems[name]), rms(true.stems[name])
         matched[name] = true.stems[name], levels[0] / levels[1] if all(levels) else 1.0
     return matched
-
-
-def _levels(gain: float) -> str:
-    if gain == 1:
-        return "original levels"
-    return f"all at {signed(20 * np.log10(gain))}, so that nothing clips"
-
-
-def _peaks(audio: np.ndarray, loudest: float) -> list[tuple[int, int]]:
-    """(lowest, highest) of up to 480 equal segments, in percent of `loudest`."""
-    if not audio.shape[1] or not loudest:
-        return [(0, 0)]
-    _, low, high = envelope(audio, PEAKS)
-    percent = np.round(100 * np.stack([low, high], axis=1) / loudest).astype(int)
-    return [(int(lowest), int(highest)) for lowest, highest in percent]
-
-
-def _on_dark(shade: str) -> str:
-    """The colour, lightened until it is legible on the dark player."""
-    steps = (blend(shade, "#FFFFFF", tenths / 10) for tenths in range(11))
-    return next(lighter for lighter in steps if contrast(lighter, DARK) >= 4.5)

@@ -15,7 +15,8 @@ import soundfile
 from helpers.audio.track import AudioError, Track
 from helpers.display.embedding import shared_gain
 from helpers.display.palette import COLOURS, SERIES, contrast
-from helpers.display.players import DARK, StemPlayer, _on_dark, listen
+from helpers.display.player_page import DARK, on_dark
+from helpers.display.players import StemPlayer, listen
 from helpers.display.saved import SAVED
 
 RATE = 44_100
@@ -166,7 +167,7 @@ def test_stems_of_different_lengths_are_refused_by_name():
 
 @pytest.mark.parametrize("shade", sorted({*COLOURS.values(), *SERIES}))
 def test_every_colour_is_legible_on_the_dark_player(shade):
-    assert contrast(_on_dark(shade), DARK) >= 4.5
+    assert contrast(on_dark(shade), DARK) >= 4.5
 
 
 def test_plain_players_share_one_gain():
