@@ -116,8 +116,14 @@ class Products:
     def write(self, done: StemFiles, target: Path) -> None:
         """Write what is made of finished stems beside them. target: their folder in the end."""
         from ..display.reaper import write_project
+        from ..display.stem_pages import write_player
         from ..inference.activity import label_text
 
+        if self.player:
+            write_player(
+                done.folder / PLAYER, done.recording, done.files(), gain=done.gain,
+                remark=done.doubt(),
+            )  # fmt: skip
         if self.labels:
             text = label_text(done.spans())
             (done.folder / LABELS).write_text(text, encoding="utf-8", newline="\n")

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..inference.stem_drafts import RESIDUAL
 from ..inference.stem_files import StemFiles
 from .palette import colour, label
 
@@ -43,10 +42,7 @@ def write_project(done: StemFiles, target: Path) -> Path:
     recording, which Broadcast Wave files have, else at zero.
     """
     recording = done.recording
-    names = [*done.sources]
-    if (done.folder / done.form.name(RESIDUAL)).exists():
-        names.append(RESIDUAL)
-    lanes = [Lane(label(name), done.form.name(name), colour(name)) for name in names]
+    lanes = [Lane(label(name), file.name, colour(name)) for name, file in done.files().items()]
     if file := relative_path(recording.path, target):
         lanes.append(Lane("Mixture", file, colour("mixture"), done.gain, muted=True))
     start = recording.broadcast.time_reference if recording.broadcast else 0

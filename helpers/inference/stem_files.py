@@ -105,6 +105,11 @@ class StemFiles:
             "warnings": [*recording.warnings, *self.remarks],
         }
 
+    def files(self) -> dict[str, Path]:
+        """The file of each stem, and of the residual where it was written."""
+        paths = {name: self.folder / self.form.name(name) for name in (*self.sources, RESIDUAL)}
+        return {name: path for name, path in paths.items() if path.is_file()}
+
     def spans(self) -> dict[str, list[tuple[float, float]]]:
         """Where each stem plays, in seconds; see `Activity`."""
         level = self.recording.level
