@@ -8,7 +8,7 @@ from __future__ import annotations
 import shlex
 import time
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -109,6 +109,11 @@ class StemFiles:
         """The file of each stem, and of the residual where it was written."""
         paths = {name: self.folder / self.form.name(name) for name in (*self.sources, RESIDUAL)}
         return {name: path for name, path in paths.items() if path.is_file()}
+
+    def mix_files(self) -> dict[str, Path]:
+        """The file of each mix."""
+        names = [each.mix.name for each in self.mixes]
+        return {name: self.folder / self.form.name(name) for name in names}
 
     def spans(self) -> dict[str, list[tuple[float, float]]]:
         """Where each stem plays, in seconds; see `Activity`."""
@@ -220,15 +225,14 @@ def bytes_needed(recording: Recording, stems: int, form: SoundFormat, mixes: int
     return recording.frames * recording.channels * (4 * stems + final)
 
 
-def zip_stems(archive: Path, folder: Path, names: Sequence[str]) -> Path:
-    """Move `folder/NAME.wav` into a zip, atomically and uncompressed: 24-bit music stays large.
+def zip_stems(archive: Path, files: Iterable[Path]) -> Path:
+    """Move files into a zip, atomically and uncompressed: 24-bit music stays large.
 
     Returns its place, which is another one where `archive` exists: see `moved_to_unused`.
     """
     with drafted(archive) as draft:
         with zipfile.ZipFile(draft, "w") as file:
-            for name in names:
-                stem = folder / f"{name}.wav"
+            for stem in files:
                 file.write(stem, f"{archive.stem}/{stem.name}")
                 stem.unlink()
         return moved_to_unused(draft, archive)
