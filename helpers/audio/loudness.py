@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-SECONDS = 30  # measured at a time
+SECONDS = 10  # measured at a time
 BEFORE = 1  # seconds measured again in front, in which the filters settle
 STEP, WINDOW = 0.1, 0.4  # seconds
 SILENCE = -70.0  # LUFS, the absolute threshold
@@ -18,7 +18,7 @@ MOST_CHANNELS = 5  # that BS.1770 weights without a low-frequency channel
 
 
 class Loudness:
-    """The integrated loudness of all blocks so far. Memory: half a minute of audio."""
+    """The integrated loudness of all blocks so far. Memory: eleven seconds of audio."""
 
     def __init__(self, sample_rate: int, channels: int) -> None:
         self.sample_rate = sample_rate

@@ -36,6 +36,11 @@ class Mix:
     def emphasise(cls, source: str, decibels: float) -> Mix:
         return cls(f"emphasise-{source}", source, 10 ** (decibels / 20) - 1, True)
 
+    @property
+    def forward(self) -> float | None:
+        """The dB by which the stem is brought forward; None where it is left out."""
+        return round(20 * math.log10(1 + self.weight), 2) if self.weight > -1 else None
+
     def of(self, recording: np.ndarray, stem: np.ndarray) -> np.ndarray:
         """recording, stem: (channels, samples) of the same samples."""
         return recording + np.float32(self.weight) * stem
@@ -60,9 +65,11 @@ class Mixes:
 
         ValueError for what is neither, and for decibels that are not above 0 and at most 40.
         """
-        names = minus.split(",") if isinstance(minus, str) else list(minus or ())
+        names = minus.split(",") if isinstance(minus, str) else minus or ()
         if isinstance(emphasise, str):
             emphasise = dict(_pair(words) for words in emphasise.split(","))
+        if not isinstance(names, Iterable) or not isinstance(emphasise or {}, Mapping):
+            raise ValueError("Pass mixes as in minus=['violin'] and emphasise={'viola': 6}.")
         levels = {name: _decibels(name, level) for name, level in (emphasise or {}).items()}
         for name in (*names, *levels):
             if not isinstance(name, str) or not name.strip():
@@ -112,21 +119,18 @@ def stem_named(name: str, sources: Sequence[str]) -> str:
     if name in sources:
         return name
     row, number = find_instrument(name), read_name(name).number
-    wanted = name if row is None else row.name if number is None else f"{row.name}-{number}"
-    if wanted in sources:
-        return wanted
-    of_this = [each for each in sources if row is not None and find_instrument(each) == row]
-    if number is None and len(of_this) == 1:
-        return of_this[0]
-    known = ", ".join(sources)
-    if number is None and of_this:
-        raise ValueError(f"'{name}' may mean {' or '.join(of_this)}; write which one.")
-    if of_this == [row.name] if row else False:
+    players = [each for each in sources if row is not None and find_instrument(each) == row]
+    meant = [each for each in players if number in (None, read_name(each).number)]
+    if len(meant) == 1:
+        return meant[0]
+    if meant:
+        raise ValueError(f"'{name}' may mean {' or '.join(meant)}; write which one.")
+    known = f"the stems are {', '.join(sources)}."
+    if len(players) == 1:
         raise ValueError(
-            f"There is no stem '{name}': one stem has all players of the {row.name}; the stems are"
-            f" {known}."
+            f"There is no stem '{name}': {players[0]} has all players of this instrument; {known}"
         )
-    raise ValueError(f"There is no stem '{name}'; the stems are {known}.")
+    raise ValueError(f"There is no stem '{name}'; {known}")
 
 
 def _pair(words: str) -> tuple[str, str]:

@@ -44,7 +44,8 @@ class WrittenMix:
     def describe(self, gain: float) -> dict[str, Any]:
         """The entry of separation.json. gain: of all files."""
         own = gain * self.gain
-        return {"stem": self.mix.source, "gain_db": decibels(own), **self.level.describe(own)}
+        of = {"stem": self.mix.source, "forward_db": self.mix.forward, "gain_db": decibels(own)}
+        return {**of, **self.level.describe(own)}
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ def test_a_sine_of_1_khz_at_full_scale_has_minus_3_lufs():
     assert measured(np.stack([sine, sine]), 48_000) == pytest.approx(0.0, abs=0.05)
 
 
-@pytest.mark.parametrize("seconds", [0.4, 3.0, 29.95, 31.05, 64.3])
+@pytest.mark.parametrize("seconds", [0.4, 3.0, 9.95, 11.05, 34.3])
 @pytest.mark.parametrize(("rate", "channels"), [(8000, 2), (11_025, 1), (22_050, 5)])
 def test_loudness_in_blocks_is_that_of_the_whole(rate, channels, seconds):
     audio = noise(rate, seconds, channels)
@@ -42,7 +42,7 @@ def test_memory_does_not_grow_with_the_length():
     loudness = Loudness(8000, 1)
     for _ in range(40):
         loudness.update(noise(8000, 5, 1))
-        assert loudness._kept.shape[1] <= 36 * 8000
+        assert loudness._kept.shape[1] <= 16 * 8000
 
 
 @pytest.mark.parametrize("audio", [np.zeros((1, 0)), np.zeros((2, 16_000)), np.ones((1, 3199)),

@@ -81,7 +81,7 @@ def test_an_instrument_is_named_as_people_name_it(separated):
     ("options", "sentence"),
     [(["--minus", "tuba"], "There is no stem 'tuba'; the stems are violin, bassoon."),
      (["--minus", "bassoon", "--instruments", "violin"], "There is no stem 'bassoon'; the stems "),
-     (["--minus", "violin-2"], "one stem has all players of the violin"),
+     (["--minus", "violin-2"], "violin has all players of this instrument"),
      (["--emphasise", "violin=99"], "violin cannot be brought forward by '99' dB"),
      (["--emphasise", "violin"], "'violin' has no decibels; write for example violin=6."),
      (["--format", "flac", "--subtype", "float"], "FLAC has no float samples"),

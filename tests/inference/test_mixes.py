@@ -126,7 +126,9 @@ def test_each_is_one_mix_a_stem_and_the_later_of_two_requests_counts(written):
         "emphasise-violin": 10**0.15 - 1, "emphasise-cello": 10**0.3 - 1,
     })  # fmt: skip
     entry = done.report("bands")["mixes"]["emphasise-cello"]
-    assert entry["stem"] == "cello" and entry["gain_db"] < 0 and entry["peak_dbfs"] < 0
+    assert (entry["stem"], entry["forward_db"]) == ("cello", 6.0)
+    assert entry["gain_db"] < 0 and entry["peak_dbfs"] < 0
+    assert done.report("bands")["mixes"]["minus-cello"]["forward_db"] is None
 
 
 @pytest.mark.parametrize(
@@ -184,7 +186,7 @@ def test_the_only_player_of_an_instrument_needs_no_number():
     [("violin", QUARTET, "'violin' may mean violin-1 or violin-2; write which one."),
      ("violin-3", QUARTET, "There is no stem 'violin-3'; the stems are violin-1, violin-2, viola,"),
      ("violin-1", ("violin", "cello"),
-      "There is no stem 'violin-1': one stem has all players of the violin; the stems are violin,"),
+      "There is no stem 'violin-1': violin has all players of this instrument; the stems are vi"),
      ("kazoo", QUARTET, "There is no stem 'kazoo'; the stems are violin-1,"),
      ("horn", QUARTET, "There is no stem 'horn'; the stems are violin-1,")],
 )  # fmt: skip
@@ -198,6 +200,8 @@ def test_names_without_a_stem_are_refused(name, sources, sentence):
     ("minus", "emphasise", "sentence"),
     [("violin,,cello", None, "'' is no instrument; name one, such as violin, or each."),
      ([1], None, "1 is no instrument;"),
+     (5, None, "Pass mixes as in minus=['violin'] and emphasise={'viola': 6}."),
+     (None, ["viola"], "Pass mixes as in"),
      (None, "viola", "'viola' has no decibels; write for example viola=6."),
      (None, "viola=loud", "viola cannot be brought forward by 'loud' dB; write a number above 0"),
      (None, "viola=-3", "viola cannot be brought forward by '-3' dB"),
