@@ -12,7 +12,7 @@ torch is imported when a function needs it.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,7 +42,8 @@ class Separation:
 
     stems: name -> float32 (channels, samples). mixture: the recording, of the same shape.
     detected: the instruments that were detected; empty where they were passed, or where the
-    model cannot detect. report: as in separation.json.
+    model cannot detect. report: as in separation.json. mixes: those asked for, such as
+    `minus-violin`, like the stems.
     """
 
     name: str
@@ -51,9 +52,10 @@ class Separation:
     sample_rate: int
     detected: tuple[str, ...]
     report: dict[str, Any] = field(repr=False)
+    mixes: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
 
     def save(self, folder: str | Path, overwrite: bool = False) -> Path:
-        """Write NAME.wav, in 32-bit float, for each stem and separation.json, all or nothing.
+        """Write NAME.wav, in 32-bit float, for each stem and mix, and separation.json, or nothing.
 
         Raises ValueError where the folder exists, unless it has an earlier result and `overwrite`.
         """
@@ -64,7 +66,7 @@ class Separation:
         from .inference.stem_files import REPORT
 
         with new_folder(Path(folder), overwrite, REPORT) as draft:
-            for name, stem in self.stems.items():
+            for name, stem in {**self.stems, **self.mixes}.items():
                 save(draft / f"{name}.wav", stem, self.sample_rate, "FLOAT")
             text = json.dumps(self.report, indent=2) + "\n"
             (draft / REPORT).write_text(text, encoding="utf-8")
@@ -89,6 +91,8 @@ def separate(
     *,
     sample_rate: int | None = None,
     repair: bool = False,
+    minus: Sequence[str] | str | None = None,
+    emphasise: Mapping[str, float] | str | None = None,
 ) -> Separation:
     """Separate a file, or a float array (channels, samples) or (samples,), into its instruments.
 
@@ -97,6 +101,9 @@ def separate(
     model: a name in `available_models()`, a path, or a loaded model; by default `chamber`, on the
     fastest device that is available. sample_rate: of an array, in Hz. repair: read samples of a
     file that are not finite as zeros.
+    minus: instruments of which each is left out of a mix, such as `["violin"]`, or `"each"`.
+    emphasise: dB by which each of these instruments is brought forward in a mix that is as loud as
+    the recording, such as `{"viola": 6}` or `{"each": 6}`.
     Raises ValueError, with one sentence, for what cannot be separated. No model uses a score yet.
     """
     if score is not None:
@@ -111,8 +118,10 @@ def separate(
     from .audio.recordings import examine
     from .audio.wav import save
     from .inference.loading import model_and_name
+    from .inference.mixes import Mixes
     from .inference.stem_files import separate_recording
 
+    asked = Mixes.read(minus, emphasise)
     name, model = model_and_name(model)
     with tempfile.TemporaryDirectory(prefix="divisi-") as folder:
         if isinstance(recording, (str, Path)):
@@ -123,12 +132,15 @@ def separate(
         source = examine(path, repair)
         for sentence in source.warnings:
             warnings.warn(sentence, stacklevel=2)
-        done = separate_recording(source, model, Path(folder), instruments)
-        stems = {stem: load(Path(folder, f"{stem}.wav"))[0] for stem in done.sources}
+        done = separate_recording(source, model, Path(folder), instruments, mixes=asked)
+        for sentence in done.remarks:
+            warnings.warn(sentence, stacklevel=2)
+        stems = {stem: load(path)[0] for stem, path in done.files().items()}
+        mixes = {mix: load(path)[0] for mix, path in done.mix_files().items()}
         mixture = np.concatenate(list(source.blocks()), axis=1)
     report = done.report(name)
     detected = tuple(report["detected"])
-    return Separation(path.stem, stems, mixture, source.sample_rate, detected, report)
+    return Separation(path.stem, stems, mixture, source.sample_rate, detected, report, mixes)
 
 
 def _signal(array: np.ndarray, sample_rate: int | None) -> np.ndarray:

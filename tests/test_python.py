@@ -79,7 +79,10 @@ def test_a_result_is_replaced_only_when_asked(recording, detector, tmp_path):
      ({"recording": np.zeros(8), "sample_rate": -1}, "The sample rate is -1; it must be a whole"),
      ({"recording": np.zeros(8), "sample_rate": 8e3}, "The sample rate is 8000.0; it must be a wh"),
      ({"instruments": ["tuba"]}, "does not separate 'tuba'"),
-     ({"instruments": []}, "at least one instrument")],
+     ({"instruments": []}, "at least one instrument"),
+     ({"minus": "piano"}, "There is no stem 'piano'; the stems are violin, horn, as detected"),
+     ({"minus": "tuba"}, "There is no stem 'tuba'"),
+     ({"emphasise": {"violin": "much"}}, "cannot be brought forward by 'much' dB")],
 )  # fmt: skip
 def test_an_invalid_request_is_refused_in_one_sentence(recording, detector, arguments, message):
     with pytest.raises(ValueError, match=message):
@@ -91,6 +94,23 @@ def test_a_list_and_a_tensor_are_separated_as_their_array(noise, detector):
     for same in (noise.tolist(), torch.from_numpy(noise)):
         of_same = helpers.separate(same, "all", detector, sample_rate=RATE).stems["violin"]
         np.testing.assert_array_equal(of_same, of_array)
+
+
+def test_mixes_without_and_with_more_of_an_instrument(recording, noise, detector, tmp_path):
+    separation = helpers.separate(
+        recording, ["violin", "horn"], detector, minus=["vn"], emphasise={"each": 6}
+    )
+    assert list(separation.stems) == ["violin", "horn"]
+    assert list(separation.mixes) == ["minus-violin", "emphasise-violin", "emphasise-horn"]
+    np.testing.assert_allclose(
+        separation.mixes["minus-violin"], noise - separation.stems["violin"], atol=1e-6
+    )
+    report = separation.report["mixes"]["emphasise-violin"]
+    gain = 10 ** (report["gain_db"] / 20)
+    expected = gain * (noise + (10**0.3 - 1) * separation.stems["violin"])
+    np.testing.assert_allclose(separation.mixes["emphasise-violin"], expected, rtol=0.01, atol=1e-4)
+    names = {path.name for path in separation.save(tmp_path / "saved").iterdir()}
+    assert {"minus-violin.wav", "emphasise-horn.wav", "violin.wav"} <= names
 
 
 def test_flaws_of_a_recording_are_warnings(detector):

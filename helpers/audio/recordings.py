@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from .audio import AudioFile
+from .broadcast import Broadcast, read_broadcast
 from .levels import Level
 from .offset import Offset
 
@@ -18,7 +19,8 @@ class Recording:
     """An audio file and what its first reading found.
 
     frames: those that can be read, whatever the header says. offset: the DC offset, which `blocks`
-    leaves out; None where there is none to speak of. level: without it.
+    leaves out; None where there is none to speak of. level: without it. broadcast: of the file's
+    `bext` chunk, None without one.
     """
 
     path: Path
@@ -30,6 +32,7 @@ class Recording:
     level: Level
     warnings: tuple[str, ...]
     offset: Offset | None = None
+    broadcast: Broadcast | None = None
 
     @property
     def seconds(self) -> float:
@@ -57,7 +60,7 @@ def examine(path: str | Path, repair: bool = False) -> Recording:
     warnings = list(audio.warnings)
     recording = Recording(
         audio.path, repair, audio.sample_rate, audio.channels, frames, audio.is_float, level,
-        tuple(warnings),
+        tuple(warnings), broadcast=read_broadcast(audio.path),
     )  # fmt: skip
     if not offset.is_negligible:
         recording = replace(recording, offset=offset, level=Level())

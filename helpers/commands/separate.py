@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import runtime
+from . import products
 from .errors import Batch, refusing
 from .options import add_device, add_model, add_output
 
@@ -22,10 +23,10 @@ if TYPE_CHECKING:
 SUMMARY = "recordings in, stems out"
 DESCRIPTION = """\
 Write DIR/TRACK/INSTRUMENT.wav for each instrument of the recording, with its sample rate,
-length and channels, and DIR/TRACK/separation.json beside them. The instruments are detected
-automatically where the model can detect them.
+length and channels, and separation.json and player.html beside them. The instruments are
+detected automatically where the model can detect them.
 
-One gain is applied to all stems, and only where one of them would clip, so that their balance
+One gain is applied to all files, and only where one of them would clip, so that their balance
 is kept. Integer recordings become 24-bit stems; float recordings stay float.
 """
 OUTPUT = "separated"
@@ -59,6 +60,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         action="store_true",
         help="read samples that are not finite numbers as zeros instead of refusing the file",
     )
+    products.add_arguments(parser)
 
 
 def run(arguments: Namespace) -> None:
@@ -71,7 +73,7 @@ def run(arguments: Namespace) -> None:
     from ..folders import check_space, check_target, targets
     from ..inference.detection import chosen_sources
     from ..inference.loading import model_and_name
-    from ..inference.stem_files import REPORT, bytes_needed
+    from ..inference.stem_files import REPORT
 
     folders = targets(named_files(arguments.files), arguments.output)
     several = Batch(len(folders))
@@ -82,13 +84,15 @@ def run(arguments: Namespace) -> None:
     with refusing(ValueError):
         name, model = model_and_name(arguments.model, arguments.device)
         sources = chosen_sources(model, arguments.instruments)
-    recordings = []
+        arguments.products = products.Products.chosen(arguments, model, sources)
+    recordings, needed = [], 0
+    signals = len(sources or model.sources) + arguments.residual
     for path in several.left(folders):
         with several.attempt(path):
-            recordings.append(examine(path, arguments.repair))
+            recording = examine(path, arguments.repair)
+            needed += arguments.products.bytes_needed(recording, signals)
+            recordings.append(recording)
     several.check()
-    signals = len(sources or model.sources) + arguments.residual
-    needed = sum(bytes_needed(each, signals, not each.is_float) for each in recordings)
     check_space(arguments.output, needed)
     for recording in recordings:
         with several.attempt(recording.path):
@@ -146,11 +150,14 @@ def separate(
         ) as bar,
     ):
         done = separate_recording(
-            recording, model, folder, sources or None, integers=not recording.is_float,
-            residual=arguments.residual, progress=bar.update,
+            recording, model, folder, sources or None, form=arguments.products.form(recording),
+            residual=arguments.residual, mixes=arguments.products.mixes, progress=bar.update,
         )  # fmt: skip
+        arguments.products.write(done, target)
         report = done.report(name)
         (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    for remark in done.remarks:
+        warnings.warn(remark, stacklevel=2)
     print(summary(target, report))
     if doubt := done.doubt():
         print("  " + " ".join([doubt, "--overwrite", *map(shlex.quote, _repeated(arguments))]))
@@ -163,7 +170,7 @@ def _repeated(arguments: Namespace) -> list[str]:
         options += ["-o", str(arguments.output)]
     if arguments.model != runtime.DEFAULT_MODEL:
         options += ["--model", str(arguments.model)]
-    return options
+    return options + arguments.products.words()
 
 
 def summary(target: Path, report: dict[str, Any]) -> str:

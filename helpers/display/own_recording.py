@@ -17,7 +17,9 @@ from torch import nn
 
 from ..audio.recordings import Recording, examine
 from ..inference.detection import can_detect
+from ..inference.mixes import EACH, MOST, Mixes
 from .palette import label
+from .players import listen
 from .saved import saved_form, sentence
 from .separated import Separated, clock, separate_to_zip
 
@@ -60,9 +62,17 @@ class OwnRecording:
         source = [self.path] if in_colab() else [self.upload, self.path]
         self.detection_note = ipywidgets.HTML()
         choice = [self.model, self.detection_note, self.instruments][len(self.models) == 1 :]
+        self.minus = ipywidgets.Dropdown(description="Without")
+        self.emphasise = ipywidgets.Dropdown(description="Bring forward")
+        self.decibels = ipywidgets.BoundedFloatText(
+            6.0, min=0.5, max=MOST, step=0.5, description="by dB"
+        )
+        practice = ipywidgets.HBox(
+            [self.minus, self.emphasise, self.decibels], layout={"flex_flow": "row wrap"}
+        )
         run = ipywidgets.HBox([self.button, self.bar])
         self.box = ipywidgets.VBox(
-            [ipywidgets.HBox(source), hint, *choice, run, self.status, self.result]
+            [ipywidgets.HBox(source), hint, *choice, practice, run, self.status, self.result]
         )
         self.offer_instruments()
         self.upload.observe(self.on_upload, "value")
@@ -78,13 +88,16 @@ class OwnRecording:
             self.upload_in_colab()
 
     def offer_instruments(self, *_: object) -> None:
-        """A checkbox for each source of the chosen model."""
+        """A checkbox for each source of the chosen model, and the mixes to practise with."""
         narrow, model = {"width": "auto"}, self.models[self.model.value]
         self.detection_note.value = DETECTS if can_detect(model) else ""
         self.instruments.children = [
             ipywidgets.Checkbox(True, description=label(name), indent=False, layout=narrow)
             for name in model.sources
         ]
+        named = [(label(name), name) for name in model.sources]
+        for choice in (self.minus, self.emphasise):
+            choice.options = [("no instrument", ""), ("each instrument", EACH), *named]
 
     def on_upload(self, change: Mapping[str, Any]) -> None:
         if file := uploaded(change["new"]):
@@ -143,13 +156,24 @@ class OwnRecording:
 
         try:
             with self.reporting_errors():
-                done = separate_to_zip(self.recording, model, self.folder, chosen, progress=advance)
-                self.show([done.player()._repr_html_(), done.picture()])
+                done = separate_to_zip(
+                    self.recording, model, self.folder, chosen, mixes=self.mixes(),
+                    progress=advance,
+                )  # fmt: skip
+                pages = [done.player()._repr_html_(), done.picture()]
+                if done.mixes:
+                    pages.insert(1, listen(done.mixes, done.track.sample_rate)._repr_html_())
+                self.show(pages)
                 self.result.children += (download(done),)
                 self.status.value = done.notes()
         finally:
             self.button.disabled = False
             self.bar.layout.visibility = "hidden"
+
+    def mixes(self) -> Mixes:
+        """The mixes that are chosen."""
+        name = self.emphasise.value
+        return Mixes.read(self.minus.value or None, {name: self.decibels.value} if name else None)
 
     def show(self, pages: Sequence[str]) -> None:
         """Replace the last result by pages of HTML."""

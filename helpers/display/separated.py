@@ -5,17 +5,20 @@ from __future__ import annotations
 import base64
 import html
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 from torch import nn
 
 from ..audio.audio import AudioFile
+from ..audio.formats import SoundFormat
 from ..audio.levels import decibels
 from ..audio.recordings import Recording, beginning
 from ..audio.track import Track
 from ..files import drafted
 from ..inference.detection import chosen_sources
+from ..inference.mixes import NO_MIXES, Mixes
 from ..inference.stem_files import separate_recording, zip_stems
 from .players import StemPlayer
 from .plots import plot_spectrograms
@@ -31,7 +34,7 @@ class Separated:
     track: its stems and the recording, the first two minutes at most. archive: a zip of all stems
     in full length, in the recording's rate and channels, in 24 bits. gain: applied to all signals
     so that none clips; mostly 1. detected: whether the instruments were detected. doubt: a sentence
-    on those whose detection is in doubt.
+    on those whose detection is in doubt. mixes: like the stems of the track. remarks: on them.
     """
 
     recording: Recording
@@ -40,6 +43,8 @@ class Separated:
     gain: float
     detected: bool
     doubt: str = ""
+    mixes: dict[str, np.ndarray] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
     def player(self) -> StemPlayer:
         return StemPlayer(self.track, remark=self.doubt)
@@ -55,7 +60,7 @@ class Separated:
 
     def notes(self) -> str:
         """Warnings, detected instruments and gain, as HTML."""
-        sentences = list(self.recording.warnings)
+        sentences = [*self.recording.warnings, *self.remarks]
         if self.detected:
             sentences.append(f"Detected: {', '.join(self.track.stems)}.")
         if self.doubt:
@@ -86,34 +91,44 @@ def separate_to_zip(
     folder: Path,
     instruments: Sequence[str] | None = None,
     *,
+    mixes: Mixes = NO_MIXES,
     progress: Callable[[float], object] | None = None,
 ) -> Separated:
     """Separate a recording into `folder/NAME.zip`, atomically and in constant memory.
 
     Where there is such a file, it stays, and the new one is NAME-2.zip, or NAME-3.zip ...
 
-    instruments, progress, errors: as for `separate_recording`.
+    instruments, mixes, progress, errors: as for `separate_recording`.
     """
-    chosen_sources(model, instruments)  # raises before the folder is made
+    mixes.of(chosen_sources(model, instruments) or model.sources)  # raises before there is a folder
     folder.mkdir(parents=True, exist_ok=True)
     archive = folder / f"{recording.path.stem}.zip"
     frames = round(LONGEST * recording.sample_rate)
     with drafted(archive) as draft:
         draft.mkdir()
         done = separate_recording(
-            recording, model, draft, instruments, integers=True, progress=progress
+            recording, model, draft, instruments, form=SoundFormat(), mixes=mixes,
+            progress=progress,
+        )  # fmt: skip
+        stems, mixed = (
+            {name: _beginning(path, frames) for name, path in files.items()}
+            for files in (done.files(), done.mix_files())
         )
-        stems = {}
-        for source in done.sources:
-            with AudioFile(draft / f"{source}.wav") as stem:
-                stems[source] = beginning(stem.blocks(), frames)
-        archive = zip_stems(archive, draft, done.sources)
+        archive = zip_stems(archive, [*done.files().values(), *done.mix_files().values()])
     mixture = done.gain * beginning(recording.blocks(), frames)
     track = Track(recording.path.stem, recording.sample_rate, stems, mixture)
     detected = done.detection is not None
     doubtful = " and ".join(done.detection.doubtful) if detected else ""
     doubt = f"{doubtful} may not play; if so, tick only those that do, and separate again."
-    return Separated(recording, track, archive, done.gain, detected, doubt if doubtful else "")
+    return Separated(
+        recording, track, archive, done.gain, detected, doubt if doubtful else "", mixed,
+        done.remarks,
+    )  # fmt: skip
+
+
+def _beginning(path: Path, frames: int) -> np.ndarray:
+    with AudioFile(path) as file:
+        return beginning(file.blocks(), frames)
 
 
 def clock(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""A recording in, one WAV file for each of its stems out, in constant memory.
+"""A recording in, one file for each of its stems and mixes out, in constant memory.
 
 `divisi separate`, the notebooks' widget and `divisi.separate` all call `separate_recording`.
 """
@@ -8,31 +8,44 @@ from __future__ import annotations
 import shlex
 import time
 import zipfile
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
 from .. import runtime
-from ..audio.audio import AudioFile
-from ..audio.levels import Level, safe_gain
+from ..audio.formats import SoundFormat
+from ..audio.levels import Level, decibels, safe_gain
+from ..audio.loudness import MOST_CHANNELS
 from ..audio.recordings import Recording
 from ..audio.track import AudioError
-from ..audio.wav import AtomicWav
 from ..files import check_names, drafted, moved_to_unused
 from ..training.conditioning import condition_on
+from .activity import Activity
 from .detection import Detection, can_detect, chosen_sources, detect
-from .separation import separate_stream
+from .mixes import NO_MIXES, Mix, Mixes, names_of
+from .stem_drafts import DRAFT, RESIDUAL, write_final, write_float, write_mixes
 
 REPORT = "separation.json"  # beside the stems of `divisi separate`
-RESIDUAL = "residual"  # the recording minus the sum of its stems
 NEARLY_SILENT = 20.0  # dB below the recording; the instrument of such a stem is most likely absent
+
+
+@dataclass(frozen=True)
+class WrittenMix:
+    """A mix, its own gain, which keeps the loudness, and its level before all gains."""
+
+    mix: Mix
+    gain: float
+    level: Level
+
+    def describe(self, gain: float) -> dict[str, Any]:
+        """The entry of separation.json. gain: of all files."""
+        own = gain * self.gain
+        of = {"stem": self.mix.source, "forward_db": self.mix.forward, "gain_db": decibels(own)}
+        return {**of, **self.level.describe(own)}
 
 
 @dataclass(frozen=True)
@@ -41,7 +54,8 @@ class StemFiles:
 
     sources: one stem each. detection: None where the instruments were given. gain: applied to all
     files, so that none clips. levels: before the gain, of all sources of the model and the
-    residual.
+    residual. form: of all files. mixes: those written, also as `folder/NAME.wav`. activity: when
+    each source of the model plays. remarks: sentences for the user.
     """
 
     recording: Recording
@@ -52,6 +66,10 @@ class StemFiles:
     gain: float
     levels: dict[str, Level]
     elapsed: float
+    form: SoundFormat = DRAFT
+    mixes: tuple[WrittenMix, ...] = ()
+    activity: dict[str, Activity] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
     def report(self, model_name: str) -> dict[str, Any]:
         """The content of separation.json."""
@@ -82,8 +100,27 @@ class StemFiles:
                 for name in self.sources
                 if is_nearly_silent(self.levels[name], recording.level)
             ],
-            "warnings": list(recording.warnings),
+            "format": self.form.kind,
+            "subtype": self.form.subtype,
+            "mixes": {each.mix.name: each.describe(self.gain) for each in self.mixes},
+            "warnings": [*recording.warnings, *self.remarks],
         }
+
+    def files(self) -> dict[str, Path]:
+        """The file of each stem, and of the residual where it was written."""
+        paths = {name: self.folder / self.form.name(name) for name in (*self.sources, RESIDUAL)}
+        return {name: path for name, path in paths.items() if path.is_file()}
+
+    def mix_files(self) -> dict[str, Path]:
+        """The file of each mix."""
+        names = [each.mix.name for each in self.mixes]
+        return {name: self.folder / self.form.name(name) for name in names}
+
+    def spans(self) -> dict[str, list[tuple[float, float]]]:
+        """Where each stem plays, in seconds; see `Activity`."""
+        level = self.recording.level
+        power = level.energy / level.count if level.count else 0.0
+        return {name: self.activity[name].spans(power) for name in self.sources}
 
     def correction(self) -> str:
         """Where the detection is in doubt, the words of `divisi separate` that correct it."""
@@ -109,27 +146,30 @@ def separate_recording(
     folder: Path,
     instruments: Sequence[str] | str | None = None,
     *,
-    integers: bool = False,
+    form: SoundFormat = DRAFT,
     residual: bool = False,
+    mixes: Mixes = NO_MIXES,
     progress: Callable[[float], object] | None = None,
 ) -> StemFiles:
     """Separate `recording` into `folder`, reading it once more where instruments are detected.
 
     instruments: see `chosen_sources`. The model is conditioned on them, except for a single one,
     whose stem would then be the whole recording. None: detected where the model can, else all.
-    integers: write 24-bit files with one gain that keeps them all from clipping, instead of 32-bit
-    float. residual: also write `residual.wav`. progress: called with the seconds that each step
+    form: of the files; where it is not float, one gain keeps them all from clipping. residual: also
+    write the residual. mixes: also write these. progress: called with the seconds that each step
     adds, `recording.seconds` in all.
-    Raises ValueError for instruments that the model does not separate and for sources that are no
-    names of files, AudioError for files that cannot be written and for a model whose output is not
-    finite.
+    Raises ValueError for instruments and mixes of instruments that the model does not separate and
+    for sources that are no names of files, AudioError for a mix of an instrument that is not
+    detected, for files that cannot be written and for a model whose output is not finite.
     """
     start = time.perf_counter()
+    form.check(recording.path.name, recording.sample_rate, recording.channels)
     try:
-        check_names(model.sources, [RESIDUAL])
+        check_names(model.sources, [RESIDUAL, *names_of(model.sources)])
     except ValueError as error:
         raise ValueError(f"The stems of this model cannot be written: {error}.") from error
     sources = chosen_sources(model, instruments)
+    mixes.of(sources or model.sources)  # raises before anything is separated
     detection = None
     if not sources and can_detect(model):
         progress = _halved(progress)
@@ -140,108 +180,60 @@ def separate_recording(
     elif len(sources) > 1:
         model = condition_on(model, sources)
     sources = sources or tuple(model.sources)
+    try:
+        chosen = mixes.of(sources)
+    except ValueError as error:
+        raise AudioError(
+            f"{recording.path.name}: {str(error)[:-1]}, as detected; name the instruments"
+            " (--instruments) if others play."
+        ) from error
     names = (*sources, RESIDUAL) if residual else sources
-    levels = write_float(folder, recording, model, names, progress)
+    measured = write_float(folder, recording, model, names, progress, chosen)
+    gains = {meter.mix: meter.gain(measured.loudness) for meter in measured.mixes}
+    written = [
+        WrittenMix(meter.mix, gains[meter.mix] or 1.0, meter.level) for meter in measured.mixes
+    ]
     gain = 1.0
-    if integers:
-        gain = safe_gain(max(levels[name].peak for name in names))
-        for name in names:
-            write_integer(folder / f"{name}.wav", gain)
+    if not form.is_float:
+        peaks = [measured.levels[name].peak for name in names]
+        gain = safe_gain(max(peaks + [each.gain * each.level.peak for each in written]))
+    write_mixes(folder, recording, {each.mix: gain * each.gain for each in written}, form)
+    for name in names if form != DRAFT else ():
+        write_final(folder, name, recording, gain, form)
+    unmeasured = [mix.name for mix, own in gains.items() if own is None]
     elapsed = time.perf_counter() - start
-    return StemFiles(recording, folder, model, sources, detection, gain, levels, elapsed)
+    return StemFiles(
+        recording, folder, model, sources, detection, gain, measured.levels, elapsed, form,
+        tuple(written), measured.activity, _remarks(recording, unmeasured),
+    )  # fmt: skip
 
 
-def write_float(
-    folder: Path,
-    recording: Recording,
-    model: nn.Module,
-    names: Sequence[str],
-    progress: Callable[[float], object] | None = None,
-) -> dict[str, Level]:
-    """Write the signals in `names` as 32-bit float; returns the levels of all signals."""
-    levels = {name: Level() for name in (*model.sources, RESIDUAL)}
-    rate, channels, frames = recording.sample_rate, recording.channels, recording.frames
-    with ExitStack() as stack:
-        writers = {
-            name: stack.enter_context(
-                AtomicWav(folder / f"{name}.wav", rate, channels, "FLOAT", frames)
-            )
-            for name in names
-        }
-        for signals in stems_and_residual(recording, model):
-            if not np.isfinite(signals).all():
-                raise AudioError(
-                    f"{recording.path.name}: the model's output has samples that are not finite"
-                    " numbers; choose another model."
-                )
-            for name, signal in zip(levels, signals, strict=True):
-                levels[name].update(signal)
-                if name in writers:
-                    writers[name].write(signal)
-            if progress is not None:
-                progress(signals.shape[-1] / rate)
-    return levels
+def _remarks(recording: Recording, unmeasured: Sequence[str]) -> tuple[str, ...]:
+    """Sentences on mixes whose loudness has no meaning."""
+    if not unmeasured:
+        return ()
+    return (
+        f"{recording.path.name}: its loudness cannot be measured (silence, under 0.4 s, or more"
+        f" than {MOST_CHANNELS} channels), so in {', '.join(unmeasured)} the other stems keep"
+        " their level.",
+    )
 
 
-def stems_and_residual(recording: Recording, model: nn.Module) -> Iterator[np.ndarray]:
-    """Blocks (S + 1, C, n): the stems and, as the last row, the residual."""
-    mixture = Delay(recording.blocks())
-    for stems in separate_stream(model, mixture, recording.sample_rate, recording.channels):
-        residual = mixture.take(stems.shape[-1]) - stems.sum(axis=0)
-        yield np.concatenate([stems, residual[None]])
+def bytes_needed(recording: Recording, stems: int, form: SoundFormat, mixes: int = 0) -> int:
+    """Peak disk space for so many stems, with the residual, and mixes of a recording."""
+    # All stems in 32-bit float, the mixes, and a stem that has not yet replaced its float file.
+    final = form.bytes_a_sample * (mixes + (form != DRAFT))
+    return recording.frames * recording.channels * (4 * stems + final)
 
 
-class Delay:
-    """Passes blocks on and keeps them until the stems of the same samples arrive."""
-
-    def __init__(self, blocks: Iterable[np.ndarray]) -> None:
-        self.blocks = iter(blocks)
-        self.kept: deque[np.ndarray] = deque()
-
-    def __iter__(self) -> Iterator[np.ndarray]:
-        for block in self.blocks:
-            self.kept.append(block)
-            yield block
-
-    def take(self, samples: int) -> np.ndarray:
-        """The next `samples` samples of those passed on, (channels, samples)."""
-        taken = []
-        while samples > 0:
-            block = self.kept.popleft()
-            taken.append(block[:, :samples])
-            if block.shape[-1] > samples:
-                self.kept.appendleft(block[:, samples:])
-            samples -= taken[-1].shape[-1]
-        return np.concatenate(taken, axis=-1)
-
-
-def write_integer(path: Path, gain: float) -> None:
-    """Replace a float file by the same audio in 24 bits, times `gain`."""
-    with (
-        AudioFile(path) as audio,
-        AtomicWav(path, audio.sample_rate, audio.channels, "PCM_24", audio.frames) as writer,
-    ):
-        for block in audio.blocks():
-            writer.write(block * np.float32(gain))
-        audio.close()  # before it is replaced: Windows replaces no open file
-
-
-def bytes_needed(recording: Recording, signals: int, integers: bool) -> int:
-    """Peak disk space for `signals` files of the recording's length."""
-    samples = recording.frames * recording.channels
-    # All in 32-bit float, and one more in 24 bits that has not yet replaced its float file.
-    return samples * (4 * signals + (3 if integers else 0))
-
-
-def zip_stems(archive: Path, folder: Path, names: Sequence[str]) -> Path:
-    """Move `folder/NAME.wav` into a zip, atomically and uncompressed: 24-bit music stays large.
+def zip_stems(archive: Path, files: Iterable[Path]) -> Path:
+    """Move files into a zip, atomically and uncompressed: 24-bit music stays large.
 
     Returns its place, which is another one where `archive` exists: see `moved_to_unused`.
     """
     with drafted(archive) as draft:
         with zipfile.ZipFile(draft, "w") as file:
-            for name in names:
-                stem = folder / f"{name}.wav"
+            for stem in files:
                 file.write(stem, f"{archive.stem}/{stem.name}")
                 stem.unlink()
         return moved_to_unused(draft, archive)

@@ -58,7 +58,7 @@ def test_a_signal_that_is_ignored_stays_ignored(recording, duo, tmp_path, tmp_pa
 
 @pytest.mark.parametrize(
     ("module", "step"),
-    [(recordings, "examine"), (stem_files, "write_float"), (stem_files, "write_integer"),
+    [(recordings, "examine"), (stem_files, "write_float"), (stem_files, "write_final"),
      (separate, "summary")],
 )  # fmt: skip
 def test_ctrl_c_at_each_step(divisi, recording, duo, tmp_path, monkeypatch, module, step):

@@ -40,7 +40,7 @@ def windows(monkeypatch):
 @pytest.mark.parametrize("subtype", ["PCM_16", "FLOAT"])
 def test_separate_replaces_no_open_file(divisi, recording, duo, tmp_path, windows, subtype):
     path = recording(subtype=subtype)
-    for more in ([], ["--overwrite"]):
+    for more in ([], ["--overwrite"], ["--overwrite", "--minus", "each", "--format", "flac"]):
         code, _, err = divisi("separate", path, "-o", tmp_path / "out", "--model", duo, *more)
         assert (code, err) == (0, [])
     assert {"violin.wav", "bassoon.wav", "quartet"} <= set(windows)

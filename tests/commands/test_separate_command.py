@@ -35,7 +35,7 @@ def test_stems_are_the_output_of_the_model(divisi, recording, duo, tmp_path):
         stem, _ = read(tmp_path / "out" / "quartet" / f"{name}.wav")
         assert level_db(stem - scale * mixture, mixture) < -100
     names = {file.name for file in (tmp_path / "out" / "quartet").iterdir()}
-    assert names == {"violin.wav", "bassoon.wav", "separation.json"}
+    assert names == {"violin.wav", "bassoon.wav", "player.html", "separation.json"}
 
 
 def test_stems_and_residual_sum_to_the_recording(divisi, recording, duo, tmp_path):

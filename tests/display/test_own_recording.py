@@ -4,6 +4,7 @@ test_own_recording_page.py."""
 from __future__ import annotations
 
 import sys
+import zipfile
 from datetime import datetime
 from types import SimpleNamespace
 
@@ -122,11 +123,35 @@ def test_with_all_ticked_instruments_are_detected(recording, detector, duo, tmp_
     assert panel.detection_note.value == ""
 
 
+def test_mixes_to_practise_with_are_played_and_in_the_zip(panel, recording, tmp_path):
+    upload(panel, recording())
+    panel.minus.value, panel.emphasise.value, panel.decibels.value = "violin", "each", 3.0
+    panel.button.click()
+    assert len(pages(panel)) == 4
+    for title in ("Minus violin", "Emphasise violin", "Emphasise bassoon"):
+        assert f"<b>{title}</b>" in pages(panel)[1]
+    with zipfile.ZipFile(tmp_path / "out" / "quartet.zip") as archive:
+        assert [name.partition("/")[2] for name in archive.namelist()] == [
+            "violin.wav", "bassoon.wav",
+            "minus-violin.wav", "emphasise-violin.wav", "emphasise-bassoon.wav",
+        ]  # fmt: skip
+
+
+def test_a_mix_of_an_instrument_that_is_not_ticked_is_refused(panel, recording):
+    upload(panel, recording())
+    panel.minus.value = "violin"
+    panel.instruments.children[0].value = False
+    panel.button.click()
+    assert panel.status.value.startswith("There is no stem &#x27;violin&#x27;; the stems are bass")
+    assert pages(panel) == [] and not panel.button.disabled
+
+
 def test_another_model_has_its_own_instruments(recording, duo, loud, tmp_path):
     panel = OwnRecording({"duo": duo, "solo": loud}, tmp_path)
     assert panel.model in panel.box.children
     panel.model.value = "solo"
     assert [box.description for box in panel.instruments.children] == ["Flute"]
+    assert panel.minus.options[-1] == ("Flute", "flute")
     upload(panel, recording())
     panel.button.click()
     assert panel.status.value == "All stems are 5.1 dB lower, so that none clips."

@@ -1,0 +1,140 @@
+"""What `divisi separate` writes beside the stems, and in which format: options and their checks."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from ..audio.formats import SoundFormat
+    from ..audio.recordings import Recording
+    from ..inference.mixes import Mixes
+    from ..inference.stem_files import StemFiles
+
+PLAYER, LABELS = "player.html", "labels.txt"
+PROJECTS = ("reaper",)
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    practice = parser.add_argument_group("for practising")
+    practice.add_argument(
+        "--minus",
+        metavar="A,B,...",
+        help="also write minus-A.wav ...: the recording without this instrument, at its own level;"
+        " `each`: one for each stem",
+    )
+    practice.add_argument(
+        "--emphasise",
+        metavar="A=DB,...",
+        help="also write emphasise-A.wav ...: this instrument so many dB further forward against"
+        " the others, as loud as the recording; `each=6`: one for each stem",
+    )
+    practice.add_argument(
+        "--no-player",
+        action="store_true",
+        help=f"do not write {PLAYER}, a page that plays the stems, without a network",
+    )
+    studio = parser.add_argument_group("for the studio")
+    studio.add_argument(
+        "--format",
+        default="wav",
+        metavar="F",
+        help="wav, flac, mp3 or ogg, at the sample rate of the recording (default: wav)",
+    )
+    studio.add_argument(
+        "--subtype",
+        metavar="S",
+        help="16, 24 or float samples, for wav and flac (default: 24, or float in wav where the"
+        " recording is float)",
+    )
+    studio.add_argument(
+        "--project",
+        choices=PROJECTS,
+        help="also write TRACK.rpp, a project of Reaper with a track for each stem and the"
+        " recording, muted",
+    )
+    studio.add_argument(
+        "--labels",
+        action="store_true",
+        help=f"also write {LABELS}, which Audacity imports: when each instrument plays",
+    )
+
+
+@dataclass(frozen=True)
+class Products:
+    """The choices of one run, checked.
+
+    kind, subtype: see `SoundFormat.chosen`. mixes: what to practise with.
+    """
+
+    kind: str
+    subtype: str | None
+    mixes: Mixes
+    player: bool
+    project: str | None
+    labels: bool
+
+    @classmethod
+    def chosen(cls, arguments: Namespace, model: nn.Module, sources: Sequence[str]) -> Products:
+        """ValueError for what a format lacks and for mixes of what the model does not separate.
+
+        sources: those that the user names; () where they are still to be detected.
+        """
+        from ..audio.formats import SoundFormat
+        from ..inference.mixes import Mixes
+
+        SoundFormat.chosen(arguments.format, arguments.subtype)
+        mixes = Mixes.read(arguments.minus, arguments.emphasise)
+        mixes.of(sources or model.sources)
+        return cls(
+            arguments.format, arguments.subtype, mixes, not arguments.no_player,
+            arguments.project, arguments.labels,
+        )  # fmt: skip
+
+    def form(self, recording: Recording) -> SoundFormat:
+        """The format of the stems of a recording."""
+        from ..audio.formats import SoundFormat
+
+        return SoundFormat.chosen(self.kind, self.subtype, recording.is_float)
+
+    def bytes_needed(self, recording: Recording, stems: int) -> int:
+        """Peak disk space. AudioError where the format lacks the rate or channels of a recording.
+
+        stems: with the residual.
+        """
+        from ..inference.stem_files import bytes_needed
+
+        form = self.form(recording)
+        form.check(recording.path.name, recording.sample_rate, recording.channels)
+        return bytes_needed(recording, stems, form, self.mixes.count(stems))
+
+    def write(self, done: StemFiles, target: Path) -> None:
+        """Write what is made of finished stems beside them. target: their folder in the end."""
+        from ..display.reaper import write_project
+        from ..display.stem_pages import write_player
+        from ..inference.activity import label_text
+
+        if self.player:
+            write_player(
+                done.folder / PLAYER, done.recording, done.files(), gain=done.gain,
+                remark=done.doubt(),
+            )  # fmt: skip
+        if self.labels:
+            text = label_text(done.spans())
+            (done.folder / LABELS).write_text(text, encoding="utf-8", newline="\n")
+        if self.project:
+            write_project(done, target)
+
+    def words(self) -> list[str]:
+        """The options of the command line that make the same choices."""
+        words = ["--format", self.kind] if self.kind != "wav" else []
+        words += ["--subtype", self.subtype] if self.subtype else []
+        words += self.mixes.words()
+        words += ["--project", self.project] if self.project else []
+        words += ["--labels"] if self.labels else []
+        return words if self.player else [*words, "--no-player"]

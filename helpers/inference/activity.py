@@ -1,0 +1,72 @@
+"""When each instrument plays: spans of time, and Audacity's labels of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+WINDOW = 0.05  # seconds
+#: Levels of a stem in dB relative to the recording: an instrument begins to play above the first
+#: and plays until it is below the second, so that one that swells and fades is one span.
+BEGINS, ENDS = -20.0, -28.0
+SHORTEST_REST = 0.5  # seconds; a shorter rest does not end a span
+SHORTEST_SPAN = 0.1  # seconds
+
+
+class Activity:
+    """The energy of a stem in windows of 50 ms, over all channels; 8 bytes a window."""
+
+    def __init__(self, sample_rate: int) -> None:
+        self.window = max(1, round(WINDOW * sample_rate))
+        self.seconds = self.window / sample_rate
+        self.frames, self.sample_rate = 0, sample_rate
+        self._powers: list[np.ndarray] = []  # mean squares of whole windows
+        self._rest = np.zeros(0)  # squares
+
+    def update(self, block: np.ndarray) -> None:
+        """block: (channels, samples)."""
+        squares = np.square(block, dtype=np.float64).mean(axis=0)
+        self.frames += len(squares)
+        squares = np.concatenate([self._rest, squares])
+        whole = len(squares) // self.window * self.window
+        self._powers.append(squares[:whole].reshape(-1, self.window).mean(axis=1))
+        self._rest = squares[whole:]
+
+    def spans(self, reference: float) -> list[tuple[float, float]]:
+        """Start and end in seconds of where the stem plays.
+
+        reference: the mean square of the recording, over all samples and channels.
+        """
+        rest = [self._rest.mean()] if self._rest.size else []
+        powers = np.concatenate([*self._powers, rest])
+        begins, ends = (reference * 10 ** (level / 10) for level in (BEGINS, ENDS))
+        spans: list[list[float]] = []
+        plays = False
+        for index, power in enumerate(powers):
+            stays = plays
+            plays = power > (ends if plays else begins)
+            time = index * self.seconds
+            if plays and not stays:
+                if spans and time - spans[-1][1] < SHORTEST_REST:
+                    spans[-1][1] = math.inf
+                else:
+                    spans.append([time, math.inf])
+            elif stays and not plays:
+                spans[-1][1] = time
+        whole = self.frames / self.sample_rate
+        ended = [(start, min(end, whole)) for start, end in spans]
+        return [(start, end) for start, end in ended if end - start >= SHORTEST_SPAN]
+
+
+def label_text(
+    spans: Mapping[str, Sequence[tuple[float, float]]], bars: Iterable[tuple[float, int]] = ()
+) -> str:
+    """Labels as Audacity imports them, in the order of time: start, end and text with tabs.
+
+    spans: by instrument, in seconds. bars: (seconds, number) of each bar, a label without duration.
+    """
+    labels = [(start, end, name) for name, each in spans.items() for start, end in each]
+    labels += [(time, time, f"bar {number}") for time, number in bars]
+    return "".join(f"{start:.6f}\t{end:.6f}\t{text}\n" for start, end, text in sorted(labels))
