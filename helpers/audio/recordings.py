@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..files import file_sha256
 from .audio import AudioFile
 from .levels import Level
 from .offset import Offset
@@ -18,7 +19,7 @@ class Recording:
     """An audio file and what its first reading found.
 
     frames: those that can be read, whatever the header says. offset: the DC offset, which `blocks`
-    leaves out; None where there is none to speak of. level: without it.
+    leaves out; None where there is none to speak of. level: without it. sha256: of the file.
     """
 
     path: Path
@@ -30,6 +31,7 @@ class Recording:
     level: Level
     warnings: tuple[str, ...]
     offset: Offset | None = None
+    sha256: str = ""
 
     @property
     def seconds(self) -> float:
@@ -57,7 +59,7 @@ def examine(path: str | Path, repair: bool = False) -> Recording:
     warnings = list(audio.warnings)
     recording = Recording(
         audio.path, repair, audio.sample_rate, audio.channels, frames, audio.is_float, level,
-        tuple(warnings),
+        tuple(warnings), sha256=file_sha256(audio.path),
     )  # fmt: skip
     if not offset.is_negligible:
         recording = replace(recording, offset=offset, level=Level())

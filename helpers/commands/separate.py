@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import runtime
+from ..archives.stores import place
+from . import archive
 from .errors import Batch, refusing
 from .options import add_device, add_model, add_output
 
@@ -29,6 +31,11 @@ One gain is applied to all stems, and only where one of them would clip, so that
 is kept. Integer recordings become 24-bit stems; float recordings stay float.
 """
 OUTPUT = "separated"
+#: Options that change nothing in the stems; the model is known by its checkpoint.
+APART = (
+    "command", "files", "output", "overwrite", "model", "device", "skip_existing", "workers",
+    "scheduler",
+)  # fmt: skip
 BAR = "{desc} {percentage:3.0f}% |{bar:30}| {elapsed} elapsed, {remaining} to go"
 
 
@@ -36,11 +43,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "files",
         nargs="+",
-        type=Path,
+        type=place,
         metavar="FILE",
-        help="WAV, FLAC, MP3, OGG, AIFF ..., or a folder of them",
+        help="WAV, FLAC, MP3, OGG, AIFF ..., or a folder with such files at any depth",
     )
-    add_output(parser, OUTPUT)
+    add_output(parser, OUTPUT, place)
     add_model(parser)
     add_device(parser)
     parser.add_argument(
@@ -59,21 +66,25 @@ def add_arguments(parser: ArgumentParser) -> None:
         action="store_true",
         help="read samples that are not finite numbers as zeros instead of refusing the file",
     )
+    archive.add_arguments(parser)
 
 
 def run(arguments: Namespace) -> None:
     """Separate every file; all are examined before the first one is separated.
 
-    One of several that cannot be separated is named, and costs the others nothing. CommandError at
-    the end where there was one.
+    One of several that cannot be separated is named, and costs the others nothing. PartlyDone at
+    the end where there was one. Folders: see `archive.run`.
     """
+    if archive.is_archive(arguments):
+        archive.run(arguments, separate, options_of(arguments))
+        return
     from ..audio.recordings import examine
     from ..folders import check_space, check_target, targets
     from ..inference.detection import chosen_sources
     from ..inference.loading import model_and_name
     from ..inference.stem_files import REPORT, bytes_needed
 
-    folders = targets(named_files(arguments.files), arguments.output)
+    folders = targets(list(dict.fromkeys(arguments.files)), arguments.output)
     several = Batch(len(folders))
     for path, target in folders.items():
         with several.attempt(path):
@@ -96,31 +107,16 @@ def run(arguments: Namespace) -> None:
     several.check(at_the_end=True)
 
 
-def named_files(paths: Sequence[Path]) -> list[Path]:
-    """The recordings that a user names, those of a folder in the order of their names.
-
-    What else a folder has is left out with a warning. AudioError for one without a recording.
-    """
-    from ..audio.audio import AudioFile
-    from ..audio.track import AudioError
-
-    files: list[Path] = []
-    for path in paths:
-        if not path.is_dir():
-            files.append(path)
-            continue
-        found = []
-        for file in sorted(each for each in path.iterdir() if each.is_file()):
-            try:
-                if not file.name.startswith("."):
-                    AudioFile(file).close()
-                    found.append(file)
-            except AudioError as error:
-                warnings.warn(f"{str(error).removesuffix('.')}; it is left out.", stacklevel=2)
-        if not found:
-            raise AudioError(f"{path}: this folder has no recording; name an audio file.")
-        files += found
-    return list(dict.fromkeys(files))
+def options_of(arguments: Namespace) -> dict[str, Any]:
+    """The options that decide what is written, where they differ from the default."""
+    parser = ArgumentParser()
+    add_arguments(parser)
+    chosen = {name: value for name, value in vars(arguments).items() if name not in APART}
+    return {
+        name: str(value) if isinstance(value, Path) else value
+        for name, value in sorted(chosen.items())
+        if value != parser.get_default(name)
+    }
 
 
 def separate(
@@ -149,7 +145,7 @@ def separate(
             recording, model, folder, sources or None, integers=not recording.is_float,
             residual=arguments.residual, progress=bar.update,
         )  # fmt: skip
-        report = done.report(name)
+        report = {**done.report(name), "options": options_of(arguments)}
         (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     print(summary(target, report))
     if doubt := done.doubt():
