@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..folders import FolderError, unwritable
+from ..folders import FolderError, make_parents, unwritable
 
 if TYPE_CHECKING:
     from filelock import SoftFileLease
@@ -36,6 +36,7 @@ class Claims:
         self.output, self.shared, self.gone = output, shared, gone
         self.folder = output / FOLDER
         self.began = 0.0
+        self._made: list[Path] = []
         self._leases: dict[str, SoftFileLease] = {}  # kept to see how long one stays untouched
 
     def __enter__(self) -> Claims:
@@ -58,7 +59,7 @@ class Claims:
         """Make the folder, which the last one of other runs may be removing, and sign in."""
         for attempt in range(5):
             try:
-                self.folder.mkdir(parents=True, exist_ok=True)
+                self._made += make_parents(self.folder)
                 self._run.acquire(blocking=False)
                 return
             except OSError as error:
@@ -68,8 +69,12 @@ class Claims:
     def __exit__(self, *_: object) -> None:
         for lease in (*self._leases.values(), self._run):
             lease.release(force=True)
-        with suppress(OSError):  # others work here
+        for path in self.folder.glob("run-*.claim"):
+            self._is_over(path)  # removes those of runs that were killed meanwhile
+        with suppress(OSError):  # others work here, or something lies in the output folder
             self.folder.rmdir()
+            for folder in reversed(self._made[:-1]):
+                folder.rmdir()
 
     def take(self, name: str) -> bool:
         """Claim a recording by its folder; False where another process works on it."""

@@ -17,9 +17,11 @@ from .listing import Entry
 from .queue import Queue
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, Future
 
 PATIENCE = 5.0  # seconds until a scheduler must have answered
+START = 300.0  # seconds until a local worker must have started; they import torch all at once
+LOOK = 20.0  # seconds between two looks whether there are workers left
 PAUSE = 1.0  # seconds between two looks for a recording that has become free
 T = TypeVar("T")
 ONE_AT_A_TIME = Lock()  # in a worker: the model and the output of a process are one
@@ -36,6 +38,7 @@ def connected(workers: int, scheduler: str) -> Iterator[Client]:
     ClusterError where Dask is not installed and where the scheduler or its workers do not answer.
     """
     try:
+        import dask
         from distributed import Client, LocalCluster
     except ImportError as error:
         raise ClusterError(
@@ -44,6 +47,8 @@ def connected(workers: int, scheduler: str) -> Iterator[Client]:
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with ExitStack() as stack:
         if not scheduler:
+            slow = {f"distributed.comm.timeouts.{kind}": START for kind in ("connect", "tcp")}
+            stack.enter_context(dask.config.set(slow))
             cluster = stack.enter_context(
                 LocalCluster(
                     n_workers=workers, threads_per_worker=1, memory_limit=0,
@@ -52,6 +57,7 @@ def connected(workers: int, scheduler: str) -> Iterator[Client]:
             )  # fmt: skip
             client = stack.enter_context(Client(cluster))
             client.register_plugin(_deaf_to_ctrl_c())
+            _wait_for_workers(client, workers, START, "the workers do not start; pass fewer.")
         else:
             client = stack.enter_context(_client_of(scheduler))
         yield client
@@ -67,14 +73,22 @@ def _client_of(scheduler: str) -> Client:
         raise ClusterError(
             f"{scheduler}: no scheduler answers there within {PATIENCE:g} seconds; {advice}."
         ) from error
+    advice = f"this cluster has no workers; start some with `dask worker {scheduler}`."
     try:
-        client.wait_for_workers(1, timeout=PATIENCE)
-    except OSError as error:
+        _wait_for_workers(client, 1, PATIENCE, f"{scheduler}: {advice}")
+    except ClusterError:
         client.close()
-        raise ClusterError(
-            f"{scheduler}: this cluster has no workers; start some with `dask worker {scheduler}`."
-        ) from error
+        raise
     return client
+
+
+def _wait_for_workers(client: Client, count: int, seconds: float, otherwise: str) -> None:
+    from distributed import TimeoutError
+
+    try:
+        client.wait_for_workers(count, timeout=seconds)
+    except TimeoutError as error:
+        raise ClusterError(otherwise) from error
 
 
 def _deaf_to_ctrl_c() -> object:
@@ -98,29 +112,32 @@ def results(
     A recording whose worker dies goes to another one; after four such deaths its error says so.
     most_threads: for torch in all workers of a machine together; 0: all that it has.
     """
-    from distributed import as_completed
+    from distributed import TimeoutError, wait
 
-    running: dict[object, Entry] = {}
-    ended = as_completed()
+    running: dict[Future, Entry] = {}
     while queue or running:
         hosts = Counter(_host(address) for address in client.nthreads())
         while len(running) < max(1, hosts.total()) and (entry := queue.take()):
             future = client.submit(_in_worker, work, entry, dict(hosts), most_threads, pure=False)
             running[future] = entry
-            ended.add(future)
         if not running:
-            time.sleep(PAUSE)
+            time.sleep(PAUSE)  # others work on all that is left
             continue
-        future = next(ended)
-        entry = running.pop(future)
         try:
-            error = future.exception()
-        except CancelledError as lost:
+            done = wait(list(running), timeout=LOOK, return_when="FIRST_COMPLETED").done
+        except TimeoutError as error:
+            if not client.nthreads():
+                raise ClusterError(
+                    "No worker is left; start some, and go on with --skip-existing."
+                ) from error
+            continue
+        except CancelledError as error:
             raise ClusterError(
-                f"{client.scheduler.address}: this scheduler is gone; start it again, and go on"
-                " with --skip-existing."
-            ) from lost
-        yield entry, future.result() if error is None else error
+                "The scheduler is gone; start it again, and go on with --skip-existing."
+            ) from error
+        for future in done:
+            error = future.exception()
+            yield running.pop(future), future.result() if error is None else error
 
 
 def _in_worker(work: Callable[[Entry], T], entry: Entry, hosts: dict[str, int], most: int) -> T:

@@ -116,6 +116,7 @@ def write_text(address: str, text: str) -> None:
     """Replace a file at an address."""
     with _refusing(address):
         system, path = _system(address)
+        system.makedirs(path.rpartition("/")[0], exist_ok=True)
         system.pipe_file(path, text.encode(errors="surrogateescape"))
 
 

@@ -36,7 +36,7 @@ TRIED = 10.0  # seconds of audio from which the computing time is estimated
 def announce(found: Listing, model: nn.Module, job: Job) -> None:
     """Print how many recordings there are, and what time and space they need."""
     entries, seconds = found.entries, sum(entry.seconds for entry in found.entries)
-    line = f"{len(entries)} recordings, {duration(seconds)} of audio"
+    line = f"{_recordings(len(entries))}, {duration(seconds)} of audio"
     if isinstance(job.output, Path):
         places = [entry for entry in entries if (job.output / entry.folder / REPORT).is_file()]
         if places:
@@ -142,7 +142,7 @@ class Progress:
     def conclude(self) -> None:
         """Print what was done; PartlyDone where a recording was refused."""
         elapsed = time.monotonic() - self.began
-        line = f"{self.done} recordings separated in {duration(elapsed)}"
+        line = f"{_recordings(self.done)} separated in {duration(elapsed)}"
         line += f", {self.seconds / elapsed:.1f} x real time" if self.done else ""
         line += f"; {self.there} had been before" if self.there else ""
         print(f"{line}; all are listed in {self.index.place}.")
@@ -150,7 +150,7 @@ class Progress:
             total = self.done + self.there + len(self.refused)
             names = ", ".join(map(str, self.refused))
             raise PartlyDone(
-                f"{len(self.refused)} of {total} recordings were refused: {names};"
+                f"{len(self.refused)} of {_recordings(total)} refused: {names};"
                 f" {self.index.place} says why."
             )
 
@@ -165,6 +165,10 @@ class Progress:
         self.bar.set_description_str(
             f"{past} of {len(self.found.entries) + len(self.found.refused)}", refresh=False
         )
+
+
+def _recordings(count: int) -> str:
+    return f"{count} recording" + ("s" if count != 1 else "")
 
 
 def duration(seconds: float) -> str:

@@ -76,6 +76,8 @@ def test_the_claims_of_a_process_that_died_here_are_free_at_once(tmp_path):
 def silent(tmp_path, monkeypatch):
     """A claim of a process on another host, which does not touch its file any more."""
 
+    kept = []  # a lease that is forgotten is given back
+
     def make(gone):
         with monkeypatch.context() as patch:
             patch.setattr(socket, "gethostname", lambda: "elsewhere")
@@ -84,9 +86,10 @@ def silent(tmp_path, monkeypatch):
             assert other.take("quartet")
         for lease in (other._run, *other._leases.values()):
             lease._stop_heartbeat()
-        return other
+        kept.append(other)
 
-    return make
+    yield make
+    kept.clear()
 
 
 def test_a_claim_of_a_silent_host_is_free_after_a_while_and_not_before(tmp_path, silent):

@@ -35,7 +35,7 @@ def folders(found):
 
 
 def test_the_structure_of_the_folders_is_kept(album, tmp_path):
-    root = album("b.wav", "a.flac", "disc 1/quartet.wav", "disc 1/late/fugue.ogg")
+    root = album("b.wav", "a.flac", "disc 1/quartet.wav", "disc 1/late/fugue.aiff")
     found = listing([root], tmp_path / "out")
     assert folders(found) == ["a", "b", "disc 1/quartet", "disc 1/late/fugue"]
     assert found.entries[0].source == root / "a.flac"
@@ -45,7 +45,9 @@ def test_the_structure_of_the_folders_is_kept(album, tmp_path):
 
 def test_a_name_that_another_recording_or_a_folder_has_keeps_its_suffix():
     files = ["a.wav", "a.FLAC", "b.wav", "disc/c.wav", "disc.wav", "disc/B.wav"]
-    names = {str(file): str(folder) for file, folder in folders_of(list(map(PurePath, files))).items()}
+    names = {
+        str(file): str(folder) for file, folder in folders_of(list(map(PurePath, files))).items()
+    }
     assert names == {
         "a.wav": "a.wav", "a.FLAC": "a.FLAC", "b.wav": "b", "disc/c.wav": "disc/c",
         "disc.wav": "disc.wav", "disc/B.wav": "disc/B",
