@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import signal
@@ -68,8 +69,10 @@ def _client_of(scheduler: str) -> Client:
 
     advice = f"start one with `dask scheduler`, or pass --workers {os.cpu_count()}"
     try:
+        # First, since `Client` waits for ever for a server that says nothing.
+        asyncio.run(asyncio.wait_for(_identity(scheduler), PATIENCE))
         client = Client(scheduler, timeout=PATIENCE)
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, asyncio.TimeoutError) as error:
         raise ClusterError(
             f"{scheduler}: no scheduler answers there within {PATIENCE:g} seconds; {advice}."
         ) from error
@@ -80,6 +83,13 @@ def _client_of(scheduler: str) -> Client:
         client.close()
         raise
     return client
+
+
+async def _identity(scheduler: str) -> object:
+    from distributed import rpc
+
+    async with rpc(scheduler) as answering:
+        return await answering.identity()
 
 
 def _wait_for_workers(client: Client, count: int, seconds: float, otherwise: str) -> None:
