@@ -29,6 +29,9 @@ automatically where the model can detect them.
 
 One gain is applied to all stems, and only where one of them would clip, so that their balance
 is kept. Integer recordings become 24-bit stems; float recordings stay float.
+
+Of a folder, all recordings at any depth are separated. Its structure is kept below DIR, and
+DIR/index.csv has a row for each recording. If some are refused, the exit code is 1.
 """
 OUTPUT = "separated"
 #: Options that change nothing in the stems; the model is known by its checkpoint.

@@ -8,6 +8,7 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 import time
 from collections import namedtuple
 
@@ -142,6 +143,42 @@ def test_a_full_disk_stops_the_run(divisi, album, duo, tmp_path, monkeypatch):
     code, _, err = divisi("separate", album, "-o", tmp_path / "out", "--model", duo)
     assert code == 2 and "needs" in err[-1] and "free" in err[-1]
     assert tree(tmp_path / "out") <= {"index.csv"}
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """Mount a disk in memory with options."""
+    place = tmp_path / "disk"
+    place.mkdir()
+
+    def mount(options):
+        words = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)]
+        if os.geteuid() != 0 or subprocess.run(words, capture_output=True).returncode != 0:
+            pytest.skip("needs the right to mount a small disk")
+        return place
+
+    yield mount
+    subprocess.run(["umount", str(place)], check=False, capture_output=True)
+
+
+def test_a_read_only_disk_is_refused(divisi, album, duo, disk):
+    place = disk("size=1m,ro")
+    for output in (place, place / "deep" / "out"):
+        code, _, err = divisi("separate", album, "-o", output, "--model", duo)
+        assert code == 2 and "(Read-only file system)" in err[-1] and "-o" in err[-1]
+
+
+def test_a_disk_that_becomes_full_stops_the_run_with_whole_folders(
+    divisi, album, recording, duo, disk, monkeypatch
+):
+    (album / "disc" / "bad.wav").unlink()
+    recording("album/b.wav", seconds=10, rate=44100)
+    place = disk("size=1m")
+    monkeypatch.setattr("helpers.commands.archive_job.check_space", lambda *_: None)
+    code, _, err = divisi("separate", album, "-o", place / "out", "--model", duo)
+    assert code == 2 and "the disk became full" in err[-1]
+    assert tree(place / "out") == {"index.csv", "a/separation.json"}
+    assert not list(place.rglob(".divisi-*"))
 
 
 def test_ctrl_c_leaves_whole_folders_and_the_next_run_goes_on(
