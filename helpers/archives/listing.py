@@ -200,7 +200,7 @@ def _check_apart(entries: Sequence[Entry], output: Path | str) -> None:
 
 def _some(paths: Sequence[PurePath]) -> str:
     """The first three names."""
-    return ", ".join(map(_name, paths[:3])) + (", ..." if len(paths) > 3 else "")
+    return ", ".join(map(_name, paths[:3])) + (" and others" if len(paths) > 3 else "")
 
 
 def _name(path: PurePath) -> str:

@@ -109,12 +109,16 @@ def run(arguments: Namespace, separate: Callable[..., None], options: dict[str, 
 def outcomes(job: Job, queue: Queue, client: Client | None) -> Iterator[tuple[Entry, Outcome]]:
     """What comes of each recording, in this process or by the workers of a cluster."""
     if client is None:
+        waiting = False
         while queue:
             entry = queue.take()
-            if entry is None:
-                time.sleep(PAUSE)  # others work on all that is left; should they die, it is taken
-            else:
+            if entry is not None:
                 yield entry, job(entry)
+                continue
+            if not waiting:
+                print(f"Other runs work on what is left ({len(queue)}); waiting for them.")
+                waiting = True
+            time.sleep(PAUSE)
         return
     import torch
     from distributed.scheduler import KilledWorker

@@ -73,7 +73,7 @@ def test_damaged_recordings_are_refused_and_other_files_left_out(album, tmp_path
         ("b", True), ("disc/c", True)
     ]  # fmt: skip
     assert found.remarks() == [
-        "4 files that are not audio are left out: cover.jpg, notes.txt, d.cue, ...."
+        "4 files that are not audio are left out: cover.jpg, notes.txt, d.cue and others."
     ]
 
 

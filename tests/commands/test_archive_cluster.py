@@ -11,6 +11,8 @@ import time
 
 import pytest
 
+from tests.commands.processes import start
+
 pytest.importorskip("distributed")
 
 
@@ -49,3 +51,18 @@ def test_a_worker_that_is_killed_loses_nothing(divisi, recording, duo, tmp_path)
     for number in range(4):
         report = json.loads((output / str(number) / "separation.json").read_text())
         assert all((output / str(number) / name).is_file() for name in report["files"])
+
+
+def test_ctrl_c_with_workers_leaves_whole_folders(recording, duo, tmp_path, tmp_path_factory):
+    for number in range(2):
+        recording(f"album/{number}.wav", rate=96_000, channels=8, seconds=30)
+    output = tmp_path / "out"
+    words = ("separate", tmp_path / "album", "-o", output, "--model", duo, "--workers", "1")
+    running = start(*words, folder=tmp_path_factory.mktemp("prints"))
+    deadline = time.monotonic() + 300
+    while not list(output.rglob(".divisi-*/.*.part")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    running.stop(signal.SIGINT)
+    code, _, err = running.wait()
+    assert (code, err) == (130, ["divisi: stopped; no partial output is left."])
+    assert {path.name for path in output.rglob("*")} <= {"index.csv"}
