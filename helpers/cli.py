@@ -1,7 +1,8 @@
 """The console script `divisi`: it assembles the commands and turns errors into exit codes.
 
-Exit codes: 0 done; 2 a request that cannot be met, with one sentence on stderr and nothing written
-for it; 130, 143 and 129 stopped with Ctrl-C, SIGTERM and SIGHUP, with no partial output left.
+Exit codes: 0 done; 1 some of several files were refused, and the others are done; 2 a request that
+cannot be met, with one sentence on stderr and nothing written for it; 130, 143 and 129 stopped with
+Ctrl-C, SIGTERM and SIGHUP, with no partial output left.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ EXAMPLES = """\
 examples:
   divisi separate quartet.wav               its stems in separated/quartet/
   divisi separate *.flac -o stems           many recordings, one folder each
+  divisi separate ALBUM/ --skip-existing    a folder and those below it; goes on where it stopped
   divisi models                             which model separates which instruments
   divisi render bwv269 --renderer fluidsynth
   divisi align quartet.wav quartet.mxl      the notes of the score, in time with the recording
@@ -136,7 +138,7 @@ def run(arguments: argparse.Namespace, stopped: Sequence[int] = ()) -> int:
         if message is None:
             raise
         complain(message)
-        return 2
+        return getattr(error, "code", 2)
     return 0
 
 

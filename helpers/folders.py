@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from .files import drafted, is_plain_name, plain_name, read_text, replaced_atomically, same_name
 from .signals import deferred
@@ -21,6 +22,27 @@ class FolderError(ValueError):
     """A folder that cannot be used; the message is one sentence."""
 
 
+class BusyFolder(FolderError):
+    """A folder that another process is writing."""
+
+
+class DiskError(FolderError):
+    """A disk that takes no more files: full, or not to be written."""
+
+
+def unwritable(folder: Path, error: OSError, what: str = "written") -> FolderError:
+    """The error to raise for a folder that cannot be written; DiskError where no other can be."""
+    disk = error.errno in (errno.EROFS, errno.EACCES, errno.ENOSPC)
+    return (DiskError if disk else FolderError)(
+        f"{folder}: cannot be {what} ({error.strerror}); choose another output folder (-o)."
+    )
+
+
+def folder_name(path: PurePath) -> str:
+    """The name of the folder of a file's stems: its own without the suffix."""
+    return path.stem if path.stem.strip(" .") else plain_name(path.stem)
+
+
 def targets(files: Sequence[Path], output: Path) -> dict[Path, Path]:
     """The folder of each file, `output/NAME`.
 
@@ -29,7 +51,7 @@ def targets(files: Sequence[Path], output: Path) -> dict[Path, Path]:
     owners: dict[str, Path] = {}
     folders: dict[Path, Path] = {}
     for path in files:
-        name = path.stem if path.stem.strip(" .") else plain_name(path.stem)
+        name = folder_name(path)
         other = owners.setdefault(same_name(name), path)
         if other is not path:
             raise FolderError(
@@ -104,7 +126,7 @@ def check_space(folder: Path, needed: int) -> None:
     """Refuse to start where the disk of `folder` has less than `needed` bytes free."""
     free = shutil.disk_usage(nearest_ancestor(folder)).free
     if needed > free:
-        raise FolderError(
+        raise DiskError(
             f"{folder}: needs {readable_size(needed)} and the disk has {readable_size(free)} free;"
             " make room or choose another disk (-o)."
         )
@@ -125,17 +147,14 @@ def new_folder(target: Path, overwrite: bool, mark: str) -> Iterator[Path]:
     try:
         with drafted(target, key, wait=1.0) as draft:
             if draft is None:
-                raise FolderError(
+                raise BusyFolder(
                     f"{target}: another run is writing it; wait for its end, or choose another"
                     " output folder (-o)."
                 )
             try:
                 draft.mkdir()
             except OSError as error:
-                raise FolderError(
-                    f"{target.parent}: cannot be written ({error.strerror}); choose another output"
-                    " folder (-o)."
-                ) from error
+                raise unwritable(target.parent, error) from error
             check_target(target, overwrite, mark)
             with _noticing_a_full_disk(target.parent):
                 yield draft
@@ -157,7 +176,7 @@ def _noticing_a_full_disk(folder: Path) -> Iterator[None]:
     except (ValueError, OSError) as error:
         if shutil.disk_usage(nearest_ancestor(folder)).free > FULL:
             raise
-        raise FolderError(
+        raise DiskError(
             f"{folder}: the disk became full; make room or choose another disk (-o)."
         ) from error
 
@@ -171,9 +190,7 @@ def publish(draft: Path, target: Path, overwrite: bool, mark: str) -> None:
     try:
         os.rename(draft, target)  # fails where a folder with files, or a file, is there by now
     except OSError as error:
-        raise FolderError(
-            f"{target}: cannot be written ({error.strerror}); choose another output folder (-o)."
-        ) from error
+        raise unwritable(target, error) from error
 
 
 def replace(draft: Path, target: Path, mark: str) -> None:
@@ -223,9 +240,7 @@ def make_parents(folder: Path) -> list[Path]:
         for path in reversed(made):
             with suppress(OSError):
                 path.rmdir()
-        raise FolderError(
-            f"{folder}: cannot be made ({error.strerror}); choose another output folder (-o)."
-        ) from error
+        raise unwritable(folder, error, "made") from error
     return made
 
 

@@ -14,7 +14,15 @@ from helpers import cli
 
 #: Groups of the table of contents; pages that none of them names come last.
 CONTENTS = {
-    "Use it": ["listen.md", "install.md", "commands.md", "python.md", "api.md", "data.md"],
+    "Use it": [
+        "listen.md",
+        "install.md",
+        "commands.md",
+        "archives.md",
+        "python.md",
+        "api.md",
+        "data.md",
+    ],  # fmt: skip
     "The course": ["chapters/"],
     "Exercises": ["exercises/"],
     "Reference": ["glossary.md", "bibliography.md", "results.md", "licences.md", ""],

@@ -90,12 +90,14 @@ def requirements(name: str) -> set[str]:
 
 
 def test_the_dependencies_are_what_separate_imports():
-    assert packages(reached_modules("separate")) == listed()
+    """But Dask and fsspec, which only many workers and addresses need: the extra `cluster`."""
+    found = packages(reached_modules("separate"))
+    assert found - listed("cluster") == set() and found >= listed()
 
 
 @each_command
 def test_the_extra_train_is_enough_for_every_command(command):
-    assert packages(reached_modules(command)) <= listed("train")
+    assert packages(reached_modules(command)) <= listed("train", "cluster")
 
 
 @pytest.mark.parametrize("command", ["models", "corpora"])
@@ -116,7 +118,7 @@ def imported_by(*words: str) -> set[str]:
 
 
 def test_every_package_that_is_imported_is_listed():
-    assert packages(set(MODULES)) <= listed("train", "course", "score")
+    assert packages(set(MODULES)) <= listed("train", "course", "score", "cluster")
 
 
 def test_requirements_are_those_of_the_extras():
@@ -124,6 +126,7 @@ def test_requirements_are_those_of_the_extras():
     assert requirements("requirements.txt") == course - {"divisi[train]"}
     assert requirements("requirements-dev.txt") == {*EXTRAS["dev"]} - {"divisi[course]"}
     assert requirements("requirements-nussl.txt") == {*EXTRAS["nussl"]}
+    assert {*EXTRAS["cluster"]} <= {*EXTRAS["dev"]}
 
 
 def test_constraints_name_every_requirement():

@@ -19,6 +19,11 @@ LOWEST_RATE, HIGHEST_RATE = 4_000, 192_000  # Hz
 MOST_CHANNELS = 8
 BLOCK = 1 << 16  # samples read at a time
 READABLE = "WAV, AIFF, FLAC, MP3, OGG, M4A, WMA and WebM"
+#: Of audio files, the best format first: of a stem in two formats one is read. No videos.
+AUDIO_SUFFIXES = (
+    ".wav", ".w64", ".rf64", ".flac", ".aif", ".aiff", ".aifc", ".caf", ".au", ".opus", ".ogg",
+    ".oga", ".m4a", ".mp3", ".aac", ".wma", ".mp2", ".mka", ".webm", ".wv", ".tta",
+)  # fmt: skip
 
 
 class AudioFile:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..files import file_sha256
 from .audio import AudioFile
 from .broadcast import Broadcast, read_broadcast
 from .levels import Level
@@ -20,7 +21,7 @@ class Recording:
 
     frames: those that can be read, whatever the header says. offset: the DC offset, which `blocks`
     leaves out; None where there is none to speak of. level: without it. broadcast: of the file's
-    `bext` chunk, None without one.
+    `bext` chunk, None without one. sha256: of the file.
     """
 
     path: Path
@@ -33,6 +34,7 @@ class Recording:
     warnings: tuple[str, ...]
     offset: Offset | None = None
     broadcast: Broadcast | None = None
+    sha256: str = ""
 
     @property
     def seconds(self) -> float:
@@ -60,7 +62,7 @@ def examine(path: str | Path, repair: bool = False) -> Recording:
     warnings = list(audio.warnings)
     recording = Recording(
         audio.path, repair, audio.sample_rate, audio.channels, frames, audio.is_float, level,
-        tuple(warnings), broadcast=read_broadcast(audio.path),
+        tuple(warnings), broadcast=read_broadcast(audio.path), sha256=file_sha256(audio.path),
     )  # fmt: skip
     if not offset.is_negligible:
         recording = replace(recording, offset=offset, level=Level())

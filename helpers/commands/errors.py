@@ -14,7 +14,15 @@ T = TypeVar("T")
 
 
 class CommandError(ValueError):
-    """A request that cannot be met; the message is one sentence."""
+    """A request that cannot be met; the message is one sentence. code: the exit code."""
+
+    code = 2
+
+
+class PartlyDone(CommandError):
+    """Some of several files were refused, and the others are done."""
+
+    code = 1
 
 
 @contextmanager
@@ -53,10 +61,12 @@ class Batch:
         return [file for file in files if file not in self.refused]
 
     def check(self, at_the_end: bool = False) -> None:
-        """CommandError where all files were refused; at the end, where one was."""
-        if len(self.refused) == self.count or (at_the_end and self.refused):
-            raise CommandError(
-                f"{len(self.refused)} of {self.count} files were refused, as said above."
+        """CommandError where all files were refused; at the end, PartlyDone where one was."""
+        everything = len(self.refused) == self.count
+        if everything or (at_the_end and self.refused):
+            names = ", ".join(map(str, self.refused))
+            raise (CommandError if everything else PartlyDone)(
+                f"{len(self.refused)} of {self.count} files were refused: {names}."
             )
 
 

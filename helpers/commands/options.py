@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from collections.abc import Callable
 from pathlib import Path
 
 from .. import runtime
 
 
-def add_output(parser: ArgumentParser, default: str) -> None:
+def add_output(parser: ArgumentParser, default: str, kind: Callable[[str], object] = Path) -> None:
     parser.add_argument(
         "-o",
         "--output",
-        type=Path,
+        type=kind,
         default=Path(default),
         metavar="DIR",
         help=f"the folder to write into (default: {default})",

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import runtime
-from . import products
+from ..archives.stores import place
+from . import archive, products
 from .errors import Batch, refusing
 from .options import add_device, add_model, add_output
 
@@ -28,8 +29,16 @@ detected automatically where the model can detect them.
 
 One gain is applied to all files, and only where one of them would clip, so that their balance
 is kept. Integer recordings become 24-bit stems; float recordings stay float.
+
+Of a folder, all recordings at any depth are separated. Its structure is kept below DIR, and
+DIR/index.csv has a row for each recording. If some are refused, the exit code is 1.
 """
 OUTPUT = "separated"
+#: Options that change nothing in the stems; the model is known by its checkpoint.
+APART = (
+    "command", "files", "output", "overwrite", "model", "device", "skip_existing", "workers",
+    "scheduler",
+)  # fmt: skip
 BAR = "{desc} {percentage:3.0f}% |{bar:30}| {elapsed} elapsed, {remaining} to go"
 
 
@@ -37,11 +46,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "files",
         nargs="+",
-        type=Path,
+        type=place,
         metavar="FILE",
-        help="WAV, FLAC, MP3, OGG, AIFF ..., or a folder of them",
+        help="WAV, FLAC, MP3, OGG, AIFF ..., or a folder with such files at any depth",
     )
-    add_output(parser, OUTPUT)
+    add_output(parser, OUTPUT, place)
     add_model(parser)
     add_device(parser)
     parser.add_argument(
@@ -61,21 +70,25 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="read samples that are not finite numbers as zeros instead of refusing the file",
     )
     products.add_arguments(parser)
+    archive.add_arguments(parser)
 
 
 def run(arguments: Namespace) -> None:
     """Separate every file; all are examined before the first one is separated.
 
-    One of several that cannot be separated is named, and costs the others nothing. CommandError at
-    the end where there was one.
+    One of several that cannot be separated is named, and costs the others nothing. PartlyDone at
+    the end where there was one. Folders: see `archive.run`.
     """
+    if archive.is_archive(arguments):
+        archive.run(arguments, separate, options_of(arguments))
+        return
     from ..audio.recordings import examine
     from ..folders import check_space, check_target, targets
     from ..inference.detection import chosen_sources
     from ..inference.loading import model_and_name
     from ..inference.stem_files import REPORT
 
-    folders = targets(named_files(arguments.files), arguments.output)
+    folders = targets(list(dict.fromkeys(arguments.files)), arguments.output)
     several = Batch(len(folders))
     for path, target in folders.items():
         with several.attempt(path):
@@ -84,13 +97,13 @@ def run(arguments: Namespace) -> None:
     with refusing(ValueError):
         name, model = model_and_name(arguments.model, arguments.device)
         sources = chosen_sources(model, arguments.instruments)
-        arguments.products = products.Products.chosen(arguments, model, sources)
+        chosen = products.Products.chosen(arguments, model, sources)
     recordings, needed = [], 0
     signals = len(sources or model.sources) + arguments.residual
     for path in several.left(folders):
         with several.attempt(path):
             recording = examine(path, arguments.repair)
-            needed += arguments.products.bytes_needed(recording, signals)
+            needed += chosen.bytes_needed(recording, signals)
             recordings.append(recording)
     several.check()
     check_space(arguments.output, needed)
@@ -100,31 +113,16 @@ def run(arguments: Namespace) -> None:
     several.check(at_the_end=True)
 
 
-def named_files(paths: Sequence[Path]) -> list[Path]:
-    """The recordings that a user names, those of a folder in the order of their names.
-
-    What else a folder has is left out with a warning. AudioError for one without a recording.
-    """
-    from ..audio.audio import AudioFile
-    from ..audio.track import AudioError
-
-    files: list[Path] = []
-    for path in paths:
-        if not path.is_dir():
-            files.append(path)
-            continue
-        found = []
-        for file in sorted(each for each in path.iterdir() if each.is_file()):
-            try:
-                if not file.name.startswith("."):
-                    AudioFile(file).close()
-                    found.append(file)
-            except AudioError as error:
-                warnings.warn(f"{str(error).removesuffix('.')}; it is left out.", stacklevel=2)
-        if not found:
-            raise AudioError(f"{path}: this folder has no recording; name an audio file.")
-        files += found
-    return list(dict.fromkeys(files))
+def options_of(arguments: Namespace) -> dict[str, Any]:
+    """The options that decide what is written, where they differ from the default."""
+    parser = ArgumentParser()
+    add_arguments(parser)
+    chosen = {name: value for name, value in vars(arguments).items() if name not in APART}
+    return {
+        name: str(value) if isinstance(value, Path) else value
+        for name, value in sorted(chosen.items())
+        if value != parser.get_default(name)
+    }
 
 
 def separate(
@@ -141,6 +139,7 @@ def separate(
     from ..folders import new_folder
     from ..inference.stem_files import REPORT, separate_recording
 
+    chosen = products.Products.chosen(arguments, model, sources)
     for warning in recording.warnings:
         warnings.warn(warning, stacklevel=2)
     with (
@@ -150,27 +149,29 @@ def separate(
         ) as bar,
     ):
         done = separate_recording(
-            recording, model, folder, sources or None, form=arguments.products.form(recording),
-            residual=arguments.residual, mixes=arguments.products.mixes, progress=bar.update,
+            recording, model, folder, sources or None, form=chosen.form(recording),
+            residual=arguments.residual, mixes=chosen.mixes, progress=bar.update,
         )  # fmt: skip
-        arguments.products.write(done, target)
-        report = done.report(name)
+        chosen.write(done, target)
+        report = {**done.report(name), "options": options_of(arguments)}
         (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     for remark in done.remarks:
         warnings.warn(remark, stacklevel=2)
     print(summary(target, report))
     if doubt := done.doubt():
-        print("  " + " ".join([doubt, "--overwrite", *map(shlex.quote, _repeated(arguments))]))
+        print(
+            "  " + " ".join([doubt, "--overwrite", *map(shlex.quote, _repeated(arguments, chosen))])
+        )
 
 
-def _repeated(arguments: Namespace) -> list[str]:
+def _repeated(arguments: Namespace, chosen: products.Products) -> list[str]:
     """The options that a second run of the same command needs."""
     options = [f"--{name}" for name in ("residual", "repair") if getattr(arguments, name)]
     if arguments.output != Path(OUTPUT):
         options += ["-o", str(arguments.output)]
     if arguments.model != runtime.DEFAULT_MODEL:
         options += ["--model", str(arguments.model)]
-    return options + arguments.products.words()
+    return options + chosen.words()
 
 
 def summary(target: Path, report: dict[str, Any]) -> str:

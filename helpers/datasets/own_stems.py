@@ -6,12 +6,12 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..audio.audio import AUDIO_SUFFIXES
 from ..audio.levels import rms
 from ..audio.track import AudioError, Track
 from .mixing import SILENCE
 from .multitracks import multitrack_stems, refuse_held_out
 from .stem_folders import (
-    AUDIO_SUFFIXES,
     UNREAD_SUFFIXES,
     StemFolder,
     equal_length,

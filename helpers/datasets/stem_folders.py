@@ -12,17 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ..audio.audio import load
+from ..audio.audio import AUDIO_SUFFIXES, load
 from ..audio.track import AudioError, Track
 from ..music.instruments import find_instrument, is_other, numbered_names, read_name
 from .medleydb import metadata_path, read_track
 from .registry import CORPORA, FOLDER, Corpus, corpus
 
-#: Formats of stems, best first: of a stem in two formats one is read. Videos are no stems.
-AUDIO_SUFFIXES = (
-    ".wav", ".w64", ".rf64", ".flac", ".aif", ".aiff", ".aifc", ".caf", ".au", ".opus", ".ogg",
-    ".oga", ".m4a", ".mp3", ".aac", ".wma", ".mp2", ".mka", ".webm", ".wv", ".tta",
-)  # fmt: skip
 #: Audio and video that is not read as a stem.
 UNREAD_SUFFIXES = {
     ".3gp", ".ac3", ".amr", ".ape", ".dff", ".dsf", ".dts", ".eac3", ".m4b", ".mkv", ".mov", ".mp4",

@@ -77,6 +77,7 @@ class StemFiles:
         weight = next(self.model.parameters(), None)
         return {
             "recording": recording.path.name,
+            "recording_sha256": recording.sha256,
             "model": model_name,
             "checkpoint_sha256": card.get("sha256", "none"),
             "device": runtime.describe_device(

@@ -80,10 +80,10 @@ def test_one_bad_file_among_many_costs_the_others_nothing(divisi, recording, duo
     with_sample(np.nan)(bad)
     words = ("separate", good, bad, late, "-o", tmp_path / "out", "--model", duo)
     code, out, err = divisi(*words)
-    assert code == 2 and len(out) == 2
+    assert code == 1 and len(out) == 2
     assert {folder.name for folder in (tmp_path / "out").iterdir()} == {"good", "late"}
     assert all(word in err[0] for word in ("bad.wav", "0:03.4", "--repair"))
-    assert err[1:] == ["divisi: 1 of 3 files were refused, as said above."]
+    assert err[1:] == [f"divisi: 1 of 3 files were refused: {bad}."]
 
 
 def test_a_batch_goes_on_where_an_earlier_one_ended(divisi, recording, duo, tmp_path):
@@ -91,11 +91,12 @@ def test_a_batch_goes_on_where_an_earlier_one_ended(divisi, recording, duo, tmp_
     divisi("separate", first, "-o", tmp_path / "out", "--model", duo)
     before = (tmp_path / "out" / "first" / "separation.json").read_bytes()
     code, _, err = divisi("separate", first, second, "-o", tmp_path / "out", "--model", duo)
-    assert code == 2 and len(err) == 2 and "first: exists already" in err[0]
+    assert code == 1 and len(err) == 2 and "first: exists already" in err[0]
     assert (tmp_path / "out" / "second" / "violin.wav").is_file()
     assert (tmp_path / "out" / "first" / "separation.json").read_bytes() == before
     code, out, err = divisi("separate", first, second, "-o", tmp_path / "out", "--model", duo)
-    assert code == 2 and out == [] and err[-1].endswith("2 of 2 files were refused, as said above.")
+    assert code == 2 and out == []
+    assert err[-1] == f"divisi: 2 of 2 files were refused: {first}, {second}."
 
 
 def test_a_folder_means_its_recordings(divisi, recording, duo, tmp_path):
@@ -104,8 +105,10 @@ def test_a_folder_means_its_recordings(divisi, recording, duo, tmp_path):
     (tmp_path / "in" / "notes.txt").write_text("no audio")
     (tmp_path / "in" / ".hidden").write_text("no audio")
     code, out, err = divisi("separate", tmp_path / "in", "-o", tmp_path / "out", "--model", duo)
-    assert code == 0 and len(out) == 2
-    assert {folder.name for folder in (tmp_path / "out").iterdir()} == {"a", "b"}
+    assert code == 0 and sum("s of audio at" in line for line in out) == 3
+    names = {folder.name for folder in (tmp_path / "out").iterdir()}
+    assert names == {"a", "b", "deeper", "index.csv"}
+    assert (tmp_path / "out" / "deeper" / "c" / "violin.wav").is_file()
     assert len(err) == 1 and err[0].startswith("divisi: warning: notes.txt: ")
     assert err[0].endswith("; it is left out.")
 
