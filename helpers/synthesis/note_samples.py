@@ -26,14 +26,13 @@ from .note_index import (
     indexed_notes,
     note_folders,
 )
+from .note_pitch import RATE, measure_pitch, sounding_pitch
 
-RATE = 44100  # Hz, of all samples
 FRAME = 441  # samples: 10 ms, the resolution of envelopes
 PREROLL = 6 * FRAME  # samples before the onset
 SHORTEST = 0.25  # seconds of steady sound that a note needs
 LONGEST_DECAY = 8.0  # seconds that are kept of a struck or plucked note
 STRUCK = 0.5  # seconds after the onset in which such a note has its level and pitch
-FLOOR = 1e-2  # of magnitudes, -40 dB: weaker harmonics do not count, nor those above half the rate
 DECAYING = ("piano", "harpsichord", "guitar", "harp", "timpani")
 
 
@@ -85,7 +84,8 @@ def load_note_samples(player: Path | str, instrument: str) -> tuple[NoteSample, 
     """The usable notes of an instrument, decoded once and cached under `cache_root()/notes`.
 
     player: a folder, or one of its sets as `FOLDER/SET`. Notes that are steady for less than a
-    quarter of a second are skipped, except those that decay.
+    quarter of a second are skipped, and those with another pitch (`note_pitch.sounding_pitch`);
+    not so notes that decay.
     ValueError if there are no such notes of this instrument.
     """
     folder, _ = folder_and_set(player)
@@ -110,23 +110,6 @@ def load_note_samples(player: Path | str, instrument: str) -> tuple[NoteSample, 
     return _load(cache)
 
 
-def measure_pitch(sound: np.ndarray, near: float, rate: int = RATE) -> float:
-    """The MIDI pitch within 1.5 semitones of `near` with the strongest harmonics.
-
-    sound: (samples,). The score is the sum of the log magnitudes of the eight lowest harmonics,
-    floored at -40 dB, so that a weak fundamental does not matter.
-    """
-    size = 1 << max(18, int(len(sound) - 1).bit_length())
-    spectrum = np.abs(np.fft.rfft(sound * np.hanning(len(sound)), size))
-    decades = np.log(spectrum / spectrum.max() + FLOOR)
-    pitches = near + np.arange(-150, 151) / 100.0
-    hertz = 440.0 * 2.0 ** ((pitches - 69.0) / 12.0)
-    bins = np.rint(np.arange(1, 9)[:, None] * hertz * size / rate).astype(int)  # (8, pitches)
-    heard = decades[np.minimum(bins, len(decades) - 1)]
-    strength = np.where(bins < len(decades), heard, np.log(FLOOR))
-    return float(pitches[np.argmax(strength.sum(axis=0))])
-
-
 def _read(folder: Path, note: IndexedNote) -> NoteSample | None:
     """A note of the index, None for one that is silent or too short."""
     sound = audio.load(folder / note.file, sample_rate=RATE, channels=1)[0][0]
@@ -146,15 +129,19 @@ def _read(folder: Path, note: IndexedNote) -> NoteSample | None:
         sound = sound[: PREROLL + round(LONGEST_DECAY * RATE)]
         stop = len(sound)
         steady = sound[start : start + round(STRUCK * RATE)]
+        pitch = measure_pitch(steady, note.pitch)
     elif stop - start < SHORTEST * RATE:
         return None
     else:
         steady = sound[start:stop]
+        pitch = sounding_pitch(steady, note.pitch)
+        if pitch is None:
+            return None
     peak = float(np.abs(sound).max())
     return NoteSample(
         pcm=np.rint(sound / peak * 32767).astype(np.int16),
         peak=peak,
-        pitch=measure_pitch(steady, note.pitch),
+        pitch=pitch,
         dynamic=note.dynamic,
         start=start,
         stop=stop,

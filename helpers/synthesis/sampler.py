@@ -13,7 +13,8 @@ from ..music.instruments import instrument
 from ..music.scores import Note, Part
 from .expression import Expression
 from .note_index import DYNAMICS, note_players
-from .note_samples import PREROLL, RATE, NoteSample, decays, load_note_samples
+from .note_pitch import RATE
+from .note_samples import PREROLL, NoteSample, decays, load_note_samples
 
 WHOLE_TONE = 2.0  # semitones: the largest pitch shift of a sample
 WIDEST_SHIFT = 3.25  # semitones, for players whose notes lie far apart

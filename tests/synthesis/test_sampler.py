@@ -9,7 +9,8 @@ import soundfile
 from helpers.music.scores import Note, Part
 from helpers.runtime import data_root
 from helpers.synthesis import note_samples
-from helpers.synthesis.note_samples import RATE, load_note_samples, measure_pitch
+from helpers.synthesis.note_pitch import RATE, measure_pitch
+from helpers.synthesis.note_samples import load_note_samples
 from helpers.synthesis.sampler import DAMPING, LEVEL, Sampler, player_of
 
 PITCHES = {"C4": 60, "D#4": 63, "F#4": 66, "A4": 69}
@@ -171,16 +172,6 @@ def test_notes_without_sound_are_refused_in_one_sentence(tmp_path):
 
 def test_part_without_notes_has_no_sound(folder):
     assert not play(folder).any()
-
-
-@pytest.mark.parametrize("pitch", [96, 100.2, 102, 105.2, 108])
-def test_a_high_note_is_measured_though_its_harmonics_are_above_half_the_rate(pitch):
-    """Failed before: from MIDI pitch 100 on, it was found up to 1.3 semitones sharp."""
-    hertz = 440 * 2 ** ((pitch - 69) / 12)
-    time = np.arange(RATE // 2) / RATE
-    sound = np.exp(-9.0 * time) * np.sin(2 * np.pi * hertz * time)
-    sound += np.random.default_rng(0).normal(0.0, 0.03, len(time))
-    assert measure_pitch(sound, round(pitch)) == pytest.approx(pitch, abs=0.02)
 
 
 COLUMNS = ["instrument", "pitch", "length", "dynamic", "file", "gain_db", "set"]
