@@ -43,7 +43,8 @@ def write_player(
     remark, details, score: as for `StemPlayer`.
 
     The sound is 16-bit FLAC up to `LOSSLESS`. A longer recording becomes mono Opus at 24 kHz, less
-    than 1 MB of page a minute for up to ten stems, and the page says so.
+    than 1 MB of page a minute for up to ten stems, and the page says so. A browser decodes all of
+    it: 6 MB of memory a minute for each stem and the recording.
     Raises AudioError for a stem that cannot be read or has another length.
     """
     score, details = score or ScoreView(), details or {}

@@ -398,14 +398,31 @@ def test_two_players_in_a_notebook_are_independent(notebook):
     assert two.evaluate("[stemPlayer.position(), stemPlayer.playing()]") == [0, False]
 
 
-def test_the_tempo_changes_in_a_notebook_too(notebook):
-    frame = notebook.frames[1]
+def slow_down(frame) -> None:
+    """To half the tempo, and play."""
     slider = frame.get_by_role("slider", name="Tempo", exact=True)
     slider.fill("0.5")
     slider.dispatch_event("change")
     frame.get_by_role("button", name="Play").click()
     until(frame, "stemPlayer.position() > 0.1", 30)
-    assert frame.evaluate("[stemPlayer.tempo(), stemPlayer.late() > 0]") == [0.5, True]
+
+
+def test_the_tempo_changes_in_a_notebook_too(browser, tmp_path):
+    """In a secure context, as `localhost`, https and files are."""
+    path = tmp_path / "notebook.html"
+    path.write_text(StemPlayer({"flute": tone(441, 0.2)}, RATE)._repr_html_(), encoding="utf-8")
+    page = browser.new_page()
+    page.goto(path.as_uri())
+    slow_down(page.frames[1])
+    assert page.frames[1].evaluate("[stemPlayer.tempo(), stemPlayer.late() > 0]") == [0.5, True]
+    page.close()
+
+
+def test_where_the_tempo_cannot_change_it_plays_and_says_so(notebook):
+    frame = notebook.frames[1]  # of `about:blank`, which is no secure context
+    slow_down(frame)
+    assert frame.evaluate("stemPlayer.tempo()") == 1
+    assert "cannot change the tempo here" in frame.get_by_role("alert").inner_text()
 
 
 def test_a_player_in_a_dark_notebook_is_dark_and_fits_its_content(notebook):
