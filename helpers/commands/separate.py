@@ -84,13 +84,13 @@ def run(arguments: Namespace) -> None:
     with refusing(ValueError):
         name, model = model_and_name(arguments.model, arguments.device)
         sources = chosen_sources(model, arguments.instruments)
-        arguments.products = products.Products.chosen(arguments, model, sources)
+        beside = products.Products.chosen(arguments, model, sources)
     recordings, needed = [], 0
     signals = len(sources or model.sources) + arguments.residual
     for path in several.left(folders):
         with several.attempt(path):
             recording = examine(path, arguments.repair)
-            needed += arguments.products.bytes_needed(recording, signals)
+            needed += beside.bytes_needed(recording, signals)
             recordings.append(recording)
     several.check()
     check_space(arguments.output, needed)
@@ -141,6 +141,8 @@ def separate(
     from ..folders import new_folder
     from ..inference.stem_files import REPORT, separate_recording
 
+    with refusing(ValueError):
+        beside = products.Products.chosen(arguments, model, sources)
     for warning in recording.warnings:
         warnings.warn(warning, stacklevel=2)
     with (
@@ -150,10 +152,10 @@ def separate(
         ) as bar,
     ):
         done = separate_recording(
-            recording, model, folder, sources or None, form=arguments.products.form(recording),
-            residual=arguments.residual, mixes=arguments.products.mixes, progress=bar.update,
+            recording, model, folder, sources or None, form=beside.form(recording),
+            residual=arguments.residual, mixes=beside.mixes, progress=bar.update,
         )  # fmt: skip
-        arguments.products.write(done, target)
+        beside.write(done, target)
         report = done.report(name)
         (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     for remark in done.remarks:
@@ -170,7 +172,7 @@ def _repeated(arguments: Namespace) -> list[str]:
         options += ["-o", str(arguments.output)]
     if arguments.model != runtime.DEFAULT_MODEL:
         options += ["--model", str(arguments.model)]
-    return options + arguments.products.words()
+    return options + products.words(arguments)
 
 
 def summary(target: Path, report: dict[str, Any]) -> str:
