@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 PLAYER, LABELS = "player.html", "labels.txt"
 PROJECTS = ("reaper",)
+FORMAT = "wav"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -42,7 +43,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     studio = parser.add_argument_group("for the studio")
     studio.add_argument(
         "--format",
-        default="wav",
+        default=FORMAT,
         metavar="F",
         help="wav, flac, mp3 or ogg, at the sample rate of the recording (default: wav)",
     )
@@ -120,21 +121,26 @@ class Products:
         from ..inference.activity import label_text
 
         if self.player:
+            doubt = ""
+            if correction := done.correction():
+                names = " and ".join(done.detection.doubtful)
+                doubt = f"{names} may not play; correct it with {correction}"
             write_player(
-                done.folder / PLAYER, done.recording, done.files(), gain=done.gain,
-                remark=done.doubt(),
-            )  # fmt: skip
+                done.folder / PLAYER, done.recording, done.files(), gain=done.gain, remark=doubt
+            )
         if self.labels:
             text = label_text(done.spans())
             (done.folder / LABELS).write_text(text, encoding="utf-8", newline="\n")
         if self.project:
             write_project(done, target)
 
-    def words(self) -> list[str]:
-        """The options of the command line that make the same choices."""
-        words = ["--format", self.kind] if self.kind != "wav" else []
-        words += ["--subtype", self.subtype] if self.subtype else []
-        words += self.mixes.words()
-        words += ["--project", self.project] if self.project else []
-        words += ["--labels"] if self.labels else []
-        return words if self.player else [*words, "--no-player"]
+
+def words(arguments: Namespace) -> list[str]:
+    """The options of this module that a second run of the same command needs."""
+    named = ("minus", "emphasise", "format", "subtype", "project")
+    values = {name: getattr(arguments, name) for name in named}
+    if values["format"] == FORMAT:
+        values["format"] = None
+    options = [word for name, value in values.items() if value for word in (f"--{name}", value)]
+    options += ["--labels"] if arguments.labels else []
+    return [*options, "--no-player"] if arguments.no_player else options

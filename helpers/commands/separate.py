@@ -97,13 +97,13 @@ def run(arguments: Namespace) -> None:
     with refusing(ValueError):
         name, model = model_and_name(arguments.model, arguments.device)
         sources = chosen_sources(model, arguments.instruments)
-        chosen = products.Products.chosen(arguments, model, sources)
+        beside = products.Products.chosen(arguments, model, sources)
     recordings, needed = [], 0
     signals = len(sources or model.sources) + arguments.residual
     for path in several.left(folders):
         with several.attempt(path):
             recording = examine(path, arguments.repair)
-            needed += chosen.bytes_needed(recording, signals)
+            needed += beside.bytes_needed(recording, signals)
             recordings.append(recording)
     several.check()
     check_space(arguments.output, needed)
@@ -139,7 +139,8 @@ def separate(
     from ..folders import new_folder
     from ..inference.stem_files import REPORT, separate_recording
 
-    chosen = products.Products.chosen(arguments, model, sources)
+    with refusing(ValueError):
+        beside = products.Products.chosen(arguments, model, sources)
     for warning in recording.warnings:
         warnings.warn(warning, stacklevel=2)
     with (
@@ -149,29 +150,27 @@ def separate(
         ) as bar,
     ):
         done = separate_recording(
-            recording, model, folder, sources or None, form=chosen.form(recording),
-            residual=arguments.residual, mixes=chosen.mixes, progress=bar.update,
+            recording, model, folder, sources or None, form=beside.form(recording),
+            residual=arguments.residual, mixes=beside.mixes, progress=bar.update,
         )  # fmt: skip
-        chosen.write(done, target)
+        beside.write(done, target)
         report = {**done.report(name), "options": options_of(arguments)}
         (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     for remark in done.remarks:
         warnings.warn(remark, stacklevel=2)
     print(summary(target, report))
     if doubt := done.doubt():
-        print(
-            "  " + " ".join([doubt, "--overwrite", *map(shlex.quote, _repeated(arguments, chosen))])
-        )
+        print("  " + " ".join([doubt, "--overwrite", *map(shlex.quote, _repeated(arguments))]))
 
 
-def _repeated(arguments: Namespace, chosen: products.Products) -> list[str]:
+def _repeated(arguments: Namespace) -> list[str]:
     """The options that a second run of the same command needs."""
     options = [f"--{name}" for name in ("residual", "repair") if getattr(arguments, name)]
     if arguments.output != Path(OUTPUT):
         options += ["-o", str(arguments.output)]
     if arguments.model != runtime.DEFAULT_MODEL:
         options += ["--model", str(arguments.model)]
-    return options + chosen.words()
+    return options + products.words(arguments)
 
 
 def summary(target: Path, report: dict[str, Any]) -> str:

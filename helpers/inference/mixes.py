@@ -91,12 +91,6 @@ class Mixes:
         # A later request for the same stem replaces an earlier one: `each=3,viola=6`.
         return list({mix.name: mix for mix in mixes}.values())
 
-    def words(self) -> list[str]:
-        """The options of the command line that ask for these mixes."""
-        levels = [f"{name}={level:g}" for name, level in self.emphasise.items()]
-        options = {"--minus": ",".join(self.minus), "--emphasise": ",".join(levels)}
-        return [word for option, value in options.items() if value for word in (option, value)]
-
 
 NO_MIXES = Mixes()
 

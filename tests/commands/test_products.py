@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from argparse import ArgumentParser
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import soundfile
 
 from helpers.audio.broadcast import Broadcast, read_broadcast
 from helpers.audio.wav import AtomicWav
+from helpers.commands import products
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -161,21 +163,15 @@ def test_a_loudness_that_cannot_be_measured_is_a_warning(separated, recording):
     assert (folder / "emphasise-bassoon.wav").is_file()
 
 
-def test_a_second_run_is_told_all_options(separated, recording, scaling_model, capsys):
-    from argparse import ArgumentParser
-
-    from helpers.commands.products import Products, add_arguments
-    from helpers.training.checkpoints import load_model
-
-    model = load_model(scaling_model("duet", violin=0.5, bassoon=0.3))
-    words = [
-        "--format", "flac", "--subtype", "16", "--minus", "each", "--emphasise", "violin=6",
+def test_a_second_run_is_told_all_options():
+    chosen = [
+        "--minus", "each", "--emphasise", "violin=6", "--format", "flac", "--subtype", "16",
         "--project", "reaper", "--labels", "--no-player",
     ]  # fmt: skip
     parser = ArgumentParser()
-    add_arguments(parser)
-    assert Products.chosen(parser.parse_args(words), model, ()).words() == words
-    assert Products.chosen(parser.parse_args([]), model, ()).words() == []
+    products.add_arguments(parser)
+    assert products.words(parser.parse_args(chosen)) == chosen
+    assert products.words(parser.parse_args([])) == []
 
 
 def test_the_options_are_grouped_in_the_help(divisi):

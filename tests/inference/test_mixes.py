@@ -215,10 +215,9 @@ def test_requests_that_make_no_sense_are_refused(minus, emphasise, sentence):
     assert str(refusal.value).startswith(sentence)
 
 
-def test_the_options_of_a_request_make_the_same_request():
-    mixes = Mixes.read("violin-1, each", "viola=6,each=1.5")
-    options = mixes.words()
-    assert options == ["--minus", "violin-1,each", "--emphasise", "viola=6,each=1.5"]
-    assert Mixes.read(options[1], options[3]) == mixes
-    assert not Mixes.read() and Mixes.read().words() == []
+def test_a_request_is_read_with_its_spaces_and_counted():
+    mixes = Mixes.read("violin-1, each", " viola=6, each=1.5")
+    assert mixes.minus == ("violin-1", "each")
+    assert mixes.emphasise == {"viola": 6.0, "each": 1.5}
     assert mixes.count(4) == 10
+    assert not Mixes.read()
