@@ -16,11 +16,11 @@ from helpers import cli
 CONTENTS = {
     "Use it": [
         "listen.md", "install.md", "commands.md", "archives.md", "python.md", "api.md", "data.md",
-    ],  # fmt: skip
+    ],
     "The course": ["chapters/"],
     "Exercises": ["exercises/"],
     "Reference": ["glossary.md", "bibliography.md", "results.md", "licences.md", ""],
-}
+}  # fmt: skip
 
 
 def contents(source: Path, places: list[str]) -> str:
