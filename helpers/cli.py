@@ -50,7 +50,7 @@ EXAMPLES = """\
 examples:
   divisi separate quartet.wav               its stems in separated/quartet/
   divisi separate *.flac -o stems           many recordings, one folder each
-  divisi separate ALBUM/ --skip-existing    whole folders; goes on where it stopped
+  divisi separate ALBUM/ --skip-existing    all below a folder; goes on where it stopped
   divisi models                             which model separates which instruments
   divisi render bwv269 --renderer fluidsynth
   divisi align quartet.wav quartet.mxl      the notes of the score, in time with the recording

@@ -15,18 +15,12 @@ from helpers import cli
 #: Groups of the table of contents; pages that none of them names come last.
 CONTENTS = {
     "Use it": [
-        "listen.md",
-        "install.md",
-        "commands.md",
-        "archives.md",
-        "python.md",
-        "api.md",
-        "data.md",
-    ],  # fmt: skip
+        "listen.md", "install.md", "commands.md", "stems.md", "archives.md", "python.md", "api.md", "data.md",
+    ],
     "The course": ["chapters/"],
     "Exercises": ["exercises/"],
     "Reference": ["glossary.md", "bibliography.md", "results.md", "licences.md", ""],
-}
+}  # fmt: skip
 
 
 def contents(source: Path, places: list[str]) -> str:
