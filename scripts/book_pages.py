@@ -15,7 +15,8 @@ from helpers import cli
 #: Groups of the table of contents; pages that none of them names come last.
 CONTENTS = {
     "Use it": [
-        "listen.md", "install.md", "commands.md", "stems.md", "archives.md", "python.md", "api.md", "data.md",
+        "listen.md", "install.md", "commands.md", "stems.md", "archives.md", "python.md", "api.md",
+        "data.md",
     ],
     "The course": ["chapters/"],
     "Exercises": ["exercises/"],
