@@ -17,7 +17,7 @@ import torch
 
 from helpers import folders
 from helpers.audio import recordings
-from helpers.inference import stem_files
+from helpers.inference import stem_drafts, stem_files
 
 
 def assert_refused(result, *words):
@@ -160,7 +160,7 @@ def test_an_earlier_result_survives_a_run_that_fails(divisi, recording, duo, tmp
     def stop(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(stem_files, "separate_stream", stop)
+    monkeypatch.setattr(stem_drafts, "separate_stream", stop)
     code, _, err = divisi("separate", path, "-o", tmp_path, "--model", duo, "--overwrite")
     assert code == 130 and len(err) == 1
     assert (tmp_path / "quartet" / "violin.wav").read_bytes() == before
