@@ -38,7 +38,7 @@ class RenderingConfig:
     instrument of that range, which teaches a network to follow the voices of a score as well as
     timbres. max_seconds: longer stems are cut. shuffled_registers, piano_texture, doubles,
     most_players: see `ensemble_score`. timing, accent, lag, tuning: see `Performance.draw`.
-    vibrato, onset_noise, release: of recorded notes, upper limits of `Expression.draw`.
+    vibrato_depth, onset_noise, release: of recorded notes, upper limits of `Expression.draw`.
     KeyError for an unknown instrument, ValueError for none.
 
     A subclass may override `performance` and `renderer`.
@@ -60,7 +60,7 @@ class RenderingConfig:
     accent: float = 10.0
     lag: float = 0.0
     tuning: float = 6.0
-    vibrato: float = 0.0
+    vibrato_depth: float = 0.0
     onset_noise: float = 0.0
     release: float = 0.0
     doubles: float = 0.0
@@ -88,7 +88,7 @@ class RenderingConfig:
         """The renderer of one stem. player: of recorded notes."""
         if kind == "notes":
             seed = int(rng.integers(2**31))
-            return Sampler(player, seed, self.vibrato, self.onset_noise, self.release)
+            return Sampler(player, seed, self.vibrato_depth, self.onset_noise, self.release)
         if kind == "tones":
             return Tones(Timbre.draw(rng))
         return FluidSynth(find_soundfont(soundfont))

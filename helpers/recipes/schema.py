@@ -176,8 +176,8 @@ RANGES: dict[type, dict[str, tuple[float, float]]] = {
         "timbre_substitution": (0, 100), "max_seconds": (0.5, 3600.0),
         "shuffled_registers": SHARE, "piano_texture": SHARE, "seed": (0, 2**32 - 1),
         "timing": (0.0, 1.0), "accent": (0.0, 127.0), "lag": (0.0, 1.0), "tuning": (0.0, 100.0),
-        "vibrato": (0.0, 100.0), "onset_noise": SHARE, "release": (0.0, 2.0), "doubles": SHARE,
-        "most_players": (2, 7),
+        "vibrato_depth": (0.0, 100.0), "onset_noise": SHARE, "release": (0.0, 2.0),
+        "doubles": SHARE, "most_players": (2, 7),
     },
     MixingConfig: {
         "coherent": SHARE, "real_share": SHARE, "inactive": SHARE, "players": (1, 64),

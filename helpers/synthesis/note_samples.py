@@ -62,6 +62,10 @@ class NoteSample:
         return (self.pcm * (self.peak / 32767)).astype(np.float32)
 
 
+class UnusableNotesError(ValueError):
+    """A player has notes of an instrument, but none that is long and steady enough."""
+
+
 def decays(instrument: str) -> bool:
     """Whether the notes of an instrument are struck or plucked, and cannot be sustained."""
     return instrument in DECAYING
@@ -102,7 +106,7 @@ def load_note_samples(player: Path | str, instrument: str) -> tuple[NoteSample, 
     if not (cache.is_file() and cache.with_suffix(".json").is_file()):
         samples = [sample for note in notes if (sample := _read(folder, note))]
         if not samples:
-            raise ValueError(
+            raise UnusableNotesError(
                 f"{Path(player).name}: no note of '{instrument}' is steady for {SHORTEST} seconds;"
                 " record longer ones."
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from ..music.scores import Note, Part
 from .expression import Expression
 from .note_index import DYNAMICS, note_players
 from .note_pitch import RATE
-from .note_samples import PREROLL, NoteSample, decays, load_note_samples
+from .note_samples import PREROLL, NoteSample, UnusableNotesError, decays, load_note_samples
 
 WHOLE_TONE = 2.0  # semitones: the largest pitch shift of a sample
 WIDEST_SHIFT = 3.25  # semitones, for players whose notes lie far apart
@@ -105,11 +106,20 @@ class Sampler:
         return [
             player
             for player in note_players(self.root, name)
-            if _covers(load_note_samples(player, name), part)
+            if _covers(_usable_samples(player, name), part)
         ]
 
     def _players(self, part: Part) -> list[Path]:
         return note_players(self.root, instrument(part.instrument).name) or [self.root]
+
+
+@lru_cache(maxsize=256)
+def _usable_samples(player: Path, instrument: str) -> tuple[NoteSample, ...]:
+    """The samples of a player, none where all are unusable."""
+    try:
+        return load_note_samples(player, instrument)
+    except UnusableNotesError:
+        return ()
 
 
 def player_of(players: Sequence[Path], part: Part, turn: int, rng: np.random.Generator) -> Path:
@@ -133,7 +143,9 @@ def _covers(samples: Sequence[NoteSample], part: Part) -> bool:
     """Whether there is a sample that does not swell within reach of every note."""
     pitches = np.array([sample.pitch for sample in samples if not sample.swells])
     reach = _reach(samples)
-    return all(np.abs(pitches - note.pitch).min(initial=np.inf) < reach for note in part.notes)
+    return len(pitches) > 0 and all(
+        np.abs(pitches - note.pitch).min(initial=np.inf) < reach for note in part.notes
+    )
 
 
 def _choose(

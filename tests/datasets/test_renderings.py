@@ -170,7 +170,9 @@ def test_takes_of_recorded_notes_have_different_players_and_the_expression_of_th
     (folder / "index.csv").write_text(f"instrument,pitch,dynamic,file,set\n{rows}")
     monkeypatch.setattr(renderings, "Sampler", recorder)
     monkeypatch.setattr("helpers.synthesis.sampler.Sampler.can_play", lambda *_: True)
-    chosen = config(("violin", "piano"), note_samples=3, vibrato=20.0, onset_noise=0.1, release=0.2)
+    chosen = config(
+        ("violin", "piano"), note_samples=3, vibrato_depth=20.0, onset_noise=0.1, release=0.2
+    )
     list(render_variants(DUO, chosen, [folder], np.random.default_rng(0)))
     assert {limits for _, *limits in map(tuple, built) for limits in [tuple(limits)]} == {
         (20.0, 0.1, 0.2)

@@ -334,6 +334,14 @@ def test_short_notes_are_not_played_by_notes_that_swell(tmp_path, monkeypatch):
     assert not Sampler(tmp_path / "horns").can_play(only_swelling)
 
 
+def test_a_player_without_a_usable_note_cannot_play(tmp_path, monkeypatch):
+    """Failed before: an error about notes that are too short."""
+    monkeypatch.setenv("DIVISI_CACHE", str(tmp_path / "cache"))
+    write_notes(tmp_path / "a", [(["oboe", "69", "", "F", "a.wav", "0", ""], tone(69, 0.1))])
+    for notes in ((), (Note(0.0, 1.0, 69.0),)):
+        assert not Sampler(tmp_path / "a").can_play(Part("oboe", notes))
+
+
 @pytest.mark.real_audio
 @pytest.mark.parametrize("player", ["clarinet", "saxophone", "bassoon"])
 def test_philharmonia_notes_are_in_tune_within_thirty_cents(player):
