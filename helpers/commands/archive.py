@@ -73,6 +73,7 @@ def run(arguments: Namespace, separate: Callable[..., None], options: dict[str, 
     from ..archives.listing import listing
     from ..archives.queue import Queue
     from ..inference.detection import chosen_sources
+    from ..inference.score_following import takes_score
     from .archive_job import Job, loaded
     from .archive_progress import Progress, announce
     from .products import Products
@@ -84,7 +85,11 @@ def run(arguments: Namespace, separate: Callable[..., None], options: dict[str, 
     with ExitStack() as stack:
         stack.callback(loaded.cache_clear)
         with refusing(ValueError):
-            _, model = loaded(arguments.model, arguments.device)
+            name, model = loaded(arguments.model, arguments.device)
+            if takes_score(model):
+                raise CommandError(
+                    f"--model {name}: needs a score for each recording; choose one that needs none."
+                )
             sources = chosen_sources(model, arguments.instruments)
             Products.chosen(arguments, model, sources)
         claims = None

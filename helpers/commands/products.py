@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from ..audio.formats import SoundFormat
     from ..audio.recordings import Recording
+    from ..display.player_page import ScoreView
     from ..inference.mixes import Mixes
     from ..inference.stem_files import StemFiles
 
@@ -114,8 +115,11 @@ class Products:
         form.check(recording.path.name, recording.sample_rate, recording.channels)
         return bytes_needed(recording, stems, form, self.mixes.count(stems))
 
-    def write(self, done: StemFiles, target: Path) -> None:
-        """Write what is made of finished stems beside them. target: their folder in the end."""
+    def write(self, done: StemFiles, target: Path, score: ScoreView | None = None) -> None:
+        """Write what is made of finished stems beside them. target: their folder in the end.
+
+        score: what the player shows of it.
+        """
         from ..display.reaper import write_project
         from ..display.stem_pages import write_player
         from ..inference.activity import label_text
@@ -126,8 +130,9 @@ class Products:
                 names = " and ".join(done.detection.doubtful)
                 doubt = f"{names} may not play; correct it with {correction}"
             write_player(
-                done.folder / PLAYER, done.recording, done.files(), gain=done.gain, remark=doubt
-            )
+                done.folder / PLAYER, done.recording, done.files(), gain=done.gain, remark=doubt,
+                score=score,
+            )  # fmt: skip
         if self.labels:
             text = label_text(done.spans())
             (done.folder / LABELS).write_text(text, encoding="utf-8", newline="\n")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import runtime
 from ..archives.stores import place
-from . import archive, products
+from . import archive, products, score
 from .errors import Batch, refusing
 from .options import add_device, add_model, add_output
 
@@ -69,6 +69,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         action="store_true",
         help="read samples that are not finite numbers as zeros instead of refusing the file",
     )
+    score.add_arguments(parser)
     products.add_arguments(parser)
     archive.add_arguments(parser)
 
@@ -79,6 +80,7 @@ def run(arguments: Namespace) -> None:
     One of several that cannot be separated is named, and costs the others nothing. PartlyDone at
     the end where there was one. Folders: see `archive.run`.
     """
+    score.choose_model(arguments)
     if archive.is_archive(arguments):
         archive.run(arguments, separate, options_of(arguments))
         return
@@ -96,10 +98,11 @@ def run(arguments: Namespace) -> None:
     several.check()
     with refusing(ValueError):
         name, model = model_and_name(arguments.model, arguments.device)
+        parts = score.parts(name, model, arguments)
         sources = chosen_sources(model, arguments.instruments)
-        beside = products.Products.chosen(arguments, model, sources)
+        beside = products.Products.chosen(arguments, model, parts or sources)
     recordings, needed = [], 0
-    signals = len(sources or model.sources) + arguments.residual
+    signals = len(parts or sources or model.sources) + arguments.residual
     for path in several.left(folders):
         with several.attempt(path):
             recording = examine(path, arguments.repair)
@@ -139,10 +142,12 @@ def separate(
     from ..folders import new_folder
     from ..inference.stem_files import REPORT, separate_recording
 
-    with refusing(ValueError):
-        beside = products.Products.chosen(arguments, model, sources)
     for warning in recording.warnings:
         warnings.warn(warning, stacklevel=2)
+    followed = score.follow(recording, model, arguments)
+    model = followed.follower if followed else model
+    with refusing(ValueError):
+        beside = products.Products.chosen(arguments, model, sources)
     with (
         new_folder(target, arguments.overwrite, REPORT) as folder,
         tqdm(
@@ -153,8 +158,10 @@ def separate(
             recording, model, folder, sources or None, form=beside.form(recording),
             residual=arguments.residual, mixes=beside.mixes, progress=bar.update,
         )  # fmt: skip
-        beside.write(done, target)
+        beside.write(done, target, followed and followed.view())
         report = {**done.report(name), "options": options_of(arguments)}
+        if followed:
+            report["score"] = followed.write(folder)
         (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     for remark in done.remarks:
         warnings.warn(remark, stacklevel=2)

@@ -12,6 +12,16 @@ from ..music.scores import Part, Score
 MARGIN = 2.0  # seconds before and after a segment from which notes still sound in it
 
 
+def takes_score(model: nn.Module) -> bool:
+    """Whether a model separates with a score, and not without."""
+    return bool(getattr(model, "takes_score", False))
+
+
+def part_names(score: Score) -> tuple[str, ...]:
+    """The names of the stems: the instruments of the parts, where needed with numbers."""
+    return tuple(numbered_names([(part.instrument, part.number) for part in score.parts]))
+
+
 class ScoreFollower(nn.Module):
     """A separator of the parts of one recording, named after them, as `separate_stream` takes it.
 
@@ -24,7 +34,7 @@ class ScoreFollower(nn.Module):
     def __init__(self, model: nn.Module, score: Score):
         super().__init__()
         self.model, self.config, self.card = model, model.config, getattr(model, "card", None)
-        self.sources = tuple(numbered_names([(p.instrument, p.number) for p in score.parts]))
+        self.sources = part_names(score)
         self.sample_rate, self.channels = model.sample_rate, model.channels
         self.segment_seconds = model.segment_seconds
         self.notes = [_table(part) for part in score.parts]

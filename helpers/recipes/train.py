@@ -23,6 +23,7 @@ from ..datasets.mixing import Mixer, MixingConfig
 from ..datasets.scored_mixtures import PartMixer, ScoredDataset
 from ..datasets.torch_datasets import MixtureDataset, TrackDataset
 from ..datasets.variable_sources import TargetDataset, VariableMixer
+from ..inference.score_following import takes_score
 from ..training.averaging import interpolate
 from ..training.checkpoints import load_model, save_model
 from ..training.conditioning import with_config
@@ -72,7 +73,7 @@ def mixtures(
     ) -> Dataset:
         bank = stem_bank(recipe, split, recordings)
         try:
-            if getattr(architecture(recipe, recipe.name)[0], "takes_score", False):
+            if takes_score(architecture(recipe, recipe.name)[0]):
                 parts = PartMixer(bank, config, seconds, recipe.doubles)
                 return ScoredDataset(parts, sources, recipe.score_errors, seed, length)
             if recipe.stems:

@@ -1,0 +1,151 @@
+"""`divisi separate --score`: the score of the recording, and the instruments of its parts."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .. import runtime
+from . import archive
+from .errors import CommandError, refusing
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from ..audio.recordings import Recording
+    from ..display.player_page import ScoreView
+    from ..inference.score_following import ScoreFollower
+    from ..music.alignment import Alignment
+    from ..music.scores import Score
+
+ALIGNED = "aligned.mid"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    group = parser.add_argument_group("with a score")
+    group.add_argument(
+        "--score",
+        type=Path,
+        metavar="SCORE",
+        help="MIDI or MusicXML: a stem for each of its parts, also for two of one instrument; the"
+        f" model is then {runtime.SCORE_MODEL}, and {ALIGNED} has the notes in the recording's"
+        " time",
+    )
+    group.add_argument(
+        "--parts",
+        nargs="+",
+        default=[],
+        metavar="PART=INSTRUMENT",
+        help="the instruments of parts by their names in the score, such as 'Solo=violin'",
+    )
+
+
+def choose_model(arguments: Namespace) -> None:
+    """With a score the default model is one that takes it. CommandError for what does not go
+    together."""
+    if arguments.score is None:
+        if arguments.parts:
+            raise CommandError("--parts names parts of a score; add --score SCORE.")
+        return
+    if len(arguments.files) > 1 or archive.is_archive(arguments):
+        raise CommandError(f"--score {arguments.score}: goes with one recording; name only that.")
+    if arguments.instruments is not None:
+        raise CommandError("--instruments: with --score, the parts of the score are separated.")
+    if arguments.model == runtime.DEFAULT_MODEL:
+        arguments.model = runtime.SCORE_MODEL
+
+
+def parts(name: str, model: nn.Module, arguments: Namespace) -> tuple[str, ...]:
+    """The names of the parts to separate, () without a score.
+
+    CommandError for a score without a model that takes it, for the reverse, and for a file that is
+    no score.
+    """
+    from ..inference.score_following import part_names, takes_score
+
+    if arguments.score is None:
+        if takes_score(model):
+            raise CommandError(f"--model {name}: separates with a score; add --score SCORE.")
+        return ()
+    if not takes_score(model):
+        raise CommandError(f"--model {name}: takes no score; leave --model or --score out.")
+    return part_names(_read(arguments.score, tuple(arguments.parts))[0])
+
+
+@cache
+def _read(path: Path, changes: Sequence[str]) -> list[Score]:
+    """The score with its repeats and without; changes: as PART=INSTRUMENT."""
+    from ..music.scores import rename_parts
+    from .align import read_scores
+
+    instruments = {}
+    for words in changes:
+        part, equals, instrument = words.rpartition("=")
+        if not equals:
+            raise CommandError(f"--parts {words}: write PART=INSTRUMENT, such as 'Solo=violin'.")
+        instruments[part] = instrument
+    with refusing(ValueError, KeyError):
+        return [rename_parts(score, instruments) for score in read_scores(path)]
+
+
+@dataclass(frozen=True)
+class Followed:
+    """A recording with its score in time. follower: the model, which separates its parts."""
+
+    file: Path
+    found: Alignment
+    follower: ScoreFollower
+
+    def report(self) -> dict[str, Any]:
+        """The entry `score` of separation.json."""
+        parts = zip(self.follower.sources, self.found.score.parts, strict=True)
+        return {
+            "file": self.file.name,
+            "fit": round(self.found.fit, 4),
+            "transposition": self.found.transposition,
+            "a4_hz": round(440 * 2 ** (self.found.tuning / 1200), 2),
+            "parts": {name: {"written": p.name, "notes": len(p.notes)} for name, p in parts},
+            "aligned": ALIGNED,
+        }
+
+    def view(self) -> ScoreView:
+        """What the player shows."""
+        from ..display.player_page import ScoreView
+
+        parts = zip(self.follower.sources, self.found.score.parts, strict=True)
+        return ScoreView({n: [(x.onset, x.duration, x.pitch) for x in p.notes] for n, p in parts})
+
+    def write(self, folder: Path) -> dict[str, Any]:
+        """Write the notes in the time of the recording; returns the entry of separation.json."""
+        from ..music.midi import write_midi
+
+        write_midi(self.found.score, folder / ALIGNED)
+        return self.report()
+
+
+def follow(recording: Recording, model: nn.Module, arguments: Namespace) -> Followed | None:
+    """Align the score to the recording, None without one. CommandError where it does not fit."""
+    if arguments.score is None:
+        return None
+    from tqdm import tqdm
+
+    from ..inference.score_following import ScoreFollower
+    from ..music.alignment import align
+    from ..music.pitch_features import RATE
+    from ..music.scores import transpose
+    from .align import BAR, read_sound
+
+    scores, name = _read(arguments.score, tuple(arguments.parts)), arguments.score.name
+    with (
+        refusing(ValueError),
+        tqdm(
+            total=3 * recording.seconds, desc=name, bar_format=BAR, leave=False, disable=None
+        ) as bar,
+    ):
+        found = align(read_sound(recording, RATE), RATE, scores, bar.update)
+    follower = ScoreFollower(model, transpose(found.score, found.tuning / 100))
+    return Followed(arguments.score, found, follower)
