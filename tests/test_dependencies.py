@@ -90,9 +90,11 @@ def requirements(name: str) -> set[str]:
 
 
 def test_the_dependencies_are_what_separate_imports():
-    """But Dask and fsspec, which only many workers and addresses need: the extra `cluster`."""
+    """But what only many workers and addresses need, `cluster`, and what reads a score, `train`."""
     found = packages(reached_modules("separate"))
-    assert found - listed("cluster") == set() and found >= listed()
+    assert found - listed("cluster", "train") == set() and found >= listed()
+    of_scores = listed("train") - listed()
+    assert found & of_scores == packages(reached_modules("align")) & of_scores
 
 
 @each_command

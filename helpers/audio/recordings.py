@@ -13,6 +13,7 @@ from .audio import AudioFile
 from .broadcast import Broadcast, read_broadcast
 from .levels import Level
 from .offset import Offset
+from .resampling import ResampleStream
 
 
 @dataclass(frozen=True)
@@ -82,3 +83,10 @@ def beginning(blocks: Iterable[np.ndarray], frames: int) -> np.ndarray:
         if not missing:
             break
     return np.concatenate(taken, axis=1)
+
+
+def mono(recording: Recording, sample_rate: int) -> np.ndarray:
+    """The mean of all channels, (1, samples) at this rate; the recording is read in blocks."""
+    stream = ResampleStream(recording.sample_rate, sample_rate, channels=1)
+    blocks = [stream.push(block.mean(axis=0, keepdims=True)) for block in recording.blocks()]
+    return np.concatenate([*blocks, stream.flush()], axis=1)

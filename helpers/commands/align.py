@@ -8,14 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import CommandError, refusing
-from .separate import BAR
+from .options import BAR
+from .score import read_scores
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from ..audio.recordings import Recording
     from ..music.alignment import Alignment
-    from ..music.scores import Score
 
 SUMMARY = "a score in time with its recording"
 DESCRIPTION = """\
@@ -46,7 +43,7 @@ def run(arguments: Namespace) -> None:
     """Align one score and write one file, after all else succeeded."""
     from tqdm import tqdm
 
-    from ..audio.recordings import examine
+    from ..audio.recordings import examine, mono
     from ..files import replaced_atomically
     from ..folders import check_space, make_parents
     from ..music.alignment import align
@@ -67,7 +64,7 @@ def run(arguments: Namespace) -> None:
             leave=False, disable=None,
         ) as bar,
     ):  # fmt: skip
-        found = align(read_sound(recording, RATE), RATE, scores, bar.update)
+        found = align(mono(recording, RATE), RATE, scores, bar.update)
     make_parents(target.parent)
     with replaced_atomically(target) as draft:
         write_midi(found.score, draft)
@@ -83,30 +80,6 @@ def check_file(target: Path, arguments: Namespace) -> None:
         raise CommandError(f"{target}: this is a folder; name a file with -o.")
     if target.exists() and not arguments.overwrite:
         raise CommandError(f"{target}: exists already; add --overwrite, or choose another with -o.")
-
-
-def read_scores(path: Path) -> list[Score]:
-    """The score with its repeats and without; CommandError for a file that is no score."""
-    from ..music.score_files import read_unfoldings
-
-    if not path.is_file():
-        raise CommandError(f"{path}: there is no such file; check the name.")
-    with refusing(ValueError):
-        scores = list(read_unfoldings(path))
-    if scores[0].seconds == 0:
-        raise CommandError(f"{path}: has no notes; choose another score.")
-    return scores
-
-
-def read_sound(recording: Recording, rate: int) -> np.ndarray:
-    """The mean of all channels, (1, samples) at `rate`; the recording is read in blocks."""
-    import numpy as np
-
-    from ..audio.resampling import ResampleStream
-
-    stream = ResampleStream(recording.sample_rate, rate, channels=1)
-    blocks = [stream.push(block.mean(axis=0, keepdims=True)) for block in recording.blocks()]
-    return np.concatenate([*blocks, stream.flush()], axis=1)
 
 
 def summary(target: Path, found: Alignment) -> str:

@@ -28,9 +28,9 @@ from ..inference.separation import separate_stream
 from ..inference.stem_files import REPORT
 from .archive_job import Job, Outcome
 from .errors import PartlyDone, complain
+from .options import BAR
 from .products import Products
 
-BAR = "{desc} {percentage:3.0f}% |{bar:30}| {elapsed} elapsed, {remaining} to go"
 TRIED = 10.0  # seconds of audio from which the computing time is estimated
 
 

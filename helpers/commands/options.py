@@ -8,6 +8,8 @@ from pathlib import Path
 
 from .. import runtime
 
+BAR = "{desc} {percentage:3.0f}% |{bar:30}| {elapsed} elapsed, {remaining} to go"
+
 
 def add_output(parser: ArgumentParser, default: str, kind: Callable[[str], object] = Path) -> None:
     parser.add_argument(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .. import runtime
 from . import archive
 from .errors import CommandError, refusing
+from .options import BAR
 
 if TYPE_CHECKING:
     from torch import nn
@@ -76,11 +77,23 @@ def parts(name: str, model: nn.Module, arguments: Namespace) -> tuple[str, ...]:
     return part_names(_read(arguments.score, tuple(arguments.parts))[0])
 
 
+def read_scores(path: Path) -> list[Score]:
+    """The score with its repeats and without; CommandError for a file that is no score."""
+    from ..music.score_files import read_unfoldings
+
+    if not path.is_file():
+        raise CommandError(f"{path}: there is no such file; check the name.")
+    with refusing(ValueError):
+        scores = list(read_unfoldings(path))
+    if scores[0].seconds == 0:
+        raise CommandError(f"{path}: has no notes; choose another score.")
+    return scores
+
+
 @cache
 def _read(path: Path, changes: Sequence[str]) -> list[Score]:
     """The score with its repeats and without; changes: as PART=INSTRUMENT."""
     from ..music.scores import rename_parts
-    from .align import read_scores
 
     instruments = {}
     for words in changes:
@@ -133,11 +146,11 @@ def follow(recording: Recording, model: nn.Module, arguments: Namespace) -> Foll
         return None
     from tqdm import tqdm
 
+    from ..audio.recordings import mono
     from ..inference.score_following import ScoreFollower
     from ..music.alignment import align
     from ..music.pitch_features import RATE
     from ..music.scores import transpose
-    from .align import BAR, read_sound
 
     scores, name = _read(arguments.score, tuple(arguments.parts)), arguments.score.name
     with (
@@ -146,6 +159,6 @@ def follow(recording: Recording, model: nn.Module, arguments: Namespace) -> Foll
             total=3 * recording.seconds, desc=name, bar_format=BAR, leave=False, disable=None
         ) as bar,
     ):
-        found = align(read_sound(recording, RATE), RATE, scores, bar.update)
+        found = align(mono(recording, RATE), RATE, scores, bar.update)
     follower = ScoreFollower(model, transpose(found.score, found.tuning / 100))
     return Followed(arguments.score, found, follower)

@@ -14,7 +14,7 @@ from .. import runtime
 from ..archives.stores import place
 from . import archive, products, score
 from .errors import Batch, refusing
-from .options import add_device, add_model, add_output
+from .options import BAR, add_device, add_model, add_output
 
 if TYPE_CHECKING:
     from torch import nn
@@ -39,7 +39,6 @@ APART = (
     "command", "files", "output", "overwrite", "model", "device", "skip_existing", "workers",
     "scheduler",
 )  # fmt: skip
-BAR = "{desc} {percentage:3.0f}% |{bar:30}| {elapsed} elapsed, {remaining} to go"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
