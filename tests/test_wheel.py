@@ -167,7 +167,7 @@ def test_the_default_model_separates_and_writes_nothing_beside_its_code(installe
     assert done.returncode == 0, done.stderr
     folder = installed.work / "separated" / "tone"
     assert {path.name for path in folder.iterdir()} == {
-        "violin.wav", "cello.wav", "separation.json",
+        "violin.wav", "cello.wav", "player.html", "separation.json",
     }  # fmt: skip
     assert soundfile.info(folder / "violin.wav").frames == 2 * RATE
     assert json.loads((folder / "separation.json").read_text())["model"] == DEFAULT_MODEL

@@ -80,7 +80,9 @@ class StemBank:
             raise ValueError(f"{names}: a stem bank needs pieces of one sample rate; {found}.")
         self.sample_rate = rates.pop()
         self.variants = [
-            StemVariant(**variant) for card in cards.values() for variant in card["variants"]
+            StemVariant(**{**variant, "notes": tuple(map(tuple, variant.get("notes", ())))})
+            for card in cards.values()
+            for variant in card["variants"]
         ]
         self._files: dict[str, Path] = {}
         for path, card in cards.items():

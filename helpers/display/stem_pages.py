@@ -74,7 +74,7 @@ def write_player(
     }
     text = page(title or recording.path.stem, _note(recording, size, gain * lower, remark), piece)
     with replaced_atomically(path) as draft:
-        draft.write_text(text, encoding="utf-8")
+        draft.write_text(text, encoding="utf-8", errors="replace")  # names that are not UTF-8
     return path
 
 

@@ -30,9 +30,9 @@ def index(output):
 
 
 def tree(output):
-    """All files but the stems."""
+    """All files but the stems and their players."""
     names = {str(path.relative_to(output)) for path in output.rglob("*") if path.is_file()}
-    return {name for name in names if not name.endswith(".wav")}
+    return {name for name in names if not name.endswith((".wav", "player.html"))}
 
 
 @pytest.fixture
@@ -236,7 +236,7 @@ def test_recordings_and_stems_can_lie_at_addresses(divisi, album, duo, tmp_path,
     assert code == 1 and "bad.wav" in err[-1]
     assert any(line.startswith(f"{root}/out/disc/b: 0.5 s of audio") for line in out)
     names = {str(path) for path in stores.files(f"{root}/out")}
-    stems = {"violin.wav", "bassoon.wav", "separation.json"}
+    stems = {"violin.wav", "bassoon.wav", "player.html", "separation.json"}
     folders = ("a", "disc/b", "disc/late/c")
     assert names == {"index.csv", *(f"{folder}/{stem}" for folder in folders for stem in stems)}
     code, out, _ = divisi(*words)

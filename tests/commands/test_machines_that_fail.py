@@ -65,7 +65,7 @@ def test_at_a_limit_there_is_one_sentence_and_nothing_left(
 def test_at_a_limit_of_one_file_the_batch_goes_on(recording, duo, tmp_path, prints):
     large, small = recording("large.wav", rate=96_000), recording("small.wav", seconds=0.5)
     command = ("separate", large, small, "-o", tmp_path / "out", "--model", duo)
-    code, out, err = run(*command, folder=prints, prepare=small_files)
+    code, out, err = run(*command, "--no-player", folder=prints, prepare=small_files)
     assert (code, len(out), len(err)) == (1, 1, 2)
     assert [each.name for each in (tmp_path / "out").iterdir()] == ["small"]
 

