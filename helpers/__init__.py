@@ -104,10 +104,13 @@ def separate(
     minus: instruments of which each is left out of a mix, such as `["violin"]`, or `"each"`.
     emphasise: dB by which each of these instruments is brought forward in a mix that is as loud as
     the recording, such as `{"viola": 6}` or `{"each": 6}`.
-    Raises ValueError, with one sentence, for what cannot be separated. No model uses a score yet.
+    Raises ValueError, with one sentence, for what cannot be separated. score: only `divisi separate
+    --score` uses one yet.
     """
     if score is not None:
-        raise ValueError("No model uses a score yet; leave `score` out.")
+        raise ValueError(
+            "Here no score is used yet; leave it out, or type `divisi separate --score`."
+        )
 
     import tempfile
     import warnings
