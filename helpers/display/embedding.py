@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import numpy as np
 import soundfile
 
+from ..audio.formats import MP3_RATES
 from ..audio.resampling import resample
 from ..signals import deferred
 
@@ -21,8 +22,6 @@ FORMATS = {
     "Opus": ("OGG", "OPUS", "audio/ogg"),
 }
 OPUS_BITRATES = (6, 256)  # kbit/s of a channel, the ends of libsndfile's scale
-#: Sample rates of MP3 in Hz. Every browser plays MP3; Safari plays Ogg only since 2025.
-MP3_RATES = (8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 SAMPLE_SECONDS = 8.0  # of a sample in a committed notebook
 
 
