@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ def handling(handler: Callable[[int, FrameType | None], object]) -> Iterator[Non
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    _use_own_stack()
     before = {number: signal.getsignal(number) for number in STOPPING}
     changed = {n: old for n, old in before.items() if old not in (signal.SIG_IGN, None)}
     try:
@@ -46,3 +48,14 @@ def deferred() -> Iterator[None]:
     finally:
         if waiting:
             signal.raise_signal(waiting[0])
+
+
+def _use_own_stack() -> None:
+    """Let the system call handlers on a stack of their own, for as long as the process runs.
+
+    oneDNN's matrix products, which torch uses, point the stack pointer into the heap for a while;
+    a signal's frame would overwrite what lies there (uxlfoundation/oneDNN#4845). faulthandler
+    makes such a stack, and Python's handlers use it.
+    """
+    if not faulthandler.is_enabled():
+        faulthandler.enable(2)  # by descriptor: `sys.stderr` need not be a file
