@@ -87,7 +87,7 @@ def separate(
     recording: str | Path | np.ndarray,
     instruments: Sequence[str] | str | None = None,
     model: str | Path | nn.Module | None = None,
-    score: object = None,
+    score: str | Path | None = None,
     *,
     sample_rate: int | None = None,
     repair: bool = False,
@@ -104,27 +104,26 @@ def separate(
     minus: instruments of which each is left out of a mix, such as `["violin"]`, or `"each"`.
     emphasise: dB by which each of these instruments is brought forward in a mix that is as loud as
     the recording, such as `{"viola": 6}` or `{"each": 6}`.
-    Raises ValueError, with one sentence, for what cannot be separated. score: only `divisi separate
-    --score` uses one yet.
+    score: a file, MIDI or MusicXML, whose parts are separated by a model that takes one.
+    Raises ValueError, with one sentence, for what cannot be separated.
     """
-    if score is not None:
-        raise ValueError(
-            "Here no score is used yet; leave it out, or type `divisi separate --score`."
-        )
-
     import tempfile
     import warnings
 
     import numpy as np
 
+    from . import runtime
     from .audio.audio import load
     from .audio.recordings import examine
     from .audio.wav import save
     from .inference.loading import model_and_name
     from .inference.mixes import Mixes
+    from .inference.score_following import align_recording, takes_score
     from .inference.stem_files import separate_recording
 
     asked = Mixes.read(minus, emphasise)
+    if score is not None and model is None:
+        model = runtime.SCORE_MODEL
     name, model = model_and_name(model)
     with tempfile.TemporaryDirectory(prefix="divisi-") as folder:
         if isinstance(recording, (str, Path)):
@@ -135,6 +134,14 @@ def separate(
         source = examine(path, repair)
         for sentence in source.warnings:
             warnings.warn(sentence, stacklevel=2)
+        if score is not None:
+            from .music.score_files import read_unfoldings
+
+            scores = list(read_unfoldings(score))
+            followed = align_recording(source, model, scores, Path(score).name)
+            model = followed.follower
+        elif takes_score(model):
+            raise ValueError(f"The model '{name}' separates with a score; pass `score`.")
         done = separate_recording(source, model, Path(folder), instruments, mixes=asked)
         for sentence in done.remarks:
             warnings.warn(sentence, stacklevel=2)
@@ -142,6 +149,8 @@ def separate(
         mixes = {mix: load(path)[0] for mix, path in done.mix_files().items()}
         mixture = np.concatenate(list(source.blocks()), axis=1)
     report = done.report(name)
+    if score is not None:
+        report["score"] = followed.report()
     detected = tuple(report["detected"])
     return Separation(path.stem, stems, mixture, source.sample_rate, detected, report, mixes)
 

@@ -68,8 +68,7 @@ def test_a_result_is_replaced_only_when_asked(recording, detector, tmp_path):
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [({"score": "quartet.mid"}, "Here no score is used yet"),
-     ({"recording": np.zeros(8)}, "needs its sample rate"),
+    [({"recording": np.zeros(8)}, "needs its sample rate"),
      ({"recording": np.zeros((2, 2, 8)), "sample_rate": RATE}, "shape"),
      ({"recording": np.full(8, np.nan), "sample_rate": RATE}, "not finite"),
      ({"recording": np.zeros(8, np.int16), "sample_rate": RATE}, "int16; pass floats"),

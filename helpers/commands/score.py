@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .. import runtime
 from . import archive
@@ -19,11 +18,8 @@ if TYPE_CHECKING:
 
     from ..audio.recordings import Recording
     from ..display.player_page import ScoreView
-    from ..inference.score_following import ScoreFollower
-    from ..music.alignment import Alignment
+    from ..inference.score_following import FollowedRecording
     from ..music.scores import Score
-
-ALIGNED = "aligned.mid"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -33,7 +29,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=Path,
         metavar="SCORE",
         help="MIDI or MusicXML: a stem for each of its parts, also for two of one instrument; the"
-        f" model is then {runtime.SCORE_MODEL}, and {ALIGNED} has the notes in the recording's"
+        f" model is then {runtime.SCORE_MODEL}, and aligned.mid has the notes in the recording's"
         " time",
     )
     group.add_argument(
@@ -113,52 +109,15 @@ def _read(path: Path, changes: Sequence[str]) -> list[Score]:
         return [rename_parts(score, instruments) for score in read_scores(path)]
 
 
-@dataclass(frozen=True)
-class Followed:
-    """A recording with its score in time. follower: the model, which separates its parts."""
-
-    file: Path
-    found: Alignment
-    follower: ScoreFollower
-
-    def report(self) -> dict[str, Any]:
-        """The entry `score` of separation.json."""
-        parts = zip(self.follower.sources, self.found.score.parts, strict=True)
-        return {
-            "file": self.file.name,
-            "fit": round(self.found.fit, 4),
-            "transposition": self.found.transposition,
-            "a4_hz": round(440 * 2 ** (self.found.tuning / 1200), 2),
-            "parts": {name: {"written": p.name, "notes": len(p.notes)} for name, p in parts},
-            "aligned": ALIGNED,
-        }
-
-    def view(self) -> ScoreView:
-        """What the player shows."""
-        from ..display.player_page import ScoreView
-
-        parts = zip(self.follower.sources, self.found.score.parts, strict=True)
-        return ScoreView({n: [(x.onset, x.duration, x.pitch) for x in p.notes] for n, p in parts})
-
-    def write(self, folder: Path) -> dict[str, Any]:
-        """Write the notes in the time of the recording; returns the entry of separation.json."""
-        from ..music.midi import write_midi
-
-        write_midi(self.found.score, folder / ALIGNED)
-        return self.report()
-
-
-def follow(recording: Recording, model: nn.Module, arguments: Namespace) -> Followed | None:
+def follow(
+    recording: Recording, model: nn.Module, arguments: Namespace
+) -> FollowedRecording | None:
     """Align the score to the recording, None without one. CommandError where it does not fit."""
     if arguments.score is None:
         return None
     from tqdm import tqdm
 
-    from ..audio.recordings import mono
-    from ..inference.score_following import ScoreFollower
-    from ..music.alignment import align
-    from ..music.pitch_features import RATE
-    from ..music.scores import transpose
+    from ..inference.score_following import align_recording
 
     scores, name = _read(arguments.score, tuple(arguments.parts)), arguments.score.name
     with (
@@ -167,6 +126,11 @@ def follow(recording: Recording, model: nn.Module, arguments: Namespace) -> Foll
             total=3 * recording.seconds, desc=name, bar_format=BAR, leave=False, disable=None
         ) as bar,
     ):
-        found = align(mono(recording, RATE), RATE, scores, bar.update)
-    follower = ScoreFollower(model, transpose(found.score, found.tuning / 100))
-    return Followed(arguments.score, found, follower)
+        return align_recording(recording, model, scores, name, bar.update)
+
+
+def view(followed: FollowedRecording | None) -> ScoreView | None:
+    """What the player shows of a score."""
+    from ..display.player_page import ScoreView
+
+    return followed and ScoreView(followed.notes())

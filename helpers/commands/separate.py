@@ -157,7 +157,7 @@ def separate(
             recording, model, folder, sources or None, form=beside.form(recording),
             residual=arguments.residual, mixes=beside.mixes, progress=bar.update,
         )  # fmt: skip
-        beside.write(done, target, followed and followed.view())
+        beside.write(done, target, score.view(followed))
         report = {**done.report(name), "options": options_of(arguments)}
         if followed:
             report["score"] = followed.write(folder)

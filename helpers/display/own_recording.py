@@ -6,7 +6,7 @@ import html
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,10 @@ from torch import nn
 from ..audio.recordings import Recording, examine
 from ..inference.detection import can_detect
 from ..inference.mixes import EACH, MOST, Mixes
+from ..inference.score_following import align_recording, takes_score
+from ..music.score_files import read_unfoldings
 from .palette import label
+from .player_page import ScoreView
 from .players import listen
 from .saved import saved_form, sentence
 from .separated import Separated, clock, separate_to_zip
@@ -30,14 +33,16 @@ HINT = (
 )
 DETECTS = "Untick instruments that do not play. With all ticked, they are detected automatically."
 INSTEAD = "Run this cell to separate a recording of your own; its stems appear below."
+SCORE = "its score: a file, MIDI or MusicXML"
 COLAB_HINT = "For another recording run this cell again, or type the path of a file."
 
 
 class OwnRecording:
     """A widget at the end of a notebook cell: choose a recording, separate it, play the stems.
 
-    models: one separator, or several by name, each on its own device. folder: for the zips of
-    stems. Without a widget: `helpers.separate`.
+    models: one separator, or several by name, each on its own device; for one that takes a score
+    there is a field for its file. folder: for the zips of stems. Without a widget:
+    `helpers.separate`.
     Chapter: 03.
     """
 
@@ -50,6 +55,7 @@ class OwnRecording:
         self.uploads = tempfile.TemporaryDirectory(prefix="divisi-")
         self.upload = ipywidgets.FileUpload(accept=ACCEPTED, multiple=False)
         self.path = ipywidgets.Text(placeholder="or the path of a file", continuous_update=False)
+        self.score = ipywidgets.Text(placeholder=SCORE, continuous_update=False)
         self.model = ipywidgets.Dropdown(options=list(self.models), description="Model")
         self.instruments = ipywidgets.HBox(layout={"flex_flow": "row wrap"})
         self.button = ipywidgets.Button(
@@ -60,6 +66,7 @@ class OwnRecording:
         self.result = ipywidgets.VBox()
         hint = ipywidgets.HTML(COLAB_HINT if in_colab() else HINT)
         source = [self.path] if in_colab() else [self.upload, self.path]
+        source += [self.score] if any(map(takes_score, self.models.values())) else []
         self.detection_note = ipywidgets.HTML()
         choice = [self.model, self.detection_note, self.instruments][len(self.models) == 1 :]
         self.minus = ipywidgets.Dropdown(description="Without")
@@ -91,11 +98,12 @@ class OwnRecording:
         """A checkbox for each source of the chosen model, and the mixes to practise with."""
         narrow, model = {"width": "auto"}, self.models[self.model.value]
         self.detection_note.value = DETECTS if can_detect(model) else ""
+        names = () if takes_score(model) else model.sources  # the score names its parts
         self.instruments.children = [
             ipywidgets.Checkbox(True, description=label(name), indent=False, layout=narrow)
-            for name in model.sources
+            for name in names
         ]
-        named = [(label(name), name) for name in model.sources]
+        named = [(label(name), name) for name in names]
         for choice in (self.minus, self.emphasise):
             choice.options = [("no instrument", ""), ("each instrument", EACH), *named]
 
@@ -138,12 +146,13 @@ class OwnRecording:
         """Separate the chosen file; called by the button."""
         model = self.models[self.model.value]
         boxes = self.instruments.children
-        chosen = [name for name, box in zip(model.sources, boxes, strict=True) if box.value]
-        if len(chosen) == len(boxes) and can_detect(model):
-            chosen = None  # detected
+        chosen = [name for name, box in zip(model.sources, boxes, strict=False) if box.value]
+        if takes_score(model) or (len(chosen) == len(boxes) and can_detect(model)):
+            chosen = None  # by the score, or detected
         self.show([])
         self.button.disabled = True
-        self.bar.value, self.bar.max = 0.0, self.recording.seconds
+        passes = 4 if takes_score(model) else 1  # an alignment makes three
+        self.bar.value, self.bar.max = 0.0, passes * self.recording.seconds
         self.bar.layout.visibility = "visible"
         began = time.perf_counter()
 
@@ -156,8 +165,9 @@ class OwnRecording:
 
         try:
             with self.reporting_errors():
+                model, score = self.follow(model, advance)
                 done = separate_to_zip(
-                    self.recording, model, self.folder, chosen, mixes=self.mixes(),
+                    self.recording, model, self.folder, chosen, mixes=self.mixes(), score=score,
                     progress=advance,
                 )  # fmt: skip
                 pages = [done.player()._repr_html_(), done.picture()]
@@ -169,6 +179,19 @@ class OwnRecording:
         finally:
             self.button.disabled = False
             self.bar.layout.visibility = "hidden"
+
+    def follow(
+        self, model: nn.Module, progress: Callable[[float], object]
+    ) -> tuple[nn.Module, ScoreView | None]:
+        """The model with the score in time, and what the player shows; others stay as they are."""
+        if not takes_score(model):
+            return model, None
+        path = Path(self.score.value.strip()).expanduser()
+        if not path.is_file():
+            raise ValueError(f"'{self.score.value}' is no file; type the path of the score.")
+        scores = list(read_unfoldings(path))
+        followed = align_recording(self.recording, model, scores, path.name, progress)
+        return followed.follower, ScoreView(followed.notes())
 
     def mixes(self) -> Mixes:
         """The mixes that are chosen."""

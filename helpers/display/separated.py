@@ -20,6 +20,7 @@ from ..files import drafted
 from ..inference.detection import chosen_sources
 from ..inference.mixes import NO_MIXES, Mixes
 from ..inference.stem_files import separate_recording, zip_stems
+from .player_page import ScoreView
 from .players import StemPlayer
 from .plots import plot_spectrograms
 
@@ -35,6 +36,7 @@ class Separated:
     in full length, in the recording's rate and channels, in 24 bits. gain: applied to all signals
     so that none clips; mostly 1. detected: whether the instruments were detected. doubt: a sentence
     on those whose detection is in doubt. mixes: like the stems of the track. remarks: on them.
+    score: what the player shows of it.
     """
 
     recording: Recording
@@ -45,9 +47,10 @@ class Separated:
     doubt: str = ""
     mixes: dict[str, np.ndarray] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    score: ScoreView | None = None
 
     def player(self) -> StemPlayer:
-        return StemPlayer(self.track, remark=self.doubt)
+        return StemPlayer(self.track, remark=self.doubt, score=self.score)
 
     def picture(self) -> str:
         """The spectrograms as HTML."""
@@ -92,13 +95,14 @@ def separate_to_zip(
     instruments: Sequence[str] | None = None,
     *,
     mixes: Mixes = NO_MIXES,
+    score: ScoreView | None = None,
     progress: Callable[[float], object] | None = None,
 ) -> Separated:
     """Separate a recording into `folder/NAME.zip`, atomically and in constant memory.
 
     Where there is such a file, it stays, and the new one is NAME-2.zip, or NAME-3.zip ...
 
-    instruments, mixes, progress, errors: as for `separate_recording`.
+    instruments, mixes, progress, errors: as for `separate_recording`. score: see `Separated`.
     """
     mixes.of(chosen_sources(model, instruments) or model.sources)  # raises before there is a folder
     folder.mkdir(parents=True, exist_ok=True)
@@ -122,7 +126,7 @@ def separate_to_zip(
     doubt = f"{doubtful} may not play; if so, tick only those that do, and separate again."
     return Separated(
         recording, track, archive, done.gain, detected, doubt if doubtful else "", mixed,
-        done.remarks,
+        done.remarks, score,
     )  # fmt: skip
 
 

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..audio.recordings import Recording, mono
 from ..music.instruments import numbered_names
-from ..music.scores import Part, Score
+from ..music.scores import Part, Score, transpose
 
+if TYPE_CHECKING:
+    from ..music.alignment import Alignment
+
+ALIGNED = "aligned.mid"  # beside the stems: the notes in the time of the recording
 MARGIN = 2.0  # seconds before and after a segment from which notes still sound in it
 
 
@@ -71,3 +81,56 @@ def _table(part: Part) -> np.ndarray:
     """(n, 3): onset and end in seconds, MIDI pitch."""
     rows = [(note.onset, note.onset + note.duration, note.pitch) for note in part.notes]
     return np.array(rows, float).reshape(-1, 3)
+
+
+@dataclass(frozen=True, eq=False)
+class FollowedRecording:
+    """A recording with its score in time. file: of the score. follower: separates its parts."""
+
+    file: str
+    found: Alignment
+    follower: ScoreFollower
+
+    def notes(self) -> dict[str, list[tuple[float, float, float]]]:
+        """(onset, duration, MIDI pitch) of the notes of each stem, in seconds of the recording."""
+        parts = zip(self.follower.sources, self.found.score.parts, strict=True)
+        return {name: [(n.onset, n.duration, n.pitch) for n in part.notes] for name, part in parts}
+
+    def report(self) -> dict[str, Any]:
+        """The entry `score` of separation.json."""
+        parts = zip(self.follower.sources, self.found.score.parts, strict=True)
+        return {
+            "file": self.file,
+            "fit": round(self.found.fit, 4),
+            "transposition": self.found.transposition,
+            "a4_hz": round(440 * 2 ** (self.found.tuning / 1200), 2),
+            "parts": {name: {"written": p.name, "notes": len(p.notes)} for name, p in parts},
+        }
+
+    def write(self, folder: Path) -> dict[str, Any]:
+        """Write the notes in the time of the recording; returns `report`."""
+        from ..music.midi import write_midi
+
+        write_midi(self.found.score, folder / ALIGNED)
+        return self.report()
+
+
+def align_recording(
+    recording: Recording,
+    model: nn.Module,
+    score: Score | Sequence[Score],
+    file: str,
+    progress: Callable[[float], object] = lambda _: None,
+) -> FollowedRecording:
+    """Align a score to a recording for a model that takes it.
+
+    score, progress: as for `align`. ValueError where no score fits, and for a model without score.
+    """
+    from ..music.alignment import align
+    from ..music.pitch_features import RATE
+
+    if not takes_score(model):
+        raise ValueError(f"{type(model).__name__} takes no score; choose a model that does.")
+    found = align(mono(recording, RATE), RATE, score, progress)
+    follower = ScoreFollower(model, transpose(found.score, found.tuning / 100))
+    return FollowedRecording(file, found, follower)

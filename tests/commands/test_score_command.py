@@ -9,6 +9,7 @@ import pytest
 import soundfile
 import torch
 
+import helpers
 from helpers.audio.audio import load
 from helpers.cli import main
 from helpers.models.mask_net import MaskNet, MaskNetConfig
@@ -123,3 +124,14 @@ def test_a_score_that_does_not_fit_is_refused(piece, tmp_path, capsys):
     assert separate(piece, *words, "-o", tmp_path / "out") == 2
     assert "of this score fits" in (err := capsys.readouterr().err) or "does not fit" in err
     assert not (tmp_path / "out").exists()
+
+
+def test_the_same_from_python(piece):
+    model = piece / "combs.safetensors"
+    done = helpers.separate(piece / "trio.wav", model=model, score=piece / "trio.mid")
+    assert set(done.stems) == {"violin-1", "violin-2", "cello"}
+    assert done.report["score"]["fit"] > 0.5
+    with pytest.raises(ValueError, match="separates with a score; pass `score`"):
+        helpers.separate(piece / "trio.wav", model=model)
+    with pytest.raises(ValueError, match="MaskNet takes no score"):
+        helpers.separate(piece / "trio.wav", model=piece / "blind.json", score=piece / "trio.mid")

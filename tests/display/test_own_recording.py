@@ -5,14 +5,21 @@ from __future__ import annotations
 
 import sys
 import zipfile
+from dataclasses import replace
 from datetime import datetime
 from types import SimpleNamespace
 
 import ipywidgets
 import pytest
 
+from helpers.audio.wav import save
 from helpers.display import own_recording
 from helpers.display.own_recording import OwnRecording, uploaded
+from helpers.models.score_net import ScoreNet, ScoreNetConfig
+from helpers.music.midi import write_midi
+from helpers.music.random_pieces import RandomPiece
+from helpers.synthesis.renderer import render_score
+from helpers.synthesis.tones import Timbre, Tones
 from helpers.training.checkpoints import load_model
 
 TEXT = (
@@ -222,3 +229,26 @@ def test_in_colab_no_file_may_be_uploaded(colab, panel):
     colab.answers[:] = [{}]
     panel.upload_in_colab()
     assert panel.recording is None and panel.button.disabled
+
+
+def test_a_score_beside_the_recording_names_the_stems(tmp_path):
+    score = RandomPiece(3).score(("flute", "violin", "cello"), seconds=20.0)
+    flute, *others = score.parts
+    score = replace(score, parts=(replace(flute, instrument="violin"), *others))
+    sound = render_score(score, Tones(Timbre((1.0, 0.6, 0.4, 0.2))), 22_050).mixture
+    save(tmp_path / "duo.wav", 0.3 * sound, 22_050)
+    write_midi(score, tmp_path / "duo.mid")
+    config = ScoreNetConfig(("violin",), 22_050, width=4, part_width=4, pitch_channels=2)
+    panel = OwnRecording(ScoreNet(config).eval(), tmp_path / "out")
+    assert panel.instruments.children == ()
+    panel.path.value = str(tmp_path / "duo.wav")
+    panel.button.click()
+    assert panel.status.value == "&#x27;&#x27; is no file; type the path of the score."
+    panel.score.value = str(tmp_path / "duo.mid")
+    panel.button.click()
+    assert panel.status.value == ""
+    with zipfile.ZipFile(tmp_path / "out" / "duo.zip") as archive:
+        names = {"duo/violin-1.wav", "duo/violin-2.wav", "duo/cello.wav"}
+        assert set(archive.namelist()) == names
+    assert "violin-2" in pages(panel)[0] or "Violin 2" in pages(panel)[0]
+    assert panel.bar.value == pytest.approx(panel.bar.max, rel=0.01)
