@@ -20,7 +20,7 @@ import numpy as np
 
 from experiments.jobs import Job, corpus_folder, run
 from experiments.no_reference_pieces import Scored, ensemble, recorded
-from experiments.no_reference_tables import add_estimates, fit, publish_chart, report
+from experiments.no_reference_tables import add_estimates, fit, report
 from experiments.scored_pieces import BACH10, TRIOS, URMP
 from helpers import runtime
 from helpers.datasets.stem_folders import find_tracks
@@ -175,8 +175,7 @@ def main() -> None:
     table = results_path(TABLE)
     run(jobs_of_recordings(FIT), table, title="recordings")
     run(jobs_of_ensembles(share(TESTS), "test", (TESTED,), f"rendered {TESTED}"), table)
-    add_estimates(table)
-    publish_chart(table)
+    add_estimates(table, Provenance(NOTEBOOK, "real", device=runtime.describe_device("cpu")))
     report(table)
 
 

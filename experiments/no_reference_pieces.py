@@ -1,4 +1,4 @@
-"""Pieces on which estimates of quality are fitted and measured: rendered ensembles and recordings."""
+"""Rendered ensembles and recordings, on which estimates of quality are fitted and measured."""
 
 from __future__ import annotations
 

@@ -13,16 +13,18 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from .. import runtime
 from ..audio.recordings import Recording
 from ..inference.score_following import ScoreFollower
 from ..inference.separation import separate
+from ..inference.stem_files import StemFiles
 from .no_reference import WINDOW, Measures, measures
 
 FILE = Path(__file__).with_suffix(".json")  # written by `python -m experiments.no_reference --fit`
-WINDOWS = 3  # of a recording
 SPACING = 10.0  # seconds of the recording for each window, at least
 PASSES = 4  # separations of a window: the stems, and again for three measures
 INTERVAL = 0.8  # share of the windows of the fit whose SI-SDR lies in their interval
+FARTHEST = 2.0  # standard deviations of a measure: beyond them the fit knows nothing
 LEAST, MOST = -10.0, 20.0  # dB; at -10 nothing of the instrument is right
 SOUNDS = -25.0  # dB relative to the recording; a stem below it does not play in a window
 #: From so many dB on the words hold.
@@ -56,9 +58,21 @@ class Estimate:
         return {name: round(number, 1) for name, number in asdict(self).items()}
 
 
+def described(estimates: Mapping[str, Estimate]) -> dict[str, dict[str, float]]:
+    """The entry of separation.json, in dB."""
+    return {name: estimate.describe() for name, estimate in estimates.items()}
+
+
+def details(report: Mapping[str, Any]) -> dict[str, str]:
+    """What a player says beside each stem, from the entry of separation.json."""
+    estimates = report.get("estimated_si_sdr", {})
+    return {name: Estimate(**each).sentence() for name, each in estimates.items()}
+
+
 @dataclass(frozen=True)
 class Predictor:
-    """A linear function of measures, each centred and scaled; a missing one counts as its mean.
+    """A linear function of measures, each centred, scaled, and limited to two standard deviations;
+    a missing one counts as its mean.
 
     names: of the measures. low, high: quantiles of what the fit
     left over, in dB.
@@ -76,6 +90,7 @@ class Predictor:
         """The expected SI-SDR of each stem in dB, (S,)."""
         columns = np.stack([measured[name] for name in self.names], axis=-1)
         scaled = np.nan_to_num((columns - self.means) / self.scales, nan=0.0)
+        scaled = np.clip(scaled, -FARTHEST, FARTHEST)
         return np.clip(scaled @ np.array(self.weights) + self.intercept, LEAST, MOST)
 
     def estimate(self, values: Sequence[float]) -> Estimate:
@@ -100,14 +115,14 @@ def predictor_of(table: Mapping[str, Any]) -> Predictor:
 
 
 def estimate_quality(
-    recording: Recording, model: nn.Module, windows: int = WINDOWS
+    done: StemFiles, windows: int = runtime.QUALITY_WINDOWS
 ) -> dict[str, Estimate]:
-    """Of each stem of the model, from some windows of a recording; none where it is silent.
+    """Of each stem of a recording, from some of its windows; none where it is silent.
 
-    model: as it separated the recording: conditioned on its instruments, or following its score.
-    Costs as much as separating `windows * PASSES * WINDOW` seconds of audio, at most a window for
-    each ten seconds; memory holds one window.
+    Each window costs as much as separating `PASSES * WINDOW` seconds of audio; there is at most one
+    for each `SPACING` seconds of the recording. Memory holds one window.
     """
+    recording, model = done.recording, done.model
     predictor = predictors()["score" if isinstance(model, ScoreFollower) else "recording"]
     values: dict[str, list[float]] = {name: [] for name in model.sources}
     for start, mixture in cut(recording, windows):
@@ -118,7 +133,7 @@ def estimate_quality(
                 values[name].append(float(value))
     if not any(values.values()):
         return {}
-    return {name: predictor.estimate(each or [LEAST]) for name, each in values.items()}
+    return {name: predictor.estimate(values[name] or [LEAST]) for name in done.sources}
 
 
 def measured_window(
