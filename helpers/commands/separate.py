@@ -178,9 +178,6 @@ def separate(
     for remark in done.remarks:
         warnings.warn(remark, stacklevel=2)
     print(summary(target, report))
-    if estimates:
-        stems = "; ".join(f"{source} {each.sentence()}" for source, each in estimates.items())
-        print(f"  estimated SI-SDR: {stems}")
     if doubt := done.doubt():
         print("  " + " ".join([doubt, "--overwrite", *map(shlex.quote, _repeated(arguments))]))
 
@@ -198,8 +195,9 @@ def _repeated(arguments: Namespace) -> list[str]:
 
 
 def summary(target: Path, report: dict[str, Any]) -> str:
-    """One line: where the stems are, the speed, the gain, what was detected."""
+    """One line: where the stems are, speed, gain, what was detected, and which are doubtful."""
     from ..audio.levels import decibels
+    from ..evaluation.quality_estimate import DO_NOT_TRUST, Estimate
 
     speed, gain = report["seconds"] / report["elapsed"], report["gain"]
     lower = "" if gain == 1 else f", all {-decibels(gain):.1f} dB lower so that none clips"
@@ -207,4 +205,6 @@ def summary(target: Path, report: dict[str, Any]) -> str:
     for key, words in {"detected": "detected", "nearly_silent": "nearly silent:"}.items():
         if report[key]:
             line += f"; {words} {', '.join(report[key])}"
-    return line
+    estimates = report["estimated_si_sdr"].items()
+    bad = [name for name, each in estimates if Estimate(**each).words == DO_NOT_TRUST]
+    return line + f"; {DO_NOT_TRUST}: {', '.join(bad)}" * bool(bad)

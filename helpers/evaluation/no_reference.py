@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy.ndimage import uniform_filter1d
-from scipy.signal import stft
+from scipy.signal import istft, stft
 
 from ..audio.resampling import resample
 from ..music.scores import Part, Score
@@ -184,6 +184,24 @@ def score_fit(stem: np.ndarray, sample_rate: int, part: Part, others: list[Part]
         on_any |= _on_notes(other, energy.shape, sample_rate)
     whole = energy[on_any].sum()
     return float(energy[on_own].sum() / whole) if whole > 0 else float("nan")
+
+
+def by_score(stems: np.ndarray, sample_rate: int, score: Score, weight: float = 0.1) -> np.ndarray:
+    """Stems (S, C, T) whose masks are multiplied by `weight` off the notes of their own part, and
+    then sum to one again: (S, C, T), float32, with the same sum.
+
+    score: in seconds from the beginning, one part for each stem in their order. Where no part has a
+    note, the masks stay.
+    """
+    size = _window(sample_rate)
+    spectra = stft(stems, nperseg=size, noverlap=size - size // 4)[2]  # (S, C, F, N)
+    mixture = spectra.sum(axis=0)
+    shape = spectra.shape[2:]
+    prior = np.stack([np.where(_on_notes(p, shape, sample_rate), 1.0, weight) for p in score.parts])
+    masks = np.abs(spectra) * prior[:, None]
+    masks /= np.maximum(masks.sum(axis=0), 1e-12)
+    waves = istft(masks * mixture, nperseg=size, noverlap=size - size // 4)[1]
+    return waves[..., : stems.shape[-1]].astype(np.float32)
 
 
 def _on_notes(part: Part, shape: tuple[int, int], sample_rate: int) -> np.ndarray:

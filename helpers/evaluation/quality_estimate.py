@@ -18,21 +18,23 @@ from ..audio.recordings import Recording
 from ..inference.score_following import ScoreFollower
 from ..inference.separation import separate
 from ..inference.stem_files import StemFiles
+from ..music.scores import Score
 from .no_reference import WINDOW, Measures, measures
 
 FILE = Path(__file__).with_suffix(".json")  # written by `python -m experiments.no_reference --fit`
 SPACING = 10.0  # seconds of the recording for each window, at least
-PASSES = 4  # separations of a window: the stems, and again for three measures
+SHORTEST = 1.0  # seconds
 INTERVAL = 0.8  # share of the windows of the fit whose SI-SDR lies in their interval
 FARTHEST = 2.0  # standard deviations of a measure: beyond them the fit knows nothing
 LEAST, MOST = -10.0, 20.0  # dB; at -10 nothing of the instrument is right
 SOUNDS = -25.0  # dB relative to the recording; a stem below it does not play in a window
+DO_NOT_TRUST = "do not trust"
 #: From so many dB on the words hold.
 WORDS = (
     (8.0, "likely good"),
     (4.0, "likely fair"),
     (0.0, "likely poor"),
-    (-np.inf, "do not trust"),
+    (-np.inf, DO_NOT_TRUST),
 )
 
 
@@ -119,8 +121,8 @@ def estimate_quality(
 ) -> dict[str, Estimate]:
     """Of each stem of a recording, from some of its windows; none where it is silent.
 
-    Each window costs as much as separating `PASSES * WINDOW` seconds of audio; there is at most one
-    for each `SPACING` seconds of the recording. Memory holds one window.
+    Each window is separated four times: 20 s of audio. There is at most one for each `SPACING`
+    seconds of the recording. Memory holds one window.
     """
     recording, model = done.recording, done.model
     predictor = predictors()["score" if isinstance(model, ScoreFollower) else "recording"]
@@ -137,11 +139,16 @@ def estimate_quality(
 
 
 def measured_window(
-    model: nn.Module, mixture: np.ndarray, sample_rate: int, start: float = 0.0
+    model: nn.Module,
+    mixture: np.ndarray,
+    sample_rate: int,
+    start: float = 0.0,
+    score: Score | None = None,
 ) -> Measures:
     """All measures of the stems that a model makes of a window (C, T).
 
-    start: seconds from the beginning of the recording, for a model that follows a score.
+    start: seconds from the beginning of the recording, for a model that follows a score. score:
+    that of the window for another model, one part for each of its sources, in their order.
     """
     seconds = mixture.shape[-1] / sample_rate
 
@@ -151,7 +158,6 @@ def measured_window(
             own = model.excerpt(start, seconds, delays, speed)
         return separate(own, changed, sample_rate)
 
-    score = None
     if isinstance(model, ScoreFollower):
         score = model.excerpt(start, seconds).score()
     return measures(again, mixture, again(mixture), sample_rate, score)
@@ -160,8 +166,10 @@ def measured_window(
 def cut(recording: Recording, windows: int) -> Iterator[tuple[float, np.ndarray]]:
     """Second and samples (C, n) of windows in equal distances; not those that are silent.
 
-    A recording shorter than a window is one.
+    A recording shorter than a window is one, one shorter than `SHORTEST` none.
     """
+    if recording.seconds < SHORTEST:
+        return
     count = min(windows, max(1, int(recording.seconds / SPACING)))
     length = min(round(WINDOW * recording.sample_rate), recording.frames)
     firsts = (recording.frames - length) * (np.arange(count) + 0.5) / count

@@ -128,6 +128,8 @@ def test_a_short_recording_is_one_window_and_silence_is_none(tmp_path):
     soundfile.write(tmp_path / "short.wav", tone, RATE)
     ((start, window),) = cut(examine(tmp_path / "short.wav"), 3)
     assert start == 0 and window.shape == (1, 2 * RATE)
+    soundfile.write(tmp_path / "click.wav", tone[:100], RATE)
+    assert list(cut(examine(tmp_path / "click.wav"), 3)) == []
     soundfile.write(tmp_path / "silence.wav", np.zeros(30 * RATE), RATE)
     assert list(cut(examine(tmp_path / "silence.wav"), 3)) == []
 
