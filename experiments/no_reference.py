@@ -15,6 +15,8 @@ import argparse
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -23,13 +25,16 @@ from experiments.no_reference_pieces import Scored, ensemble, recorded
 from experiments.no_reference_tables import add_estimates, fit, report
 from experiments.scored_pieces import BACH10, TRIOS, URMP
 from helpers import runtime
+from helpers.audio.recordings import examine
 from helpers.datasets.stem_folders import find_tracks
 from helpers.evaluation.metrics import si_sdr
 from helpers.evaluation.no_reference import WINDOW, measures
+from helpers.evaluation.quality_estimate import estimate_quality
 from helpers.evaluation.results import output_folder, results_path
 from helpers.evaluation.rows import Provenance, Row
 from helpers.inference.detection import detect_instruments
 from helpers.inference.separation import separate
+from helpers.inference.stem_files import separate_recording
 from helpers.music.scores import Part, Score
 from helpers.training.checkpoints import available_models, load_model
 from helpers.training.conditioning import condition_on
@@ -43,6 +48,7 @@ TESTED = "sf_GMbank"
 FIT = {
     "chamber": 72, "bach-quartet": 12, "violin-cello-flute-piano": 8, "violin-piano-real": 8,
 }  # fmt: skip
+LIVE, QUINTET = "chamber", ("violin", "flute", "clarinet", "cello")  # two of them violins
 TESTS = {"chamber": 24, "bach-quartet": 6}
 
 
@@ -139,6 +145,32 @@ def jobs_of_recordings(models: Iterable[str]) -> list[Job]:
     return found
 
 
+def live_jobs(path: str = "live_quintet") -> list[Job]:
+    """The estimates of a live recording whose true stems nobody knows, as `divisi separate` gives
+    them."""
+    found = []
+    for file in sorted(corpus_folder(path).glob("*.flac")):
+        where = Provenance.of_model(load_model(LIVE).card, path, "cpu", NOTEBOOK)
+        columns = {"system": LIVE, "test_data": path, "checkpoint_sha256": where.checkpoint_sha256}
+        found.append(Job(columns, [file.stem], partial(live_rows, file, where)))
+    return found
+
+
+def live_rows(file: Path, where: Provenance) -> list[Row]:
+    """The estimate of each stem of a recording of these instruments."""
+    with TemporaryDirectory() as folder:
+        recording = examine(file)
+        done = separate_recording(recording, load_model(LIVE), Path(folder), QUINTET)
+        estimates = estimate_quality(done)
+    return [
+        Row(system=LIVE, track=file.stem, instrument=name, value=value,
+            metric=f"estimated SI-SDR, without a score, {bound}", n_seconds=recording.seconds,
+            **asdict(where))
+        for name, estimate in estimates.items()
+        for bound, value in asdict(estimate).items()
+    ]  # fmt: skip
+
+
 def job(
     make: Callable[[], Scored],
     track: str,
@@ -174,6 +206,7 @@ def main() -> None:
         fit(table)
     table = results_path(TABLE)
     run(jobs_of_recordings(FIT), table, title="recordings")
+    run(live_jobs(), table)
     run(jobs_of_ensembles(share(TESTS), "test", (TESTED,), f"rendered {TESTED}"), table)
     add_estimates(table, Provenance(NOTEBOOK, "real", device=runtime.describe_device("cpu")))
     report(table)
