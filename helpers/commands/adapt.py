@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 SUMMARY = "fit a model to recordings without stems"
 DESCRIPTION = """\
-Fit a model to RECORDINGs of the same players, of which no stems are known. It learns from remixes
-of the stems that it separates best itself. The first half of each recording teaches; the second
-half decides, by the quality that `divisi separate` estimates. Where that does not rise, nothing
-is written.
+Fit a model to RECORDINGs of the same players, of which no stems are known. It learns from
+remixes of the stems that it separates best itself. The first half of each recording teaches;
+the second half decides, by the quality that `divisi separate` estimates. Where that does not
+rise, nothing is written.
 
-It takes some minutes on a CPU, and a stopped run is resumed. With stems, use `divisi finetune`,
-which learns more.
+It takes some minutes on a CPU, and a stopped run is resumed. With stems, use `divisi
+finetune`, which learns more.
 """
 STOPPED = "the same command resumes from here"
 

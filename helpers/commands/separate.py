@@ -205,6 +205,9 @@ def summary(target: Path, report: dict[str, Any]) -> str:
     for key, words in {"detected": "detected", "nearly_silent": "nearly silent:"}.items():
         if report[key]:
             line += f"; {words} {', '.join(report[key])}"
-    estimates = report["estimated_si_sdr"].items()
-    bad = [name for name, each in estimates if Estimate(**each).words == DO_NOT_TRUST]
+    bad = [
+        name
+        for name, each in report["estimated_si_sdr"].items()
+        if Estimate(**each).words == DO_NOT_TRUST and name not in report["nearly_silent"]
+    ]
     return line + f"; {DO_NOT_TRUST}: {', '.join(bad)}" * bool(bad)

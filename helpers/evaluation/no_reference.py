@@ -15,8 +15,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy.ndimage import uniform_filter1d
-from scipy.signal import istft, stft
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool1d
 
 from ..audio.resampling import resample
 from ..music.scores import Part, Score
@@ -36,6 +37,7 @@ NEIGHBOURS = 9  # frames over which coherence is estimated: 0.3 s
 RESTS = 20.0  # dB that a stem is below its own loudest frames where it rests
 LEAKS = (-60.0, 0.0)  # dB, of leakage
 PARTIALS = 10
+TINY = 1e-12
 CENTS = 40.0  # on either side of a partial
 
 
@@ -128,11 +130,11 @@ def certainty(stems: np.ndarray, sample_rate: int) -> np.ndarray:
     The posterior of Gaussian sources, as in Liutkus et al., "Gaussian processes for underdetermined
     source separation", IEEE TSP 59(7), 2011.
     """
-    own, rest = _spectra(stems, sample_rate)
+    own, rest = (spectrum.abs() for spectrum in _spectra(stems, sample_rate))
     power = (own + rest) ** 2
-    share = own / np.maximum(own + rest, 1e-12)
-    signal, noise = (np.sum(x * power, axis=(1, 2)) for x in (share, share * (1 - share)))
-    return np.clip(10 * np.log10((signal + 1e-12) / (noise + 1e-12)), *LIMITS)
+    share = own / (own + rest).clamp_min(TINY)
+    signal, noise = ((x * power).sum((1, 2)) for x in (share, share * (1 - share)))
+    return (10 * torch.log10((signal + TINY) / (noise + TINY))).clamp(*LIMITS).numpy()
 
 
 def leakage(stems: np.ndarray, sample_rate: int) -> tuple[np.ndarray, np.ndarray]:
@@ -145,25 +147,26 @@ def leakage(stems: np.ndarray, sample_rate: int) -> tuple[np.ndarray, np.ndarray
 
     Carter, "Coherence and time delay estimation", Proceedings of the IEEE 75(2), 1987.
     """
-    own, rest = _spectra(stems, sample_rate, complex_=True)
+    own, rest = _spectra(stems, sample_rate)
 
-    def smooth(x: np.ndarray) -> np.ndarray:
-        return uniform_filter1d(x, NEIGHBOURS, axis=-1, mode="nearest")
+    def smooth(x: Tensor) -> Tensor:
+        half = NEIGHBOURS // 2
+        return avg_pool1d(x, NEIGHBOURS, stride=1, padding=half, count_include_pad=False)
 
     cross = own * rest.conj()
     cross = smooth(cross.real) ** 2 + smooth(cross.imag) ** 2
-    powers = np.abs(own) ** 2, np.abs(rest) ** 2
-    coherence = cross / np.maximum(smooth(powers[0]) * smooth(powers[1]), 1e-20)
-    coherent = np.clip(coherence, 0, 1) * powers[0]
-    overall = coherent.sum((1, 2)) / np.maximum(powers[0].sum((1, 2)), 1e-20)
+    power, beside = own.abs() ** 2, rest.abs() ** 2
+    coherence = cross / (smooth(power) * smooth(beside)).clamp_min(TINY**2)
+    coherent = coherence.clamp(0, 1) * power
+    overall = coherent.sum((1, 2)) / power.sum((1, 2)).clamp_min(TINY)
     levels = np.full(len(stems), np.nan)
-    for k, frames in enumerate(powers[0].sum(1)):
-        rests = frames < np.quantile(frames, 0.9) * 10 ** (-RESTS / 10)
-        beside = powers[1][k][:, rests].sum()
-        if beside > 0:
-            level = 10 * np.log10(coherent[k][:, rests].sum() / beside + 1e-12)
+    for k, frames in enumerate(power.sum(1)):
+        rests = frames < frames.quantile(0.9) * 10 ** (-RESTS / 10)
+        others = float(beside[k][:, rests].sum())
+        if others > 0:
+            level = 10 * np.log10(float(coherent[k][:, rests].sum()) / others + TINY)
             levels[k] = np.clip(level, *LEAKS)
-    return overall, levels
+    return overall.numpy(), levels
 
 
 def score_fit(stem: np.ndarray, sample_rate: int, part: Part, others: list[Part]) -> float:
@@ -176,8 +179,7 @@ def score_fit(stem: np.ndarray, sample_rate: int, part: Part, others: list[Part]
     The score as a mask, as in Ewert et al., "Score-informed source separation for musical audio
     recordings", IEEE Signal Processing Magazine 31(3), 2014.
     """
-    own, _ = _spectra(stem[None], sample_rate)
-    energy = own[0] ** 2
+    energy = _spectra(stem[None], sample_rate)[0][0].abs().numpy() ** 2
     on_own = _on_notes(part, energy.shape, sample_rate)
     on_any = on_own.copy()
     for other in others:
@@ -193,15 +195,15 @@ def by_score(stems: np.ndarray, sample_rate: int, score: Score, weight: float = 
     score: in seconds from the beginning, one part for each stem in their order. Where no part has a
     note, the masks stay.
     """
-    size = _window(sample_rate)
-    spectra = stft(stems, nperseg=size, noverlap=size - size // 4)[2]  # (S, C, F, N)
-    mixture = spectra.sum(axis=0)
-    shape = spectra.shape[2:]
-    prior = np.stack([np.where(_on_notes(p, shape, sample_rate), 1.0, weight) for p in score.parts])
-    masks = np.abs(spectra) * prior[:, None]
-    masks /= np.maximum(masks.sum(axis=0), 1e-12)
-    waves = istft(masks * mixture, nperseg=size, noverlap=size - size // 4)[1]
-    return waves[..., : stems.shape[-1]].astype(np.float32)
+    spectra = _stft(stems, sample_rate)  # (S, C, F, N)
+    shape = tuple(spectra.shape[2:])
+    prior = [np.where(_on_notes(part, shape, sample_rate), 1.0, weight) for part in score.parts]
+    masks = spectra.abs() * torch.from_numpy(np.stack(prior))[:, None]
+    masks /= masks.sum(dim=0).clamp_min(TINY)
+    size, samples = _window(sample_rate), stems.shape[-1]
+    masked = (masks * spectra.sum(dim=0)).flatten(0, 1)
+    waves = torch.istft(masked, size, size // 4, window=_hann(size), length=samples)
+    return waves.view(stems.shape).float().numpy()
 
 
 def _on_notes(part: Part, shape: tuple[int, int], sample_rate: int) -> np.ndarray:
@@ -229,13 +231,24 @@ def _window(sample_rate: int) -> int:
     return 4 * round(FRAME * sample_rate / 4)
 
 
-def _spectra(
-    stems: np.ndarray, sample_rate: int, complex_: bool = False
-) -> tuple[np.ndarray, np.ndarray]:
-    """Of each stem and of the sum of the others, (S, C * F, N): magnitudes, or complex."""
+def _hann(size: int) -> Tensor:
+    return torch.hann_window(size, dtype=torch.float64)
+
+
+def _stft(stems: np.ndarray, sample_rate: int) -> Tensor:
+    """(S, C, T) -> complex (S, C, F, N)."""
     size = _window(sample_rate)
-    own = stft(stems, nperseg=size, noverlap=size - size // 4)[2]  # (S, C, F, N)
-    own = own[:, :, : round(HIGHEST * size / sample_rate)]
-    own = own.reshape(len(own), -1, own.shape[-1]).astype(np.complex64)
-    rest = own.sum(axis=0) - own
-    return (own, rest) if complex_ else (np.abs(own), np.abs(rest))
+    window = _hann(size)
+    waves = torch.from_numpy(np.ascontiguousarray(stems, np.float64)).flatten(0, 1)
+    spectra = torch.stft(
+        waves, size, size // 4, window=window, pad_mode="constant", return_complex=True
+    )
+    return spectra.unflatten(0, stems.shape[:2])
+
+
+def _spectra(stems: np.ndarray, sample_rate: int) -> tuple[Tensor, Tensor]:
+    """Of each stem and of the sum of the others, complex (S, C * F, N), up to `HIGHEST`."""
+    size = _window(sample_rate)
+    own = _stft(stems, sample_rate)[:, :, : round(HIGHEST * size / sample_rate)]
+    own = own.flatten(1, 2) / (size / 2)
+    return own, own.sum(dim=0) - own

@@ -159,6 +159,5 @@ def test_a_score_moves_what_lies_on_the_wrong_stem():
     score = Score("", (Part("cello", (Note(0, 3, 57),)), Part("flute", (Note(0, 3, 82),))))
     mended = by_score(mixed, RATE, score)
     assert mended.sum(0) == pytest.approx(mixed.sum(0), abs=1e-3)
-    for before, after, true in zip(mixed, mended, (low, high), strict=True):
-        assert si_sdr(after[0], true[0]) > si_sdr(before[0], true[0]) - 1.0
     assert si_sdr(mended[0, 0], low[0]) > 18 > 8 > si_sdr(mixed[0, 0], low[0])
+    assert si_sdr(mended[1, 0], high[0]) > 30
