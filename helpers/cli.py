@@ -18,6 +18,7 @@ from typing import NoReturn
 
 # Their parsers are light: each command imports torch and other modules when it runs.
 from .commands import (
+    adapt,
     align,
     corpora,
     evaluate,
@@ -41,6 +42,7 @@ COMMANDS = {
     "align": align,
     "train": train,
     "finetune": finetune,
+    "adapt": adapt,
     "corpora": corpora,
     "fetch": fetch,
     "pack": pack,
