@@ -20,6 +20,7 @@ from typing import NoReturn
 from .commands import (
     align,
     corpora,
+    dataset,
     evaluate,
     fetch,
     finetune,
@@ -44,6 +45,7 @@ COMMANDS = {
     "corpora": corpora,
     "fetch": fetch,
     "pack": pack,
+    "dataset": dataset,
 }
 DESCRIPTION = "Separate chamber music into its instruments."
 EXAMPLES = """\

@@ -27,7 +27,7 @@ BEFORE = {
     "training": set(),
     "inference": {"audio", "music", "training"},
     "evaluation": {*SOUND, "training", "inference"},
-    "archives": {"audio", "inference", "evaluation"},
+    "archives": {"audio", "music", "playing", "inference", "evaluation"},
     "display": {*SOUND, "training", "inference", "evaluation"},
     "recipes": {*SOUND, "training", "inference", "evaluation"},
     "__init__": {*SOUND, "training", "inference", "evaluation", "display"},

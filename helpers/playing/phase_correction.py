@@ -5,8 +5,9 @@ Player i begins event n + 1 at
     t[i, n+1] = t[i, n] + T[n] + Z[i, n] - sum_j a[i, j] (t[i, n] - t[j, n]) + M[i, n+1] - M[i, n]
 
 with the interval T that all mean to play, the noise Z of the player's inner clock, the noise M of
-hands and breath, and a[i, j], the share of an asynchrony with player j that player i corrects by the
-next event. 0 is no correction, 1 / players each to all is what a string quartet was found to do.
+hands and breath, and a[i, j], the share of an asynchrony with player j that player i corrects by
+the next event. 0 is no correction. Errors of measured onsets act as M does, but bias `a` upwards:
+what was measured late seems to be made good at the next event.
 
 Wing, Endo, Bradbury and Vorberg, "Optimal feedback correction in string quartet synchronization",
 J. R. Soc. Interface 11, 2014. Jacoby, Tishby, Repp, Ahissar and Keller, "Parameter estimation of

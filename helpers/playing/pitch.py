@@ -13,10 +13,11 @@ from itertools import combinations
 import numpy as np
 
 from ..audio.resampling import resample
+from ..music.instruments import Instrument
 from ..music.pitch_features import RATE, spectra
 from .onsets import PlayedPart
 
-FRAME = 0.01  # seconds from one value of a curve to the next
+FRAME = 0.02  # seconds from one value of a curve to the next: a whole number of samples
 HOP = round(FRAME * RATE)  # samples
 PERIODS, SHORTEST, LONGEST = 10.0, 0.04, 0.12  # of a window: periods of the note, and seconds
 SIZE = 1 << 14  # of the transform
@@ -98,6 +99,43 @@ def _note_pitch(sound: np.ndarray, pitch: float, onset: float, end: float) -> No
     return NotePitch(round(pitch), times, cents, float(seconds))
 
 
+def pitch_curve(notes: Sequence[NotePitch], frames: int) -> np.ndarray:
+    """The pitch of a line in Hz, a value every `FRAME`, 0 where none is heard: (frames,)."""
+    curve = np.zeros(frames)
+    for note in notes:
+        places = np.rint(note.seconds / FRAME).astype(int)
+        kept = np.isfinite(note.cents) & (places < frames)
+        pitch = note.written + note.cents[kept] / 100.0
+        curve[places[kept]] = 440.0 * 2.0 ** ((pitch - 69.0) / 12.0)
+    return curve
+
+
+def tracked_pitch(
+    stem: np.ndarray, sample_rate: int, played_by: Instrument, frames: int
+) -> np.ndarray:
+    """As `pitch_curve` of a stem (channels, samples) without a score, by probabilistic YIN.
+
+    Mauch and Dixon, "pYIN: a fundamental frequency estimator using probabilistic threshold
+    distributions", ICASSP 2014, in librosa.
+    """
+    import librosa
+
+    sound = resample(np.mean(stem, axis=0, dtype=np.float32), sample_rate, RATE)
+    low, high = (
+        440.0 * 2.0 ** ((p - 69.0) / 12.0) for p in (played_by.low - 1, played_by.high + 1)
+    )
+    curve = np.zeros(frames)
+    if not sound.any():
+        return curve
+    length = 1 << int(np.ceil(np.log2(3.0 * RATE / low)))
+    hertz, _, _ = librosa.pyin(
+        sound, fmin=low, fmax=min(high, 0.45 * RATE), sr=RATE, hop_length=HOP, frame_length=length
+    )
+    count = min(len(hertz), frames)
+    curve[:count] = np.nan_to_num(hertz[:count])
+    return curve
+
+
 @dataclass(frozen=True)
 class Vibrato:
     """rate: Hz. extent: cents to each side, half of the peak-to-peak."""
@@ -152,7 +190,7 @@ class Interval:
     cents: float
 
     def deviation(self, temperament: str) -> float:
-        """Cents by which it is wider than in a system of `TEMPERAMENTS`; octaves are pure in all."""
+        """Cents by which it is wider than in one of `TEMPERAMENTS`; octaves are pure in all."""
         octaves, rest = divmod(self.semitones, 12)
         return self.cents - 1200.0 * octaves - float(TEMPERAMENTS[temperament][rest])
 

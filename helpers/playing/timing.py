@@ -34,15 +34,30 @@ class Chords:
         return Chords(self.names, self.written[kept], self.onsets[kept])
 
 
-def chords(parts: Sequence[PlayedPart]) -> Chords:
-    """The nominally simultaneous onsets of players."""
-    written = np.unique(np.round(np.concatenate([part.written for part in parts]) / SAME)) * SAME
-    onsets = np.full((len(written), len(parts)), np.nan)
-    for number, part in enumerate(parts):
-        places = np.searchsorted(written, np.round(part.written / SAME) * SAME - SAME / 2)
-        onsets[places, number] = part.onsets
-    several = (~np.isnan(onsets)).sum(axis=1) > 1
-    return Chords(tuple(part.name for part in parts), written[several], onsets[several])
+def chords(parts: Sequence[PlayedPart], same: float = SAME) -> Chords:
+    """The nominally simultaneous onsets of players.
+
+    same: seconds; onsets of different players that are written no further apart are one. More than
+    the default is for scores that were played into a computer.
+    """
+    events = sorted(
+        (float(w), number, float(onset))
+        for number, part in enumerate(parts)
+        for w, onset in zip(part.written, part.onsets, strict=True)
+    )
+    groups: list[dict[int, tuple[float, float]]] = []
+    start = -np.inf
+    for written, number, onset in events:
+        if written - start > same or number in groups[-1]:
+            groups.append({})
+            start = written
+        groups[-1][number] = written, onset
+    groups = [group for group in groups if len(group) > 1]
+    onsets = np.full((len(groups), len(parts)), np.nan)
+    for row, group in zip(onsets, groups, strict=True):
+        row[list(group)] = [onset for _, onset in group.values()]
+    written = np.array([np.mean([w for w, _ in group.values()]) for group in groups])
+    return Chords(tuple(part.name for part in parts), written, onsets)
 
 
 @dataclass(frozen=True, eq=False)

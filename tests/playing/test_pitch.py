@@ -3,9 +3,18 @@
 import numpy as np
 import pytest
 
+from helpers.music.instruments import instrument
 from helpers.music.scores import Note, Part
 from helpers.playing.onsets import PlayedPart
-from helpers.playing.pitch import TEMPERAMENTS, Interval, intervals, note_pitches, vibrato
+from helpers.playing.pitch import (
+    TEMPERAMENTS,
+    Interval,
+    intervals,
+    note_pitches,
+    pitch_curve,
+    tracked_pitch,
+    vibrato,
+)
 from helpers.synthesis.tones import SPECTRA, Timbre, Tones
 
 RATE = 22_050
@@ -37,6 +46,28 @@ def test_another_instrument_below_does_not_move_it():
     mixed = stem + 0.5 * other
     found = [note.between(0.0, 10.0) for note in note_pitches(mixed, RATE, part)]
     assert found == pytest.approx([20, 20], abs=3)
+
+
+def test_late_in_a_recording_pitches_still_have_their_time():
+    """A glance at the grid: after a minute a note begins where it is heard, not a tenth earlier."""
+    note = Note(60.0, 1.0, 69.0)
+    stem = Tones(Timbre(attack=0.005, release=0.01)).render(Part("violin", (note,)), RATE)
+    part = PlayedPart(
+        "violin", "violin", np.zeros(1), np.array([59.5]), np.array([61.5]), ((69.0,),)
+    )
+    (found,) = note_pitches(stem, RATE, part)
+    heard = found.seconds[np.isfinite(found.cents)]
+    assert heard[[0, -1]] == pytest.approx([60.0, 61.0], abs=0.05)
+    curve = pitch_curve([found], 3100)
+    assert curve[3025] == pytest.approx(440.0, rel=1e-3)
+    assert curve[:2990].max() == 0.0
+
+
+def test_a_line_without_a_score_is_tracked():
+    stem, _ = line([60, 67, 64], 0.5)
+    curve = tracked_pitch(stem, RATE, instrument("violin"), 75)
+    assert curve[[12, 37, 62]] == pytest.approx([261.6, 392.0, 329.6], rel=0.01)
+    assert tracked_pitch(np.zeros_like(stem), RATE, instrument("violin"), 75).max() == 0.0
 
 
 def test_silence_has_no_pitch():

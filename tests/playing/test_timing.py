@@ -22,8 +22,16 @@ def test_chords_are_the_onsets_that_the_score_gives_to_several_players():
     second = part("cello", [0, 1.5, 2.0005, 3], [0.2, 1.7, 2.2, 3.2])
     found = chords([first, second])
     assert found.names == ("violin", "cello")
-    assert found.written == pytest.approx([0, 2, 3])
+    assert found.written == pytest.approx([0, 2, 3], abs=1e-3)
     assert found.onsets == pytest.approx(np.array([[0.1, 0.2], [2.1, 2.2], [3.1, 3.2]]))
+
+
+def test_a_score_that_was_played_in_needs_a_wider_chord():
+    first = part("violin", [0, 1, 2], [0.1, 1.1, 2.1])
+    second = part("cello", [0.03, 0.98, 2.2], [0.2, 1.2, 2.4])
+    found = chords([first, second], same=0.05)
+    assert found.onsets == pytest.approx(np.array([[0.1, 0.2], [1.1, 1.2]]))
+    assert len(chords([first, second]).written) == 0
 
 
 def test_a_player_who_is_always_20_ms_early_leads():
