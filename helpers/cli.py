@@ -21,6 +21,7 @@ from .commands import (
     adapt,
     align,
     corpora,
+    dataset,
     evaluate,
     fetch,
     finetune,
@@ -46,6 +47,7 @@ COMMANDS = {
     "corpora": corpora,
     "fetch": fetch,
     "pack": pack,
+    "dataset": dataset,
 }
 DESCRIPTION = "Separate chamber music into its instruments."
 EXAMPLES = """\
