@@ -51,7 +51,11 @@ def decode_line(notes: np.ndarray, silence: np.ndarray, again: np.ndarray, costs
             others = sounding.copy()
             others[best] = -np.inf
             second = int(others.argmax())
-            before = (sounding[best] - costs.again + again[t], best), (others[second], second), (quiet, -1)
+            before = (
+                (sounding[best] - costs.again + again[t], best),
+                (others[second], second),
+                (quiet, -1),
+            )
             value, origin[best] = max(before)
             start[best] = value - costs.begin
         begun[t] = start > sounding

@@ -16,9 +16,11 @@ import numpy as np
 
 from .. import runtime
 from ..audio.resampling import resample
-from ..datasets.download import DownloadError, RemoteFile, fetch
+from ..datasets.download import RemoteFile, fetch
 from ..music.scores import Note
 from .decoding import Costs, decode_keys
+from .levels import RATE as LEVEL_RATE
+from .levels import levels, with_velocities
 
 WHEEL = RemoteFile(
     "basic_pitch-0.4.0-py2.py3-none-any.whl",
@@ -33,6 +35,33 @@ RATE, HOP, WINDOW = 22_050, 256, 43_844  # Hz, samples
 EDGE = 15  # frames at each end of a window whose answers are not used
 STEP = 141  # frames
 LOWEST, KEYS = 21, 88  # MIDI pitch
+SOUNDS, STRUCK = 0.3, 0.5  # probabilities above which a key rather sounds, and is struck
+WEIGHTS = 0.2, 4.0  # of a frame that sounds, of a frame that is struck: frames are not independent
+COSTS = Costs(begin=3.0, end=1.0, again=3.0)
+SHORTEST = 0.06  # seconds
+
+
+def read_chords(sound: np.ndarray, sample_rate: int, low: int, high: int) -> list[Note]:
+    """The notes of a sound (samples,) in whole MIDI pitches from `low` to `high`."""
+    sounding, struck = key_probabilities(sound, sample_rate)
+    keys = slice(max(low - LOWEST, 0), max(high - LOWEST + 1, 0))
+    spans = decode_keys(
+        WEIGHTS[0] * _odds(sounding[:, keys], SOUNDS),
+        WEIGHTS[1] * _odds(struck[:, keys], STRUCK).clip(min=-2.0),
+        COSTS,
+    )
+    seconds = HOP / RATE
+    notes = [
+        (first * seconds, last * seconds, keys.start + key + LOWEST) for first, last, key in spans
+    ]
+    notes = [each for each in notes if each[1] - each[0] >= SHORTEST]
+    return with_velocities(notes, levels(resample(sound, sample_rate, LEVEL_RATE)))
+
+
+def _odds(probability: np.ndarray, even: float) -> np.ndarray:
+    """The log-odds of probabilities, 0 at `even`."""
+    probability = np.clip(probability.astype(np.float64), 0.01, 0.99)
+    return np.log(probability / (1 - probability)) - np.log(even / (1 - even))
 
 
 def weights() -> Path:

@@ -1,0 +1,65 @@
+"""The notes of each player of an ensemble, from stems."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ..music.instruments import Instrument, instrument, read_name
+from ..music.pitch_features import RATE, estimate_tuning
+from ..music.scores import Note, Part, Score
+from .lines import read_line
+from .polyphony import read_chords
+
+LINES = ("woodwind", "brass", "voice")  # families that play one note at a time
+STRINGS = "strings"
+STOPS = 0.25  # share of the time in which a string player who plays double stops sounds twice
+STEP = 0.01  # seconds
+
+
+def transcribe(
+    stems: Mapping[str, np.ndarray], sample_rate: int, tuning: float, title: str
+) -> Score:
+    """One part for each stem (channels, samples), with the instrument that its name means.
+
+    tuning: of the recording, see `tuning_of`. Notes have whole MIDI pitches.
+    KeyError for a name that is no instrument.
+    """
+    parts = []
+    for name, stem in stems.items():
+        row = instrument(name)
+        sound = np.mean(stem, axis=0, dtype=np.float32)
+        notes = tuple(read_stem(sound, sample_rate, row, tuning))
+        parts.append(Part(row.name, notes, read_name(name).number))
+    return Score(title, tuple(parts))
+
+
+def tuning_of(sound: np.ndarray, sample_rate: int) -> float:
+    """Cents (-50 to 50) by which a recording (samples,) lies above A4 at 440 Hz."""
+    from ..audio.resampling import resample
+
+    return estimate_tuning(resample(sound, sample_rate, RATE))
+
+
+def read_stem(sound: np.ndarray, sample_rate: int, player: Instrument, tuning: float) -> list[Note]:
+    """The notes of a stem (samples,), by the reader that fits its instrument.
+
+    A string player has a line, or chords where much of the stem sounds like double stops.
+    """
+    low, high = player.low, player.high
+    if player.family in LINES:
+        return read_line(sound, sample_rate, low, high, tuning)
+    chords = read_chords(sound, sample_rate, low, high)
+    if player.family == STRINGS and sounding_twice(chords) < STOPS:
+        return read_line(sound, sample_rate, low, high, tuning)
+    return chords
+
+
+def sounding_twice(notes: Sequence[Note]) -> float:
+    """The share of the time with notes in which there are several."""
+    end = max((note.onset + note.duration for note in notes), default=0.0)
+    count = np.zeros(int(end / STEP) + 1, int)
+    for note in notes:
+        count[int(note.onset / STEP) : int((note.onset + note.duration) / STEP)] += 1
+    return float(np.sum(count > 1) / max(np.sum(count > 0), 1))
