@@ -87,7 +87,9 @@ def scores(found: Sequence[Note], truth: Sequence[Note]) -> dict[str, float]:
     precision, recall, f1, _ = precision_recall_f1_overlap(*both, offset_ratio=None)
     with_ends = precision_recall_f1_overlap(*both, offset_ratio=0.2)[2]
     values = precision, recall, f1, with_ends
-    return dict(zip(("note precision", "note recall", "note F1", "note F1, ends"), values))
+    return dict(
+        zip(("note precision", "note recall", "note F1", "note F1, ends"), values, strict=True)
+    )
 
 
 def arrays(notes: Sequence[Note]) -> tuple[np.ndarray, np.ndarray]:
