@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from ..audio.resampling import resample
 from ..music.instruments import Instrument, instrument, read_name
 from ..music.pitch_features import RATE, estimate_tuning
 from ..music.scores import Note, Part, Score
-from .lines import read_line
+from .lines import read_line, restruck
 from .polyphony import read_chords
 
 LINES = ("woodwind", "brass", "voice")  # families that play one note at a time
@@ -37,23 +39,28 @@ def transcribe(
 
 def tuning_of(sound: np.ndarray, sample_rate: int) -> float:
     """Cents (-50 to 50) by which a recording (samples,) lies above A4 at 440 Hz."""
-    from ..audio.resampling import resample
-
     return estimate_tuning(resample(sound, sample_rate, RATE))
 
 
 def read_stem(sound: np.ndarray, sample_rate: int, player: Instrument, tuning: float) -> list[Note]:
     """The notes of a stem (samples,), by the reader that fits its instrument.
 
-    A string player has a line, or chords where much of the stem sounds like double stops.
+    Winds, voices and strings have a line, strings only where little of the stem sounds like double
+    stops. Notes of a line are also cut where the other reader hears their pitch struck again.
     """
     low, high = player.low, player.high
-    if player.family in LINES:
-        return read_line(sound, sample_rate, low, high, tuning)
     chords = read_chords(sound, sample_rate, low, high)
-    if player.family == STRINGS and sounding_twice(chords) < STOPS:
-        return read_line(sound, sample_rate, low, high, tuning)
-    return chords
+    is_line = player.family in LINES or (
+        player.family == STRINGS and sounding_twice(chords) < STOPS
+    )
+    if not is_line:
+        return chords
+    notes = []
+    for note in read_line(sound, sample_rate, low, high, tuning):
+        again = np.array([each.onset for each in chords if each.pitch == note.pitch])
+        spans = restruck([(note.onset, note.onset + note.duration, 0)], again)
+        notes += [replace(note, onset=start, duration=end - start) for start, end, _ in spans]
+    return notes
 
 
 def sounding_twice(notes: Sequence[Note]) -> float:
