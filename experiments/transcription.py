@@ -23,7 +23,7 @@ from experiments.note_truth import corrected, heard_pitch
 from experiments.scored_pieces import BACH10, LEVEL, RATE, TRIOS, UNSEEN, in_time
 from helpers.audio.resampling import resample
 from helpers.audio.track import Track
-from helpers.datasets.stem_folders import StemFolder, find_tracks
+from helpers.datasets.stem_folders import find_tracks
 from helpers.evaluation import results
 from helpers.evaluation.evaluate import model_separator
 from helpers.evaluation.rows import Provenance, Row
@@ -40,7 +40,7 @@ from helpers.synthesis.soundfonts import find_soundfont
 from helpers.training.checkpoints import load_model
 from helpers.transcription.lines import read_line
 from helpers.transcription.pitch import PitchCurve, pitch_curve
-from helpers.transcription.players import transcribe, tuning_of
+from helpers.transcription.players import transcribed, tuning_of
 from helpers.transcription.polyphony import read_chords
 
 TABLE = "10_transcription"
@@ -115,8 +115,10 @@ def floor(track: Track) -> Parts:
 
 def read(stems: Mapping[str, np.ndarray], track: Track) -> Parts:
     tuning = tuning_of(track.mixture.mean(axis=0), track.sample_rate)
-    score = transcribe(stems, track.sample_rate, tuning, track.name)
-    return {name: part.notes for name, part in zip(stems, score.parts, strict=True)}
+    return {
+        name: transcribed(name, stem.mean(axis=0), track.sample_rate, tuning).notes
+        for name, stem in stems.items()
+    }
 
 
 @cache
@@ -170,14 +172,15 @@ TRACKERS = {
 
 def trios(folder: Path) -> tuple[Track, Parts]:
     """A trio, whose MIDI was aligned to it by others."""
-    track = StemFolder.load(find_tracks(folder.parent)[0], channels=1)
+    track = find_tracks(folder.parent)[0].load(channels=1)
     truth = {name: read_midi(folder / f"{name}.mid").parts[0].notes for name in track.stems}
     return track, truth
 
 
 @cache
-def chorale(piece: StemFolder) -> tuple[Track, Parts]:
+def chorale(name: str) -> tuple[Track, Parts]:
     """An excerpt of Bach10; its score, aligned to it and corrected by its stems."""
+    (piece,) = (each for each in find_tracks(corpus_folder(BACH10)) if each.name == name)
     track = piece.load(channels=1)
     score = in_time(track, list(read_unfoldings(piece.folder / "score.musicxml")))
     truth = {
@@ -232,7 +235,8 @@ def jobs() -> Iterator[Job]:
             yield job(RENDERED, "-".join(ensemble), system, method, make)
     for system, method in {**SYSTEMS, **TRACKERS}.items():
         for piece in find_tracks(corpus_folder(BACH10)):
-            yield job(BACH10, piece.name, system, method, lambda piece=piece: chorale(piece))
+            make = lambda name=piece.name: chorale(name)  # noqa: E731
+            yield job(BACH10, piece.name, system, method, make)
 
 
 def means(rows: Sequence[Row], metric: str = "note F1") -> dict[tuple[str, str], float]:

@@ -22,6 +22,7 @@ BEFORE = {
     "release": set(),
     "signals": set(),
     **{folder: set(SOUND[:place]) for place, folder in enumerate(SOUND)},
+    "transcription": set(SOUND),
     "models": set(),
     "training": set(),
     "inference": {"audio", "music", "training"},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from ..audio.resampling import resample
 from ..music.instruments import Instrument, instrument, read_name
 from ..music.pitch_features import RATE, estimate_tuning
-from ..music.scores import Note, Part, Score
+from ..music.scores import Note, Part
 from .lines import read_line, restruck
 from .polyphony import read_chords
 
@@ -20,21 +20,15 @@ STOPS = 0.25  # share of the time in which a string player who plays double stop
 STEP = 0.01  # seconds
 
 
-def transcribe(
-    stems: Mapping[str, np.ndarray], sample_rate: int, tuning: float, title: str
-) -> Score:
-    """One part for each stem (channels, samples), with the instrument that its name means.
+def transcribed(name: str, sound: np.ndarray, sample_rate: int, tuning: float) -> Part:
+    """The part of a player, from its stem (samples,). Notes have whole MIDI pitches.
 
-    tuning: of the recording, see `tuning_of`. Notes have whole MIDI pitches.
+    name: of the stem, such as `violin-2`. tuning: of the recording, see `tuning_of`.
     KeyError for a name that is no instrument.
     """
-    parts = []
-    for name, stem in stems.items():
-        row = instrument(name)
-        sound = np.mean(stem, axis=0, dtype=np.float32)
-        notes = tuple(read_stem(sound, sample_rate, row, tuning))
-        parts.append(Part(row.name, notes, read_name(name).number))
-    return Score(title, tuple(parts))
+    row = instrument(name)
+    notes = tuple(read_stem(sound, sample_rate, row, tuning))
+    return Part(row.name, notes, read_name(name).number)
 
 
 def tuning_of(sound: np.ndarray, sample_rate: int) -> float:

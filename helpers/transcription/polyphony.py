@@ -69,7 +69,7 @@ def weights() -> Path:
 
     DownloadError where that fails.
     """
-    target = runtime.cache_root() / "notes" / Path(MEMBER).name
+    target = runtime.cache_root() / "basic-pitch" / Path(MEMBER).name
     if not target.is_file():
         wheel = fetch(WHEEL, target.parent)
         draft = target.with_suffix(f".{os.getpid()}")
