@@ -91,7 +91,7 @@ def covering(beats: np.ndarray, end: float) -> tuple[np.ndarray, int]:
     ahead = np.linspace(0.0, beats[0], added + 1)[:-1]
     if not added:
         beats = np.concatenate([[0.0], beats[1:]])
-    count = max(int(np.ceil((end - beats[-1]) / period)), 0)
+    count = max(int(np.ceil((end - beats[-1]) / period + 0.5)), 0)  # past the last onset
     return np.concatenate([ahead, beats, beats[-1] + period * np.arange(1, count + 1)]), added
 
 

@@ -44,20 +44,15 @@ def decode_line(notes: np.ndarray, silence: np.ndarray, again: np.ndarray, costs
     quiet, sounding = 0.0, np.full(count, -np.inf)
     for t in range(frames):
         best = int(sounding.argmax())
-        source, value = (best, sounding[best]) if sounding[best] > quiet else (-1, quiet)
-        start = np.full(count, value - costs.begin)
-        origin = np.full(count, source)
-        if source >= 0:  # the best note begins again, or another one or silence goes before it
-            others = sounding.copy()
-            others[best] = -np.inf
-            second = int(others.argmax())
-            before = (
-                (sounding[best] - costs.again + again[t], best),
-                (others[second], second),
-                (quiet, -1),
-            )
-            value, origin[best] = max(before)
-            start[best] = value - costs.begin
+        other = np.full(count, max(sounding[best], quiet))  # the likeliest state before, not itself
+        origin = np.full(count, best if sounding[best] > quiet else -1)
+        rest = np.where(own == best, -np.inf, sounding)
+        second = int(rest.argmax())
+        other[best] = max(rest[second], quiet)
+        origin[best] = second if rest[second] > quiet else -1
+        same = sounding - costs.again + again[t]
+        start = np.maximum(same, other) - costs.begin
+        origin = np.where(same > other, own, origin)
         begun[t] = start > sounding
         came[t] = np.where(begun[t], origin, own)
         if sounding[best] - costs.end > quiet:

@@ -49,9 +49,9 @@ def written(notes: Sequence[Note], beats: Beats) -> list[Event]:
         chords.setdefault(start, []).append((round(note.pitch), last))
     bars = beats.bars()
     total = Fraction(bars[-1])
-    starts = sorted(start for start in chords if start < total)
+    starts = sorted(chords)
     events, time = [], Fraction(0)
-    for start, following in zip(starts, [*starts[1:], total], strict=True):
+    for start, following in zip(starts, [*starts[1:], total], strict=False):
         end = min(max(last for _, last in chords[start]), following)
         if following - end < GAP and following < total:
             end = following
