@@ -18,12 +18,14 @@ from pathlib import Path
 import numpy as np
 
 from experiments.alignment import performed
+from experiments.charts import plot_comparison
 from experiments.jobs import Job, corpus_folder, run
 from experiments.note_truth import corrected, heard_pitch
 from experiments.scored_pieces import BACH10, LEVEL, RATE, TRIOS, UNSEEN, in_time
 from helpers.audio.resampling import resample
 from helpers.audio.track import Track
 from helpers.datasets.stem_folders import find_tracks
+from helpers.display.figures import Figure, publish
 from helpers.evaluation import results
 from helpers.evaluation.evaluate import model_separator
 from helpers.evaluation.rows import Provenance, Row
@@ -248,6 +250,16 @@ def means(rows: Sequence[Row], metric: str = "note F1") -> dict[tuple[str, str],
     return {key: float(np.mean(values)) for key, values in found.items()}
 
 
+def picture(table: Path) -> Figure:
+    """Ceiling, separated stems and floor on each test."""
+    rows = results.read_table(table)
+    rows = rows[rows["system"].isin(SYSTEMS)]
+    figure = plot_comparison(rows, metric="note F1", by="test_data")
+    figure.axes[0].set_ylabel("F-measure of the notes of a player")
+    figure.axes[0].set_ylim(0, 1)
+    return figure
+
+
 def main() -> None:
     import torch
 
@@ -257,6 +269,7 @@ def main() -> None:
         run(list(jobs()), table, title="transcription")
     except KeyboardInterrupt:
         raise SystemExit("Stopped; the same command resumes.") from None
+    publish(picture(table), TABLE)
     for (test, system), value in sorted(means(results.read(table)).items()):
         print(f"{test:20} {system:24} {value:.2f}")
 

@@ -30,7 +30,8 @@ is read by what fits its instrument: one note at a time, or chords.
 
 The MIDI files are the performance, in time with the recording. The MusicXML is at sounding
 pitch, with estimated beats, bars and key; the tempo of each beat keeps it in time as well.
-Instruments are detected where the model can detect them. Needs pip install "divisi[train,notes]".
+Instruments are detected where the model can detect them.
+Two more packages are needed: pip install "divisi[train,notes]"
 """
 INSTALL = 'run: pip install "divisi[train,notes]"'
 OUTPUT = "transcribed"
