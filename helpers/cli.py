@@ -30,6 +30,7 @@ from .commands import (
     render,
     separate,
     train,
+    transcribe,
 )
 from .commands.errors import complain, sentence
 from .commands.streams import Console
@@ -41,6 +42,7 @@ COMMANDS = {
     "evaluate": evaluate,
     "render": render,
     "align": align,
+    "transcribe": transcribe,
     "train": train,
     "finetune": finetune,
     "adapt": adapt,
@@ -58,6 +60,7 @@ examples:
   divisi models                             which model separates which instruments
   divisi render bwv269 --renderer fluidsynth
   divisi align quartet.wav quartet.mxl      the notes of the score, in time with the recording
+  divisi transcribe quartet.wav             the notes of each player, as MIDI and MusicXML
   divisi train recipe.toml                  start a training, or resume it
 
 `divisi COMMAND --help` describes each command.

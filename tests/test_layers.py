@@ -23,6 +23,7 @@ BEFORE = {
     "signals": set(),
     **{folder: set(SOUND[:place]) for place, folder in enumerate(SOUND)},
     "playing": {"audio", "music"},
+    "transcription": set(SOUND),
     "models": set(),
     "training": set(),
     "inference": {"audio", "music", "training"},
