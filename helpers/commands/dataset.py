@@ -45,8 +45,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="FOLDER",
         help="MIDI or MusicXML files named like the recordings (default: beside them)",
     )
-    parser.add_argument("--licence", default="", help="of all recordings without one of their own")
-    parser.add_argument("--source", default="", help="where these recordings are from")
+    parser.add_argument(
+        "--licence", default="", metavar="TEXT", help="of all recordings without one of their own"
+    )
+    parser.add_argument(
+        "--source", default="", metavar="TEXT", help="where these recordings are from"
+    )
     add_model(parser)
     add_device(parser)
     archive.add_workers(parser)
