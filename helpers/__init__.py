@@ -76,11 +76,12 @@ class Separation:
         """A mixer of all stems, to show in a notebook or to save as a web page."""
         from .audio.track import Track
         from .display.players import StemPlayer
+        from .evaluation.quality_estimate import details
 
         track = Track(self.name, self.sample_rate, self.stems, self.mixture)
         doubtful = " and ".join(self.report["doubtful"])
         remark = f"{doubtful} may not play; correct it with {self.report['correction']}"
-        return StemPlayer(track, remark=remark if doubtful else "")
+        return StemPlayer(track, remark=remark if doubtful else "", details=details(self.report))
 
 
 def separate(
@@ -93,6 +94,7 @@ def separate(
     repair: bool = False,
     minus: Sequence[str] | str | None = None,
     emphasise: Mapping[str, float] | str | None = None,
+    estimate: int = 0,
 ) -> Separation:
     """Separate a file, or a float array (channels, samples) or (samples,), into its instruments.
 
@@ -104,6 +106,8 @@ def separate(
     minus: instruments of which each is left out of a mix, such as `["violin"]`, or `"each"`.
     emphasise: dB by which each of these instruments is brought forward in a mix that is as loud as
     the recording, such as `{"viola": 6}` or `{"each": 6}`.
+    estimate: the quality of the stems is estimated in so many windows of 5 s, each of which takes
+    as long as separating 20 s; `report["estimated_si_sdr"]` has it in dB, and the player shows it.
     score: a file, MIDI or MusicXML, whose parts are separated by a model that takes one.
     Raises ValueError, with one sentence, for what cannot be separated.
     """
@@ -116,6 +120,7 @@ def separate(
     from .audio.audio import load
     from .audio.recordings import examine
     from .audio.wav import save
+    from .evaluation.quality_estimate import described, estimate_quality
     from .inference.loading import model_and_name
     from .inference.mixes import Mixes
     from .inference.score_following import align_recording, takes_score
@@ -148,7 +153,8 @@ def separate(
         stems = {stem: load(path)[0] for stem, path in done.files().items()}
         mixes = {mix: load(path)[0] for mix, path in done.mix_files().items()}
         mixture = np.concatenate(list(source.blocks()), axis=1)
-    report = done.report(name)
+        estimates = estimate_quality(done, estimate)
+    report = {**done.report(name), "estimated_si_sdr": described(estimates)}
     if score is not None:
         report["score"] = followed.report()
     detected = tuple(report["detected"])

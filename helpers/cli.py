@@ -18,8 +18,10 @@ from typing import NoReturn
 
 # Their parsers are light: each command imports torch and other modules when it runs.
 from .commands import (
+    adapt,
     align,
     corpora,
+    dataset,
     evaluate,
     fetch,
     finetune,
@@ -28,6 +30,7 @@ from .commands import (
     render,
     separate,
     train,
+    transcribe,
 )
 from .commands.errors import complain, sentence
 from .commands.streams import Console
@@ -39,11 +42,14 @@ COMMANDS = {
     "evaluate": evaluate,
     "render": render,
     "align": align,
+    "transcribe": transcribe,
     "train": train,
     "finetune": finetune,
+    "adapt": adapt,
     "corpora": corpora,
     "fetch": fetch,
     "pack": pack,
+    "dataset": dataset,
 }
 DESCRIPTION = "Separate chamber music into its instruments."
 EXAMPLES = """\
@@ -54,6 +60,7 @@ examples:
   divisi models                             which model separates which instruments
   divisi render bwv269 --renderer fluidsynth
   divisi align quartet.wav quartet.mxl      the notes of the score, in time with the recording
+  divisi transcribe quartet.wav             the notes of each player, as MIDI and MusicXML
   divisi train recipe.toml                  start a training, or resume it
 
 `divisi COMMAND --help` describes each command.

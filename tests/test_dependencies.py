@@ -99,7 +99,9 @@ def test_the_dependencies_are_what_separate_imports():
 
 @each_command
 def test_the_extra_train_is_enough_for_every_command(command):
-    assert packages(reached_modules(command)) <= listed("train", "cluster")
+    """But `divisi transcribe`, which has one of its own beside it."""
+    own = ("notes",) if command == "transcribe" else ()
+    assert packages(reached_modules(command)) <= listed("train", "cluster", *own)
 
 
 @pytest.mark.parametrize("command", ["models", "corpora"])
@@ -120,7 +122,7 @@ def imported_by(*words: str) -> set[str]:
 
 
 def test_every_package_that_is_imported_is_listed():
-    assert packages(set(MODULES)) <= listed("train", "course", "score", "cluster")
+    assert packages(set(MODULES)) <= listed("train", "course", "score", "cluster", "notes")
 
 
 def test_requirements_are_those_of_the_extras():
@@ -128,7 +130,7 @@ def test_requirements_are_those_of_the_extras():
     assert requirements("requirements.txt") == course - {"divisi[train]"}
     assert requirements("requirements-dev.txt") == {*EXTRAS["dev"]} - {"divisi[course]"}
     assert requirements("requirements-nussl.txt") == {*EXTRAS["nussl"]}
-    assert {*EXTRAS["cluster"]} <= {*EXTRAS["dev"]}
+    assert {*EXTRAS["cluster"], *EXTRAS["notes"]} <= {*EXTRAS["dev"]}
 
 
 def test_constraints_name_every_requirement():

@@ -6,7 +6,7 @@ import os
 import time
 import warnings
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,10 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="leave out recordings whose stems were made from the same bytes by the same model "
         "with the same options: goes on where a run stopped; several runs share the work",
     )
+    add_workers(parser)
+
+
+def add_workers(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--workers",
         type=_count,
@@ -62,11 +66,16 @@ def is_archive(arguments: Namespace) -> bool:
     )
 
 
-def run(arguments: Namespace, separate: Callable[..., None], options: dict[str, Any]) -> None:
+def run(
+    arguments: Namespace,
+    separate: Callable[..., None],
+    options: dict[str, Any],
+    special: Mapping[str, dict[str, Any]] | None = None,
+) -> None:
     """Separate all recordings; what is wrong with one does not stop the others.
 
-    separate, options: see `Job`. PartlyDone at the end where a recording was refused; CommandError
-    or FolderError where nothing more can be done.
+    separate, options, special: see `Job`. PartlyDone at the end where a recording was refused;
+    CommandError or FolderError where nothing more can be done.
     """
     from ..archives.claims import Claims
     from ..archives.cluster import ClusterError, connected
@@ -97,7 +106,7 @@ def run(arguments: Namespace, separate: Callable[..., None], options: dict[str, 
             claims = stack.enter_context(Claims(output, arguments.skip_existing))
         queue = Queue(found.entries, claims)
         began = claims.began if claims else 0.0
-        job = Job(arguments, output, separate, options, sources, began)
+        job = Job(arguments, output, separate, options, sources, began, special or {})
         stack.enter_context(refusing(ClusterError))
         client = None
         if arguments.workers or arguments.scheduler:

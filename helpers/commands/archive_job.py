@@ -7,7 +7,7 @@ import tempfile
 import traceback
 import warnings
 from argparse import Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -31,9 +31,9 @@ from .products import Products
 class Job:
     """What the recordings of a run have in common; it travels to the workers.
 
-    separate: writes the stems of one. options: those that decide what is written. sources: the
-    instruments that were named. began: a report that is younger was written by this run or one that
-    shares its work.
+    separate: writes the stems of one. options: those that decide what is written; special: those of
+    single recordings beside them, by folder. sources: the instruments that were named. began: a
+    report that is younger was written by this run or one that shares its work.
     """
 
     arguments: Namespace
@@ -42,6 +42,7 @@ class Job:
     options: dict[str, Any]
     sources: tuple[str, ...]
     began: float
+    special: Mapping[str, dict[str, Any]] = field(default_factory=dict)
 
     def __call__(self, entry: Entry) -> Outcome:
         """Separate a recording; errors become part of the outcome."""
@@ -74,7 +75,7 @@ class Job:
         if (
             report is None
             or report.get("checkpoint_sha256") != checkpoint
-            or report.get("options") != self.options
+            or report.get("options") != {**self.options, **self.special.get(entry.folder, {})}
         ):
             return False
         if isinstance(target, Path) and (target / REPORT).stat().st_mtime >= self.began:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ..audio.formats import SoundFormat
     from ..audio.recordings import Recording
     from ..display.player_page import ScoreView
+    from ..evaluation.quality_estimate import Estimate
     from ..inference.mixes import Mixes
     from ..inference.stem_files import StemFiles
 
@@ -115,10 +116,16 @@ class Products:
         form.check(recording.path.name, recording.sample_rate, recording.channels)
         return bytes_needed(recording, stems, form, self.mixes.count(stems))
 
-    def write(self, done: StemFiles, target: Path, score: ScoreView | None = None) -> None:
+    def write(
+        self,
+        done: StemFiles,
+        target: Path,
+        score: ScoreView | None = None,
+        estimates: Mapping[str, Estimate] | None = None,
+    ) -> None:
         """Write what is made of finished stems beside them. target: their folder in the end.
 
-        score: what the player shows of it.
+        score, estimates: what the player shows of the score and of the quality of the stems.
         """
         from ..display.reaper import write_project
         from ..display.stem_pages import write_player
@@ -131,6 +138,7 @@ class Products:
                 doubt = f"{names} may not play; correct it with {correction}"
             write_player(
                 done.folder / PLAYER, done.recording, done.files(), gain=done.gain, remark=doubt,
+                details={name: each.sentence() for name, each in (estimates or {}).items()},
                 score=score,
             )  # fmt: skip
         if self.labels:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from .. import runtime
 from ..archives.stores import place
 from . import archive, products, score
-from .errors import Batch, refusing
+from .errors import Batch, CommandError, refusing
 from .options import BAR, add_device, add_model, add_output
 
 if TYPE_CHECKING:
@@ -68,6 +68,14 @@ def add_arguments(parser: ArgumentParser) -> None:
         action="store_true",
         help="read samples that are not finite numbers as zeros instead of refusing the file",
     )
+    parser.add_argument(
+        "--estimate",
+        type=int,
+        default=runtime.QUALITY_WINDOWS,
+        metavar="N",
+        help="estimate the quality of the stems in N windows of 5 s, at most one for each 10 s; a"
+        " window takes as long as separating 20 s; 0: no estimate (default: %(default)s)",
+    )
     score.add_arguments(parser)
     products.add_arguments(parser)
     archive.add_arguments(parser)
@@ -80,6 +88,8 @@ def run(arguments: Namespace) -> None:
     the end where there was one. Folders: see `archive.run`.
     """
     score.choose_model(arguments)
+    if arguments.estimate < 0:
+        raise CommandError(f"--estimate {arguments.estimate}: it must be 0 or more.")
     if archive.is_archive(arguments):
         archive.run(arguments, separate, options_of(arguments))
         return
@@ -138,6 +148,7 @@ def separate(
     """Write the stems of a recording and their report, and print a line about them."""
     from tqdm import tqdm
 
+    from ..evaluation.quality_estimate import described, estimate_quality
     from ..folders import new_folder
     from ..inference.stem_files import REPORT, separate_recording
 
@@ -157,8 +168,10 @@ def separate(
             recording, model, folder, sources or None, form=beside.form(recording),
             residual=arguments.residual, mixes=beside.mixes, progress=bar.update,
         )  # fmt: skip
-        beside.write(done, target, score.view(followed))
-        report = {**done.report(name), "options": options_of(arguments)}
+        estimates = estimate_quality(done, arguments.estimate)
+        beside.write(done, target, score.view(followed), estimates)
+        report = {**done.report(name), "estimated_si_sdr": described(estimates)}
+        report["options"] = options_of(arguments)
         if followed:
             report["score"] = followed.write(folder)
         (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
@@ -176,12 +189,15 @@ def _repeated(arguments: Namespace) -> list[str]:
         options += ["-o", str(arguments.output)]
     if arguments.model != runtime.DEFAULT_MODEL:
         options += ["--model", str(arguments.model)]
+    if arguments.estimate != runtime.QUALITY_WINDOWS:
+        options += ["--estimate", str(arguments.estimate)]
     return options + products.words(arguments)
 
 
 def summary(target: Path, report: dict[str, Any]) -> str:
-    """One line: where the stems are, the speed, the gain, what was detected."""
+    """One line: where the stems are, speed, gain, what was detected, and which are doubtful."""
     from ..audio.levels import decibels
+    from ..evaluation.quality_estimate import DO_NOT_TRUST, Estimate
 
     speed, gain = report["seconds"] / report["elapsed"], report["gain"]
     lower = "" if gain == 1 else f", all {-decibels(gain):.1f} dB lower so that none clips"
@@ -189,4 +205,9 @@ def summary(target: Path, report: dict[str, Any]) -> str:
     for key, words in {"detected": "detected", "nearly_silent": "nearly silent:"}.items():
         if report[key]:
             line += f"; {words} {', '.join(report[key])}"
-    return line
+    bad = [
+        name
+        for name, each in report["estimated_si_sdr"].items()
+        if Estimate(**each).words == DO_NOT_TRUST and name not in report["nearly_silent"]
+    ]
+    return line + f"; {DO_NOT_TRUST}: {', '.join(bad)}" * bool(bad)

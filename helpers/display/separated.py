@@ -16,6 +16,7 @@ from ..audio.formats import SoundFormat
 from ..audio.levels import decibels
 from ..audio.recordings import Recording, beginning
 from ..audio.track import Track
+from ..evaluation.quality_estimate import Estimate, estimate_quality
 from ..files import drafted
 from ..inference.detection import chosen_sources
 from ..inference.mixes import NO_MIXES, Mixes
@@ -36,7 +37,7 @@ class Separated:
     in full length, in the recording's rate and channels, in 24 bits. gain: applied to all signals
     so that none clips; mostly 1. detected: whether the instruments were detected. doubt: a sentence
     on those whose detection is in doubt. mixes: like the stems of the track. remarks: on them.
-    score: what the player shows of it.
+    estimates: of the quality of the stems. score: what the player shows of it.
     """
 
     recording: Recording
@@ -47,10 +48,12 @@ class Separated:
     doubt: str = ""
     mixes: dict[str, np.ndarray] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    estimates: dict[str, Estimate] = field(default_factory=dict)
     score: ScoreView | None = None
 
     def player(self) -> StemPlayer:
-        return StemPlayer(self.track, remark=self.doubt, score=self.score)
+        details = {name: estimate.sentence() for name, estimate in self.estimates.items()}
+        return StemPlayer(self.track, remark=self.doubt, details=details, score=self.score)
 
     def picture(self) -> str:
         """The spectrograms as HTML."""
@@ -118,6 +121,7 @@ def separate_to_zip(
             {name: _beginning(path, frames) for name, path in files.items()}
             for files in (done.files(), done.mix_files())
         )
+        estimates = estimate_quality(done)
         archive = zip_stems(archive, [*done.files().values(), *done.mix_files().values()])
     mixture = done.gain * beginning(recording.blocks(), frames)
     track = Track(recording.path.stem, recording.sample_rate, stems, mixture)
@@ -126,7 +130,7 @@ def separate_to_zip(
     doubt = f"{doubtful} may not play; if so, tick only those that do, and separate again."
     return Separated(
         recording, track, archive, done.gain, detected, doubt if doubtful else "", mixed,
-        done.remarks, score,
+        done.remarks, estimates, score,
     )  # fmt: skip
 
 

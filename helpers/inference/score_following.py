@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +15,7 @@ from torch import Tensor, nn
 
 from ..audio.recordings import Recording, mono
 from ..music.instruments import numbered_names
-from ..music.scores import Part, Score, transpose
+from ..music.scores import Note, Part, Score, transpose
 
 if TYPE_CHECKING:
     from ..music.alignment import Alignment
@@ -65,6 +67,32 @@ class ScoreFollower(nn.Module):
         players = self.players.expand(len(notes), -1)
         estimates = self.model(mixture, padded.to(mixture.device), players.to(mixture.device))
         return estimates[:, : len(self.notes)]
+
+    def excerpt(
+        self, start: float, seconds: float, delays: Sequence[float] = (), speed: float = 1.0
+    ) -> ScoreFollower:
+        """The follower of a recording that is cut from this one, and changed.
+
+        delays: seconds by which each part is later; what would pass the end comes at the beginning.
+        speed: a factor by which all is faster, and higher.
+        """
+        other = copy.copy(self)  # shares the model
+        other.notes = []
+        for part, delay in zip(self.notes, delays or [0.0] * len(self.notes), strict=True):
+            own = self._between(part, start, start + seconds).astype(float)
+            early, late = delay - seconds, delay
+            moved = [own + [shift, shift, 0.0] for shift in ([early, late] if delay else [late])]
+            pitch = 12 * math.log2(speed)
+            other.notes.append(np.concatenate(moved) / [speed, speed, 1.0] + [0.0, 0.0, pitch])
+        return other
+
+    def score(self) -> Score:
+        """The notes of all parts, in the order of the sources."""
+        parts = [
+            Part(name, tuple(Note(on, end - on, pitch) for on, end, pitch in part.tolist()))
+            for name, part in zip(self.sources, self.notes, strict=True)
+        ]
+        return Score("", tuple(parts))
 
     def _between(self, notes: np.ndarray, start: float, end: float) -> np.ndarray:
         """The notes that sound in a segment, in seconds from its beginning."""

@@ -49,7 +49,8 @@ class Alignment:
     score that was given, and in the recording. transposition: semitones by which the recording is
     higher than that score. tuning: the rest in cents, -50 to 50, for A4 at 440 Hz. fit: 0 to 1, at
     least `least_fit`: the geometric mean of how well the coarse path fits, of the share of the
-    notes that are heard and of the share of the sound that the notes explain.
+    notes that are heard and of the share of the sound that the notes explain. written: the score
+    that was given, transposed; `times` lead from it to the recording.
     """
 
     score: Score
@@ -57,6 +58,7 @@ class Alignment:
     transposition: int
     tuning: float
     fit: float
+    written: Score
 
 
 def align(
@@ -94,7 +96,7 @@ def align(
         _apart(sound, score, number, common, tuning) for number in range(len(score.parts))
     )
     times = np.stack([common.score, common.recording])
-    return Alignment(replace(score, parts=parts), times, place.shift, tuning, fit)
+    return Alignment(replace(score, parts=parts), times, place.shift, tuning, fit, score)
 
 
 def least_fit(seconds: float) -> float:

@@ -9,6 +9,7 @@ import pytest
 import soundfile
 import torch
 
+from helpers.evaluation.quality_estimate import Estimate
 from helpers.models.mask_net import MaskNet, MaskNetConfig
 from helpers.training.checkpoints import save_model
 
@@ -281,3 +282,25 @@ def test_a_nearly_silent_stem_is_reported(divisi, recording, scaling_model, tmp_
     assert out[0].endswith("nearly silent: bassoon")
     report = json.loads((output / "quartet" / "separation.json").read_text())
     assert report["nearly_silent"] == ["bassoon"]
+
+
+def test_the_quality_of_each_stem_is_estimated_in_the_report_and_the_page(
+    divisi, recording, duo, tmp_path
+):
+    assert divisi("separate", recording(), "-o", tmp_path, "--model", duo)[0] == 0
+    report = json.loads((tmp_path / "quartet" / "separation.json").read_text())
+    estimates = report["estimated_si_sdr"]
+    assert set(estimates) == {"violin", "bassoon"}
+    page = (tmp_path / "quartet" / "player.html").read_text()
+    for each in estimates.values():
+        assert each["low"] <= each["value"] <= each["high"]
+        assert f'"detail": "{Estimate(**each).words}: ' in page
+
+
+def test_no_quality_is_estimated_where_none_is_asked_for(divisi, recording, duo, tmp_path):
+    words = ["separate", recording(), "-o", tmp_path, "--model", duo, "--estimate"]
+    assert divisi(*words, "0")[0] == 0
+    report = json.loads((tmp_path / "quartet" / "separation.json").read_text())
+    assert report["estimated_si_sdr"] == {}
+    code, _, err = divisi(*words, "-1", "--overwrite")
+    assert code == 2 and err == ["divisi: --estimate -1: it must be 0 or more."]

@@ -1,0 +1,158 @@
+"""What a data set says about each stem: notes, pitch, dynamics, instrument, estimated quality."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..audio.audio import load
+from ..audio.levels import rms
+from ..files import replaced_atomically
+from ..inference.detection import DOUBT, Detection
+from ..inference.stem_drafts import RESIDUAL
+from ..music.alignment import Alignment, AlignmentError, align
+from ..music.instruments import find_instrument
+from ..music.midi import write_midi
+from ..music.pitch_features import RATE
+from ..music.scores import Part, Score
+from ..playing.dynamics import level_curve
+from ..playing.onsets import played_parts
+from ..playing.pitch import FRAME, note_pitches, pitch_curve, tracked_pitch
+
+CHORDAL = ("keyboard", "plucked", "percussion")  # families without a curve of one pitch
+SLOPE = 2.0  # dB in which the confidence of a detection goes from 0.5 to 0.73
+
+#: Estimated SI-SDR in dB of each stem: of stems (1, samples) by name and a sample rate.
+Quality = Callable[[Mapping[str, np.ndarray], int], Mapping[str, float | None]]
+#: The notes of a stem (1, samples) at a sample rate, by an instrument of the table.
+Transcriber = Callable[[np.ndarray, int, str], Part]
+
+
+@dataclass(frozen=True)
+class Annotators:
+    """What is estimated beside pitch and level. quality: None leaves `estimated_si_sdr` empty.
+    transcribe: the notes of recordings without a score; None leaves them without notes."""
+
+    quality: Quality | None = None
+    transcribe: Transcriber | None = None
+
+
+def annotate(
+    files: Mapping[str, Path],
+    scores: Sequence[Score],
+    named: bool,
+    detection: Detection | None,
+    annotators: Annotators,
+) -> dict[str, Any]:
+    """Write NAME.mid and NAME.csv beside each stem; returns what `separation.json` says of them.
+
+    files: the stems, by name. scores: of the recording, with its repeats and without; none where
+    there is no score. named: the score named the instruments. detection: None where the model
+    detects none. The CSV has the columns seconds, f0_hz (0 where no pitch is heard) and level_db.
+    """
+    stems = {name: load(path, sample_rate=RATE, channels=1)[0] for name, path in files.items()}
+    players = {name: stem for name, stem in stems.items() if name != RESIDUAL}
+    counts, found, remark = {name: 1 for name in players}, None, ""
+    if scores:
+        mixture = np.sum(list(stems.values()), axis=0)
+        counts = {name: sum(p.instrument == name for p in scores[0].parts) for name in players}
+        try:
+            found = align(mixture, RATE, [_one_part_a_stem(score, players) for score in scores])
+        except AlignmentError as error:
+            remark = str(error)
+    levels = detection.levels if detection else _levels(players, stems)
+    quality = annotators.quality(players, RATE) if annotators.quality else {}
+    notes = _notes(players, found, annotators)
+    pitches = _pitches(players, found, counts)
+    entry: dict[str, Any] = {}
+    for name, stem in players.items():
+        folder = files[name].parent
+        write_midi(Score(name, (notes[name],)), folder / f"{name}.mid")
+        _write_curves(folder / f"{name}.csv", pitches[name], level_curve(stem, RATE))
+        entry[name] = {
+            "instrument": name,
+            "players": max(counts[name], 1),
+            "confidence": 1.0 if named else confidence(levels[name], len(players)),
+            "estimated_si_sdr": quality.get(name),
+            "notes": len(notes[name].notes),
+        }
+    return {"players": entry, "score": found and _of_score(found), "remark": remark}
+
+
+def confidence(level: float, players: int) -> float:
+    """From 0 to 1, that an instrument plays whose stem has a level in dB relative to the recording.
+
+    A logistic function, 0.5 where `Detection` begins to doubt. It orders the stems; it is no
+    probability.
+    """
+    margin = (level + 10 * math.log10(players) + DOUBT) / SLOPE
+    return round(1.0 / (1.0 + math.exp(-min(max(margin, -30.0), 30.0))), 4)
+
+
+def _levels(players: Mapping[str, np.ndarray], stems: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """The levels of stems in dB relative to the recording, their sum with the residual."""
+    whole = rms(np.sum(list(stems.values()), axis=0)) or 1.0
+    return {name: 20 * math.log10(max(rms(stem) / whole, 1e-6)) for name, stem in players.items()}
+
+
+def _one_part_a_stem(score: Score, names: Mapping[str, np.ndarray]) -> Score:
+    """The score with the parts of one instrument joined, as a model without a score has stems."""
+    parts = []
+    for name in names:
+        lines = [part.notes for part in score.parts if part.instrument == name]
+        notes = sorted((n for line in lines for n in line), key=lambda n: (n.onset, n.pitch))
+        parts.append(Part(name, tuple(notes)))
+    return replace(score, parts=tuple(parts))
+
+
+def _notes(
+    players: Mapping[str, np.ndarray], found: Alignment | None, annotators: Annotators
+) -> dict[str, Part]:
+    """The notes of each stem in the time of the recording, at its tuning."""
+    if found is not None:
+        return {part.instrument: part for part in found.score.parts}
+    transcribe = annotators.transcribe
+    return {
+        name: transcribe(stem, RATE, name) if transcribe else Part(name, ())
+        for name, stem in players.items()
+    }
+
+
+def _pitches(
+    players: Mapping[str, np.ndarray], found: Alignment | None, counts: Mapping[str, int]
+) -> dict[str, np.ndarray]:
+    """The pitch of each stem of one player in Hz, by the score where there is one."""
+    frames = {name: len(level_curve(stem, RATE)) for name, stem in players.items()}
+    pitches = {name: np.zeros(count) for name, count in frames.items()}
+    parts = {part.name: part for part in played_parts(players, RATE, found)} if found else {}
+    for name, stem in players.items():
+        row = find_instrument(name)
+        if row is None or row.family in CHORDAL or counts[name] > 1:
+            continue
+        if found is None:
+            pitches[name] = tracked_pitch(stem, RATE, row, frames[name])
+        elif name in parts:
+            pitches[name] = pitch_curve(note_pitches(stem, RATE, parts[name]), frames[name])
+    return pitches
+
+
+def _write_curves(path: Path, pitch: np.ndarray, level: np.ndarray) -> None:
+    seconds = FRAME * np.arange(len(level))
+    rows = (f"{t:.2f},{f:.2f},{db:.1f}" for t, f, db in zip(seconds, pitch, level, strict=True))
+    with replaced_atomically(path) as draft:
+        draft.write_text("\n".join(["seconds,f0_hz,level_db", *rows]) + "\n", encoding="utf-8")
+
+
+def _of_score(found: Alignment) -> dict[str, Any]:
+    return {
+        "title": found.written.title,
+        "fit": round(found.fit, 4),
+        "transposition": found.transposition,
+        "a4_hz": round(440 * 2 ** (found.tuning / 1200), 2),
+        "alignment": np.round(found.times, 4).tolist(),
+    }

@@ -1,0 +1,185 @@
+"""The SI-SDR that is expected of stems, without a reference: measures, coefficients, words."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from .. import runtime
+from ..audio.recordings import Recording
+from ..inference.score_following import ScoreFollower
+from ..inference.separation import separate
+from ..inference.stem_files import StemFiles
+from ..music.scores import Score
+from .no_reference import WINDOW, Measures, measures
+
+FILE = Path(__file__).with_suffix(".json")  # written by `python -m experiments.no_reference --fit`
+SPACING = 10.0  # seconds of the recording for each window, at least
+SHORTEST = 1.0  # seconds
+INTERVAL = 0.8  # share of the windows of the fit whose SI-SDR lies in their interval
+FARTHEST = 2.0  # standard deviations of a measure: beyond them the fit knows nothing
+LEAST, MOST = -10.0, 20.0  # dB; at -10 nothing of the instrument is right
+SOUNDS = -25.0  # dB relative to the recording; a stem below it does not play in a window
+DO_NOT_TRUST = "do not trust"
+#: From so many dB on the words hold.
+WORDS = (
+    (8.0, "likely good"),
+    (4.0, "likely fair"),
+    (0.0, "likely poor"),
+    (-np.inf, DO_NOT_TRUST),
+)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Expected SI-SDR of a stem in dB, and an interval that holds it in `INTERVAL` of the cases."""
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def words(self) -> str:
+        """From `likely good` to `do not trust`."""
+        return next(words for least, words in WORDS if self.value >= least)
+
+    def sentence(self) -> str:
+        """Such as `likely good: 8 dB (6 to 11)`."""
+        return f"{self.words}: {self.value:.0f} dB ({self.low:.0f} to {self.high:.0f})"
+
+    def describe(self) -> dict[str, float]:
+        """The entry of separation.json."""
+        return {name: round(number, 1) for name, number in asdict(self).items()}
+
+
+def described(estimates: Mapping[str, Estimate]) -> dict[str, dict[str, float]]:
+    """The entry of separation.json, in dB."""
+    return {name: estimate.describe() for name, estimate in estimates.items()}
+
+
+def details(report: Mapping[str, Any]) -> dict[str, str]:
+    """What a player says beside each stem, from the entry of separation.json."""
+    estimates = report.get("estimated_si_sdr", {})
+    return {name: Estimate(**each).sentence() for name, each in estimates.items()}
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A linear function of measures, each centred, scaled, and limited to two standard deviations;
+    a missing one counts as its mean.
+
+    names: of the measures. low, high: quantiles of what the fit
+    left over, in dB.
+    """
+
+    names: tuple[str, ...]
+    means: tuple[float, ...]
+    scales: tuple[float, ...]
+    weights: tuple[float, ...]
+    intercept: float
+    low: float
+    high: float
+
+    def values(self, measured: Measures) -> np.ndarray:
+        """The expected SI-SDR of each stem in dB, (S,)."""
+        columns = np.stack([measured[name] for name in self.names], axis=-1)
+        scaled = np.nan_to_num((columns - self.means) / self.scales, nan=0.0)
+        scaled = np.clip(scaled, -FARTHEST, FARTHEST)
+        return np.clip(scaled @ np.array(self.weights) + self.intercept, LEAST, MOST)
+
+    def estimate(self, values: Sequence[float]) -> Estimate:
+        """Of a stem, from its values in several windows: their mean, with the interval of one.
+
+        The windows of one recording err alike, so that the interval does not shrink.
+        """
+        value = float(np.mean(values))
+        low, high = (float(np.clip(value + x, LEAST, MOST)) for x in (self.low, self.high))
+        return Estimate(value, low, high)
+
+
+@cache
+def predictors() -> Mapping[str, Predictor]:
+    """`recording`, and `score` where the score is known."""
+    table = json.loads(FILE.read_text(encoding="utf-8"))["predictors"]
+    return {name: predictor_of(each) for name, each in table.items()}
+
+
+def predictor_of(table: Mapping[str, Any]) -> Predictor:
+    return Predictor(**{k: tuple(v) if isinstance(v, list) else v for k, v in table.items()})
+
+
+def estimate_quality(
+    done: StemFiles, windows: int = runtime.QUALITY_WINDOWS
+) -> dict[str, Estimate]:
+    """Of each stem of a recording, from some of its windows; none where it is silent.
+
+    Each window is separated four times: 20 s of audio. There is at most one for each `SPACING`
+    seconds of the recording. Memory holds one window.
+    """
+    recording, model = done.recording, done.model
+    predictor = predictors()["score" if isinstance(model, ScoreFollower) else "recording"]
+    values: dict[str, list[float]] = {name: [] for name in model.sources}
+    for start, mixture in cut(recording, windows):
+        measured = measured_window(model, mixture, recording.sample_rate, start)
+        expected = predictor.values(measured)
+        for name, value, level in zip(values, expected, measured["level"], strict=True):
+            if level > SOUNDS:
+                values[name].append(float(value))
+    if not any(values.values()):
+        return {}
+    return {name: predictor.estimate(values[name] or [LEAST]) for name in done.sources}
+
+
+def measured_window(
+    model: nn.Module,
+    mixture: np.ndarray,
+    sample_rate: int,
+    start: float = 0.0,
+    score: Score | None = None,
+) -> Measures:
+    """All measures of the stems that a model makes of a window (C, T).
+
+    start: seconds from the beginning of the recording, for a model that follows a score. score:
+    that of the window for another model, one part for each of its sources, in their order.
+    """
+    seconds = mixture.shape[-1] / sample_rate
+
+    def again(changed: np.ndarray, delays: Sequence[float] = (), speed: float = 1.0) -> np.ndarray:
+        own = model
+        if isinstance(model, ScoreFollower):
+            own = model.excerpt(start, seconds, delays, speed)
+        return separate(own, changed, sample_rate)
+
+    if isinstance(model, ScoreFollower):
+        score = model.excerpt(start, seconds).score()
+    return measures(again, mixture, again(mixture), sample_rate, score)
+
+
+def cut(recording: Recording, windows: int) -> Iterator[tuple[float, np.ndarray]]:
+    """Second and samples (C, n) of windows in equal distances; not those that are silent.
+
+    A recording shorter than a window is one, one shorter than `SHORTEST` none.
+    """
+    if recording.seconds < SHORTEST:
+        return
+    count = min(windows, max(1, int(recording.seconds / SPACING)))
+    length = min(round(WINDOW * recording.sample_rate), recording.frames)
+    firsts = (recording.frames - length) * (np.arange(count) + 0.5) / count
+    waiting, kept, at = deque(firsts.astype(int).tolist()), np.zeros((recording.channels, 0)), 0
+    for block in recording.blocks():
+        kept = np.concatenate([kept, block], axis=1, dtype=np.float32)
+        while waiting and at + kept.shape[1] >= waiting[0] + length:
+            first = waiting.popleft()
+            window = kept[:, first - at : first - at + length]
+            if np.any(window):
+                yield first / recording.sample_rate, window
+        needless = min((waiting[0] if waiting else at + kept.shape[1]) - at, kept.shape[1])
+        kept, at = kept[:, max(needless, 0) :], at + max(needless, 0)
