@@ -150,7 +150,8 @@ def missing(cards: Cards) -> str:
     unused = [
         name
         for name in cards
-        if not any(System("", "", system.models).has_weights({name: {}}) for system in SYSTEMS)
+        if name != runtime.SCORE_MODEL  # experiments/score_informed.py measures it
+        and not any(System("", "", system.models).has_weights({name: {}}) for system in SYSTEMS)
     ]
     parts = []
     if absent:

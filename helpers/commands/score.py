@@ -53,14 +53,6 @@ def choose_model(arguments: Namespace) -> None:
     if arguments.instruments is not None:
         raise CommandError("--instruments: with --score, the parts of the score are separated.")
     if arguments.model == runtime.DEFAULT_MODEL:
-        from ..training.checkpoints import available_models
-
-        if runtime.SCORE_MODEL not in available_models():
-            raise CommandError(
-                f"--score: the model {runtime.SCORE_MODEL} does not come with Divisi yet; train it"
-                f" with `divisi train recipes/{runtime.SCORE_MODEL}.toml` and name its file with"
-                " --model."
-            )
         arguments.model = runtime.SCORE_MODEL
 
 
