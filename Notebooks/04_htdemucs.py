@@ -42,7 +42,7 @@
 # | data | rendered chorales and ensembles, recorded notes and solos |
 # | model | HT-Demucs, and a mask network on a logarithmic frequency axis |
 # | evaluation | SI-SDR on recordings of real players, between a baseline and oracle masks |
-# | needs | two cores: 8 min (training 400); T4: 2 min (25); disk: 0.5 GB; recordings: optional |
+# | needs | two cores: 2 min (training 400); T4: 2 min (25); disk: 0.5 GB; recordings: optional |
 #
 # Everything runs on a CPU, with the weights that come with the course. Numbers of "our run"
 # come from rendered pieces, and yours should be nearly the same; the other numbers come from the
@@ -218,7 +218,7 @@ for part, prefixes in PARTS.items():
 # $$\hat S_j = M_j \, X \quad \text{instead of} \quad \hat S_j = \text{output of the network}$$
 #
 # A mask of one hands back the mixture, with its phase and its partials. The published branch has to
-# learn even that. What the masks are worth, we measure at the end of the comparison below.
+# learn even that. What eight minutes of training show of it stands after the comparison below.
 #
 # These are the outputs of its encoder layers for four seconds of sound:
 
@@ -722,9 +722,9 @@ StemPlayer(model_separator(HT_DEMUCS)(RENDERED), references=RENDERED)
 #
 # ## What each architecture needs
 #
-# A single comparison at one early moment would not be fair, so the contest follows the trainings
-# (`python -m experiments.contest`). It measures the averaged weights on the seven real excerpts of
-# Bach10, and three costs:
+# A comparison at one early moment would not be fair, so the contest (`python -m
+# experiments.contest`) measures where both trainings have ended. Here it has the averaged weights,
+# on the seven real excerpts of Bach10, and three costs:
 #
 # - the training examples that the network has seen;
 # - the hours of one processor core for all steps so far (the number of steps times the measured
@@ -768,8 +768,10 @@ values = rows.query("metric == 'SI-SDR'").groupby(["system", "config"])["value"]
 values.agg(["mean", "std", "count"]).round(1)
 
 # %% [markdown]
-# Eight minutes show which one learns faster at the start, not how good either can become. In this
-# run (one seed each) the mask network is far ahead. A likely reason: its structure already contains
+# Eight minutes show which one learns faster at the start, not how good either can become. Of the two
+# HT-Demucs, the one with masks makes fewer steps in this time, and it is not better: the two are
+# too close to the mixture to say what masks are worth. In this run (one seed each) the mask network
+# is far ahead. A likely reason: its structure already contains
 # knowledge, as you have seen. A note has the same pattern at every pitch, partials are collected at
 # their fundamental, and the stems sum to the recording. HT-Demucs has to learn all of this from
 # examples, and needs more computing time for each example. In return it can learn what a real mask

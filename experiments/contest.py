@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-from matplotlib.ticker import LogLocator, NullLocator
+from matplotlib.ticker import FixedLocator, NullLocator
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -47,6 +47,7 @@ COSTS = {
     "core hours": "hours of one core",
     "ms per second": "ms per second of music",
 }
+TICKS = [digit * 10.0**exponent for exponent in range(-2, 8) for digit in (1, 2, 4, 6)]
 
 
 @dataclass(frozen=True)
@@ -206,7 +207,7 @@ def plot_contest(table: pd.DataFrame) -> Figure:
                 mean = quality.loc[quality["system"] == limit, "value"].mean()
                 ax.axhline(mean, color=INK, linestyle=DASHES[limit], linewidth=1.0, label=limit)
             ax.set(xlabel=title, xscale="log")
-            ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+            ax.xaxis.set_major_locator(FixedLocator(TICKS))
             ax.xaxis.set_minor_locator(NullLocator())
             ax.xaxis.set_major_formatter(_short)
             ax.grid(axis="y")
