@@ -768,17 +768,16 @@ values = rows.query("metric == 'SI-SDR'").groupby(["system", "config"])["value"]
 values.agg(["mean", "std", "count"]).round(1)
 
 # %% [markdown]
-# Eight minutes show which one learns faster at the start, not how good either can become. Of the two
-# HT-Demucs, the one with masks makes fewer steps in this time, and it is not better: the two are
+# Eight minutes show which one learns faster at the start, not how good either can become. Of the
+# two HT-Demucs, the one with masks makes fewer steps in this time, and it is not better: both are
 # too close to the mixture to say what masks are worth. In this run (one seed each) the mask network
-# is far ahead. A likely reason: its structure already contains
-# knowledge, as you have seen. A note has the same pattern at every pitch, partials are collected at
-# their fundamental, and the stems sum to the recording. HT-Demucs has to learn all of this from
-# examples, and needs more computing time for each example. In return it can learn what a real mask
-# cannot express, such as the phase of each stem. With much more data and computing time it is
-# strong: the published model, with 800 additional songs, set the state of the art on pop music when
-# it appeared. With our computing time the mask networks are better on the real excerpts, so `divisi
-# separate` uses mask networks.
+# is far ahead. A likely reason: its structure already contains knowledge, as you have seen. A note
+# has the same pattern at every pitch, partials are collected at their fundamental, and the stems
+# sum to the recording. HT-Demucs has to learn all of this from examples, and needs more computing
+# time for each example. In return it can learn what a real mask cannot express, such as the phase
+# of each stem. With much more data and computing time it is strong: the published model, with 800
+# additional songs, set the state of the art on pop music when it appeared. With our computing time
+# the mask networks are better on the real excerpts, so `divisi separate` uses mask networks.
 #
 # **Quick questions**
 #
