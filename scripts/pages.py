@@ -1,4 +1,4 @@
-"""Tables of README.md and docs/data.md, from Results/real_recordings.csv and the known corpora."""
+"""Tables of README.md and docs/data.md, from `Results/` and the known corpora."""
 
 from __future__ import annotations
 
@@ -14,22 +14,36 @@ RECORDINGS = {
     "bach10_excerpts": "Bach10: violin, clarinet, saxophone, bassoon (7 excerpts of 5 chorales)",
     "urmp_excerpts": "URMP: violin, cello (1 excerpt)",
     "trios": "TRIOS: violin, horn, piano (1 excerpt)",
+    "two real violins": "Two violins (4 mixtures of recorded solos)",
 }
-SYSTEMS = {"mixture": "mixture", "chamber": "Divisi", "oracle-irm": "ideal mask"}
+TABLES = ("real_recordings", "08_score_informed")  # the first that has a system counts
+SYSTEMS = {
+    "mixture": "mixture",
+    "chamber": "Divisi",
+    "guided": "with the score",
+    "oracle-irm": "ideal mask",
+}
 
 
 def headline(root: Path = ROOT) -> str:
     """Mean SI-SDR over all stems: a row for each collection, a column for each system."""
-    means = summary(root / "Results" / "real_recordings.csv")
-    means = means[(means["metric"] == "SI-SDR") & (means["instrument"] == "all")]
-    values = means.set_index(["test_data", "system"])["mean"]
+    values: dict[tuple[str, str], float] = {}
+    for table in TABLES:
+        means = summary(root / "Results" / f"{table}.csv")
+        means = means[(means["metric"] == "SI-SDR") & (means["instrument"] == "all")]
+        for row in means.itertuples():
+            values.setdefault((row.test_data, row.system), row.mean)
     lines = [f"| SI-SDR in dB | {' | '.join(SYSTEMS.values())} |"]
     lines.append(f"| --- |{' ---: |' * len(SYSTEMS)}")
     for name, title in RECORDINGS.items():
-        cells = [f"{round(values[name, system], 1) + 0.0:.1f}" for system in SYSTEMS]
-        cells[1] = f"**{cells[1]}**"
+        cells = [_cell(values.get((name, system))) for system in SYSTEMS]
+        cells[1:-1] = [f"**{cell}**" if cell else "" for cell in cells[1:-1]]
         lines.append(f"| {title} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _cell(value: float | None) -> str:
+    return "" if value is None else f"{round(value, 1) + 0.0:.1f}"
 
 
 def corpora() -> str:

@@ -121,11 +121,14 @@ def table_at(path: Path) -> pd.DataFrame:
 def means(root: Path, table: str, rows: Rows, by: Sequence[str]) -> dict[tuple, float]:
     """For each combination of the columns `by`, the mean of the finite values in these rows.
 
-    The metric is SI-SDR where the rows name none. LookupError where there are no rows.
+    They are of `table` unless they name another. The metric is SI-SDR where the rows name none.
+    LookupError where there are no rows.
     """
+    table = rows.get("table", table)
     frame = table_at(root / "Results" / f"{table}.csv")
     frame = frame[np.isfinite(frame["value"])]
-    for column, wanted in {"metric": "SI-SDR", **rows}.items():
+    columns = {key: wanted for key, wanted in rows.items() if key != "table"}
+    for column, wanted in {"metric": "SI-SDR", **columns}.items():
         allowed = wanted if isinstance(wanted, list) else [wanted]
         frame = frame[frame[column].astype(str).isin(map(str, allowed))]
     if frame.empty:
@@ -142,8 +145,8 @@ def value(root: Path, table: str, rows: Rows) -> float:
     take: min, max or range. With several columns in `over`, range is how far the last one
     moves the mean at most while the others stay the same.
     """
-    columns = {key: rows[key] for key in rows if key not in ("table", "over", "take")}
-    found = means(root, rows.get("table", table), columns, rows.get("over", ()))
+    columns = {key: rows[key] for key in rows if key not in ("over", "take")}
+    found = means(root, table, columns, rows.get("over", ()))
     if rows.get("take") != "range":
         return {"min": min, "max": max}.get(rows.get("take"), np.mean)(list(found.values()))
     groups: dict[tuple, list[float]] = {}
