@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,33 +27,20 @@ from ..playing.pitch import FRAME, note_pitches, pitch_curve, tracked_pitch
 CHORDAL = ("keyboard", "plucked", "percussion")  # families without a curve of one pitch
 SLOPE = 2.0  # dB in which the confidence of a detection goes from 0.5 to 0.73
 
-#: Estimated SI-SDR in dB of each stem: of stems (1, samples) by name and a sample rate.
-Quality = Callable[[Mapping[str, np.ndarray], int], Mapping[str, float | None]]
-#: The notes of a stem (1, samples) at a sample rate, by an instrument of the table.
-Transcriber = Callable[[np.ndarray, int, str], Part]
-
-
-@dataclass(frozen=True)
-class Annotators:
-    """What is estimated beside pitch and level. quality: None leaves `estimated_si_sdr` empty.
-    transcribe: the notes of recordings without a score; None leaves them without notes."""
-
-    quality: Quality | None = None
-    transcribe: Transcriber | None = None
-
 
 def annotate(
     files: Mapping[str, Path],
     scores: Sequence[Score],
     named: bool,
     detection: Detection | None,
-    annotators: Annotators,
+    quality: Mapping[str, float],
 ) -> dict[str, Any]:
     """Write NAME.mid and NAME.csv beside each stem; returns what `separation.json` says of them.
 
     files: the stems, by name. scores: of the recording, with its repeats and without; none where
     there is no score. named: the score named the instruments. detection: None where the model
-    detects none. The CSV has the columns seconds, f0_hz (0 where no pitch is heard) and level_db.
+    detects none. quality: the estimated SI-SDR of stems in dB. The CSV has the
+    columns seconds, f0_hz (0 where no pitch is heard) and level_db.
     """
     stems = {name: load(path, sample_rate=RATE, channels=1)[0] for name, path in files.items()}
     players = {name: stem for name, stem in stems.items() if name != RESIDUAL}
@@ -66,8 +53,9 @@ def annotate(
         except AlignmentError as error:
             remark = str(error)
     levels = detection.levels if detection else _levels(players, stems)
-    quality = annotators.quality(players, RATE) if annotators.quality else {}
-    notes = _notes(players, found, annotators)
+    notes = {name: Part(name, ()) for name in players}
+    if found is not None:
+        notes |= {part.instrument: part for part in found.score.parts}
     pitches = _pitches(players, found, counts)
     entry: dict[str, Any] = {}
     for name, stem in players.items():
@@ -108,19 +96,6 @@ def _one_part_a_stem(score: Score, names: Mapping[str, np.ndarray]) -> Score:
         notes = sorted((n for line in lines for n in line), key=lambda n: (n.onset, n.pitch))
         parts.append(Part(name, tuple(notes)))
     return replace(score, parts=tuple(parts))
-
-
-def _notes(
-    players: Mapping[str, np.ndarray], found: Alignment | None, annotators: Annotators
-) -> dict[str, Part]:
-    """The notes of each stem in the time of the recording, at its tuning."""
-    if found is not None:
-        return {part.instrument: part for part in found.score.parts}
-    transcribe = annotators.transcribe
-    return {
-        name: transcribe(stem, RATE, name) if transcribe else Part(name, ())
-        for name, stem in players.items()
-    }
 
 
 def _pitches(

@@ -63,7 +63,8 @@ for track in Collection("{name}").load_tracks("train"):
 ```
 
 `confidence` (0 to 1) orders the detected instruments; it is no probability, and 1 where a score
-named the instrument. `estimated_si_sdr` (dB) estimates how well a stem is separated{quality}.
+named the instrument. `estimated_si_sdr` (dB) estimates how well a stem is separated; it is empty
+where nothing sounds.
 
 ## Where it is from, and what may be done with it
 
@@ -86,11 +87,6 @@ def card(manifest: Mapping[str, Any]) -> str:
     """README.md of a data set, with the header that says which shards are which split."""
     recordings = manifest["recordings"]
     scored = sum(bool(each["score"]) for each in recordings.values())
-    estimated = any(
-        player["estimated_si_sdr"] is not None
-        for each in recordings.values()
-        for player in each["players"].values()
-    )
     body = TEXT.format(
         name=manifest["name"],
         count=len(recordings),
@@ -103,7 +99,6 @@ def card(manifest: Mapping[str, Any]) -> str:
         instruments="\n".join(_instrument_rows(recordings)),
         notes="" if scored == len(recordings) else "; empty where there was no score",
         frame=1000 * manifest["frame_seconds"],
-        quality="" if estimated else "; here it is empty",
         sources="\n".join(_source_rows(recordings)),
     )
     return _header(manifest) + body

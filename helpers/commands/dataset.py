@@ -18,15 +18,14 @@ from .score import read_scores
 if TYPE_CHECKING:
     from torch import nn
 
-    from ..archives.annotations import Annotators
     from ..audio.recordings import Recording
     from ..music.scores import Score
 
 SUMMARY = "a data set made of recordings"
 DESCRIPTION = """\
-`divisi dataset build FOLDER -o OUT` separates all recordings in FOLDER and writes a data set: the
-stems, notes in the time of the recording where there is a score, curves of pitch and level, a
-manifest, splits by work, shards in the webdataset layout, and a data card.
+`divisi dataset build FOLDER -o OUT` separates all recordings in FOLDER and writes a data set:
+the stems, notes in the time of the recording where there is a score, curves of pitch and level,
+a manifest, splits by work, shards in the webdataset layout, and a data card.
 
 Every recording needs a source and a licence: in FOLDER/recordings.csv (columns recording, work,
 source, licence), or one for all with --source and --licence. Stopped, the same command goes on.
@@ -62,7 +61,6 @@ def run(arguments: Namespace) -> None:
     CommandError or FolderError before anything is written where a source or a licence is missing;
     PartlyDone at the end where a recording was refused.
     """
-    from ..archives.annotations import Annotators
     from ..archives.collection import TRACKS, write_collection
     from ..archives.listing import listing
     from ..archives.works import described, find_scores
@@ -81,7 +79,7 @@ def run(arguments: Namespace) -> None:
     by_path = {path: (scores[place], special[place]) for path, place in places.items()}
     chosen = _as_separate(arguments, tracks)
     options = separate.options_of(chosen)
-    work = partial(separate_and_annotate, scored=by_path, annotators=Annotators(), options=options)
+    work = partial(separate_and_annotate, scored=by_path, options=options)
     refused = None
     try:
         archive.run(chosen, work, options, special)
@@ -116,7 +114,6 @@ def separate_and_annotate(
     arguments: Namespace,
     *,
     scored: Mapping[str, tuple[list[Score], dict[str, Any]]],
-    annotators: Annotators,
     options: Mapping[str, Any],
 ) -> None:
     """Write the stems of a recording with their notes and curves, and `separation.json`.
@@ -126,6 +123,7 @@ def separate_and_annotate(
     """
     from ..archives.annotations import annotate
     from ..archives.collection import FORMAT
+    from ..evaluation.quality_estimate import described, estimate_quality
     from ..folders import new_folder
     from ..inference.stem_files import REPORT, separate_recording
 
@@ -139,9 +137,12 @@ def separate_and_annotate(
         done = separate_recording(
             recording, model, folder, named or None, form=FORMAT, residual=True
         )
+        estimates = estimate_quality(done)
+        quality = {name: round(each.value, 1) for name, each in estimates.items()}
         with refusing(ValueError):
-            said = annotate(done.files(), own, bool(named), done.detection, annotators)
-        report = {**done.report(name), "options": {**options, **special}, "dataset": said}
+            said = annotate(done.files(), own, bool(named), done.detection, quality)
+        report = {**done.report(name), "estimated_si_sdr": described(estimates)}
+        report |= {"options": {**options, **special}, "dataset": said}
         (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     for remark in (*done.remarks, *([said["remark"]] if said["remark"] else [])):
         warnings.warn(remark, stacklevel=2)

@@ -21,6 +21,7 @@ from helpers.cli import main
 from helpers.datasets.collections import Collection
 from helpers.files import file_sha256
 from helpers.inference.detection import DOUBT
+from helpers.inference.stem_files import REPORT
 from helpers.music.midi import write_midi
 from helpers.music.scores import Note, Part, Score
 from helpers.synthesis.renderer import render_score
@@ -222,7 +223,10 @@ def test_shards_have_a_sample_for_each_player(made):
     assert len(names) == 4 * 3 * 4  # recordings, players with what is left over, files
     assert {each["player"] for each in said} == {"violin", "bassoon", "residual"}
     assert {tuple(each) for each in said} == {tuple(FIELDS)}
-    assert all(each["estimated_si_sdr"] is None for each in said)
+    estimated = {(each["recording"], each["player"]): each["estimated_si_sdr"] for each in said}
+    report = json.loads((made[0] / "tracks" / "one" / REPORT).read_text())["estimated_si_sdr"]
+    assert estimated["one", "violin"] == report["violin"]["value"]
+    assert all(value is None for (_, player), value in estimated.items() if player == "residual")
 
 
 def test_hugging_face_reads_the_shards(made, data, tmp_path):
