@@ -42,7 +42,7 @@ from helpers.training.trainer import fit
 
 TABLE, CURVES = "07_cycle_gan", "07_curves"
 NOTEBOOK = "07_cycle_gan"
-STEPS = 500  # of a cycle GAN's generators
+STEPS = 300  # of a cycle GAN's generators
 STEP_FACTOR = 10  # times as many steps, which take about as long with pairs
 ADVERSARIAL = AdversarialConfig(STEPS, learning_rate=5e-4, log_every=20)
 

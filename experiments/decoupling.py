@@ -174,7 +174,7 @@ def main() -> None:
     numbers = [step[:2] for step in STEPS]
     parser.add_argument("--only", nargs="+", choices=numbers, default=numbers, help="these steps")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
-    parser.add_argument("--minutes", type=float, default=25.0, help="of each training (25)")
+    parser.add_argument("--minutes", type=float, default=12.0, help="of each training (12)")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     runs = runtime.runs_root() / TABLE
