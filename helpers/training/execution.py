@@ -6,21 +6,37 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from lightning.fabric import Fabric
+from lightning.fabric.plugins.precision import MixedPrecision
 
+from ..runtime import pick_device
 from ..signals import handling
 
 #: Functions of `torch.cpu`; some of its versions lack them.
 BF16_INSTRUCTIONS = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
 
 
+class Autocast(MixedPrecision):
+    """Mixed precision that leaves the inputs of a model as they are.
+
+    Lightning's own rounds them to 16 bits: the notes of a score to half a semitone.
+    """
+
+    def convert_input(self, data: Any) -> Any:
+        return data
+
+
 def default_fabric(precision: str) -> Fabric:
     """Fabric on the fastest single device, or on the processes that `fabric run` has started."""
     started = torch.distributed.is_available() and torch.distributed.is_torchelastic_launched()
+    devices = "auto" if started else 1
     precision = fast_precision() if precision == "auto" else precision
-    return Fabric(devices="auto" if started else 1, precision=precision)
+    if precision not in ("bf16-mixed", "16-mixed"):
+        return Fabric(devices=devices, precision=precision)
+    return Fabric(devices=devices, plugins=Autocast(precision, pick_device().type))
 
 
 def fast_precision() -> str:
@@ -28,9 +44,10 @@ def fast_precision() -> str:
 
     Emulated bfloat16 is about ten times slower than float32 on a CPU.
     """
-    if torch.cuda.is_available():
+    device = pick_device().type
+    if device == "cuda":
         bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
-    elif torch.backends.mps.is_available():
+    elif device == "mps":
         bf16 = False
     else:
         bf16 = any(getattr(torch.cpu, name, bool)() for name in BF16_INSTRUCTIONS)

@@ -273,6 +273,19 @@ def test_the_automatic_precision_is_what_the_processor_has_instructions_for(monk
     assert default_fabric("auto").strategy.precision.precision == fast_precision()
 
 
+def test_reduced_precision_leaves_the_inputs_of_a_model_as_they_are():
+    class Same(nn.Linear):
+        def forward(self, mixture):
+            self.heard = mixture
+            return super().forward(mixture)
+
+    fabric = default_fabric("bf16-mixed")
+    model = Same(1, 1)
+    wrapped, mixture = fabric.setup_module(model), torch.tensor([[69.1]], device=fabric.device)
+    assert wrapped(mixture).dtype == torch.float32
+    assert model.heard.dtype == torch.float32
+
+
 def test_estimates_of_another_shape_are_refused_with_both_shapes(tmp_path):
     class Three(TwoTones):
         def __getitem__(self, index):
