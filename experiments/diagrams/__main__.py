@@ -5,9 +5,9 @@ from __future__ import annotations
 from helpers.files import replaced_atomically
 from helpers.runtime import repository_root
 
-from . import hybrid, masks, waveforms
+from . import hybrid, masks, scores, waveforms
 
-DRAWINGS = {**waveforms.DRAWINGS, **masks.DRAWINGS, **hybrid.DRAWINGS}
+DRAWINGS = {**waveforms.DRAWINGS, **masks.DRAWINGS, **scores.DRAWINGS, **hybrid.DRAWINGS}
 
 
 def main() -> None:

@@ -10,9 +10,11 @@ import torch
 
 from experiments.diagrams import __main__ as diagrams
 from experiments.diagrams.drawing import WIDTH, Drawing
+from experiments.diagrams.scores import network
 from helpers.models.conv_tasnet import ConvTasNet, ConvTasNetConfig
 from helpers.models.ht_demucs import HTDemucs, HTDemucsConfig
 from helpers.models.mask_net import MaskNet, MaskNetConfig
+from helpers.models.score_net import ScoreNet
 from helpers.models.wave_unet import WaveUNet, WaveUNetConfig
 from helpers.runtime import repository_root
 
@@ -123,3 +125,25 @@ def test_ht_demucs_has_the_shapes_of_the_network():
 def test_streaming_is_to_scale():
     (length, context) = re.findall(r"[\d.]+", " ".join(words("streaming")))[0:2]
     assert (length, context) == ("50", "2.9")
+
+
+def test_score_net_has_the_shapes_of_the_network():
+    model = ScoreNet(network())
+    modules = [model.partials, model.see, model.follow[1], model.gather, model.decide]
+    shapes = []
+    for module in modules:
+        module.register_forward_hook(lambda *call: shapes.append(tuple(call[2].shape)))
+    notes = torch.tensor([[[[0.0, 1.0, 69.0]], [[0.0, 1.0, 60.0]]]])
+    with torch.no_grad():
+        model(torch.randn(1, 1, 44100), notes, torch.tensor([[1, 2]]))
+    bins, frames = len(model.analysis), shapes[0][-1]
+    wide = model.config.part_width
+    channels = [32, wide, wide, wide, 1]
+    assert [shape[1:] for shape in shapes] == [(count, bins, frames) for count in channels]
+    assert [shape[0] for shape in shapes] == [1, 3, 3, 3, 3]  # two parts, and the rest
+    shown = words("score_net")
+    copies = model.gather.in_channels
+    for shape in (f"{bins} × N", f"32 × {bins} × N", f"P × {wide} × {bins} × N", "4097 × N",
+                  f"(P + 1) × {copies} × {bins} × N", f"(P + 1) × {bins} × N"):  # fmt: skip
+        assert shape in shown
+    assert f"from {model.see.in_channels} pictures" in shown
