@@ -64,8 +64,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     studio.add_argument(
         "--labels",
         action="store_true",
-        help=f"also write {LABELS}, which Audacity imports: when each instrument plays, and the bars of"
-        " a score",
+        help=f"also write {LABELS}, which Audacity imports: when each instrument plays, and the"
+        " bars of a score",
     )
 
 

@@ -33,9 +33,7 @@ class Lane:
     muted: bool = False
 
 
-def write_project(
-    done: StemFiles, target: Path, bars: Sequence[tuple[str, float]] = ()
-) -> Path:
+def write_project(done: StemFiles, target: Path, bars: Sequence[tuple[str, float]] = ()) -> Path:
     """Write `NAME.rpp` beside stems. target: their folder in the end, from which paths lead.
 
     bars: (number, start in seconds of the recording) of each bar, which becomes a marker.

@@ -30,7 +30,7 @@ APART = Freedom(reach=0.08, stay=2.0, stiffness=0.02)
 ATTACK = 0.025
 STRUCK = ("keyboard", "plucked", "percussion")  # families whose notes rise at once
 SHORTEST = 0.03  # seconds of a note that lies in the recording
-NEAR = 0.1  # seconds by which a bar may begin before the first aligned onset, or after the last one
+NEAR = 0.25  # seconds by which the ends of an alignment may be wrong
 #: The least fit of a score: of recordings up to `BRIEF` seconds, which wrong scores fit best by
 #: chance, and of very long ones.
 FITS_BRIEF, FITS_LONG, BRIEF = 0.64, 0.46, 10.0
@@ -46,12 +46,13 @@ class Alignment:
     """A score in the time of a recording.
 
     score: as it sounds, transposed, with onsets and durations in seconds of the recording; notes
-    outside of it are left out, as bars that begin outside, and all parts are kept. times: (2, n), increasing seconds in the
-    score that was given, and in the recording. transposition: semitones by which the recording is
-    higher than that score. tuning: the rest in cents, -50 to 50, for A4 at 440 Hz. fit: 0 to 1, at
-    least `least_fit`: the geometric mean of how well the coarse path fits, of the share of the
-    notes that are heard and of the share of the sound that the notes explain. written: the score
-    that was given, transposed; `times` lead from it to the recording.
+    outside of it are left out, as are bars that begin outside, and all parts are kept. times:
+    (2, n), increasing seconds in the score that was given, and in the recording. transposition:
+    semitones by which the recording is higher than that score. tuning: the rest in cents, -50 to
+    50, for A4 at 440 Hz. fit: 0 to 1, at least `least_fit`: the geometric mean of how well the
+    coarse path fits, of the share of the notes that are heard and of the share of the sound that
+    the notes explain. written: the score that was given, transposed; `times` lead from it to the
+    recording.
     """
 
     score: Score
@@ -104,16 +105,16 @@ def align(
 def _bars(score: Score, common: Map, seconds: float) -> tuple[Bar, ...]:
     """The bars that begin in the recording, where the first of their notes begin.
 
-    A score may begin with rests: a bar counts that begins before the first aligned onset and has no
-    note there; what lies before the recording begins with it.
+    A bar that begins with a rest before the recording counts from its beginning, if all of its
+    notes are played.
     """
-    first, last = common.score[[0, -1]]
-    missing = max((n.onset for n in _notes(score) if n.onset < first - NEAR), default=-np.inf)
+    onsets, last = np.array([note.onset for note in _notes(score)]), common.score[-1]
+    missing = onsets[common(onsets) < common.start - NEAR].max(initial=-np.inf)
     struck = all(instrument(part.instrument).family in STRUCK for part in score.parts)
     bars: list[Bar] = []
     for number, start in score.bars:
         where = max(float(common(start)) - (0.0 if struck else ATTACK), 0.0)
-        if missing < start <= last + NEAR and where < seconds - NEAR:
+        if missing < start <= last + SHORTEST and where < seconds - NEAR:
             if bars and where <= bars[-1].start:
                 bars.pop()
             bars.append(Bar(number, where))

@@ -41,9 +41,7 @@ def read_midi(path: Path | str) -> Score:
         return midi_score(file.read(LARGEST + 1), path.name)
 
 
-def midi_score(
-    data: bytes, name: str, bars: Sequence[tuple[str, float]] | None = None
-) -> Score:
+def midi_score(data: bytes, name: str, bars: Sequence[tuple[str, float]] | None = None) -> Score:
     """The players of a MIDI file, one part each; percussion and empty tracks are left out.
 
     A player is known by the name of the track, otherwise by the program. Tempi of all tracks,

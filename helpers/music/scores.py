@@ -50,7 +50,7 @@ class Part:
 
 
 class Bar(NamedTuple):
-    """number: as text, because bars may be called `X1`; a pickup is usually 0. start: in seconds."""
+    """number: as text, since bars may be called `X1`; a pickup is usually 0. start: in seconds."""
 
     number: str
     start: float
@@ -60,7 +60,7 @@ class Bar(NamedTuple):
 class Score:
     """The parts of a piece in the order of their source, usually from high to low.
 
-    bars: in the order in which they are played, so those of a repeat twice; () where none are known.
+    bars: in the order in which they are played, so those of a repeat twice; () for none known.
     """
 
     title: str

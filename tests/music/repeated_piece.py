@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from helpers.music.score_files import read_score
+from helpers.music.scores import Note
 from helpers.synthesis.renderer import render_score
 from helpers.synthesis.tones import Timbre, Tones
 
 QUARTER = 0.6  # seconds of the score
+BOWED = Tones(Timbre(attack=0.08))
 LEAD, SLOWER = 0.7, 1.15  # of the performance: seconds before it, and its tempo
 #: The bars as they are played: a pickup of a quarter, bars 1 to 4 twice, bars 5 to 8.
 PLAYED = ("0", *"1234", *"1234", *"5678")
@@ -55,13 +57,10 @@ def write_piece(path: Path) -> Path:
 
 def performance(path: Path, sample_rate: int) -> np.ndarray:
     """(channels, samples): the piece after `LEAD` seconds of silence, `SLOWER`."""
+
+    def later(note: Note) -> Note:
+        return replace(note, onset=LEAD + SLOWER * note.onset, duration=SLOWER * note.duration)
+
     score = read_score(path)
-    parts = (
-        tuple(
-            replace(n, onset=LEAD + SLOWER * n.onset, duration=SLOWER * n.duration)
-            for n in part.notes
-        )
-        for part in score.parts
-    )
-    parts = (replace(p, notes=n) for p, n in zip(score.parts, parts, strict=True))
-    return render_score(replace(score, parts=tuple(parts)), Tones(Timbre()), sample_rate).mixture
+    parts = tuple(replace(part, notes=tuple(map(later, part.notes))) for part in score.parts)
+    return render_score(replace(score, parts=parts), BOWED, sample_rate).mixture

@@ -112,6 +112,14 @@ def test_an_excerpt_has_the_bars_that_begin_in_it(piece):
     assert np.abs(np.array([second for _, second in found]) - truth).max() < 0.03
 
 
+def test_a_recording_that_begins_with_the_first_note_has_its_bar(piece):
+    path, sound = piece
+    cut = sound[:, round(TRUTH[0] * RATE) :]
+    found = align(cut, RATE, read_score(path)).score.bars
+    assert [number for number, _ in found] == list(PLAYED)
+    assert np.abs(np.array([start for _, start in found]) - TRUTH + TRUTH[0]).max() < 0.03
+
+
 def test_bars_that_begin_with_rests_are_inside(piece, tmp_path):
     """Nothing is heard where they begin, so this is known to a fraction of a second only."""
     path, sound = piece
