@@ -58,13 +58,14 @@ def add_arguments(parser: ArgumentParser) -> None:
     studio.add_argument(
         "--project",
         choices=PROJECTS,
-        help="also write TRACK.rpp, a project of Reaper with a track for each stem and the"
-        " recording, muted",
+        help="also write TRACK.rpp, a project of Reaper with a track for each stem, the recording,"
+        " muted, and the bars of a score as markers",
     )
     studio.add_argument(
         "--labels",
         action="store_true",
-        help=f"also write {LABELS}, which Audacity imports: when each instrument plays",
+        help=f"also write {LABELS}, which Audacity imports: when each instrument plays, and the"
+        " bars of a score",
     )
 
 
@@ -125,12 +126,14 @@ class Products:
     ) -> None:
         """Write what is made of finished stems beside them. target: their folder in the end.
 
-        score, estimates: what the player shows of the score and of the quality of the stems.
+        score: what the player shows of it; its bars are in the labels and the project too.
+        estimates: of the quality of the stems, for the player.
         """
         from ..display.reaper import write_project
         from ..display.stem_pages import write_player
         from ..inference.activity import label_text
 
+        bars = score.bars if score else ()
         if self.player:
             doubt = ""
             if correction := done.correction():
@@ -142,10 +145,10 @@ class Products:
                 score=score,
             )  # fmt: skip
         if self.labels:
-            text = label_text(done.spans())
+            text = label_text(done.spans(), bars)
             (done.folder / LABELS).write_text(text, encoding="utf-8", newline="\n")
         if self.project:
-            write_project(done, target)
+            write_project(done, target, bars)
 
 
 def words(arguments: Namespace) -> list[str]:

@@ -30,7 +30,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="SCORE",
         help="MIDI or MusicXML: a stem for each of its parts, also for two of one instrument; the"
         f" model is then {runtime.SCORE_MODEL}, and aligned.mid has the notes in the recording's"
-        " time",
+        " time; the player, the labels and the project have its bars",
     )
     group.add_argument(
         "--parts",
@@ -121,8 +121,8 @@ def follow(
         return align_recording(recording, model, scores, name, bar.update)
 
 
-def view(followed: FollowedRecording | None) -> ScoreView | None:
-    """What the player shows of a score."""
-    from ..display.player_page import ScoreView
+def view(followed: FollowedRecording | None, arguments: Namespace) -> ScoreView | None:
+    """What the player, the labels and the project show of a score."""
+    from ..display.engraving import score_view
 
-    return followed and ScoreView(followed.notes())
+    return followed and score_view(followed, arguments.score, pages=not arguments.no_player)

@@ -169,7 +169,7 @@ def separate(
             residual=arguments.residual, mixes=beside.mixes, progress=bar.update,
         )  # fmt: skip
         estimates = estimate_quality(done, arguments.estimate)
-        beside.write(done, target, score.view(followed), estimates)
+        beside.write(done, target, score.view(followed, arguments), estimates)
         report = {**done.report(name), "estimated_si_sdr": described(estimates)}
         report["options"] = options_of(arguments)
         if followed:

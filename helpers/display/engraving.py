@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
+
+from ..inference.score_following import FollowedRecording
+from ..music.score_files import is_midi
+from .player_page import ScoreView
 
 INSTALL = 'pip install "divisi[score]"'
 OPTIONS = {
@@ -37,3 +42,20 @@ def engrave(path: str | Path) -> tuple[str, ...]:
             f"{path.name}: it is no score that verovio can engrave; export it as MusicXML."
         )
     return tuple(toolkit.renderToSVG(page) for page in range(1, toolkit.getPageCount() + 1))
+
+
+def score_view(followed: FollowedRecording, file: str | Path, pages: bool = True) -> ScoreView:
+    """What a player shows of a score in time with its recording: notes, bars, engraved pages.
+
+    file: of the score. pages: False leaves them out. There are none without verovio and of MIDI;
+    warns of a score that verovio cannot read.
+    """
+    bars, engraved = followed.found.score.bars, ()
+    if pages and bars and not is_midi(file):
+        try:
+            engraved = engrave(file)
+        except ImportError:
+            pass
+        except ValueError as error:
+            warnings.warn(str(error), stacklevel=2)
+    return ScoreView(followed.notes(), bars, engraved)

@@ -20,6 +20,7 @@ from ..inference.detection import can_detect
 from ..inference.mixes import EACH, MOST, Mixes
 from ..inference.score_following import align_recording, takes_score
 from ..music.score_files import read_unfoldings
+from .engraving import score_view
 from .palette import label
 from .player_page import ScoreView
 from .players import listen
@@ -191,7 +192,7 @@ class OwnRecording:
             raise ValueError(f"'{self.score.value}' is no file; type the path of the score.")
         scores = list(read_unfoldings(path))
         followed = align_recording(self.recording, model, scores, path.name, progress)
-        return followed.follower, ScoreView(followed.notes())
+        return followed.follower, score_view(followed, path)
 
     def mixes(self) -> Mixes:
         """The mixes that are chosen."""

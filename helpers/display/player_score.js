@@ -2,9 +2,9 @@
 
 const AROUND = 10; // pixels above and below a bar that belong to it
 const LABEL = 30; // pixels that the number of a bar needs
-const bars = piece.bars.map(([number, start], i) => ({
-  number, start, end: piece.bars[i + 1]?.[1] ?? piece.seconds,
-}));
+// A notebook's player may end before the recording.
+const bars = piece.bars.filter(([, start]) => start < piece.seconds).map(
+  ([number, start], i, all) => ({ number, start, end: all[i + 1]?.[1] ?? piece.seconds }));
 
 const barAt = (seconds) => {
   const after = bars.findIndex((bar) => bar.start > seconds);

@@ -33,8 +33,10 @@ class Lane:
     muted: bool = False
 
 
-def write_project(done: StemFiles, target: Path) -> Path:
+def write_project(done: StemFiles, target: Path, bars: Sequence[tuple[str, float]] = ()) -> Path:
     """Write `NAME.rpp` beside stems. target: their folder in the end, from which paths lead.
+
+    bars: (number, start in seconds of the recording) of each bar, which becomes a marker.
 
     The recording is not copied: its track names it by a relative path, has the gain of the stems,
     and is muted. It is left out where no relative path leads to it (another drive of Windows), and
@@ -48,7 +50,7 @@ def write_project(done: StemFiles, target: Path) -> Path:
     start = recording.broadcast.time_reference if recording.broadcast else 0
     text = project(
         lanes, recording.sample_rate, start / recording.sample_rate, recording.seconds,
-        recording.channels,
+        recording.channels, bars,
     )  # fmt: skip
     path = done.folder / f"{target.name}.rpp"
     path.write_text(text, encoding="utf-8", newline="\n")
@@ -66,14 +68,21 @@ def relative_path(file: Path, folder: Path) -> str | None:
 
 
 def project(
-    lanes: Sequence[Lane], sample_rate: int, start: float, seconds: float, channels: int
+    lanes: Sequence[Lane],
+    sample_rate: int,
+    start: float,
+    seconds: float,
+    channels: int,
+    bars: Sequence[tuple[str, float]] = (),
 ) -> str:
-    """The text of a project. start: of all items, in seconds."""
+    """The text of a project. start: of all items, in seconds. bars: in seconds from there."""
     lines = [
         '<REAPER_PROJECT 0.1 "6.0/win64" 0',  # in whose colours red comes first
         f"  CURSOR {start:.9f}",
         f"  SAMPLERATE {sample_rate} 1 0",
     ]
+    for place, (number, second) in enumerate(bars, 1):
+        lines.append(f"  MARKER {place} {start + second:.9f} {quoted(f'bar {number}')} 0")
     for lane in lanes:
         lines += ["  " + line for line in _track(lane, start, seconds, channels)]
     return "\n".join([*lines, ">"]) + "\n"

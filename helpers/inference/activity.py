@@ -61,12 +61,12 @@ class Activity:
 
 
 def label_text(
-    spans: Mapping[str, Sequence[tuple[float, float]]], bars: Iterable[tuple[float, int]] = ()
+    spans: Mapping[str, Sequence[tuple[float, float]]], bars: Iterable[tuple[str, float]] = ()
 ) -> str:
     """Labels as Audacity imports them, in the order of time: start, end and text with tabs.
 
-    spans: by instrument, in seconds. bars: (seconds, number) of each bar, a label without duration.
+    spans: by instrument, in seconds. bars: (number, start) of each bar, a label without duration.
     """
     labels = [(start, end, name) for name, each in spans.items() for start, end in each]
-    labels += [(time, time, f"bar {number}") for time, number in bars]
+    labels += [(start, start, f"bar {number}") for number, start in bars]
     return "".join(f"{start:.6f}\t{end:.6f}\t{text}\n" for start, end, text in sorted(labels))

@@ -20,7 +20,7 @@ from ..audio.resampling import resample
 from .instruments import instrument
 from .onset_refinement import Freedom, Group, refined
 from .pitch_features import RATE, Notes, agreement, estimate_tuning, sound_features
-from .scores import Note, Part, Score, transpose
+from .scores import Bar, Note, Part, Score, transpose
 from .warping import NEUTRAL, Map, Place, coarse, fine
 
 #: All parts together, then each part around their common onsets.
@@ -30,6 +30,7 @@ APART = Freedom(reach=0.08, stay=2.0, stiffness=0.02)
 ATTACK = 0.025
 STRUCK = ("keyboard", "plucked", "percussion")  # families whose notes rise at once
 SHORTEST = 0.03  # seconds of a note that lies in the recording
+NEAR = 0.25  # seconds by which the ends of an alignment may be wrong
 #: The least fit of a score: of recordings up to `BRIEF` seconds, which wrong scores fit best by
 #: chance, and of very long ones.
 FITS_BRIEF, FITS_LONG, BRIEF = 0.64, 0.46, 10.0
@@ -45,12 +46,13 @@ class Alignment:
     """A score in the time of a recording.
 
     score: as it sounds, transposed, with onsets and durations in seconds of the recording; notes
-    outside of it are left out, and all parts are kept. times: (2, n), increasing seconds in the
-    score that was given, and in the recording. transposition: semitones by which the recording is
-    higher than that score. tuning: the rest in cents, -50 to 50, for A4 at 440 Hz. fit: 0 to 1, at
-    least `least_fit`: the geometric mean of how well the coarse path fits, of the share of the
-    notes that are heard and of the share of the sound that the notes explain. written: the score
-    that was given, transposed; `times` lead from it to the recording.
+    outside of it are left out, as are bars that begin outside, and all parts are kept. times:
+    (2, n), increasing seconds in the score that was given, and in the recording. transposition:
+    semitones by which the recording is higher than that score. tuning: the rest in cents, -50 to
+    50, for A4 at 440 Hz. fit: 0 to 1, at least `least_fit`: the geometric mean of how well the
+    coarse path fits, of the share of the notes that are heard and of the share of the sound that
+    the notes explain. written: the score that was given, transposed; `times` lead from it to the
+    recording.
     """
 
     score: Score
@@ -96,7 +98,27 @@ def align(
         _apart(sound, score, number, common, tuning) for number in range(len(score.parts))
     )
     times = np.stack([common.score, common.recording])
-    return Alignment(replace(score, parts=parts), times, place.shift, tuning, fit, score)
+    aligned = replace(score, parts=parts, bars=_bars(score, common, seconds))
+    return Alignment(aligned, times, place.shift, tuning, fit, score)
+
+
+def _bars(score: Score, common: Map, seconds: float) -> tuple[Bar, ...]:
+    """The bars that begin in the recording, where the first of their notes begin.
+
+    A bar that begins with a rest before the recording counts from its beginning, if all of its
+    notes are played.
+    """
+    onsets, last = np.array([note.onset for note in _notes(score)]), common.score[-1]
+    missing = onsets[common(onsets) < common.start - NEAR].max(initial=-np.inf)
+    struck = all(instrument(part.instrument).family in STRUCK for part in score.parts)
+    bars: list[Bar] = []
+    for number, start in score.bars:
+        where = max(float(common(start)) - (0.0 if struck else ATTACK), 0.0)
+        if missing < start <= last + SHORTEST and where < seconds - NEAR:
+            if bars and where <= bars[-1].start:
+                bars.pop()
+            bars.append(Bar(number, where))
+    return tuple(bars)
 
 
 def least_fit(seconds: float) -> float:

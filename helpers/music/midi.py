@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pretty_midi
 
+from .bars import midi_bars
 from .instruments import instrument, numbered_names
 from .midi_file import BEND, CONTROL, LARGEST, PROGRAM, Event, MidiFile, parse_midi
 from .midi_notes import (
@@ -23,7 +24,7 @@ from .midi_notes import (
     strokes,
 )  # fmt: skip
 from .players import Voice, know_instruments, players, read_label
-from .scores import Note, Part, Score
+from .scores import Bar, Note, Part, Score
 
 PERCUSSION = 9  # channel, counted from 0
 TICKS = 960  # per quarter note at 120 per minute: half a millisecond
@@ -40,13 +41,14 @@ def read_midi(path: Path | str) -> Score:
         return midi_score(file.read(LARGEST + 1), path.name)
 
 
-def midi_score(data: bytes, name: str) -> Score:
+def midi_score(data: bytes, name: str, bars: Sequence[tuple[str, float]] | None = None) -> Score:
     """The players of a MIDI file, one part each; percussion and empty tracks are left out.
 
     A player is known by the name of the track, otherwise by the program. Tempi of all tracks,
     pedals, bends in their range, tuning, volume and expression are applied; a note's pitch is that
     of its onset. Keyswitches, far below the range of an instrument, are left out. Warns where
     something is left out or played by another instrument.
+    bars: number and first quarter note of each, counted from 0; None: see `midi_bars`.
     ValueError as in `parse_midi`. name: of the file; the title is its stem.
     """
     file = parse_midi(data, name)
@@ -60,7 +62,12 @@ def midi_score(data: bytes, name: str) -> Score:
         parts.append(_part(group, voices, messages, file))
     for warning in told:
         warnings.warn(warning, stacklevel=2)
-    return Score(title=Path(name).stem, parts=tuple(parts))
+    if bars is None:
+        ticks = midi_bars(file)
+    else:
+        ticks = [(number, round(quarter * file.quarter)) for number, quarter in bars]
+    measured = tuple(Bar(number, file.clock.seconds(tick)) for number, tick in ticks)
+    return Score(Path(name).stem, tuple(parts), measured)
 
 
 def write_midi(score: Score, path: Path | str) -> None:

@@ -2,7 +2,8 @@
 
 pretty_midi and mido refuse a whole file for one damaged event that no renderer needs, such as a key
 signature with ten flats, and pretty_midi loses tempi of later tracks. This reader takes what
-sounds: notes, programs, controllers, bends, tempi and names. It skips the rest unread.
+sounds: notes, programs, controllers, bends, tempi and names, and the time signatures, from which
+bars follow. It skips the rest unread.
 
 Standard MIDI Files 1.0, RP-001, MIDI Association.
 """
@@ -20,6 +21,8 @@ FRAME_RATES = {24: 24.0, 25: 25.0, 29: 30_000 / 1001, 30: 30.0}  # per second, S
 NOTE_OFF, NOTE_ON, CONTROL, PROGRAM, BEND = 0x8, 0x9, 0xB, 0xC, 0xE
 SYSTEM_BYTES = {0xF1: 1, 0xF2: 2, 0xF3: 1}
 TEXTS, PORT, TEMPO, END_OF_TRACK = (0x03, 0x04), 0x21, 0x51, 0x2F  # track and instrument names
+METER = 0x58
+SHORTEST_BEAT = 7  # the power of two in a time signature: of a 128th note
 
 
 class Event(NamedTuple):
@@ -34,11 +37,15 @@ class Event(NamedTuple):
 
 @dataclass
 class MidiTrack:
-    """names: the track's and its instrument's. tempi: (tick, microseconds per quarter note)."""
+    """names: the track's and its instrument's. tempi: (tick, microseconds per quarter note).
+
+    meters: (tick, beats of a bar, beats of a whole note), from time signatures.
+    """
 
     names: list[str] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     tempi: list[tuple[int, int]] = field(default_factory=list)
+    meters: list[tuple[int, int, int]] = field(default_factory=list)
     end: int = 0  # tick
 
 
@@ -153,6 +160,10 @@ def _read_track(track: MidiTrack, body: bytes) -> bool:
                     port = content[0]
                 elif kind == TEMPO and len(content) == 3:
                     track.tempi.append((tick, int.from_bytes(content, "big")))
+                elif kind == METER and len(content) >= 2:
+                    beats, power = content[:2]
+                    if beats and power <= SHORTEST_BEAT:
+                        track.meters.append((tick, beats, 1 << power))
                 elif kind in TEXTS:
                     track.names.append(_text(content))
             elif status > 0xF0:  # of the system, which files should not have

@@ -11,7 +11,7 @@ import re
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 from xml.parsers import expat
@@ -26,6 +26,8 @@ LARGEST = 32 << 20  # bytes, unpacked; a symphony has about 20 MB
 DEEPEST = 100  # levels of elements; MusicXML needs about ten
 MOST_REPEATS = 16  # times that one passage is played
 COUNTS = {"beats", "beat-type", "staves"}  # elements with a small number
+Bars = list[tuple[str, float]]  # number and first quarter note of each, from 0
+QUOTES = "[\"'`]"
 DECLARATION = re.compile(r"\A\s*<\?xml[^>]*\?>")
 CONTAINER = "META-INF/container.xml"
 ENCODING = re.compile(rb"""^<\?xml[^>]*encoding=["']([A-Za-z][\w.-]*)["']""")
@@ -61,7 +63,8 @@ def unfoldings(path: Path | str) -> Iterator[Score]:
             if not all(choice):
                 warnings.simplefilter("ignore")
             played = ElementTree.tostring(root, "unicode")
-            score = midi_score(_as_midi(played, path.name), path.name)
+            midi, bars = _as_midi(played, path.name, _bar_numbers(root))
+            score = midi_score(midi, path.name, bars)
         yield score
 
 
@@ -144,10 +147,19 @@ def _check(text: str, name: str, root: str = "score-partwise") -> None:
         raise ValueError(f"{name}: not well-formed XML ({error}); export it again.") from error
 
 
-def _as_midi(text: str, name: str) -> bytes:
-    """What music21 plays for a score. Warns of parts that name no instrument."""
+def _bar_numbers(root: ElementTree.Element) -> list[str]:
+    """The numbers of the bars as written, without what would end a line or a quotation."""
+    part = root.find("part")
+    bars = [] if part is None else part.findall("measure")
+    return [re.sub(QUOTES, "", " ".join(bar.get("number", "").split())) for bar in bars]
+
+
+def _as_midi(text: str, name: str, numbers: Sequence[str]) -> tuple[bytes, Bars]:
+    """What music21 plays for a score, and its bars. Warns of parts that name no instrument.
+
+    numbers: of the bars as written.
+    """
     from music21 import converter, repeat
-    from music21.midi.translate import music21ObjectToMidiFile
 
     try:
         with warnings.catch_warnings():
@@ -159,11 +171,11 @@ def _as_midi(text: str, name: str) -> bytes:
             graces = play_ornaments(score)
             unnamed = _unnamed_parts(score)
             try:
-                midi = music21ObjectToMidiFile(score).writestr()
+                played = _played(score, numbers)
             except repeat.ExpanderException:  # repeats that contradict each other: play once
                 for mark in list(score.recurse().getElementsByClass(repeat.RepeatMark)):
                     score.remove(mark, recurse=True)
-                midi = music21ObjectToMidiFile(score).writestr()
+                played = _played(score, numbers)
     except Exception as error:  # music21 raises of any kind where it does not expect something
         raise ValueError(f"{name}: music21 cannot read this score ({error}).") from error
     if graces:
@@ -177,7 +189,19 @@ def _as_midi(text: str, name: str) -> bytes:
             f"{name}: '{part}' names no instrument of the table; it is played by the piano.",
             stacklevel=3,
         )
-    return midi
+    return played
+
+
+def _played(score, numbers: Sequence[str]) -> tuple[bytes, Bars]:
+    """A music21 score as MIDI, and its bars, with the repeats played."""
+    from music21.midi.translate import music21ObjectToMidiFile
+
+    part = next(iter(score.parts))
+    for bar, number in zip(part.getElementsByClass("Measure"), numbers, strict=False):
+        bar.editorial.written = number  # music21 numbers bars anew after a da capo
+    bars = part.expandRepeats(copySpanners=False).getElementsByClass("Measure")
+    starts = [(bar.editorial.get("written", ""), float(bar.offset)) for bar in bars]
+    return music21ObjectToMidiFile(score).writestr(), starts
 
 
 def _leave_out_symbols(score) -> None:

@@ -65,7 +65,7 @@ class Performance:
             )
         rng = np.random.default_rng(self.seed)
         parts = (self._play(part, i, rng) for i, part in enumerate(score.parts))
-        return replace(score, parts=tuple(parts))
+        return replace(score, parts=tuple(parts), bars=())
 
     def deviations(
         self, part: Part, index: int, rng: np.random.Generator

@@ -23,11 +23,20 @@ def read_unfoldings(path: Path | str) -> Iterator[Score]:
     A MIDI file is one score: its repeats are written out. ValueError for anything else.
     """
     path = Path(path)
-    with path.open("rb") as file:
-        start = file.read(256)
+    start = _start(path)
     if b"MThd" in start:
         yield read_midi(path)
     elif start[:2] == b"PK" or start.lstrip(MARKS)[:1] == b"<":
         yield from unfoldings(path)
     else:
         raise ValueError(f"{path.name}: is neither MIDI nor MusicXML (.mid, .musicxml, .mxl).")
+
+
+def is_midi(path: Path | str) -> bool:
+    """Whether a score has notes without notation, whatever the file is called."""
+    return b"MThd" in _start(Path(path))
+
+
+def _start(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(256)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from . import corpus
 from .instruments import has_staves, instrument, is_choir, read_name
@@ -48,12 +49,23 @@ class Part:
         return max((note.onset + note.duration for note in self.notes), default=0.0)
 
 
+class Bar(NamedTuple):
+    """number: as text, since bars may be called `X1`; a pickup is usually 0. start: in seconds."""
+
+    number: str
+    start: float
+
+
 @dataclass(frozen=True)
 class Score:
-    """The parts of a piece in the order of their source, usually from high to low."""
+    """The parts of a piece in the order of their source, usually from high to low.
+
+    bars: in the order in which they are played, so those of a repeat twice; () for none known.
+    """
 
     title: str
     parts: tuple[Part, ...]
+    bars: tuple[Bar, ...] = field(default=(), compare=False)
 
     @property
     def seconds(self) -> float:

@@ -252,4 +252,4 @@ def later(score: Score, seconds: float) -> Score:
     for part in score.parts:
         notes = (replace(note, onset=note.onset + seconds) for note in part.notes)
         parts.append(replace(part, notes=tuple(n for n in notes if n.onset + n.duration > 0)))
-    return replace(score, parts=tuple(parts))
+    return replace(score, parts=tuple(parts), bars=())

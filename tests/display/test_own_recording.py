@@ -3,6 +3,7 @@ test_own_recording_page.py."""
 
 from __future__ import annotations
 
+import html
 import sys
 import zipfile
 from dataclasses import replace
@@ -251,4 +252,5 @@ def test_a_score_beside_the_recording_names_the_stems(tmp_path):
         names = {"duo/violin-1.wav", "duo/violin-2.wav", "duo/cello.wav"}
         assert set(archive.namelist()) == names
     assert "violin-2" in pages(panel)[0] or "Violin 2" in pages(panel)[0]
+    assert '"bars": [["1", ' in html.unescape(pages(panel)[0])
     assert panel.bar.value == pytest.approx(panel.bar.max, rel=0.01)

@@ -95,6 +95,20 @@ def test_items_begin_at_the_time_reference_of_the_recording(duo, tmp_path):
         assert float(placed["POSITION"][0]) == 36_000.5
 
 
+def test_bars_are_markers(duo, tmp_path):
+    half = Broadcast(time_reference=4000)
+    with AtomicWav(tmp_path / "take.wav", 8000, 1, "PCM_24", None, half) as file:
+        file.write(np.full((1, 8000), 0.1, "f4"))
+    (tmp_path / "take").mkdir()
+    done = separate_recording(examine(tmp_path / "take.wav"), duo, tmp_path / "take")
+    text = write_project(done, tmp_path / "take", [("0", 0.25), ("X1", 0.75)]).read_text()
+    lines = [line for line in rpp.loads(text).children if isinstance(line, list)]
+    markers = [line[1:] for line in lines if line[0] == "MARKER"]
+    assert [(place, float(at), name, kind) for place, at, name, kind in markers] == [
+        ("1", 0.75, "bar 0", "0"), ("2", 1.25, "bar X1", "0")
+    ]  # fmt: skip
+
+
 def test_a_recording_that_no_path_leads_to_is_left_out(separated, tmp_path, monkeypatch):
     def another_drive(*_):
         raise ValueError

@@ -68,7 +68,7 @@ def parsed(text):
 
 def test_labels_are_read_again_in_the_order_of_time():
     spans = {"violin": [(0.0, 1.5), (2.25, 3.0)], "cello": [(1 / 3, 3600.123456)]}
-    text = label_text(spans, bars=[(0.0, 1), (2.0, 2)])
+    text = label_text(spans, bars=[("1", 0.0), ("2", 2.0)])
     assert parsed(text) == [
         (0.0, 0.0, "bar 1"), (0.0, 1.5, "violin"), (0.333333, 3600.123456, "cello"),
         (2.0, 2.0, "bar 2"), (2.25, 3.0, "violin"),

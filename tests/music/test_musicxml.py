@@ -311,3 +311,32 @@ def test_cue_notes_are_not_played(tmp_path):
     chord = note("B").replace("<note>", "<note><cue/><chord/>")
     score = read(tmp_path, document(Oboe=bar(note("C") + cue + chord + note("D"))))
     assert [(n.onset, n.pitch) for n in score.parts[0].notes] == [(0, 72), (1.0, 74)]
+
+
+def test_bars_are_played_in_the_order_of_endings_and_keep_their_numbers(tmp_path):
+    first = ending(1, "left", "start") + "</barline>" + FOUR
+    first += ending(1, "right", "stop") + '<repeat direction="backward"/></barline>'
+    second = ending(2, "left", "start") + "</barline>" + FAST + FOUR
+    second += ending(2, "right", "discontinue") + "</barline>"
+    part = bar(SLOW + FOUR) + bar(first, 2) + bar(second, 3) + bar(FOUR, 4)
+    (tmp_path / "piece.musicxml").write_text(document(Oboe=part), encoding="utf-8")
+    taken, left = unfoldings(tmp_path / "piece.musicxml")
+    assert taken.bars == (("1", 0), ("2", 4), ("1", 8), ("3", 12), ("4", 13))
+    assert left.bars == (("1", 0), ("3", 4), ("4", 5))
+
+
+def test_a_da_capo_plays_its_bars_again_by_their_numbers(tmp_path):
+    fine, back = (
+        f"<direction><direction-type><words>{words}</words></direction-type><sound {sound}/>"
+        "</direction>"
+        for words, sound in (("Fine", 'fine="yes"'), ("D.C. al Fine", 'dacapo="yes"'))
+    )
+    part = bar(SLOW + FOUR + fine).replace('number="1"', 'number="7"') + bar(FOUR + back, 8)
+    score = read(tmp_path, document(Oboe=part))
+    assert score.bars == (("7", 0), ("8", 4), ("7", 8))
+    assert len(pitches(score)) == 12
+
+
+def test_the_number_of_a_bar_is_one_line_without_quotation_marks(tmp_path):
+    part = bar(FOUR) + bar(FOUR, 2).replace('number="2"', "number='X&#10;\"`&apos;1'")
+    assert [number for number, _ in read(tmp_path, document(Oboe=part)).bars] == ["1", "X 1"]
