@@ -90,18 +90,19 @@ def requirements(name: str) -> set[str]:
 
 
 def test_the_dependencies_are_what_separate_imports():
-    """But what only many workers and addresses need, `cluster`, and what reads a score, `train`."""
+    """But what only many workers and addresses need, `cluster`, what reads a score, `train`, and
+    what engraves it, `score`."""
     found = packages(reached_modules("separate"))
-    assert found - listed("cluster", "train") == set() and found >= listed()
+    assert found - listed("cluster", "train", "score") == set() and found >= listed()
     of_scores = listed("train") - listed()
     assert found & of_scores == packages(reached_modules("align")) & of_scores
 
 
 @each_command
 def test_the_extra_train_is_enough_for_every_command(command):
-    """But `divisi transcribe`, which has one of its own beside it."""
+    """But `divisi transcribe`, which has one of its own beside it, and for engraved scores."""
     own = ("notes",) if command == "transcribe" else ()
-    assert packages(reached_modules(command)) <= listed("train", "cluster", *own)
+    assert packages(reached_modules(command)) <= listed("train", "cluster", "score", *own)
 
 
 @pytest.mark.parametrize("command", ["models", "corpora"])

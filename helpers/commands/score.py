@@ -123,6 +123,8 @@ def follow(
 
 def view(followed: FollowedRecording | None, arguments: Namespace) -> ScoreView | None:
     """What the player, the labels and the project show of a score."""
+    if not followed:
+        return None
     from ..display.engraving import score_view
 
-    return followed and score_view(followed, arguments.score, pages=not arguments.no_player)
+    return score_view(followed, arguments.score, pages=not arguments.no_player)
