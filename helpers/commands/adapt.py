@@ -7,9 +7,8 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..files import is_plain_name
 from .errors import CommandError, refusing
-from .options import add_model, add_run
+from .options import add_model, add_run, check_training
 
 if TYPE_CHECKING:
     from ..audio.recordings import Recording
@@ -66,14 +65,7 @@ def run(arguments: Namespace) -> None:
     from ..recipes.schema import RecipeError
 
     name = arguments.name
-    if not is_plain_name(name):
-        raise CommandError(f"--name {name}: is not a name for a file; choose one such as mine.")
-    if arguments.steps < 2:
-        raise CommandError(f"--steps {arguments.steps}: it must be 2 or more.")
-    if not 0.0 < arguments.learning_rate < 1.0:
-        raise CommandError(
-            f"--learning-rate {arguments.learning_rate:g}: it must be between 0 and 1."
-        )
+    check_training(arguments, least_steps=2)
     if arguments.score and len(arguments.recordings) > 1:
         raise CommandError(f"--score {arguments.score}: goes with one recording; name only that.")
     recordings = [examine(path) for path in dict.fromkeys(arguments.recordings)]

@@ -6,9 +6,8 @@ import shlex
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from ..files import is_plain_name
-from .errors import CommandError, refusing
-from .options import add_model, add_run
+from .errors import refusing
+from .options import add_model, add_run, check_training
 
 SUMMARY = "fine-tune a model on stems of your own"
 DESCRIPTION = """\
@@ -53,14 +52,7 @@ def run(arguments: Namespace) -> None:
     from ..recipes.schema import RecipeError
 
     name = arguments.name
-    if not is_plain_name(name):
-        raise CommandError(f"--name {name}: is not a name for a file; choose one such as mine.")
-    if arguments.steps < 1:
-        raise CommandError(f"--steps {arguments.steps}: it must be 1 or more.")
-    if not 0.0 < arguments.learning_rate < 1.0:
-        raise CommandError(
-            f"--learning-rate {arguments.learning_rate:g}: it must be between 0 and 1."
-        )
+    check_training(arguments, least_steps=1)
     folder = arguments.output or Path("runs") / name
     with refusing(RecipeError):
         tuned = finetune(

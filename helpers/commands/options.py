@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from pathlib import Path
 
 from .. import runtime
+from ..files import is_plain_name
+from .errors import CommandError
 
 BAR = "{desc} {percentage:3.0f}% |{bar:30}| {elapsed} elapsed, {remaining} to go"
 
@@ -38,6 +40,20 @@ def add_run(parser: ArgumentParser, default: str) -> None:
     parser.add_argument(
         "--restart", action="store_true", help="delete an earlier run and start again"
     )
+
+
+def check_training(arguments: Namespace, least_steps: int) -> None:
+    """CommandError for a --name, --steps or --learning-rate with which nothing can be trained."""
+    if not is_plain_name(arguments.name):
+        raise CommandError(
+            f"--name {arguments.name}: is not a name for a file; choose one such as mine."
+        )
+    if arguments.steps < least_steps:
+        raise CommandError(f"--steps {arguments.steps}: it must be {least_steps} or more.")
+    if not 0.0 < arguments.learning_rate < 1.0:
+        raise CommandError(
+            f"--learning-rate {arguments.learning_rate:g}: it must be between 0 and 1."
+        )
 
 
 def add_model(parser: ArgumentParser) -> None:

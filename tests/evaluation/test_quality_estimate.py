@@ -196,7 +196,7 @@ def test_shipped_coefficients_order_the_stems_of_real_quartets():
     from helpers.training.conditioning import condition_on
 
     expected, true = [], []
-    for folder in find_tracks(data_root() / "bach10_excerpts")[:3]:
+    for folder in find_tracks(data_root() / "bach10_excerpts"):
         track = folder.load()
         model = condition_on(load_model("chamber"), track.instruments)
         window = track.mixture[:, : 5 * track.sample_rate]
@@ -208,5 +208,5 @@ def test_shipped_coefficients_order_the_stems_of_real_quartets():
         )
         for name, stem in zip(model.sources, stems, strict=True):
             true.append(float(si_sdr(stem[0], track.stems[name][0, : window.shape[1]])))
-    assert spearmanr(expected, true)[0] > 0.5
+    assert spearmanr(expected, true)[0] > 0.6
     assert np.abs(np.subtract(expected, true)).mean() < 3.0
