@@ -8,7 +8,7 @@ import importlib
 from benchmarks.tables import circumstances, replace_section
 
 # Memory first: Linux counts the parent's peak memory for a child process.
-NAMES = ("memory", "rendering", "mixing", "separation", "loaders")
+NAMES = ("memory", "alignment", "rendering", "mixing", "separation", "loaders")
 
 
 def main() -> None:
@@ -16,7 +16,9 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(NAMES)}; all if none")
     parser.add_argument("--model", default=None, help="a name from `divisi models`, or a file")
     parser.add_argument("--config", default=None, help="the training whose mixing is measured")
-    parser.add_argument("--minutes", type=int, nargs="+", default=[1, 10, 60], help="for memory")
+    parser.add_argument(
+        "--minutes", type=int, nargs="+", default=[1, 10, 60], help="for memory and alignment"
+    )
     arguments = parser.parse_args()
     unknown = [name for name in arguments.names if name not in NAMES]
     if unknown:

@@ -37,14 +37,18 @@ def separate(minutes: int, model: str) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "long.wav"
         write_noise(path, minutes)
-        words = ("separate", str(path), "-o", folder, "--model", model, "--residual")
-        process = subprocess.Popen(
-            [sys.executable, "-m", "helpers.cli", *words], stdout=subprocess.DEVNULL
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode != 0:
-            raise RuntimeError(f"divisi separate ended with {process.returncode}.")
+        return command("separate", str(path), "-o", folder, "--model", model, "--residual")
+
+
+def command(*words: str) -> tuple[float, float]:
+    """Peak resident memory in GiB and processor time in seconds of a `divisi` command."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "helpers.cli", *words], stdout=subprocess.DEVNULL
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise RuntimeError(f"divisi {words[0]} ended with {process.returncode}.")
     unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux kilobytes
     return usage.ru_maxrss * unit / 2**30, usage.ru_utime + usage.ru_stime
 

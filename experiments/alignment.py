@@ -5,7 +5,8 @@
 Onset errors where the truth is known: TRIOS, whose MIDI was aligned by hand, and rendered trios
 with a drawn tempo, players who are not together, and wrong notes. For Bach10, whose excerpts lie
 anywhere in their chorale, each stem tells whether the place is right: how much of the time of its
-aligned notes their pitch is heard in it, and how much if they came a second later.
+aligned notes their pitch is heard in it, and how much if they came a second later. And which scores
+are refused: every recording with every score at hand, its own and all others.
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ from helpers.audio.resampling import resample
 from helpers.datasets.stem_folders import StemFolder, find_tracks
 from helpers.evaluation import results
 from helpers.evaluation.rows import Provenance, Row
-from helpers.music.alignment import Alignment, align
+from helpers.music.alignment import Alignment, AlignmentError, align
 from helpers.music.arrangements import arrangement, excerpts
 from helpers.music.midi import read_midi
 from helpers.music.pitch_features import RATE, agreement, sound_features
+from helpers.music.random_pieces import RandomPiece
 from helpers.music.score_files import read_unfoldings
 from helpers.music.scores import Part, Score
 from helpers.music.splits import names
@@ -37,6 +39,7 @@ from helpers.synthesis.soundfonts import find_soundfont
 TABLE = "08_alignment"
 SYSTEM = "align"
 TRIO = ("violin", "horn", "piano")
+RANDOM = RandomPiece(99)
 RENDERED = {name: place for place, name in enumerate(("quiet", "usual", "free"))}
 #: Tempo (standard deviation of its logarithm in a quarter of a second), players apart (seconds),
 #: share of wrong notes.
@@ -154,6 +157,43 @@ def measure_excerpt(piece: StemFolder) -> list[Row]:
     return rows
 
 
+def scores_at_hand() -> dict[str, list[Score]]:
+    """The unfoldings of all scores by name: those of the recordings, solos, and a random piece."""
+    folders = [piece.folder for piece in find_tracks(corpus_folder("bach10_excerpts"))]
+    paths = {folder.name[:2]: folder / "score.musicxml" for folder in folders}  # one of each piece
+    paths["brahms"] = corpus_folder("trios") / "brahms" / "score.mid"
+    paths |= {path.stem: path for path in sorted(corpus_folder("solo_violin").glob("*.mxl"))}
+    scores = {name: list(read_unfoldings(path)) for name, path in paths.items()}
+    return scores | {"random": [RANDOM.score(TRIO, seconds=60.0)]}
+
+
+def recordings_at_hand() -> dict[str, Path]:
+    """All real recordings by name; that of a piece begins with the name of its score."""
+    mixtures = ("bach10_excerpts/*/mix.flac", "trios/*/mix.flac", "urmp_excerpts/*/mix.*")
+    found = {path.parent.name: path for each in mixtures for path in corpus_folder().glob(each)}
+    found |= {path.parent.name: path for path in corpus_folder("live_quintet").glob("left.flac")}
+    for pattern in ("*.mp3", "*.opus"):
+        for path in corpus_folder("solo_violin").glob(pattern):
+            found[path.stem.split("_", 1)[1]] = path
+    return dict(sorted(found.items()))
+
+
+def measure_refusals(recording: Path, name: str) -> list[Row]:
+    """The fit of every score to one recording, and whether it is accepted (1 or 0)."""
+    mixture, rate = load(recording)
+    seconds, rows = mixture.shape[1] / rate, []
+    for title, scores in scores_at_hand().items():
+        own = name.startswith(title)
+        where = Provenance("none", "own score" if own else "other scores", config=title)
+        try:
+            fit, accepted = align(mixture, rate, scores).fit, 1.0
+        except AlignmentError as error:
+            fit, accepted = error.fit, 0.0
+        rows.append(row(where, name, "all", "fit", fit, seconds))
+        rows.append(row(where, name, "all", "accepted", accepted, seconds))
+    return rows
+
+
 def jobs() -> Iterator[Job]:
     def job(test: str, track: str, measure, *arguments) -> Job:
         return Job({"system": SYSTEM, "test_data": test}, [track], lambda: measure(*arguments))
@@ -163,6 +203,8 @@ def jobs() -> Iterator[Job]:
         yield job("rendered-rubato", kind, measure_rendered, kind)
     for piece in find_tracks(corpus_folder("bach10_excerpts")):
         yield job("bach10", piece.name, measure_excerpt, piece)
+    for name, recording in recordings_at_hand().items():
+        yield job("other scores", name, measure_refusals, recording, name)
 
 
 def main() -> None:

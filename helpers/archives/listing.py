@@ -103,14 +103,23 @@ def listing(sources: Iterable[Path | str], output: Path | str) -> Listing:
 def folders_of(files: Sequence[PurePath]) -> dict[PurePath, PurePath]:
     """The folders of the stems, all paths relative: `disc 1/quartet.wav` -> `disc 1/quartet`.
 
-    Where that name belongs to another file or to a folder, the suffix stays in it.
+    Where that name belongs to another recording or to a folder, the suffix stays in it; a score
+    beside a recording, `quartet.mid`, does not count.
     """
-    plain = {file: file.with_name(folder_name(file)) for file in files}
-    taken = Counter(same_name(str(path)) for path in plain.values())
-    taken.update({same_name(str(parent)) for file in files for parent in file.parents})
-    return {
-        file: path if taken[same_name(str(path))] == 1 else file for file, path in plain.items()
-    }
+    names = {file: same_name(str(file.with_name(folder_name(file)))) for file in files}
+    parents = {same_name(str(parent)) for file in files for parent in file.parents}
+    audio = Counter(name for file, name in names.items() if _is_audio(file))
+    taken = Counter(names.values())
+
+    def alone(file: PurePath) -> bool:
+        name = names[file]
+        return name not in parents and (audio if _is_audio(file) else taken)[name] == 1
+
+    return {file: file.with_name(folder_name(file)) if alone(file) else file for file in files}
+
+
+def _is_audio(file: PurePath) -> bool:
+    return file.suffix.lower() in AUDIO_SUFFIXES
 
 
 def _files(root: Path, output: Path | str, found: Listing) -> list[Path]:

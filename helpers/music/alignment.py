@@ -38,7 +38,14 @@ EXPLAINED = 0.4  # the least share of the recording that a score explains
 
 
 class AlignmentError(ValueError):
-    """A score that does not fit a recording; the message is one sentence."""
+    """A score that does not fit a recording; the message is one sentence.
+
+    fit: as in `Alignment`, 0 where no passage fits.
+    """
+
+    def __init__(self, message: str, fit: float = 0.0) -> None:
+        super().__init__(message)
+        self.fit = fit
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +98,8 @@ def align(
     if fit < least_fit(seconds) or rough.end - rough.start < EXPLAINED * seconds:
         raise AlignmentError(
             f"{score.title}: this score does not fit the recording (its fit is {fit:.2f}, of"
-            f" {least_fit(seconds):.2f} that are needed); give the score of what is played."
+            f" {least_fit(seconds):.2f} that are needed); give the score of what is played.",
+            fit,
         )
     common = _together(sound, score, common, tuning, progress)
     parts = tuple(

@@ -54,6 +54,13 @@ def test_a_name_that_another_recording_or_a_folder_has_keeps_its_suffix():
     }  # fmt: skip
 
 
+def test_a_score_beside_a_recording_does_not_change_its_folder():
+    files = [PurePath("concert.mid"), PurePath("concert.wav"), PurePath("notes.txt")]
+    assert [str(folder) for folder in folders_of(files).values()] == [
+        "concert.mid", "concert", "notes",
+    ]  # fmt: skip
+
+
 def test_hidden_files_the_output_and_earlier_stems_are_left_out(album):
     root = album("a.wav", ".b.wav", ".trash/c.wav", "out/d.wav")
     album("old/violin.wav", "old/takes/e.wav")
