@@ -18,8 +18,8 @@ from ..audio.recordings import Recording, beginning
 from ..audio.track import Track
 from ..evaluation.quality_estimate import Estimate, estimate_quality
 from ..files import drafted
-from ..inference.detection import chosen_sources
 from ..inference.mixes import NO_MIXES, Mixes
+from ..inference.players import chosen_sources
 from ..inference.stem_files import separate_recording, zip_stems
 from .player_page import ScoreView
 from .players import StemPlayer
@@ -107,7 +107,8 @@ def separate_to_zip(
 
     instruments, mixes, progress, errors: as for `separate_recording`. score: see `Separated`.
     """
-    mixes.of(chosen_sources(model, instruments) or model.sources)  # raises before there is a folder
+    # These raise before there is a folder.
+    mixes.check(chosen_sources(model, instruments), model.sources)
     folder.mkdir(parents=True, exist_ok=True)
     archive = folder / f"{recording.path.stem}.zip"
     frames = round(LONGEST * recording.sample_rate)
@@ -126,7 +127,7 @@ def separate_to_zip(
     mixture = done.gain * beginning(recording.blocks(), frames)
     track = Track(recording.path.stem, recording.sample_rate, stems, mixture)
     detected = done.detection is not None
-    doubtful = " and ".join(done.detection.doubtful) if detected else ""
+    doubtful = " and ".join(done.doubtful)
     doubt = f"{doubtful} may not play; if so, tick only those that do, and separate again."
     return Separated(
         recording, track, archive, done.gain, detected, doubt if doubtful else "", mixed,

@@ -14,9 +14,9 @@ from torch import nn
 from ..audio.offset import without_offset
 from ..audio.track import Track
 from ..inference.detection import detect_instruments
+from ..inference.players import conditioned_on, first_players
 from ..inference.separation import separate
 from ..music.instruments import instrument
-from ..training.conditioning import condition_on
 from .baselines import BASELINES
 from .metrics import Passes, Scores, museval_sdr
 from .rows import Provenance, Row
@@ -40,14 +40,14 @@ def model_separator(
 
     def separator(track: Track) -> dict[str, np.ndarray]:
         active, system = [name for name in track.instruments if name in model.sources], model
-        if conditioned and len(active) > 1:  # the stem of a single source is the whole recording
-            system = condition_on(model, active)
+        if conditioned and active:
+            system = conditioned_on(model, active)
         if detecting:
             if device is not None:
                 model.to(device)
             rate, mixture = track.sample_rate, without_offset(track.mixture, track.sample_rate)
             heard = detect_instruments(model, [mixture], rate, len(mixture))
-            system = condition_on(model, heard)
+            system = conditioned_on(model, heard)
         estimates = separate(system, track.mixture, track.sample_rate, device=device)
         return dict(zip(system.sources, estimates, strict=True))
 
@@ -145,12 +145,23 @@ def measure_passes(
     """(instrument, metric, value in dB) of signals of any length; see `evaluate`.
 
     passes: of the references, named `stems`, and of the estimates, named `estimates`, behind which
-    the last row is the mixture.
+    the last row is the mixture. Two players of one instrument (`violin`, `violin-2`) are assigned
+    so that the sum of their SI-SDR is the highest.
     """
     mixture = len(estimates)
     own = [(each, stems.index(name)) for each, name in enumerate(estimates) if name in stems]
-    scores = Scores(passes, [*own, *dict.fromkeys((mixture, source) for _, source in own)])
+    twins = [
+        ((estimates.index(first), estimates.index(name)), (stems.index(first), stems.index(name)))
+        for name, first in first_players(estimates).items()
+        if {name, first} <= {*stems}
+    ]
+    crossed = [pair for (a, b), (c, d) in twins for pair in ((a, d), (b, c))]
+    mixed = dict.fromkeys((mixture, source) for _, source in own)
+    scores = Scores(passes, [*own, *crossed, *mixed])
     sources = dict(own)
+    for (a, b), (c, d) in twins:  # players of one instrument, in the order that fits better
+        if scores.si_sdr(a, d) + scores.si_sdr(b, c) > scores.si_sdr(a, c) + scores.si_sdr(b, d):
+            sources |= {a: d, b: c}
     for each, name in enumerate(estimates):
         source = sources.get(each)
         if source is None or not scores.sounding[source]:
@@ -158,6 +169,7 @@ def measure_passes(
         if source is None:
             continue
         quality = scores.si_sdr(each, source)
+        name = stems[source]
         yield name, "SI-SDR", quality
         yield name, "SI-SDRi", quality - scores.si_sdr(mixture, source)
         yield name, "SI-SIR", scores.si_sir(each, source)
@@ -180,11 +192,23 @@ def match_stems(track: Track, sources: Sequence[str]) -> Track:
 
 
 def matched(names: Iterable[str], sources: Sequence[str]) -> dict[str, str]:
-    """For each stem the source that it belongs to, by exact name or by instrument, or itself."""
+    """For each stem the source that it belongs to, by exact name or by instrument, or itself.
+
+    Where a model has several players of an instrument, they get its stems in their order, and the
+    last one those that are left over.
+    """
     canonical = {source: _canonical(source) for source in sources}
     count = Counter(canonical.values())
     unique = {key: source for source, key in canonical.items() if count[key] == 1}
-    return {name: name if name in sources else unique.get(_canonical(name), name) for name in names}
+    names, firsts = list(names), first_players(sources)
+    players: dict[str, str] = {}
+    for first in dict.fromkeys(firsts.values()):
+        own = [first, *(name for name in firsts if firsts[name] == first)]
+        stems = [name for name in names if _canonical(name) == first]
+        players |= {stem: own[min(place, len(own) - 1)] for place, stem in enumerate(stems)}
+    exact = {name: name for name in names if name in sources}
+    return {name: (exact | players).get(name) or unique.get(_canonical(name), name)
+            for name in names}  # fmt: skip
 
 
 def _canonical(name: str) -> str:

@@ -17,7 +17,7 @@ from .. import runtime
 from ..audio.recordings import Recording
 from ..inference.score_following import ScoreFollower
 from ..inference.separation import separate
-from ..inference.stem_files import StemFiles
+from ..inference.written_stems import StemFiles
 from ..music.scores import Score
 from .no_reference import WINDOW, Measures, measures
 

@@ -14,6 +14,8 @@ from helpers.evaluation.evaluate import (
     evaluate,
     evaluate_baselines,
     match_stems,
+    matched,
+    measure,
     model_separator,
 )
 from helpers.evaluation.rows import Provenance
@@ -138,3 +140,28 @@ def test_source_without_an_estimate_counts_as_silence():
     estimates = {"violin": track.stems["violin"]}
     rows = evaluate("m", lambda track: estimates, [track], PROVENANCE, sources=("violin", "horn"))
     assert values(rows)["horn", "SI-SDR"] == -math.inf
+
+
+def test_the_players_of_an_instrument_get_their_sources_in_order():
+    sources = ("violin", "violin-2", "viola", "other")
+    assert matched(["violin-1", "violin-2", "viola"], sources) == {
+        "violin-1": "violin", "violin-2": "violin-2", "viola": "viola",
+    }  # fmt: skip
+    assert matched(["Vl. II", "Vl. I", "Vl. III"], sources) == {
+        "Vl. II": "violin", "Vl. I": "violin-2", "Vl. III": "violin-2",
+    }  # fmt: skip
+    assert matched(["violin-2", "voice"], sources) == {"violin-2": "violin", "voice": "voice"}
+
+
+def test_two_players_of_one_instrument_are_measured_in_the_order_that_fits():
+    rng = np.random.default_rng(0)
+    stems = {name: rng.normal(0, 0.1, (1, 4000)).astype("f4") for name in ("violin", "violin-2")}
+    noise = {"violin": 0.001, "violin-2": 0.01}
+    estimates = {
+        "violin": stems["violin-2"] + noise["violin-2"] * rng.normal(size=(1, 4000)).astype("f4"),
+        "violin-2": stems["violin"] + noise["violin"] * rng.normal(size=(1, 4000)).astype("f4"),
+    }
+    rows = {(name, metric): value for name, metric, value in
+            measure(Track("duo", 8000, stems), estimates)}  # fmt: skip
+    assert rows["violin", "SI-SDR"] == pytest.approx(40, abs=0.5)
+    assert rows["violin-2", "SI-SDR"] == pytest.approx(20, abs=0.5)
