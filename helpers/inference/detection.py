@@ -233,12 +233,14 @@ def _by_level(
     with np.errstate(divide="ignore", invalid="ignore"):
         levels = 10 * np.log10(stem_energies / energy)
         over_time = 10 * np.log10(powers.means() * frames / energy)
-    names = [
-        name
-        for name, level in zip(model.sources, levels, strict=True)
-        if level > DETECTION_THRESHOLD
-    ]
-    sources = tuple(names if len(names) > 1 else model.sources)
+    firsts = first_players(model.sources)
+    known = tuple(name for name in model.sources if name != OTHER)
+    loud = {
+        n for n, level in zip(model.sources, levels, strict=True) if level > DETECTION_THRESHOLD
+    }
+    loud |= {first for second, first in firsts.items() if second in loud}
+    names = tuple(name for name in known if name in loud)
+    sources = names if len(names) > 1 else known
     likely = np.nan_to_num(_logistic(over_time - DETECTION_THRESHOLD))
     named = dict(zip(model.sources, likely, strict=True))
     curves = Curves(powers.seconds, powers.whole, named)
