@@ -132,7 +132,7 @@ def note_sources(recipe: Recipe) -> list[Path]:
 
 
 def _score_groups(recipe: Recipe, split: str, notes: Sequence[Path]) -> list[Group]:
-    """Of each kind of score the first `max_pieces`, or all if it is 0."""
+    """Of each kind of score the first `max_pieces`, or all if it is 0, and `max_excerpts`."""
     count, config = recipe.max_pieces or None, recipe.rendering
     chorales = splits.names("chorale", split)[:count]
     works = [*splits.names("quartet", split)[:count], *chorales]
@@ -141,18 +141,23 @@ def _score_groups(recipe: Recipe, split: str, notes: Sequence[Path]) -> list[Gro
     def add(name: str, pieces: Sequence[object], render: Callable, config=config) -> None:
         groups.append(Group(name, pieces, partial(render, config=config, notes_root=notes)))
 
+    def cut(kind: str, works: Sequence[str], ensemble: tuple[str, ...] = ()) -> list[Excerpt]:
+        every = _excerpts(works, config.max_seconds, ensemble)
+        most = recipe.max_excerpts.get(kind, len(every))
+        return [every[i * len(every) // most] for i in range(most)] if most < len(every) else every
+
     if "chorales" in recipe.scores:
         add("chorales", chorales, render_chorale)
     if "random" in recipe.scores:
         pieces = [RandomPiece(number) for number in splits.RANDOM[split][:count]]
         add("random", pieces, render_random_piece)
     if ensemble := recipe.chorale_instruments:
-        pieces = _excerpts(chorales, config.max_seconds, ensemble)
+        pieces = cut("chorale_instruments", chorales, ensemble)
         add("-".join(("chorales", *ensemble)), pieces, render_excerpt)
     if "ensembles" in recipe.scores:
-        add("ensembles", _excerpts(works, config.max_seconds), render_ensemble)
+        add("ensembles", cut("ensembles", works), render_ensemble)
     if "works" in recipe.scores:
-        add("works", _excerpts(works, config.max_seconds), render_excerpt)
+        add("works", cut("works", works), render_excerpt)
         if keyboards := [k for k in config.instruments if instrument(k).family == "keyboard"]:
             solo = dataclasses.replace(config, instruments=tuple(keyboards))
             piano = splits.names("piano", split)[:count]

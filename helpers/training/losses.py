@@ -6,13 +6,15 @@ gradient of the whole batch. `functools.partial(negative_snr, ceiling=50)` sets 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 TINY = 1e-8  # a stem whose squared samples sum to less is silent
+FAINT = -35.0  # dB relative to the mixture: quieter sound, such as a release, counts as silence
 
 
 def si_sdr(estimates: Tensor, stems: Tensor) -> Tensor:
@@ -109,6 +111,48 @@ def magnitude_mse(
     hann = hann / hann.square().sum().sqrt()  # the mean square of a spectrum is the waveform's
     error = (_spectra(estimates, hann, hop) - _spectra(stems, hann, hop)).square()
     return (error.unflatten(0, (len(power), -1)).mean((1, 2, 3)) / power).mean()
+
+
+def matched(estimates: Tensor, stems: Tensor, pairs: Sequence[tuple[int, int]]) -> Tensor:
+    """The stems with the two of a pair exchanged where that is nearer to the estimates.
+
+    pairs: indices of sources that only their order tells apart, such as two violins. In each
+    example the order with the smaller squared error is chosen for each pair; where one of the two
+    is silent, they are not exchanged.
+
+    Yu et al., "Permutation invariant training of deep models for speaker-independent multi-talker
+    speech separation", ICASSP 2017, within each pair.
+    """
+    order = torch.arange(stems.shape[1], device=stems.device).repeat(len(stems), 1)
+    with torch.no_grad():
+        for first, second in pairs:
+            both = (stems[:, [first, second]].square().sum((2, 3)) > TINY).all(1)
+            difference = stems[:, first] - stems[:, second]
+            # The squared errors of the two orders differ by twice this product.
+            product = ((estimates[:, first] - estimates[:, second]) * difference).sum((1, 2))
+            crossed = both & (product < 0)
+            order[crossed, first], order[crossed, second] = second, first
+    rows = torch.arange(len(stems), device=stems.device)[:, None]
+    return stems[rows, order]
+
+
+def activity_loss(logits: Tensor, stems: Tensor, window: int, hop: int) -> Tensor:
+    """Mean binary cross-entropy of the logits (B, S, N) that a source sounds in a frame."""
+    sounding = sounding_frames(stems, window, hop)
+    logits = logits[..., : sounding.shape[-1]].float()
+    return F.binary_cross_entropy_with_logits(logits, sounding.float())
+
+
+def sounding_frames(stems: Tensor, window: int, hop: int) -> Tensor:
+    """The frames in which a stem is above FAINT, relative to the whole mixture: bool (B, S, N).
+
+    stems (B, S, C, T). Frame k has `window` samples around sample k * hop; N is 1 + T // hop.
+    """
+    mixture = stems.sum(1).square().mean((1, 2)) + TINY  # (B,)
+    power = F.avg_pool1d(
+        stems.square().mean(2), window, hop, padding=window // 2, count_include_pad=False
+    )
+    return power > 10.0 ** (FAINT / 10.0) * mixture[:, None, None]
 
 
 def weighted_sum(*terms: tuple[float, Loss]) -> Loss:
