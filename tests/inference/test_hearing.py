@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 from helpers.audio.recordings import examine
 from helpers.audio.wav import save
@@ -20,7 +21,9 @@ from helpers.inference.detection import (
     thresholds,
 )
 from helpers.inference.hearing import Windows
+from helpers.inference.players import conditioned_on
 from helpers.inference.stem_files import separate_recording
+from helpers.models.mask_net import MaskNet, MaskNetConfig
 from helpers.training.conditioning import condition_on
 from tests.inference.bands import RATE, BandModel, tone
 
@@ -138,3 +141,22 @@ def test_the_report_has_who_plays_when(model, tmp_path):
     second = entry["detection"]["violin-2"]
     assert second["confidence"] == 0.95 and second["share_of_time"] == pytest.approx(0.6, abs=0.1)
     assert second["spans"] == [[pytest.approx(4.0, abs=0.6), pytest.approx(10.0, abs=0.1)]]
+
+
+def test_a_mask_network_with_activity_detects_by_it():
+    """Whatever the sound, the violins are likely and the cello is not."""
+    sizes = {"sample_rate": RATE, "window": 512, "hop": 128, "highest": 3000.0, "activity": True}
+    small = {"width": 4, "pitch_channels": 2, "hidden": 8, "layers": 1, "segment_seconds": 2.0}
+    sources = ("violin", "violin-2", "cello", "other")
+    model = MaskNet(MaskNetConfig(sources, conditioned=True, **sizes, **small)).eval()
+    with torch.no_grad():
+        model.sounding.weight.zero_()
+        model.sounding.bias.copy_(torch.tensor([0.9, 0.8, 0.2, 0.9]).logit())
+    noise = np.random.default_rng(0).normal(0, 0.1, (2, 7 * RATE)).astype(np.float32)
+    heard = detect(model, [noise], RATE, 2)
+    assert heard.sources == ("violin", "violin-2")
+    assert heard.confidence["cello"] == pytest.approx(0.2)
+    assert heard.curves.whole == pytest.approx(7.0, abs=0.02)
+    conditioned = conditioned_on(model, heard.sources)
+    assert conditioned.sources == ("violin", "violin-2", "other")
+    assert detect_instruments(conditioned, [noise], RATE, 2) == ("violin", "violin-2")
