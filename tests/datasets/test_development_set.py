@@ -56,12 +56,11 @@ def test_a_track_is_the_sum_of_clips_at_their_levels():
 
 
 @pytest.mark.real_audio
-def test_none_of_its_files_trains_and_others_of_the_same_players_do():
+@pytest.mark.parametrize("name", ["chamber", "ensemble"])
+def test_none_of_its_files_trains_and_others_of_the_same_players_do(name):
     root = runtime.data_root()
-    recipe = read_recipe(runtime.repository_root() / "recipes" / "chamber.toml")
-    files = {
-        file for each in _solo_files(replace(recipe, use_solos=True)).values() for file in each
-    }
+    recipe = read_recipe(runtime.repository_root() / "recipes" / f"{name}.toml")
+    files = {file for each in _solo_files(recipe).values() for file in each}
     held_out = held_out_files(root)
     assert all(file.is_file() for file in held_out)
     assert files and not files & held_out
