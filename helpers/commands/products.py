@@ -141,14 +141,21 @@ class Products:
                 doubt = f"{names} may not play; correct it with {correction}"
             write_player(
                 done.folder / PLAYER, done.recording, done.files(), gain=done.gain, remark=doubt,
-                details={name: each.sentence() for name, each in (estimates or {}).items()},
-                score=score,
+                details=_details(done, estimates or {}), score=score,
             )  # fmt: skip
         if self.labels:
             text = label_text(done.spans(), bars)
             (done.folder / LABELS).write_text(text, encoding="utf-8", newline="\n")
         if self.project:
             write_project(done, target, bars)
+
+
+def _details(done: StemFiles, estimates: Mapping[str, Estimate]) -> dict[str, str]:
+    """What the player says beside each stem: its estimated quality, and when it plays."""
+    said = {name: [each.sentence()] for name, each in estimates.items()}
+    for name, phrase in done.heard().items():
+        said.setdefault(name, []).append(phrase)
+    return {name: "; ".join(each) for name, each in said.items()}
 
 
 def words(arguments: Namespace) -> list[str]:

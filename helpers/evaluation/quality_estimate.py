@@ -15,6 +15,7 @@ from torch import nn
 
 from .. import runtime
 from ..audio.recordings import Recording
+from ..inference.players import OTHER
 from ..inference.score_following import ScoreFollower
 from ..inference.separation import separate
 from ..inference.written_stems import StemFiles
@@ -135,7 +136,8 @@ def estimate_quality(
                 values[name].append(float(value))
     if not any(values.values()):
         return {}
-    return {name: predictor.estimate(values[name] or [LEAST]) for name in done.sources}
+    players = (name for name in done.sources if name != OTHER)
+    return {name: predictor.estimate(values[name] or [LEAST]) for name in players}
 
 
 def measured_window(

@@ -143,8 +143,10 @@ def _written(
     energies = {name: measured.levels[name].energy for name in final}
     drops = OTHER in final and len(final) > 1 and not keeps_other
     drops = drops and energies[OTHER] < recording.level.energy * 10 ** (thresholds().other_db / 10)
-    if {*final} != {*names} or not (pairs or drops):
+    if names == tuple(model.sources) and not drops:
         return _Found(model, final, measured)
+    if {*final} != {*names}:  # a model that separates all of its sources always, and some are left
+        return _Found(Rearranged(model, names, torch.eye(len(names))), final, measured)
     arranged, weights = arrangement(names, pairs, measured.pitches, energies, drops)
     if not weights.equal(torch.eye(len(names))):
         final = tuple(name for name in final if name in arranged)

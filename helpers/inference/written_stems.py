@@ -84,6 +84,16 @@ class StemFiles:
         found = self.detection.confidence if self.detection else {}
         return {stem: found[name] for name, stem in self.names.items()}
 
+    def heard(self) -> dict[str, str]:
+        """For a model that says what sounds, a phrase on when each detected stem plays."""
+        if not self.detection or not self.detection.heard:
+            return {}
+        entries = self.detection.describe(self.names)
+        return {
+            name: f"plays {entry['share_of_time']:.0%} of the time, {entry['confidence']:.0%} sure"
+            for name, entry in entries.items()
+        }
+
     def report(self, model_name: str) -> dict[str, Any]:
         """The content of separation.json."""
         recording, card = self.recording, getattr(self.model, "card", None) or {}

@@ -160,3 +160,11 @@ def test_a_mask_network_with_activity_detects_by_it():
     conditioned = conditioned_on(model, heard.sources)
     assert conditioned.sources == ("violin", "violin-2", "other")
     assert detect_instruments(conditioned, [noise], RATE, 2) == ("violin", "violin-2")
+
+
+def test_the_player_says_how_much_each_detected_stem_plays(model, tmp_path):
+    sound = tone("violin", 10.0) + tone("cello", 10.0, 5.0)
+    save(tmp_path / "a.wav", sound, RATE, "FLOAT")
+    said = separate_recording(examine(tmp_path / "a.wav"), model, tmp_path).heard()
+    assert said["violin"] == "plays 100% of the time, 95% sure"
+    assert set(said) == {"violin", "cello"} and "50% of the time" in said["cello"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -172,3 +173,20 @@ def test_a_mix_of_a_second_player_who_is_not_there_is_refused(model, written):
     sound = tone("violin", 4.0) + tone("cello", 4.0)
     with pytest.raises(AudioError, match="There is no stem 'violin-2': violin has all players"):
         written(sound, model, None, mixes=Mixes.read("violin-2"))
+
+
+def test_a_model_that_always_separates_all_players_names_some_of_them(model, written):
+    """Not conditioned, and without `other`: the stems of the others are left out."""
+
+    class Fixed(type(model)):
+        def __init__(self):
+            super().__init__()
+            self.sources, self.config = (
+                ("violin", "violin-2", "cello"),
+                SimpleNamespace(flips=False),
+            )
+
+    sound = tone("violin", 4.0) + tone("violin-2", 4.0) + tone("cello", 4.0)
+    done, _, stems = written(sound, Fixed(), "violin,violin")
+    assert sorted(stems) == ["violin-1", "violin-2"]
+    assert {*done.sources} <= {*done.model.sources}
