@@ -16,8 +16,9 @@ from helpers.audio.track import Track
 from helpers.evaluation.evaluate import match_stems
 from helpers.inference.detection import FITTED, detect
 from helpers.inference.hearing import can_hear
-from helpers.inference.players import OTHER, conditioned_on, first_players
+from helpers.inference.players import conditioned_on, first_players
 from helpers.inference.separation import separate
+from helpers.training.conditioning import OTHER
 
 GRID = np.round(np.arange(0.02, 1.0, 0.02), 2)
 LEVELS = np.arange(-40.0, -3.0)  # dB

@@ -61,10 +61,11 @@ def run(arguments: Namespace) -> None:
     from ..datasets.download import DownloadError
     from ..folders import check_space, check_target, targets
     from ..inference.loading import model_and_name
-    from ..inference.players import OTHER, chosen_sources, most_stems
+    from ..inference.players import chosen_sources, most_stems
     from ..inference.stem_drafts import DRAFT
     from ..inference.stem_files import bytes_needed
     from ..music.instruments import instrument
+    from ..training.conditioning import OTHER
     from ..transcription.polyphony import weights
 
     folders = targets(list(dict.fromkeys(arguments.files)), arguments.output)
@@ -142,7 +143,7 @@ def transcribe(
 def _parts(done: StemFiles, progress: Callable[[float], object]) -> tuple[float, tuple[Part, ...]]:
     """The tuning of a separated recording in cents, and the part of each stem."""
     from ..audio.recordings import examine, mono
-    from ..inference.players import OTHER
+    from ..training.conditioning import OTHER
     from ..transcription.players import transcribed, tuning_of
 
     tuning = tuning_of(mono(done.recording, RATE)[0], RATE)

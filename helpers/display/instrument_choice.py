@@ -8,8 +8,9 @@ import ipywidgets
 from torch import nn
 
 from ..inference.detection import can_detect
-from ..inference.players import OTHER, first_players
+from ..inference.players import first_players
 from ..inference.score_following import takes_score
+from ..training.conditioning import OTHER
 from .palette import label
 
 DETECTS = (

@@ -20,8 +20,9 @@ from ..evaluation.quality_estimate import Estimate, estimate_quality
 from ..files import drafted
 from ..inference.detection import Detection
 from ..inference.mixes import NO_MIXES, Mixes
-from ..inference.players import OTHER, chosen_sources
+from ..inference.players import chosen_sources
 from ..inference.stem_files import separate_recording, zip_stems
+from ..training.conditioning import OTHER
 from .figures import Figure
 from .player_page import ScoreView
 from .players import StemPlayer

@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from ..inference.detection import Detection
-from ..inference.players import OTHER, stem_names
+from ..inference.players import stem_names
+from ..training.conditioning import OTHER
 from .figures import MUTED, Figure, style
 from .palette import colour, label
 
@@ -18,7 +19,7 @@ def plot_who_plays(detection: Detection) -> Figure:
     """The confidence in each detected instrument over time, from 0 to 1, and in all of it at the
     right; in grey those that were nearly detected.
 
-    ValueError for a detection without curves. Chapter: 04.
+    ValueError for a detection without curves.
     """
     if detection.curves is None:
         raise ValueError("This detection has no curves; make it with `detect`.")

@@ -15,11 +15,11 @@ from torch import nn
 
 from .. import runtime
 from ..audio.recordings import Recording
-from ..inference.players import OTHER
 from ..inference.score_following import ScoreFollower
 from ..inference.separation import separate
 from ..inference.written_stems import StemFiles
 from ..music.scores import Score
+from ..training.conditioning import OTHER
 from .no_reference import WINDOW, Measures, measures
 
 FILE = Path(__file__).with_suffix(".json")  # written by `python -m experiments.no_reference --fit`

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from .players import OTHER, interchangeable
+from ..training.conditioning import OTHER
+from .players import interchangeable
 
 
 class Rearranged(nn.Module):

@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
+from ..training.conditioning import OTHER
 from .activity import joined_spans
 from .hearing import Windows, can_hear, heard
-from .players import OTHER, first_players
+from .players import first_players
 from .separation import separate_stream
 
 #: For models that do not say what sounds: the level of a stem, in dB relative to the recording,

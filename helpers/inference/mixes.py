@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..music.instruments import find_instrument, read_name
-from .players import OTHER, first_players, stem_names
+from ..training.conditioning import OTHER
+from .players import first_players, stem_names
 
 EACH = "each"
 MOST = 40.0  # dB that a stem can be brought forward

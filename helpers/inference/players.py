@@ -6,7 +6,6 @@ player of the model explains.
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,16 +13,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from torch import nn
 
 from ..music.instruments import instrument, read_name
-from ..training.conditioning import condition_on
+from ..training.conditioning import OTHER, condition_on, player_pairs
 
 ALL = "all"  # for `instruments`: all sources of a model
-OTHER = "other"
 
 
 def first_players(sources: Sequence[str]) -> dict[str, str]:
-    """For each further player of an instrument the first one: `violin-2` -> `violin`."""
-    named = {name: re.sub(r"-\d+$", "", name) for name in sources}
-    return {name: first for name, first in named.items() if first != name and first in named}
+    """For each second player of an instrument the first one: `violin-2` -> `violin`."""
+    return {sources[second]: sources[first] for first, second in player_pairs(sources)}
 
 
 def stem_names(sources: Sequence[str]) -> tuple[str, ...]:
@@ -106,8 +103,7 @@ def interchangeable(model: nn.Module) -> list[tuple[int, int]]:
     """
     if hasattr(model, "pairs"):
         return model.pairs
-    places = {name: place for place, name in enumerate(model.sources)}
-    return [(places[first], places[name]) for name, first in first_players(model.sources).items()]
+    return player_pairs(model.sources)
 
 
 def conditioned_on(model: nn.Module, sources: Sequence[str]) -> nn.Module:

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from ..audio.levels import Level
 from ..audio.loudness import MOST_CHANNELS
 from ..audio.recordings import Recording
+from ..training.conditioning import OTHER
 from .detection import Detection
-from .players import OTHER
 
 MOSTLY = 0.5  # share of a recording's energy
 

@@ -19,10 +19,11 @@ from ..audio.levels import safe_gain
 from ..audio.recordings import Recording
 from ..audio.track import AudioError
 from ..files import check_names, drafted, moved_to_unused
+from ..training.conditioning import OTHER
 from .arranged import Rearranged, arrangement, in_order
 from .detection import can_detect, detect, thresholds
 from .mixes import NO_MIXES, Mix, Mixes, names_of
-from .players import OTHER, chosen_sources, conditioned_on, interchangeable, stem_names
+from .players import chosen_sources, conditioned_on, interchangeable, stem_names
 from .remarks import remarks_on
 from .stem_drafts import (
     DRAFT,

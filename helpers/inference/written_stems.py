@@ -14,10 +14,11 @@ from .. import runtime
 from ..audio.formats import SoundFormat
 from ..audio.levels import Level, decibels
 from ..audio.recordings import Recording
+from ..training.conditioning import OTHER
 from .activity import Activity
 from .detection import Detection
 from .mixes import Mix
-from .players import OTHER, stem_names
+from .players import stem_names
 from .stem_drafts import DRAFT, RESIDUAL
 
 NEARLY_SILENT = 20.0  # dB below the recording; the instrument of such a stem is most likely absent

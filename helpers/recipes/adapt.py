@@ -20,12 +20,12 @@ from ..audio.track import AudioError
 from ..evaluation.no_reference import WINDOW, Measures, by_score
 from ..evaluation.quality_estimate import SOUNDS, measured_window, predictors
 from ..inference.detection import can_detect, detect_instruments
-from ..inference.players import OTHER, chosen_sources
+from ..inference.players import chosen_sources
 from ..inference.score_following import takes_score
 from ..inference.separation import separate
 from ..music.scores import Score
 from ..training.checkpoints import load_model, save_model
-from ..training.conditioning import condition_on
+from ..training.conditioning import OTHER, condition_on
 from ..training.config import TrainingConfig
 from ..training.runs import RunFolder
 from ..training.self_training import Estimated, RemixDataset, self_training_loss
