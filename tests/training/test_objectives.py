@@ -163,6 +163,40 @@ def small(**settings) -> MaskNet:
     return MaskNet(MaskNetConfig(SOURCES, 8000, **config))
 
 
+def tones(seed: int, batch: int = 4) -> torch.Tensor:
+    """High violin, low cello, each silent in some half of an example; (B, 4, 1, 2048)."""
+    draw = torch.Generator().manual_seed(seed)
+    time = torch.arange(2048) / 8000
+    stems = torch.zeros(batch, 4, 1, len(time))
+    for example in range(batch):
+        for source, (low, high) in ((0, (700, 900)), (2, (150, 250))):
+            hertz = low + (high - low) * torch.rand((), generator=draw)
+            stems[example, source, 0] = 0.1 * torch.sin(2 * torch.pi * hertz * time)
+            half = int(torch.randint(3, (), generator=draw))
+            if half < 2:
+                stems[example, source, 0, 1024 * half : 1024 * (half + 1)] = 0.0
+    return stems
+
+
+def test_the_activity_head_learns_who_sounds_when():
+    model = small(activity=True, resolution=12, hop=256)
+    objective = PlayersObjective(joint_snr, SOURCES, 0.0, 0.0, 10.0, 512, 256)
+    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+    for step in range(200):
+        stems = tones(step)
+        optimizer.zero_grad()
+        objective(model, stems.sum(1), stems).backward()
+        optimizer.step()
+    stems = tones(1000, batch=16)
+    with torch.no_grad():
+        found = model.eval().activity(stems.sum(1))
+    sounding = sounding_frames(stems, 512, 256)
+    assert found.shape == sounding.shape
+    right = ((found > 0.5) == sounding).float().mean((0, 2))
+    assert right.min() > 0.9
+    assert sounding[:, [0, 2]].float().mean() < 0.85  # what `always` would have right
+
+
 def test_a_conditioned_model_with_other_returns_it_last_and_its_stems_sum_to_the_mixture():
     duo = condition_on(small(), ["cello", "violin"])
     assert duo.sources == ("cello", "violin", "other")
