@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from helpers.cli import main
+from helpers.datasets.players import NOTES
 from helpers.recipes import stem_banks
 from helpers.recipes.schema import RecipeError, read_recipe
 from helpers.recipes.train import build_model, mixtures
@@ -65,6 +66,22 @@ def test_validation_is_conditioned_and_has_the_stems_of_the_pieces(players):
     np.testing.assert_array_equal(mixture, stems.sum(0))
     assert active.tolist() == [True] * 4 and stems.flatten(1).any(1).all()
     assert len(training[0]) == 2
+
+
+def test_fundamentals_are_a_target_where_the_model_has_them(players, tmp_path):
+    path = players(("activity = true", "activity = true\nfundamentals = true"))
+    mixture, stems, notes = mixtures(read_recipe(path))[0][0]
+    assert notes.shape == (4, NOTES, 3) and (notes[-1] == -1).all()
+    sounding = stems.flatten(1).any(1)
+    assert ((notes[:-1, 0, 2] > 0) == sounding[:-1]).all()
+    assert main(["train", str(path), "-o", str(tmp_path / "run")]) == 0
+    assert load_model(tmp_path / "run" / "tiny.safetensors").played.weight.any()
+
+
+def test_sources_are_players_of_a_mask_net_only(recipe):
+    path = recipe(("max_pieces", 'sources = ["violin", "clarinet"]\nmax_pieces'))
+    with pytest.raises(RecipeError, match="the sources of WaveUNet cannot be players"):
+        read_recipe(path)
 
 
 def test_new_sources_begin_near_the_weights_of_others(players, tmp_path):
