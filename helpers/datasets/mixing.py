@@ -252,6 +252,17 @@ class Mixer:
             stems = effect.apply(stems, self.bank.sample_rate)
         return stems
 
+    def notes(self, segment: StemSegment) -> np.ndarray:
+        """(n, 3): onset and end in seconds from the beginning of the segment, MIDI pitch."""
+        notes = np.array(segment.variant.notes, float).reshape(-1, 3)
+        notes[:, :2] -= segment.offset / self.bank.sample_rate
+        for effect in segment.effects:
+            if isinstance(effect, Detune):
+                notes[:, :2] /= 2 ** (effect.cents / 1200)
+                notes[:, 2] += effect.cents / 100
+        seconds = self.samples / self.bank.sample_rate
+        return notes[(notes[:, 1] > 0) & (notes[:, 0] < seconds)]
+
     def _apply(self, segment: StemSegment, stem: np.ndarray) -> np.ndarray:
         """A window through the effects of its segment, normalised before each of them."""
         target, quietest = NOMINAL_RMS, QUIETEST * segment.variant.rms

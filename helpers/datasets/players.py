@@ -17,6 +17,7 @@ from ..augmentation.rooms import room_positions
 from .mixing import Mixer, MixingConfig, StemSegment, choose_variant
 from .stem_bank import StemBank, StemVariant
 
+NOTES = 128  # of a source in one example, at most
 OTHER = "other"  # the source of everything that is none of the other sources
 
 
@@ -189,21 +190,40 @@ class PlayerDataset(Dataset):
     """Endless mixtures of players: item i is (mixture (1, T), stems (S, 1, T)).
 
     conditioned: also which sources sound, bool (S,), as `MaskNet` takes them; `other` always does.
+    with_notes: also the notes of all sources but `other` (S, NOTES, 3): onset and end in seconds,
+    MIDI pitch; -1 where there are no more.
     """
 
     def __init__(
-        self, mixer: PlayerMixer, seed: int = 0, length: int = 2**31, conditioned: bool = False
+        self,
+        mixer: PlayerMixer,
+        seed: int = 0,
+        length: int = 2**31,
+        conditioned: bool = False,
+        with_notes: bool = False,
     ):
         self.mixer, self.seed, self.length = mixer, seed, length
-        self.conditioned = conditioned
+        self.conditioned, self.with_notes = conditioned, with_notes
 
     def __len__(self) -> int:
         return self.length
 
     def __getitem__(self, index: int) -> tuple[Tensor, ...]:
         rng = np.random.default_rng([self.seed, index])
-        stems = torch.from_numpy(self.mixer.make(self.mixer.draw(rng)))
-        if not self.conditioned:
-            return stems.sum(0), stems
-        active = stems.flatten(1).any(1) | torch.tensor([s == OTHER for s in self.mixer.sources])
-        return stems.sum(0), stems, active
+        drawn = self.mixer.draw(rng)
+        stems = torch.from_numpy(self.mixer.make(drawn))
+        item = [stems.sum(0), stems]
+        if self.conditioned:
+            other = torch.tensor([name == OTHER for name in self.mixer.sources])
+            item.append(stems.flatten(1).any(1) | other)
+        if self.with_notes:
+            item.append(self._notes(drawn))
+        return tuple(item)
+
+    def _notes(self, drawn: PlayerMixture) -> Tensor:
+        notes = torch.full((len(self.mixer.sources), NOTES, 3), -1.0)
+        for source, segment in zip(drawn.sources, drawn.segments, strict=True):
+            if self.mixer.sources[source] != OTHER:
+                played = torch.from_numpy(self.mixer.notes(segment)[:NOTES]).float()
+                notes[source, : len(played)] = played
+        return notes

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ..augmentation.effects import Detune
 from ..augmentation.rooms import room_positions
 from ..music.score_errors import ScoreErrors
 from .mixing import Mixer, MixingConfig, StemSegment, choose_variant
@@ -68,17 +67,6 @@ class PartMixer(Mixer):
             offsets = [self._offset(rng, variant.length) for variant in variants]
         segments = self.segments(rng, variants, offsets, positions)
         return [segment for segment in segments if segment]
-
-    def notes(self, segment: StemSegment) -> np.ndarray:
-        """(n, 3): onset and end in seconds from the beginning of the segment, MIDI pitch."""
-        notes = np.array(segment.variant.notes, float).reshape(-1, 3)
-        notes[:, :2] -= segment.offset / self.bank.sample_rate
-        for effect in segment.effects:
-            if isinstance(effect, Detune):
-                notes[:, :2] /= 2 ** (effect.cents / 1200)
-                notes[:, 2] += effect.cents / 100
-        seconds = self.samples / self.bank.sample_rate
-        return notes[(notes[:, 1] > 0) & (notes[:, 0] < seconds)]
 
     def _some(self, rng: np.random.Generator, choices: Sequence) -> list:
         """As many of them as there are players, in any order."""

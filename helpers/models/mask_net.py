@@ -40,7 +40,8 @@ class MaskNetConfig:
     complex_mask_channels: width of the layers that make the masks complex; 0 keeps them real.
     active_sources: where they are known, the model returns these only, and `other` where it has
         this source. conditioned: the network is given the active sources, in training too.
-    activity: whether it also says which source sounds when.
+    activity: whether it also says which source sounds when. fundamentals: and at which pitches,
+        which is an auxiliary target of the training.
     normalisation: of the convolutions' outputs, `none`, `batch`, `group` (eight groups) or `layer`
         (over channels, bins and frames of one example). dropout: of whole channels.
     """
@@ -65,6 +66,7 @@ class MaskNetConfig:
     normalisation: str = "none"
     dropout: float = 0.0
     activity: bool = False
+    fundamentals: bool = False
 
     def __post_init__(self) -> None:
         for name, (least, most) in LIMITS.items():
@@ -92,11 +94,13 @@ class MaskNetConfig:
 class Details(NamedTuple):
     """All that the network says of a mixture.
 
-    estimates (B, all sources, C, T). activity: logits (B, all sources, N), or None.
+    estimates (B, all sources, C, T). activity: logits (B, all sources, N), or None. fundamentals:
+    logits (B, all sources, log bins, N), or None.
     """
 
     estimates: Tensor
-    activity: Tensor | None
+    activity: Tensor | None = None
+    fundamentals: Tensor | None = None
 
 
 class MaskNet(nn.Module):
@@ -158,6 +162,8 @@ class MaskNet(nn.Module):
         self.decide = nn.Conv2d(width, len(config.sources), (3, 1), padding=(1, 0))
         if config.activity:
             self.sounding = nn.Linear(hidden, len(config.sources))
+        if config.fundamentals:
+            self.played = nn.Conv2d(pitch_channels, len(config.sources), 1)
         if config.complex_mask_channels:
             self.hint = nn.Conv2d(width, HINT_CHANNELS, 1)
             self.interference = Interference(config)
@@ -171,6 +177,8 @@ class MaskNet(nn.Module):
             channels["conditioning.weight"] = (1, sources)
         if self.config.activity:
             channels |= {"sounding.weight": (0, sources), "sounding.bias": (0, sources)}
+        if self.config.fundamentals:
+            channels |= {"played.weight": (0, sources), "played.bias": (0, sources)}
         if self.config.complex_mask_channels:
             look = [None] * 6 + sources + [None] * HINT_CHANNELS
             channels["interference.look.weight"] = (1, look)
@@ -192,7 +200,8 @@ class MaskNet(nn.Module):
         active = active.repeat_interleave(channels, dim=0)  # (B * C, all sources)
         spectrum = self.stft(mixture.flatten(0, 1))  # (B * C, F, N)
         partials, frames, context, level = self.listen(spectrum.abs(), active)
-        features = self.assign(partials, frames, context)
+        pitches = self.assign(partials, frames, context)
+        features = self.spread_partials(partials, pitches)
         if self.config.complex_mask_channels:
             masks = self.masks(features, active, spectrum.shape[1])
             hints = self.to_linear(self.hint(features))
@@ -209,10 +218,12 @@ class MaskNet(nn.Module):
         estimates = torch.stack(estimates).unflatten(0, (batch, channels)).transpose(1, 2)
         if not details:
             return estimates
-        activity = self.sounding(context) if self.config.activity else None
-        if activity is not None:
-            activity = activity.transpose(1, 2).unflatten(0, (batch, channels)).mean(1)
-        return Details(estimates, activity)
+        heads = [
+            self.sounding(context).transpose(1, 2) if self.config.activity else None,
+            self.played(pitches) if self.config.fundamentals else None,
+        ]
+        heads = [h if h is None else h.unflatten(0, (batch, channels)).mean(1) for h in heads]
+        return Details(estimates, *heads)
 
     def activity(self, mixture: Tensor) -> Tensor:
         """mixture (B, C, T) -> probability that each source sounds (B, all sources, N).
@@ -232,7 +243,8 @@ class MaskNet(nn.Module):
     def features(self, magnitude: Tensor, active: Tensor) -> tuple[Tensor, Tensor]:
         """magnitude (B, F, N) -> features (B, width, log bins, N) and level (B, 1, N)."""
         partials, frames, context, level = self.listen(magnitude, active)
-        return self.assign(partials, frames, context), level
+        pitches = self.assign(partials, frames, context)
+        return self.spread_partials(partials, pitches), level
 
     def listen(self, magnitude: Tensor, active: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """magnitude (B, F, N) -> partials (B, width, log bins, N), what is seen in each frame and
@@ -250,12 +262,14 @@ class MaskNet(nn.Module):
         return partials, frames, self.recur_in_chunks(frames), level.transpose(1, 2)
 
     def assign(self, partials: Tensor, frames: Tensor, context: Tensor) -> Tensor:
-        """What `listen` returns -> features (B, width, log bins, N)."""
+        """What `listen` returns -> features of pitches (B, pitch channels, log bins, N)."""
         pitches = self.pitches(torch.cat([frames, context], dim=-1)).transpose(1, 2)
         pitches = pitches.unflatten(1, (self.config.pitch_channels, -1))  # (B, P, log bins, N)
-        combined = self.combine(torch.cat([pitches, partials], dim=1))
+        return self.combine(torch.cat([pitches, partials], dim=1))
 
-        features = [self.shift(combined, 1 / k) for k in OUTPUT_SHIFTS]
+    def spread_partials(self, partials: Tensor, pitches: Tensor) -> Tensor:
+        """What is at the fundamentals, also at their partials: features (B, width, log bins, N)."""
+        features = [self.shift(pitches, 1 / k) for k in OUTPUT_SHIFTS]
         features = F.gelu(self.gather(torch.cat([*features, partials], dim=1)))
         return features + F.gelu(self.refine(features))
 

@@ -70,8 +70,9 @@ class Recipe:
     interpolate: checkpoints, and how far the trained weights move towards each at the end.
     joint_loss_weight: share of `joint_snr` in the loss. inactive_source_weight: of the leakage into
         silent stems in `negative_snr`. For players: left_out: share of the conditioned examples in
-        which an instrument is left out of the conditioning and belongs to `other`; activity_weight:
-        of the loss of which source sounds when, for a model with `activity`.
+        which an instrument is left out of the conditioning and belongs to `other`; activity_weight
+        and fundamentals_weight: of the losses of which source sounds when, and at which pitches,
+        for a model with `activity` and `fundamentals`.
     use_note_samples, use_solos: whether recorded notes and solos under `DIVISI_DATA` are used.
     note_collections: folders of recorded notes, or sets in them as `FOLDER/SET`; `all` for every
         folder that has an index.csv. Of a folder, sets are left out whose terms nobody states,
@@ -109,6 +110,7 @@ class Recipe:
     inactive_source_weight: float = 1.0
     left_out: float = 0.0
     activity_weight: float = 0.1
+    fundamentals_weight: float = 0.1
     use_note_samples: bool = True
     use_solos: bool = True
     note_collections: tuple[str, ...] = (NOTES,)
@@ -206,6 +208,7 @@ RANGES: dict[type, dict[str, tuple[float, float]]] = {
         "segment_seconds": (0.1, 600.0), "validation_examples": (1, 10**6), "max_pieces": COUNT,
         "max_excerpts": COUNT, "interpolate": SHARE, "joint_loss_weight": SHARE,
         "inactive_source_weight": (0.0, 100.0), "left_out": SHARE, "activity_weight": (0.0, 100.0),
+        "fundamentals_weight": (0.0, 100.0),
         "target_share": SHARE, "doubles": SHARE,
     },
     RenderingConfig: {
@@ -294,6 +297,11 @@ def architecture(recipe: Recipe, path: str | Path) -> tuple[type[nn.Module], Any
     if recipe.target and "target" not in {each.name for each in dataclasses.fields(kind)}:
         raise RecipeError(
             f"{path}: {name} has no target; leave 'target' out, or choose 'open_unmix.OpenUnmix'."
+        )
+    if recipe.sources and "activity" not in {each.name for each in dataclasses.fields(kind)}:
+        raise RecipeError(
+            f"{path}: the sources of {name} cannot be players; leave 'sources' out, or choose"
+            " 'mask_net.MaskNet'."
         )
     sources = recipe.sources or recipe.rendering.instruments
     shared = {"sources": sources, "sample_rate": recipe.rendering.sample_rate}

@@ -76,14 +76,17 @@ def mixtures(
     ) -> Dataset:
         bank = stem_bank(recipe, split, recordings)
         try:
-            if takes_score(architecture(recipe, recipe.name)[0]):
+            model, model_config = architecture(recipe, recipe.name)
+            if takes_score(model):
                 parts = PartMixer(bank, config, seconds, recipe.doubles)
                 return ScoredDataset(parts, sources, recipe.score_errors, seed, length)
             if recipe.sources:
                 mixer = PlayerMixer(
                     bank, recipe.sources, config, seconds, recipe.doubles, recipe.counted_as
                 )
-                return PlayerDataset(mixer, seed, length, conditioned=split == "validation")
+                validates = split == "validation"
+                with_notes = model_config.fundamentals and not validates
+                return PlayerDataset(mixer, seed, length, validates, with_notes)
             if recipe.stems:
                 mixer = VariableMixer(bank, recipe.target, config, seconds)
             else:
@@ -242,8 +245,7 @@ def _objective(recipe: Recipe) -> Loss | PlayersObjective:
         recipe.training.conditioned_share,
         recipe.left_out,
         recipe.activity_weight if config.activity else 0.0,
-        config.window,
-        config.hop,
+        recipe.fundamentals_weight if config.fundamentals else 0.0,
     )
 
 

@@ -114,7 +114,17 @@ def magnitude_mse(
 
 
 def matched(estimates: Tensor, stems: Tensor, pairs: Sequence[tuple[int, int]]) -> Tensor:
-    """The stems with the two of a pair exchanged where that is nearer to the estimates.
+    """The stems in `matching_order`."""
+    return reordered(stems, matching_order(estimates, stems, pairs))
+
+
+def reordered(values: Tensor, order: Tensor) -> Tensor:
+    """values (B, S, ...) with the sources of each example in an order, indices (B, S)."""
+    return values[torch.arange(len(values), device=values.device)[:, None], order]
+
+
+def matching_order(estimates: Tensor, stems: Tensor, pairs: Sequence[tuple[int, int]]) -> Tensor:
+    """The order of the stems, indices (B, S), in which each pair is nearest to its estimates.
 
     pairs: indices of sources that only their order tells apart, such as two violins. In each
     example the order with the smaller squared error is chosen for each pair; where one of the two
@@ -132,8 +142,7 @@ def matched(estimates: Tensor, stems: Tensor, pairs: Sequence[tuple[int, int]]) 
             product = ((estimates[:, first] - estimates[:, second]) * difference).sum((1, 2))
             crossed = both & (product < 0)
             order[crossed, first], order[crossed, second] = second, first
-    rows = torch.arange(len(stems), device=stems.device)[:, None]
-    return stems[rows, order]
+    return order
 
 
 def activity_loss(logits: Tensor, stems: Tensor, window: int, hop: int) -> Tensor:
@@ -153,6 +162,17 @@ def sounding_frames(stems: Tensor, window: int, hop: int) -> Tensor:
         stems.square().mean(2), window, hop, padding=window // 2, count_include_pad=False
     )
     return power > 10.0 ** (FAINT / 10.0) * mixture[:, None, None]
+
+
+def fundamentals_loss(logits: Tensor, sounding: Tensor, known: Tensor) -> Tensor:
+    """Binary cross-entropy of the logits (B, S, log bins, N) that a source plays a pitch.
+
+    sounding: the answer, of the same shape. known (B, S): the sources whose notes are known. It is
+    the sum divided by the number of bins that sound, because nearly all bins are silent.
+    """
+    logits, sounding = logits[known].float(), sounding[known].float()
+    entropy = F.binary_cross_entropy_with_logits(logits, sounding, reduction="sum")
+    return entropy / sounding.sum().clamp_min(1.0)
 
 
 def weighted_sum(*terms: tuple[float, Loss]) -> Loss:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from .conditioning import draw_active_sources, draw_players, player_pairs
-from .losses import Loss, activity_loss, matched
+from .conditioning import OTHER, draw_active_sources, draw_players, player_pairs
+from .losses import TINY, Loss, activity_loss, fundamentals_loss, matching_order, reordered
 from .runs import TrainingError
 
 
@@ -42,6 +43,8 @@ class PlayersObjective(Objective):
 
     The order of two players of one instrument does not matter, and only active sources count.
     activity_weight: of `activity_loss`, in the examples that are not conditioned.
+    fundamentals_weight: of `fundamentals_loss`; the dataset then gives the notes of the sources
+    too, (S, M, 3): onset and end in seconds, MIDI pitch.
     """
 
     def __init__(
@@ -51,19 +54,20 @@ class PlayersObjective(Objective):
         conditioned_share: float = 0.0,
         left_out: float = 0.0,
         activity_weight: float = 0.0,
-        window: int = 4096,
-        hop: int = 1024,
+        fundamentals_weight: float = 0.0,
     ):
         super().__init__(loss, conditioned_share)
         self.sources, self.left_out = tuple(sources), left_out
-        self.activity_weight, self.window, self.hop = activity_weight, window, hop
+        self.activity_weight, self.fundamentals_weight = activity_weight, fundamentals_weight
 
-    def __call__(self, model: nn.Module, mixture: Tensor, stems: Tensor, *guide: Tensor) -> Tensor:
+    def __call__(self, model: nn.Module, mixture: Tensor, stems: Tensor, *notes: Tensor) -> Tensor:
+        config = model.config
         active, stems, given = draw_players(
             stems, self.sources, self.conditioned_share, self.left_out
         )
-        found = model(mixture, *guide, active, details=True)
-        stems = matched(found.estimates, stems, player_pairs(self.sources))
+        found = model(mixture, active, details=True)
+        order = matching_order(found.estimates, stems, player_pairs(self.sources))
+        stems = reordered(stems, order)
         losses = [
             self.loss(estimate[own][None], stem[own][None])
             for estimate, stem, own in zip(found.estimates, stems, active, strict=True)
@@ -71,7 +75,33 @@ class PlayersObjective(Objective):
         value = torch.stack(losses).mean()
         if self.activity_weight and not given.all():
             free = ~given
-            activity = activity_loss(found.activity[free], stems[free], self.window, self.hop)
+            activity = activity_loss(found.activity[free], stems[free], config.window, config.hop)
             # As if it were summed over all examples: a divided batch has the same gradient.
             value = value + self.activity_weight * activity * free.float().mean()
+        if self.fundamentals_weight:
+            notes = reordered(notes[0], order)
+            sounding = sounding_bins(notes, found.fundamentals.shape[2:], config)
+            silent = stems.square().sum((2, 3)) < TINY
+            known = (silent | (notes[..., 0, 2] >= 0)) & active
+            if OTHER in self.sources:
+                known[:, self.sources.index(OTHER)] = False
+            pitches = fundamentals_loss(found.fundamentals, sounding, known)
+            value = value + self.fundamentals_weight * pitches
         return value
+
+
+def sounding_bins(notes: Tensor, shape: tuple[int, int], config: Any) -> Tensor:
+    """Which bins of pitch sound in which frames, bool (B, S, *shape), from the notes (B, S, M, 3).
+
+    shape: log-frequency bins and frames. config: of the model, with `lowest`, `resolution`, `hop`
+    and `sample_rate`. The nearest bin of a fundamental sounds, and the bins beside it.
+    """
+    sounding = torch.zeros(*notes.shape[:2], *shape, dtype=torch.bool)
+    bins = 440.0 * 2.0 ** ((notes[..., 2] - 69.0) / 12.0) / config.lowest
+    bins = (config.resolution * torch.log2(bins)).round().int().tolist()
+    times = (notes[..., :2] * config.sample_rate / config.hop).round().int().tolist()
+    for example, source, note in (notes[..., 2] >= 0).nonzero().tolist():
+        (first, last), bin = times[example][source][note], bins[example][source][note]
+        low = max(0, bin - 1)
+        sounding[example, source, low : max(0, bin + 2), max(0, first) : max(0, last)] = True
+    return sounding.to(notes.device)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,8 +12,15 @@ from torch import nn
 
 from helpers.models.mask_net import Details, MaskNet, MaskNetConfig
 from helpers.training.conditioning import condition_on, draw_players, player_pairs
-from helpers.training.losses import activity_loss, joint_snr, matched, negative_snr, sounding_frames
-from helpers.training.objectives import PlayersObjective
+from helpers.training.losses import (
+    activity_loss,
+    fundamentals_loss,
+    joint_snr,
+    matched,
+    negative_snr,
+    sounding_frames,
+)
+from helpers.training.objectives import PlayersObjective, sounding_bins
 
 SOURCES = ("violin", "violin-2", "cello", "other")
 LOSS = partial(negative_snr, inactive_source_weight=0.0)
@@ -62,13 +71,16 @@ def test_the_matched_order_has_the_smaller_squared_error():
 class Fixed(nn.Module):
     """Returns what it was made with, and remembers what it was given."""
 
+    fundamentals = None
+
     def __init__(self, estimates: torch.Tensor, activity: torch.Tensor | None = None):
         super().__init__()
         self.estimates, self.logits = estimates, activity
+        self.config = SimpleNamespace(window=128, hop=64)
 
     def forward(self, mixture, active, details):
         self.active = active
-        return Details(self.estimates, self.logits)
+        return Details(self.estimates, self.logits, self.fundamentals)
 
 
 @pytest.mark.parametrize("loss", [LOSS, joint_snr])
@@ -150,10 +162,50 @@ def test_activity_counts_in_examples_that_are_not_conditioned_only():
     stems = quartet()
     silent = Fixed(stems, torch.full((4, 4, 20), -20.0))
     losses = [
-        PlayersObjective(joint_snr, SOURCES, share, 0.0, 1.0, 128, 64)(silent, stems.sum(1), stems)
+        PlayersObjective(joint_snr, SOURCES, share, 0.0, 1.0)(silent, stems.sum(1), stems)
         for share in (0.0, 1.0)
     ]
     assert losses[0] - losses[1] == pytest.approx(0.75 * 20.0, rel=0.01)  # three of four sound
+
+
+def test_a_note_sounds_in_its_bin_and_the_two_beside_it_for_its_time():
+    config = SimpleNamespace(lowest=55.0, resolution=36, hop=100, sample_rate=1000)
+    notes = torch.full((1, 2, 3, 3), -1.0)
+    notes[0, 0, 0] = torch.tensor([0.2, 0.5, 45.0])  # 110 Hz, an octave above the lowest
+    notes[0, 1, 0] = torch.tensor([-1.0, 9.0, 33.0])  # the lowest, longer than the segment
+    sounding = sounding_bins(notes, (40, 8), config)
+    assert sounding.shape == (1, 2, 40, 8)
+    assert sounding[0, 0].nonzero().tolist() == [[b, n] for b in (35, 36, 37) for n in (2, 3, 4)]
+    assert sounding[0, 1, :2].all() and not sounding[0, 1, 2:].any()
+
+
+def test_the_loss_of_fundamentals_counts_known_sources_only():
+    sounding = torch.zeros(1, 2, 6, 5, dtype=torch.bool)
+    sounding[0, 0, 3] = True
+    right = torch.where(sounding, 20.0, -20.0)
+    known = torch.tensor([[True, False]])
+    assert fundamentals_loss(right, sounding, known) < 1e-6
+    right[0, 1] = 20.0
+    assert fundamentals_loss(right, sounding, known) < 1e-6
+    assert fundamentals_loss(right, sounding, ~known | known) > 100
+    even = fundamentals_loss(torch.zeros(1, 2, 6, 5), sounding, known)
+    assert even == pytest.approx(6 * math.log(2), rel=1e-4)  # of six bins, one sounds
+
+
+def test_the_notes_are_exchanged_with_their_stems():
+    """Both violins play; the estimates are in the other order; the head knows who plays what."""
+    stems = quartet(1)
+    notes = torch.full((1, 4, 1, 3), -1.0)
+    notes[0, :3, 0, 2] = torch.tensor([60.0, 72.0, 48.0])
+    notes[0, :3, 0, :2] = torch.tensor([0.0, 1.0])
+    model = Fixed(stems[:, [1, 0, 2, 3]])
+    model.config = SimpleNamespace(window=128, hop=64, lowest=50.0, resolution=12, sample_rate=500)
+    logits = torch.where(sounding_bins(notes, (60, 9), model.config), 20.0, -20.0)
+    model.fundamentals = logits[:, [1, 0, 2, 3]]
+    objective = PlayersObjective(joint_snr, SOURCES, fundamentals_weight=1.0)
+    assert objective(model, stems.sum(1), stems, notes).item() == pytest.approx(-3.0, abs=0.01)
+    model.fundamentals = logits
+    assert objective(model, stems.sum(1), stems, notes).item() > 10
 
 
 def small(**settings) -> MaskNet:
@@ -161,6 +213,40 @@ def small(**settings) -> MaskNet:
     numbers = {"window": 512, "hop": 128, "highest": 3000.0, "width": 8, "hidden": 32, "layers": 1}
     config = {"pitch_channels": 4, "conditioned": True, **numbers, **settings}
     return MaskNet(MaskNetConfig(SOURCES, 8000, **config))
+
+
+def tones(seed: int, batch: int = 4) -> torch.Tensor:
+    """High violin, low cello, each silent in some half of an example; (B, 4, 1, 2048)."""
+    draw = torch.Generator().manual_seed(seed)
+    time = torch.arange(2048) / 8000
+    stems = torch.zeros(batch, 4, 1, len(time))
+    for example in range(batch):
+        for source, (low, high) in ((0, (700, 900)), (2, (150, 250))):
+            hertz = low + (high - low) * torch.rand((), generator=draw)
+            stems[example, source, 0] = 0.1 * torch.sin(2 * torch.pi * hertz * time)
+            half = int(torch.randint(3, (), generator=draw))
+            if half < 2:
+                stems[example, source, 0, 1024 * half : 1024 * (half + 1)] = 0.0
+    return stems
+
+
+def test_the_activity_head_learns_who_sounds_when():
+    model = small(activity=True, resolution=12, hop=256)
+    objective = PlayersObjective(joint_snr, SOURCES, 0.0, 0.0, 10.0)
+    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+    for step in range(200):
+        stems = tones(step)
+        optimizer.zero_grad()
+        objective(model, stems.sum(1), stems).backward()
+        optimizer.step()
+    stems = tones(1000, batch=16)
+    with torch.no_grad():
+        found = model.eval().activity(stems.sum(1))
+    sounding = sounding_frames(stems, 512, 256)
+    assert found.shape == sounding.shape
+    right = ((found > 0.5) == sounding).float().mean((0, 2))
+    assert right.min() > 0.9
+    assert sounding[:, [0, 2]].float().mean() < 0.85  # what `always` would have right
 
 
 def test_a_conditioned_model_with_other_returns_it_last_and_its_stems_sum_to_the_mixture():
