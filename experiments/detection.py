@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache, partial
 from itertools import chain
 
@@ -27,6 +27,7 @@ from torch import nn
 from experiments.detection_fit import fit_thresholds
 from experiments.detection_pieces import (
     DOUBLES,
+    REAL,
     RENDERED,
     SEVENTEEN,
     TEN,
@@ -49,6 +50,7 @@ from helpers.training.checkpoints import available_models, load_model
 
 TABLE, NOTEBOOK = "04_detection", "04_htdemucs"
 MODELS = ("chamber", "ensemble")  # where they are
+ALL_REAL = "all real ensembles"
 EVERY = "all tracks"  # the track of the rows over all of a test
 
 
@@ -91,12 +93,18 @@ def estimates(model: nn.Module, track: Track, sources: Iterable[str]) -> dict[st
 
 
 def overall(rows: Iterable[Row]) -> list[Row]:
-    """Precision, recall and F1 over all players of a test, and the mean cost of detection in dB."""
+    """Precision, recall and F1 over all players of a test, and the mean cost of detection in dB.
+
+    Also over all real ensembles together.
+    """
     groups: dict[tuple, list[Row]] = {}
     for row in rows:
-        if row.track != EVERY:
-            key = (row.system, row.test_data, row.checkpoint_sha256, row.profile)
-            groups.setdefault(key, []).append(row)
+        tests = [row.test_data] + [ALL_REAL] * (row.test_data in REAL)
+        for test in tests if row.track != EVERY else ():
+            named = replace(row, test_data=test, track=f"{row.test_data}, {row.track}")
+            groups.setdefault((row.system, test, row.checkpoint_sha256, row.profile), []).append(
+                named
+            )
     found = []
     for own in groups.values():
         values = {(row.track, row.instrument, row.metric): row.value for row in own}

@@ -29,6 +29,7 @@ TEN = (
 SEVENTEEN = (
     *TEN, "double-bass", "english-horn", "bass-clarinet", "trumpet", "trombone", "tuba", "guitar",
 )  # fmt: skip
+REAL = (BACH10, TRIOS, URMP, "live_quintet")
 #: In `live_quintet`, whose stems nobody has.
 QUINTET = ("violin", "violin-2", "flute", "clarinet", "cello")
 DUO = ("violin", "bassoon")

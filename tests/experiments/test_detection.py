@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -77,6 +78,17 @@ def test_the_rows_over_all_tracks_do_not_count_themselves():
     assert {row.metric: row.value for row in once} == {
         "precision": 1.0, "recall": 1.0, "F1": 1.0, "cost of detection": 0.0,
     }  # fmt: skip
+
+
+def test_real_ensembles_count_together_too():
+    row = next(piece_rows(BandModel(), "bands", piece("duo", "violin", "cello"), WHERE))
+    rows = [
+        replace(row, test_data=test, metric=metric, value=value)
+        for test, hit in (("trios", 1.0), ("urmp_excerpts", 0.0), ("tones", 0.0))
+        for metric, value in (("plays", 1.0), ("detected", hit))
+    ]
+    recalls = {r.test_data: r.value for r in overall(rows) if r.metric == "recall"}
+    assert recalls == {"trios": 1, "urmp_excerpts": 0, "tones": 0, "all real ensembles": 0.5}
 
 
 def test_the_best_threshold_is_the_middle_of_the_best_range():
