@@ -28,7 +28,8 @@ def remarks_on(
     if detection and detection.heard and recording.level.energy:
         sentences += _on_detection(file, detection)
     other = levels[OTHER].energy / recording.level.energy if OTHER in levels else 0.0
-    if other > MOSTLY and len(levels) > 1:
+    expected = not detection and len(levels) < 3  # one instrument, named: to leave all others
+    if other > MOSTLY and len(levels) > 1 and not expected:
         sentences.append(
             f"{file}: {other:.0%} of its energy is none of {_listed(levels)}, perhaps a voice,"
             f" drums, an orchestra or an instrument that is not named; see the stem {OTHER}."
