@@ -27,7 +27,7 @@ def remarks_on(
     file, sentences = recording.path.name, []
     if detection and detection.heard and recording.level.energy:
         sentences += _on_detection(file, detection)
-    other = levels[OTHER].energy / recording.level.energy if OTHER in levels else 0.0
+    other = levels[OTHER].energy / (recording.level.energy or 1.0) if OTHER in levels else 0.0
     expected = not detection and len(levels) < 3  # one instrument, named: to leave all others
     if other > MOSTLY and len(levels) > 1 and not expected:
         sentences.append(

@@ -132,6 +132,16 @@ def test_a_recording_outside_of_what_is_known_is_reported(sound, sentence, model
     assert sentence in " ".join(done.remarks)
 
 
+def test_silence_is_separated_into_silence(model, tmp_path):
+    save(tmp_path / "a.wav", np.zeros((1, 4 * RATE), np.float32), RATE, "FLOAT")
+    (tmp_path / "stems").mkdir()
+    for instruments in (None, "violin,violin,cello"):
+        done = separate_recording(
+            examine(tmp_path / "a.wav"), model, tmp_path / "stems", instruments
+        )
+        assert done.remarks == () and all(not level.peak for level in done.levels.values())
+
+
 def test_the_report_has_who_plays_when(model, tmp_path):
     sound = tone("violin", 10.0) + tone("violin-2", 10.0, 4.0)
     save(tmp_path / "a.wav", sound, RATE, "FLOAT")
