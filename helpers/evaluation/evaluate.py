@@ -14,9 +14,10 @@ from torch import nn
 from ..audio.offset import without_offset
 from ..audio.track import Track
 from ..inference.detection import detect_instruments
-from ..inference.players import conditioned_on, first_players
+from ..inference.players import conditioned_on
 from ..inference.separation import separate
 from ..music.instruments import instrument
+from ..training.conditioning import player_pairs
 from .baselines import BASELINES
 from .metrics import Passes, Scores, museval_sdr
 from .rows import Provenance, Row
@@ -145,25 +146,25 @@ def measure_passes(
     """(instrument, metric, value in dB) of signals of any length; see `evaluate`.
 
     passes: of the references, named `stems`, and of the estimates, named `estimates`, behind which
-    the last row is the mixture. Two players of one instrument (`violin`, `violin-2`) are assigned
-    so that the sum of their SI-SDR is the highest.
+    the last row is the mixture. Two players of one instrument, `violin` and `violin-2`, are
+    measured in the order with the higher mean SI-SDR.
     """
     mixture = len(estimates)
     own = [(each, stems.index(name)) for each, name in enumerate(estimates) if name in stems]
-    twins = [
-        ((estimates.index(first), estimates.index(name)), (stems.index(first), stems.index(name)))
-        for name, first in first_players(estimates).items()
-        if {name, first} <= {*stems}
-    ]
-    crossed = [pair for (a, b), (c, d) in twins for pair in ((a, d), (b, c))]
-    mixed = dict.fromkeys((mixture, source) for _, source in own)
-    scores = Scores(passes, [*own, *crossed, *mixed])
-    sources = dict(own)
-    for (a, b), (c, d) in twins:  # players of one instrument, in the order that fits better
-        if scores.si_sdr(a, d) + scores.si_sdr(b, c) > scores.si_sdr(a, c) + scores.si_sdr(b, d):
-            sources |= {a: d, b: c}
+    sources, crossed = dict(own), {}
+    for first, second in player_pairs(estimates):
+        if first in sources and second in sources:
+            crossed |= {first: sources[second], second: sources[first]}
+    floor = dict.fromkeys((mixture, source) for _, source in own)
+    scores = Scores(passes, [*own, *crossed.items(), *floor])
+    for pair in player_pairs(estimates):
+        if crossed.keys() >= set(pair):
+            gain = sum(scores.si_sdr(e, crossed[e]) - scores.si_sdr(e, sources[e]) for e in pair)
+            if gain > 0:
+                sources |= {e: crossed[e] for e in pair}
     for each, name in enumerate(estimates):
         source = sources.get(each)
+        name = name if source is None else stems[source]
         if source is None or not scores.sounding[source]:
             yield name, "leak", scores.level(each, mixture)
         if source is None:
@@ -181,7 +182,8 @@ def match_stems(track: Track, sources: Sequence[str]) -> Track:
     """The track with its stems renamed to the sources, by exact name or by instrument.
 
     Stems of one instrument (`violin-1`, `violin-2` for the single source `violin`) are summed,
-    because a model has one estimate for them. Other stems keep their names.
+    because a model has one estimate for them. Where it has two sources for an instrument, `violin`
+    and `violin-2`, they go to these in their order. Other stems keep their names.
     """
     names = matched(track.stems, sources)
     stems: dict[str, np.ndarray] = {}
@@ -199,16 +201,17 @@ def matched(names: Iterable[str], sources: Sequence[str]) -> dict[str, str]:
     """
     canonical = {source: _canonical(source) for source in sources}
     count = Counter(canonical.values())
-    unique = {key: source for source, key in canonical.items() if count[key] == 1}
-    names, firsts = list(names), first_players(sources)
-    players: dict[str, str] = {}
-    for first in dict.fromkeys(firsts.values()):
-        own = [first, *(name for name in firsts if firsts[name] == first)]
-        stems = [name for name in names if _canonical(name) == first]
-        players |= {stem: own[min(place, len(own) - 1)] for place, stem in enumerate(stems)}
-    exact = {name: name for name in names if name in sources}
-    return {name: (exact | players).get(name) or unique.get(_canonical(name), name)
-            for name in names}  # fmt: skip
+    players = {key: [source] for source, key in canonical.items() if count[key] == 1}
+    for pair in player_pairs(sources):
+        first, second = (sources[place] for place in pair)
+        players[canonical[first]] = [first, second]
+    found, taken = {}, Counter()
+    for name in names:
+        key = _canonical(name)
+        of_instrument = players.get(key, [name])
+        found[name] = of_instrument[min(taken[key], len(of_instrument) - 1)]
+        taken[key] += 1
+    return found
 
 
 def _canonical(name: str) -> str:
