@@ -41,9 +41,15 @@ class Scored:
 
 
 def ensemble(
-    number: int, instruments: Sequence[str], split: str, soundfonts: Sequence[str]
+    number: int,
+    instruments: Sequence[str],
+    split: str,
+    soundfonts: Sequence[str],
+    doubles: float = 0.0,
+    most_players: int = 5,
 ) -> Scored:
-    """A rendered ensemble of two to five players, drawn from its number.
+    """A rendered ensemble of two to `most_players` players, drawn from its number; the share
+    `doubles` of them has two players of one instrument.
 
     Every second one has reverberation, a microphone or a duller sound, which are new to a model in
     this strength: an estimate must also see bad stems.
@@ -51,12 +57,12 @@ def ensemble(
     rng = np.random.default_rng([number, split == "test"])
     if number % 3 == 2:
         piece = RandomPiece(RANDOM[split][number % len(RANDOM[split])])
-        score = piece.score(draw_ensemble(rng, instruments), seconds=SECONDS)
+        score = piece.score(draw_ensemble(rng, instruments, doubles), seconds=SECONDS)
     else:
         works = names("quartet", split) + names("chorale", split)
         parts = excerpts(works[number % len(works)], 1.4 * SECONDS)
         excerpt = parts[int(rng.integers(len(parts)))]
-        score = ensemble_score(rng, excerpt, instruments, 0.2, 0.5, most_players=5)
+        score = ensemble_score(rng, excerpt, instruments, 0.2, 0.5, doubles, most_players)
     score = Performance.draw(rng, len(score.parts)).apply(score)
     sound = synthesiser(str(rng.choice(list(soundfonts))))
     track = render_score(score, sound, SAMPLE_RATE)

@@ -16,7 +16,7 @@ from helpers import runtime
 from helpers.audio.track import Track
 from helpers.evaluation.evaluate import Separator, model_separator
 from helpers.evaluation.rows import Provenance
-from helpers.inference.detection import ALL
+from helpers.inference.players import ALL
 from helpers.music.instruments import instrument
 from helpers.recipes.schema import read_recipe
 from helpers.training.cards import Card

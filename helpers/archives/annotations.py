@@ -13,7 +13,7 @@ import numpy as np
 from ..audio.audio import load
 from ..audio.levels import rms
 from ..files import replaced_atomically
-from ..inference.detection import DOUBT, Detection
+from ..inference.detection import level_confidence
 from ..inference.stem_drafts import RESIDUAL
 from ..music.alignment import Alignment, AlignmentError, align
 from ..music.instruments import find_instrument
@@ -25,22 +25,21 @@ from ..playing.onsets import played_parts
 from ..playing.pitch import FRAME, note_pitches, pitch_curve, tracked_pitch
 
 CHORDAL = ("keyboard", "plucked", "percussion")  # families without a curve of one pitch
-SLOPE = 2.0  # dB in which the confidence of a detection goes from 0.5 to 0.73
 
 
 def annotate(
     files: Mapping[str, Path],
     scores: Sequence[Score],
     named: bool,
-    detection: Detection | None,
+    confidence: Mapping[str, float],
     quality: Mapping[str, float],
 ) -> dict[str, Any]:
     """Write NAME.mid and NAME.csv beside each stem; returns what `separation.json` says of them.
 
     files: the stems, by name. scores: of the recording, with its repeats and without; none where
-    there is no score. named: the score named the instruments. detection: None where the model
-    detects none. quality: the estimated SI-SDR of stems in dB. The CSV has the
-    columns seconds, f0_hz (0 where no pitch is heard) and level_db.
+    there is no score. named: the score named the instruments. confidence: of the detection, from
+    0 to 1; empty where the model detects none. quality: the estimated SI-SDR of stems in dB. The
+    CSV has the columns seconds, f0_hz (0 where no pitch is heard) and level_db.
     """
     stems = {name: load(path, sample_rate=RATE, channels=1)[0] for name, path in files.items()}
     players = {name: stem for name, stem in stems.items() if name != RESIDUAL}
@@ -52,7 +51,8 @@ def annotate(
             found = align(mixture, RATE, [_one_part_a_stem(score, players) for score in scores])
         except AlignmentError as error:
             remark = str(error)
-    levels = detection.levels if detection else _levels(players, stems)
+    levels = _levels(players, stems)
+    confidence = confidence or {n: level_confidence(levels[n], len(players)) for n in players}
     notes = {name: Part(name, ()) for name in players}
     if found is not None:
         notes |= {part.instrument: part for part in found.score.parts}
@@ -60,26 +60,17 @@ def annotate(
     entry: dict[str, Any] = {}
     for name, stem in players.items():
         folder = files[name].parent
-        write_midi(Score(name, (notes[name],)), folder / f"{name}.mid")
+        parts = (notes[name],) if find_instrument(name) else ()  # none for `other`
+        write_midi(Score(name, parts), folder / f"{name}.mid")
         _write_curves(folder / f"{name}.csv", pitches[name], level_curve(stem, RATE))
         entry[name] = {
-            "instrument": name,
+            "instrument": row.name if (row := find_instrument(name)) else name,
             "players": max(counts[name], 1),
-            "confidence": 1.0 if named else confidence(levels[name], len(players)),
+            "confidence": 1.0 if named else confidence.get(name, 1.0),
             "estimated_si_sdr": quality.get(name),
             "notes": len(notes[name].notes),
         }
     return {"players": entry, "score": found and _of_score(found), "remark": remark}
-
-
-def confidence(level: float, players: int) -> float:
-    """From 0 to 1, that an instrument plays whose stem has a level in dB relative to the recording.
-
-    A logistic function, 0.5 where `Detection` begins to doubt. It orders the stems; it is no
-    probability.
-    """
-    margin = (level + 10 * math.log10(players) + DOUBT) / SLOPE
-    return round(1.0 / (1.0 + math.exp(-min(max(margin, -30.0), 30.0))), 4)
 
 
 def _levels(players: Mapping[str, np.ndarray], stems: Mapping[str, np.ndarray]) -> dict[str, float]:

@@ -14,6 +14,9 @@ from .broadcast import Broadcast, read_broadcast
 from .levels import Level
 from .offset import Offset
 from .resampling import ResampleStream
+from .wav import AtomicWav
+
+UNCOMPRESSED = (".wav", ".aif", ".aiff")
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,8 @@ class Recording:
 
     frames: those that can be read, whatever the header says. offset: the DC offset, which `blocks`
     leaves out; None where there is none to speak of. level: without it. broadcast: of the file's
-    `bext` chunk, None without one. sha256: of the file.
+    `bext` chunk, None without one. sha256: of the file. samples: a WAV file with what `blocks`
+    gives; None where the file itself is read.
     """
 
     path: Path
@@ -36,6 +40,7 @@ class Recording:
     offset: Offset | None = None
     broadcast: Broadcast | None = None
     sha256: str = ""
+    samples: Path | None = None
 
     @property
     def seconds(self) -> float:
@@ -43,6 +48,10 @@ class Recording:
 
     def blocks(self) -> Iterator[np.ndarray]:
         """The samples from the start, as float32 (channels, n), without a DC offset."""
+        if self.samples is not None:
+            with AudioFile(self.samples) as audio:
+                yield from audio.blocks()
+            return
         with AudioFile(self.path, self.repair) as audio:
             blocks = audio.blocks()
             yield from blocks if self.offset is None else self.offset.removed(blocks)
@@ -72,6 +81,20 @@ def examine(path: str | Path, repair: bool = False) -> Recording:
     if recording.level.peak == 0:
         warnings.append(f"{audio.path.name}: is silent, and so are its stems.")
     return replace(recording, warnings=tuple(warnings))
+
+
+def decoded(recording: Recording, path: Path) -> Recording:
+    """The recording with its samples in a WAV file at `path`, so that it is not decoded again.
+
+    The recording itself where its file is uncompressed.
+    """
+    if recording.path.suffix.lower() in UNCOMPRESSED:
+        return recording
+    channels, frames = recording.channels, recording.frames
+    with AtomicWav(path, recording.sample_rate, channels, "FLOAT", frames=frames) as file:
+        for block in recording.blocks():
+            file.write(block)
+    return replace(recording, samples=path)
 
 
 def beginning(blocks: Iterable[np.ndarray], frames: int) -> np.ndarray:

@@ -71,23 +71,14 @@ class Noise:
         sounding = np.flatnonzero(stems.any(axis=(1, 2)))
         if not len(sounding):
             return stems
-        noise = self._noise((len(sounding), *stems.shape[1:]), sample_rate)
+        rng = np.random.default_rng(self.seed)
+        shape = (len(sounding), *stems.shape[1:])
+        noise = coloured_noise(rng, shape, self.slope, sample_rate)
         whole = np.mean(stems.sum(axis=0) ** 2)
         power = whole * 10 ** (self.decibels / 10) / len(sounding)
         noisy = stems.copy()
         noisy[sounding] += noise * np.sqrt(power / np.mean(noise**2)).astype(np.float32)
         return noisy
-
-    def _noise(self, shape: tuple[int, ...], sample_rate: int) -> np.ndarray:
-        """(..., samples), flat up to 50 Hz."""
-        rng = np.random.default_rng(self.seed)
-        length = fft.next_fast_len(shape[-1], real=True)
-        spectrum = rng.standard_normal((*shape[:-1], length + 2), np.float32)[
-            ..., : 2 * (length // 2 + 1)
-        ].view(np.complex64)
-        octaves = np.log2(np.maximum(fft.rfftfreq(length, 1 / sample_rate), 50.0) / 50.0)
-        spectrum = spectrum * (10 ** (self.slope * octaves / 20)).astype(np.float32)
-        return fft.irfft(spectrum, length)[..., : shape[-1]].astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -122,6 +113,19 @@ class Codec:
         scaled = np.divide(mixture, step, out=np.zeros_like(mixture), where=audible)
         gains = np.divide(np.rint(scaled), scaled, out=np.zeros_like(scaled), where=scaled != 0)
         return inverse(bins * gains, stems.shape[-1])
+
+
+def coloured_noise(
+    rng: np.random.Generator, shape: tuple[int, ...], slope: float, sample_rate: int
+) -> np.ndarray:
+    """Noise (..., samples), float32: flat up to 50 Hz, then `slope` dB per octave."""
+    length = fft.next_fast_len(shape[-1], real=True)
+    spectrum = rng.standard_normal((*shape[:-1], length + 2), np.float32)[
+        ..., : 2 * (length // 2 + 1)
+    ].view(np.complex64)
+    octaves = np.log2(np.maximum(fft.rfftfreq(length, 1 / sample_rate), 50.0) / 50.0)
+    spectrum = spectrum * (10 ** (slope * octaves / 20)).astype(np.float32)
+    return fft.irfft(spectrum, length)[..., : shape[-1]].astype(np.float32)
 
 
 def transform(sound: np.ndarray) -> np.ndarray:

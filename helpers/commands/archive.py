@@ -81,7 +81,7 @@ def run(
     from ..archives.cluster import ClusterError, connected
     from ..archives.listing import listing
     from ..archives.queue import Queue
-    from ..inference.detection import chosen_sources
+    from ..inference.players import chosen_sources
     from ..inference.score_following import takes_score
     from .archive_job import Job, loaded
     from .archive_progress import Progress, announce

@@ -140,7 +140,7 @@ def separate_and_annotate(
         estimates = estimate_quality(done)
         quality = {name: round(each.value, 1) for name, each in estimates.items()}
         with refusing(ValueError):
-            said = annotate(done.files(), own, bool(named), done.detection, quality)
+            said = annotate(done.files(), own, bool(named), done.confidence, quality)
         report = {**done.report(name), "estimated_si_sdr": described(estimates)}
         report |= {"options": {**options, **special}, "dataset": said}
         (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..display.player_page import ScoreView
     from ..evaluation.quality_estimate import Estimate
     from ..inference.mixes import Mixes
-    from ..inference.stem_files import StemFiles
+    from ..inference.written_stems import StemFiles
 
 PLAYER, LABELS = "player.html", "labels.txt"
 PROJECTS = ("reaper",)
@@ -94,7 +94,7 @@ class Products:
 
         SoundFormat.chosen(arguments.format, arguments.subtype)
         mixes = Mixes.read(arguments.minus, arguments.emphasise)
-        mixes.of(sources or model.sources)
+        mixes.check(sources, model.sources)
         return cls(
             arguments.format, arguments.subtype, mixes, not arguments.no_player,
             arguments.project, arguments.labels,
@@ -137,18 +137,25 @@ class Products:
         if self.player:
             doubt = ""
             if correction := done.correction():
-                names = " and ".join(done.detection.doubtful)
+                names = " and ".join(done.doubtful)
                 doubt = f"{names} may not play; correct it with {correction}"
             write_player(
                 done.folder / PLAYER, done.recording, done.files(), gain=done.gain, remark=doubt,
-                details={name: each.sentence() for name, each in (estimates or {}).items()},
-                score=score,
+                details=_details(done, estimates or {}), score=score,
             )  # fmt: skip
         if self.labels:
             text = label_text(done.spans(), bars)
             (done.folder / LABELS).write_text(text, encoding="utf-8", newline="\n")
         if self.project:
             write_project(done, target, bars)
+
+
+def _details(done: StemFiles, estimates: Mapping[str, Estimate]) -> dict[str, str]:
+    """What the player says beside each stem: its estimated quality, and when it plays."""
+    said = {name: [each.sentence()] for name, each in estimates.items()}
+    for name, phrase in done.heard().items():
+        said.setdefault(name, []).append(phrase)
+    return {name: "; ".join(each) for name, each in said.items()}
 
 
 def words(arguments: Namespace) -> list[str]:

@@ -25,7 +25,8 @@ SUMMARY = "recordings in, stems out"
 DESCRIPTION = """\
 Write DIR/TRACK/INSTRUMENT.wav for each instrument of the recording, with its sample rate,
 length and channels, and separation.json and player.html beside them. The instruments are
-detected automatically where the model can detect them.
+detected automatically where the model can detect them. What none of them explains becomes
+other.wav, with models that have it and where it has level; the stems sum to the recording.
 
 One gain is applied to all files, and only where one of them would clip, so that their balance
 is kept. Integer recordings become 24-bit stems; float recordings stay float.
@@ -55,8 +56,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--instruments",
         metavar="A,B,...",
-        help="the instruments in the recording, such as violin,piano; a single one is separated "
-        "from all others; `all`: every instrument of the model (default: detected)",
+        help="the instruments in the recording, one for each player, such as violin,violin,cello:"
+        " violin-1 is then the one with the higher mean pitch; a single one is separated from all"
+        " others; `all`: every instrument of the model (default: detected)",
     )
     parser.add_argument(
         "--residual",
@@ -95,8 +97,8 @@ def run(arguments: Namespace) -> None:
         return
     from ..audio.recordings import examine
     from ..folders import check_space, check_target, targets
-    from ..inference.detection import chosen_sources
     from ..inference.loading import model_and_name
+    from ..inference.players import chosen_sources, most_stems
     from ..inference.stem_files import REPORT
 
     folders = targets(list(dict.fromkeys(arguments.files)), arguments.output)
@@ -111,11 +113,11 @@ def run(arguments: Namespace) -> None:
         sources = chosen_sources(model, arguments.instruments)
         beside = products.Products.chosen(arguments, model, parts or sources)
     recordings, needed = [], 0
-    signals = len(parts or sources or model.sources) + arguments.residual
+    signals = len(parts) or most_stems(model, sources)
     for path in several.left(folders):
         with several.attempt(path):
             recording = examine(path, arguments.repair)
-            needed += beside.bytes_needed(recording, signals)
+            needed += beside.bytes_needed(recording, signals + arguments.residual)
             recordings.append(recording)
     several.check()
     check_space(arguments.output, needed)

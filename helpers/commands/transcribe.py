@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from ..audio.recordings import Recording
-    from ..inference.stem_files import StemFiles
+    from ..inference.written_stems import StemFiles
     from ..music.scores import Part, Score
     from ..transcription.beats import Beats
 
@@ -60,11 +60,12 @@ def run(arguments: Namespace) -> None:
     from ..audio.recordings import examine
     from ..datasets.download import DownloadError
     from ..folders import check_space, check_target, targets
-    from ..inference.detection import chosen_sources
     from ..inference.loading import model_and_name
+    from ..inference.players import chosen_sources, most_stems
     from ..inference.stem_drafts import DRAFT
     from ..inference.stem_files import bytes_needed
     from ..music.instruments import instrument
+    from ..training.conditioning import OTHER
     from ..transcription.polyphony import weights
 
     folders = targets(list(dict.fromkeys(arguments.files)), arguments.output)
@@ -78,9 +79,9 @@ def run(arguments: Namespace) -> None:
     with refusing(ValueError, KeyError):
         name, model = model_and_name(arguments.model, arguments.device)
         sources = chosen_sources(model, arguments.instruments)
-        for source in sources or model.sources:
+        for source in {*(sources or model.sources)} - {OTHER}:
             instrument(source)
-    needed = max(bytes_needed(each, len(sources or model.sources), DRAFT) for each in recordings)
+    needed = max(bytes_needed(each, most_stems(model, sources), DRAFT) for each in recordings)
     check_space(arguments.output, needed)
     with refusing(DownloadError):
         weights()
@@ -142,11 +143,12 @@ def transcribe(
 def _parts(done: StemFiles, progress: Callable[[float], object]) -> tuple[float, tuple[Part, ...]]:
     """The tuning of a separated recording in cents, and the part of each stem."""
     from ..audio.recordings import examine, mono
+    from ..training.conditioning import OTHER
     from ..transcription.players import transcribed, tuning_of
 
     tuning = tuning_of(mono(done.recording, RATE)[0], RATE)
     parts = []
-    for name in done.sources:
+    for name in (each for each in done.sources if each != OTHER):
         sound = mono(examine(done.files()[name]), RATE)[0]
         parts.append(transcribed(name, sound, RATE, tuning))
         progress(done.recording.seconds / len(done.sources))

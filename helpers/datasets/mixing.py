@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -37,6 +37,8 @@ class MixingConfig:
     gain and equaliser (dB), detune (cents): standard deviations. tilt: range in dB per octave.
     transpose_range: largest pitch shift of a whole mixture in semitones, by resampling.
     reverb, compression: shares of the mixtures and of the stems. rooms: number of different rooms.
+    For `PlayerMixer`: featured: instruments, and the share of the mixtures in which each plays for
+    certain. ambience: share of the mixtures with noise or applause.
 
     A subclass may override `stem_effects` and `common_effects` to add effects of its own.
     """
@@ -55,6 +57,8 @@ class MixingConfig:
     reverb: float = 0.5
     compression: float = 0.3
     rooms: int = 64
+    featured: dict[str, float] = field(default_factory=dict)
+    ambience: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("players", "tilt"):
@@ -63,6 +67,8 @@ class MixingConfig:
                 raise ValueError(
                     f"{name} is {list(limits)}; the first value must not exceed the second."
                 )
+        if sum(self.featured.values()) > 1.0:
+            raise ValueError("the shares of featured are more than 1 together; lower one of them.")
 
     def transposition(self, rng: np.random.Generator) -> tuple[Effect, ...]:
         """The same for all stems of a mixture; drawn from a child of `rng`."""
@@ -165,17 +171,9 @@ class Pool:
             count = rng.integers(self.players[0], most + 1) if most > self.players[0] else most
             active = rng.choice(active, count, replace=False)
         return [
-            self._choose(rng, some) if source in active else None
+            choose_variant(rng, some, self.weights) if source in active else None
             for source, some in enumerate(variants)
         ]
-
-    def _choose(self, rng: np.random.Generator, variants: Sequence[StemVariant]) -> StemVariant:
-        """A kind by its weight, then any variant of that kind."""
-        kinds = sorted({variant.kind for variant in variants})
-        weights = np.array([self.weights[kind] for kind in kinds])
-        kind = kinds[rng.choice(len(kinds), p=weights / weights.sum())]
-        of_kind = [variant for variant in variants if variant.kind == kind]
-        return of_kind[rng.integers(len(of_kind))]
 
 
 class Mixer:
@@ -254,6 +252,17 @@ class Mixer:
             stems = effect.apply(stems, self.bank.sample_rate)
         return stems
 
+    def notes(self, segment: StemSegment) -> np.ndarray:
+        """(n, 3): onset and end in seconds from the beginning of the segment, MIDI pitch."""
+        notes = np.array(segment.variant.notes, float).reshape(-1, 3)
+        notes[:, :2] -= segment.offset / self.bank.sample_rate
+        for effect in segment.effects:
+            if isinstance(effect, Detune):
+                notes[:, :2] /= 2 ** (effect.cents / 1200)
+                notes[:, 2] += effect.cents / 100
+        seconds = self.samples / self.bank.sample_rate
+        return notes[(notes[:, 1] > 0) & (notes[:, 0] < seconds)]
+
     def _apply(self, segment: StemSegment, stem: np.ndarray) -> np.ndarray:
         """A window through the effects of its segment, normalised before each of them."""
         target, quietest = NOMINAL_RMS, QUIETEST * segment.variant.rms
@@ -265,6 +274,17 @@ class Mixer:
 
     def _offset(self, rng: np.random.Generator, length: int) -> int:
         return int(rng.integers(max(1, length - self.samples + 1)))
+
+
+def choose_variant(
+    rng: np.random.Generator, variants: Sequence[StemVariant], weights: Mapping[str, float]
+) -> StemVariant:
+    """A kind by its weight, then any variant of that kind."""
+    kinds = sorted({variant.kind for variant in variants})
+    shares = np.array([weights[kind] for kind in kinds])
+    kind = kinds[rng.choice(len(kinds), p=shares / shares.sum())]
+    of_kind = [variant for variant in variants if variant.kind == kind]
+    return of_kind[rng.integers(len(of_kind))]
 
 
 def normalise_rms(stem: np.ndarray, target: float = NOMINAL_RMS) -> np.ndarray:

@@ -10,10 +10,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ..augmentation.effects import Detune
 from ..augmentation.rooms import room_positions
 from ..music.score_errors import ScoreErrors
-from .mixing import Mixer, MixingConfig, StemSegment
+from .mixing import Mixer, MixingConfig, StemSegment, choose_variant
 from .stem_bank import StemBank, StemVariant
 
 NOTES = 128  # of a part in one example, at most
@@ -55,43 +54,25 @@ class PartMixer(Mixer):
         positions = room_positions(room) if rng.random() < config.reverb else ()
         if rng.random() < config.coherent:
             voices = self.pieces[rng.integers(len(self.pieces))]
-            variants = [self._choose(rng, voice) for voice in self._some(rng, voices)]
+            some = self._some(rng, voices)
+            variants = [choose_variant(rng, voice, config.variant_weights) for voice in some]
             longest = max(variant.length for variant in variants)
             offsets = [self._offset(rng, longest)] * len(variants)
         else:
             names = self._some(rng, sorted(self.instruments))
             if rng.random() < self.doubles:
                 names[1] = names[0]
-            variants = [self._choose(rng, self.instruments[name]) for name in names]
+            weights, found = config.variant_weights, self.instruments
+            variants = [choose_variant(rng, found[name], weights) for name in names]
             offsets = [self._offset(rng, variant.length) for variant in variants]
         segments = self.segments(rng, variants, offsets, positions)
         return [segment for segment in segments if segment]
-
-    def notes(self, segment: StemSegment) -> np.ndarray:
-        """(n, 3): onset and end in seconds from the beginning of the segment, MIDI pitch."""
-        notes = np.array(segment.variant.notes, float).reshape(-1, 3)
-        notes[:, :2] -= segment.offset / self.bank.sample_rate
-        for effect in segment.effects:
-            if isinstance(effect, Detune):
-                notes[:, :2] /= 2 ** (effect.cents / 1200)
-                notes[:, 2] += effect.cents / 100
-        seconds = self.samples / self.bank.sample_rate
-        return notes[(notes[:, 1] > 0) & (notes[:, 0] < seconds)]
 
     def _some(self, rng: np.random.Generator, choices: Sequence) -> list:
         """As many of them as there are players, in any order."""
         least, most = self.players
         count = int(rng.integers(least, min(most, len(choices)) + 1))
         return [choices[place] for place in rng.permutation(len(choices))[:count]]
-
-    def _choose(self, rng: np.random.Generator, variants: Sequence[StemVariant]) -> StemVariant:
-        """A kind by its weight, then any variant of that kind."""
-        weights = self.config.variant_weights
-        kinds = sorted({variant.kind for variant in variants})
-        shares = np.array([weights[kind] for kind in kinds])
-        kind = kinds[rng.choice(len(kinds), p=shares / shares.sum())]
-        of_kind = [variant for variant in variants if variant.kind == kind]
-        return of_kind[rng.integers(len(of_kind))]
 
 
 class ScoredDataset(Dataset):

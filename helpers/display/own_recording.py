@@ -15,12 +15,13 @@ import ipywidgets
 from IPython.display import display
 from torch import nn
 
-from ..audio.recordings import Recording, examine
-from ..inference.detection import can_detect
+from ..audio.recordings import Recording, decoded, examine
 from ..inference.mixes import EACH, MOST, Mixes
+from ..inference.players import stem_names
 from ..inference.score_following import align_recording, takes_score
 from ..music.score_files import read_unfoldings
 from .engraving import score_view
+from .instrument_choice import InstrumentChoice
 from .palette import label
 from .player_page import ScoreView
 from .players import listen
@@ -32,7 +33,6 @@ HINT = (
     "Jupyter's upload takes files up to 10 MB. Drag a larger one into the list of files on the left"
     " and type its path here, such as <code>quartet.wav</code>, then press Enter."
 )
-DETECTS = "Untick instruments that do not play. With all ticked, they are detected automatically."
 INSTEAD = "Run this cell to separate a recording of your own; its stems appear below."
 SCORE = "its score: a file, MIDI or MusicXML"
 COLAB_HINT = "For another recording run this cell again, or type the path of a file."
@@ -58,7 +58,7 @@ class OwnRecording:
         self.path = ipywidgets.Text(placeholder="or the path of a file", continuous_update=False)
         self.score = ipywidgets.Text(placeholder=SCORE, continuous_update=False)
         self.model = ipywidgets.Dropdown(options=list(self.models), description="Model")
-        self.instruments = ipywidgets.HBox(layout={"flex_flow": "row wrap"})
+        self.choice = InstrumentChoice()
         self.button = ipywidgets.Button(
             description="Separate", button_style="primary", disabled=True
         )
@@ -68,8 +68,7 @@ class OwnRecording:
         hint = ipywidgets.HTML(COLAB_HINT if in_colab() else HINT)
         source = [self.path] if in_colab() else [self.upload, self.path]
         source += [self.score] if any(map(takes_score, self.models.values())) else []
-        self.detection_note = ipywidgets.HTML()
-        choice = [self.model, self.detection_note, self.instruments][len(self.models) == 1 :]
+        choice = [self.model, self.choice.note, self.choice.box][len(self.models) == 1 :]
         self.minus = ipywidgets.Dropdown(description="Without")
         self.emphasise = ipywidgets.Dropdown(description="Bring forward")
         self.decibels = ipywidgets.BoundedFloatText(
@@ -96,14 +95,10 @@ class OwnRecording:
             self.upload_in_colab()
 
     def offer_instruments(self, *_: object) -> None:
-        """A checkbox for each source of the chosen model, and the mixes to practise with."""
-        narrow, model = {"width": "auto"}, self.models[self.model.value]
-        self.detection_note.value = DETECTS if can_detect(model) else ""
-        names = () if takes_score(model) else model.sources  # the score names its parts
-        self.instruments.children = [
-            ipywidgets.Checkbox(True, description=label(name), indent=False, layout=narrow)
-            for name in names
-        ]
+        """The instruments of the chosen model, and the mixes to practise with."""
+        model = self.models[self.model.value]
+        self.choice.offer(model)
+        names = () if takes_score(model) else stem_names(model.sources)
         named = [(label(name), name) for name in names]
         for choice in (self.minus, self.emphasise):
             choice.options = [("no instrument", ""), ("each instrument", EACH), *named]
@@ -138,7 +133,8 @@ class OwnRecording:
         """Read a file to its end and describe it; True where it can be separated."""
         self.recording, self.button.disabled = None, True
         with self.reporting_errors():
-            self.recording = examine(path)
+            recording = examine(path)
+            self.recording = decoded(recording, Path(self.uploads.name, ".decoded.wav"))
             self.say(describe(self.recording))
             self.button.disabled = False
         return self.recording is not None
@@ -146,10 +142,7 @@ class OwnRecording:
     def separate(self, _: object = None) -> None:
         """Separate the chosen file; called by the button."""
         model = self.models[self.model.value]
-        boxes = self.instruments.children
-        chosen = [name for name, box in zip(model.sources, boxes, strict=False) if box.value]
-        if takes_score(model) or (len(chosen) == len(boxes) and can_detect(model)):
-            chosen = None  # by the score, or detected
+        chosen = self.choice.chosen()
         self.show([])
         self.button.disabled = True
         passes = 4 if takes_score(model) else 1  # an alignment makes three
@@ -171,10 +164,11 @@ class OwnRecording:
                     self.recording, model, self.folder, chosen, mixes=self.mixes(), score=score,
                     progress=advance,
                 )  # fmt: skip
-                pages = [done.player()._repr_html_(), done.picture()]
-                if done.mixes:
-                    pages.insert(1, listen(done.mixes, done.track.sample_rate)._repr_html_())
-                self.show(pages)
+                mixes = done.mixes and listen(done.mixes, done.track.sample_rate)._repr_html_()
+                pages = [done.player()._repr_html_(), mixes, done.who_plays(), done.picture()]
+                self.show([page for page in pages if page])
+                if done.detection:
+                    self.choice.show(done.detection.present)
                 self.result.children += (download(done),)
                 self.status.value = done.notes()
         finally:

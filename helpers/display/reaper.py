@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..inference.stem_files import StemFiles
+from ..inference.written_stems import StemFiles
 from .palette import colour, label
 
 #: Reaper's name of a decoder by the suffix of a file; it reads all others as video.

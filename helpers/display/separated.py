@@ -18,12 +18,16 @@ from ..audio.recordings import Recording, beginning
 from ..audio.track import Track
 from ..evaluation.quality_estimate import Estimate, estimate_quality
 from ..files import drafted
-from ..inference.detection import chosen_sources
+from ..inference.detection import Detection
 from ..inference.mixes import NO_MIXES, Mixes
+from ..inference.players import chosen_sources
 from ..inference.stem_files import separate_recording, zip_stems
+from ..training.conditioning import OTHER
+from .figures import Figure
 from .player_page import ScoreView
 from .players import StemPlayer
 from .plots import plot_spectrograms
+from .who_plays import plot_who_plays
 
 LONGEST = 120.0  # seconds to play and see; more would make a notebook slow
 EMBEDDED = 1 << 26  # bytes; a larger zip is not embedded in a page
@@ -35,8 +39,8 @@ class Separated:
 
     track: its stems and the recording, the first two minutes at most. archive: a zip of all stems
     in full length, in the recording's rate and channels, in 24 bits. gain: applied to all signals
-    so that none clips; mostly 1. detected: whether the instruments were detected. doubt: a sentence
-    on those whose detection is in doubt. mixes: like the stems of the track. remarks: on them.
+    so that none clips; mostly 1. detection: None where the instruments were given. doubt: a
+    sentence on those that are in doubt. mixes: like the stems of the track. remarks: for the user.
     estimates: of the quality of the stems. score: what the player shows of it.
     """
 
@@ -44,7 +48,7 @@ class Separated:
     track: Track
     archive: Path
     gain: float
-    detected: bool
+    detection: Detection | None
     doubt: str = ""
     mixes: dict[str, np.ndarray] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
@@ -57,18 +61,20 @@ class Separated:
 
     def picture(self) -> str:
         """The spectrograms as HTML."""
-        data, sizes = plot_spectrograms(self.track)._repr_mimebundle_()
-        kind, content = next(iter(data.items()))
-        return (
-            f'<img src="data:{kind};base64,{content}" width="{sizes[kind]["width"]}"'
-            f' alt="Spectrograms of {html.escape(self.track.name)}" style="max-width:100%">'
-        )
+        return _image(plot_spectrograms(self.track), f"Spectrograms of {self.track.name}")
+
+    def who_plays(self) -> str:
+        """What was detected over time as HTML; empty where the instruments were given."""
+        if self.detection is None:
+            return ""
+        return _image(plot_who_plays(self.detection), f"Who plays when in {self.track.name}")
 
     def notes(self) -> str:
         """Warnings, detected instruments and gain, as HTML."""
         sentences = [*self.recording.warnings, *self.remarks]
-        if self.detected:
-            sentences.append(f"Detected: {', '.join(self.track.stems)}.")
+        if self.detection:
+            found = [name for name in self.track.stems if name != OTHER]
+            sentences.append(f"Detected: {', '.join(found) or 'no instrument'}.")
         if self.doubt:
             sentences.append(self.doubt)
         if self.gain != 1:
@@ -107,7 +113,8 @@ def separate_to_zip(
 
     instruments, mixes, progress, errors: as for `separate_recording`. score: see `Separated`.
     """
-    mixes.of(chosen_sources(model, instruments) or model.sources)  # raises before there is a folder
+    # These raise before there is a folder.
+    mixes.check(chosen_sources(model, instruments), model.sources)
     folder.mkdir(parents=True, exist_ok=True)
     archive = folder / f"{recording.path.stem}.zip"
     frames = round(LONGEST * recording.sample_rate)
@@ -125,13 +132,21 @@ def separate_to_zip(
         archive = zip_stems(archive, [*done.files().values(), *done.mix_files().values()])
     mixture = done.gain * beginning(recording.blocks(), frames)
     track = Track(recording.path.stem, recording.sample_rate, stems, mixture)
-    detected = done.detection is not None
-    doubtful = " and ".join(done.detection.doubtful) if detected else ""
+    doubtful = " and ".join(done.doubtful)
     doubt = f"{doubtful} may not play; if so, tick only those that do, and separate again."
     return Separated(
-        recording, track, archive, done.gain, detected, doubt if doubtful else "", mixed,
+        recording, track, archive, done.gain, done.detection, doubt if doubtful else "", mixed,
         done.remarks, estimates, score,
     )  # fmt: skip
+
+
+def _image(figure: Figure, title: str) -> str:
+    data, sizes = figure._repr_mimebundle_()
+    kind, content = next(iter(data.items()))
+    return (
+        f'<img src="data:{kind};base64,{content}" width="{sizes[kind]["width"]}"'
+        f' alt="{html.escape(title)}" style="max-width:100%">'
+    )
 
 
 def _beginning(path: Path, frames: int) -> np.ndarray:

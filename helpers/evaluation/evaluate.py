@@ -14,9 +14,10 @@ from torch import nn
 from ..audio.offset import without_offset
 from ..audio.track import Track
 from ..inference.detection import detect_instruments
+from ..inference.players import conditioned_on
 from ..inference.separation import separate
 from ..music.instruments import instrument
-from ..training.conditioning import condition_on
+from ..training.conditioning import player_pairs
 from .baselines import BASELINES
 from .metrics import Passes, Scores, museval_sdr
 from .rows import Provenance, Row
@@ -40,14 +41,14 @@ def model_separator(
 
     def separator(track: Track) -> dict[str, np.ndarray]:
         active, system = [name for name in track.instruments if name in model.sources], model
-        if conditioned and len(active) > 1:  # the stem of a single source is the whole recording
-            system = condition_on(model, active)
+        if conditioned and active:
+            system = conditioned_on(model, active)
         if detecting:
             if device is not None:
                 model.to(device)
             rate, mixture = track.sample_rate, without_offset(track.mixture, track.sample_rate)
             heard = detect_instruments(model, [mixture], rate, len(mixture))
-            system = condition_on(model, heard)
+            system = conditioned_on(model, heard)
         estimates = separate(system, track.mixture, track.sample_rate, device=device)
         return dict(zip(system.sources, estimates, strict=True))
 
@@ -145,19 +146,31 @@ def measure_passes(
     """(instrument, metric, value in dB) of signals of any length; see `evaluate`.
 
     passes: of the references, named `stems`, and of the estimates, named `estimates`, behind which
-    the last row is the mixture.
+    the last row is the mixture. Two players of one instrument, `violin` and `violin-2`, are
+    measured in the order with the higher mean SI-SDR.
     """
     mixture = len(estimates)
     own = [(each, stems.index(name)) for each, name in enumerate(estimates) if name in stems]
-    scores = Scores(passes, [*own, *dict.fromkeys((mixture, source) for _, source in own)])
-    sources = dict(own)
+    sources, crossed = dict(own), {}
+    for first, second in player_pairs(estimates):
+        if first in sources and second in sources:
+            crossed |= {first: sources[second], second: sources[first]}
+    floor = dict.fromkeys((mixture, source) for _, source in own)
+    scores = Scores(passes, [*own, *crossed.items(), *floor])
+    for pair in player_pairs(estimates):
+        if crossed.keys() >= set(pair):
+            gain = sum(scores.si_sdr(e, crossed[e]) - scores.si_sdr(e, sources[e]) for e in pair)
+            if gain > 0:
+                sources |= {e: crossed[e] for e in pair}
     for each, name in enumerate(estimates):
         source = sources.get(each)
+        name = name if source is None else stems[source]
         if source is None or not scores.sounding[source]:
             yield name, "leak", scores.level(each, mixture)
         if source is None:
             continue
         quality = scores.si_sdr(each, source)
+        name = stems[source]
         yield name, "SI-SDR", quality
         yield name, "SI-SDRi", quality - scores.si_sdr(mixture, source)
         yield name, "SI-SIR", scores.si_sir(each, source)
@@ -169,7 +182,8 @@ def match_stems(track: Track, sources: Sequence[str]) -> Track:
     """The track with its stems renamed to the sources, by exact name or by instrument.
 
     Stems of one instrument (`violin-1`, `violin-2` for the single source `violin`) are summed,
-    because a model has one estimate for them. Other stems keep their names.
+    because a model has one estimate for them. Where it has two sources for an instrument, `violin`
+    and `violin-2`, they go to these in their order. Other stems keep their names.
     """
     names = matched(track.stems, sources)
     stems: dict[str, np.ndarray] = {}
@@ -180,11 +194,24 @@ def match_stems(track: Track, sources: Sequence[str]) -> Track:
 
 
 def matched(names: Iterable[str], sources: Sequence[str]) -> dict[str, str]:
-    """For each stem the source that it belongs to, by exact name or by instrument, or itself."""
+    """For each stem the source that it belongs to, by exact name or by instrument, or itself.
+
+    Where a model has several players of an instrument, they get its stems in their order, and the
+    last one those that are left over.
+    """
     canonical = {source: _canonical(source) for source in sources}
     count = Counter(canonical.values())
-    unique = {key: source for source, key in canonical.items() if count[key] == 1}
-    return {name: name if name in sources else unique.get(_canonical(name), name) for name in names}
+    players = {key: [source] for source, key in canonical.items() if count[key] == 1}
+    for pair in player_pairs(sources):
+        first, second = (sources[place] for place in pair)
+        players[canonical[first]] = [first, second]
+    found, taken = {}, Counter()
+    for name in names:
+        key = _canonical(name)
+        of_instrument = players.get(key, [name])
+        found[name] = of_instrument[min(taken[key], len(of_instrument) - 1)]
+        taken[key] += 1
+    return found
 
 
 def _canonical(name: str) -> str:

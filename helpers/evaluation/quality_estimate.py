@@ -17,8 +17,9 @@ from .. import runtime
 from ..audio.recordings import Recording
 from ..inference.score_following import ScoreFollower
 from ..inference.separation import separate
-from ..inference.stem_files import StemFiles
+from ..inference.written_stems import StemFiles
 from ..music.scores import Score
+from ..training.conditioning import OTHER
 from .no_reference import WINDOW, Measures, measures
 
 FILE = Path(__file__).with_suffix(".json")  # written by `python -m experiments.no_reference --fit`
@@ -135,7 +136,8 @@ def estimate_quality(
                 values[name].append(float(value))
     if not any(values.values()):
         return {}
-    return {name: predictor.estimate(values[name] or [LEAST]) for name in done.sources}
+    players = (name for name in done.sources if name != OTHER)
+    return {name: predictor.estimate(values[name] or [LEAST]) for name in players}
 
 
 def measured_window(

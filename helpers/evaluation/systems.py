@@ -21,7 +21,8 @@ from ..audio.audio import AudioFile
 from ..audio.track import AudioError
 from ..datasets.stem_folders import StemFolder
 from ..folders import readable_size
-from ..inference.detection import ALL, can_detect
+from ..inference.detection import can_detect
+from ..inference.players import ALL, most_stems, source_of
 from ..inference.stem_files import separate_recording
 from .baselines import BASELINES
 from .evaluate import matched, measure_passes, rows_of
@@ -105,19 +106,19 @@ class ModelStems:
             )
         chosen = named if self.instruments == NAMED else self.instruments
         with tempfile.TemporaryDirectory(prefix="divisi-") as folder, ExitStack() as stack:
-            _check_space(piece, len(sources) + 1, folder)
+            _check_space(piece, most_stems(self.model, ()) + 1, folder)
             mixture = piece.mixture or write_mixture(piece, Path(folder, "sum.wav"))
             stems = Path(folder, "stems")
             stems.mkdir()
             done = separate_recording(mixture, self.model, stems, chosen)
-            missing = [name for name in piece.stems if name not in done.sources]
+            files = {source_of(n, sources): AudioFile(stems / f"{n}.wav") for n in done.sources}
+            missing = [name for name in piece.stems if name not in files]
             if skipped := [name for name in missing if name not in sources]:
                 warnings.warn(
                     f"{piece.name}: {self.name} has no estimate of {', '.join(skipped)}; not"
                     " measured.",
                     stacklevel=2,
                 )
-            files = {name: AudioFile(stems / f"{name}.wav") for name in done.sources}
             written = {name: [stack.enter_context(file)] for name, file in files.items()}
             silent = [name for name in missing if name in sources]
             yield from measure_stems(piece, replace(piece, stems=written, mixture=None), silent)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -42,22 +41,28 @@ class Activity:
         rest = [self._rest.mean()] if self._rest.size else []
         powers = np.concatenate([*self._powers, rest])
         begins, ends = (reference * 10 ** (level / 10) for level in (BEGINS, ENDS))
-        spans: list[list[float]] = []
-        plays = False
-        for index, power in enumerate(powers):
-            stays = plays
-            plays = power > (ends if plays else begins)
-            time = index * self.seconds
-            if plays and not stays:
-                if spans and time - spans[-1][1] < SHORTEST_REST:
-                    spans[-1][1] = math.inf
-                else:
-                    spans.append([time, math.inf])
-            elif stays and not plays:
-                spans[-1][1] = time
-        whole = self.frames / self.sample_rate
-        ended = [(start, min(end, whole)) for start, end in spans]
-        return [(start, end) for start, end in ended if end - start >= SHORTEST_SPAN]
+        plays, state = [], False
+        for power in powers:
+            state = power > (ends if state else begins)
+            plays.append(state)
+        return joined_spans(plays, self.seconds, self.frames / self.sample_rate)
+
+
+def joined_spans(
+    plays: Sequence[bool] | np.ndarray, step: float, whole: float
+) -> list[tuple[float, float]]:
+    """Start and end in seconds of where windows of `step` seconds are true, until `whole` seconds.
+
+    Short rests do not end a span, and very short spans are left out.
+    """
+    edges = np.diff(np.concatenate([[False], plays, [False]]).astype(int))
+    spans: list[tuple[float, float]] = []
+    for start, end in zip(np.flatnonzero(edges > 0) * step, np.flatnonzero(edges < 0) * step,
+                          strict=True):  # fmt: skip
+        if spans and start - spans[-1][1] < SHORTEST_REST:
+            start = spans.pop()[0]
+        spans.append((float(start), float(min(end, whole))))
+    return [(start, end) for start, end in spans if end - start >= SHORTEST_SPAN]
 
 
 def label_text(

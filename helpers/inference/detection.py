@@ -1,53 +1,147 @@
-"""Instrument detection: which of a model's sources a recording contains."""
+"""Instrument detection: which of a model's sources a recording contains, and when they play."""
 
 from __future__ import annotations
 
+import json
 import math
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 from torch import nn
 
-from ..music.instruments import instrument, read_name
+from ..training.conditioning import OTHER
+from .activity import joined_spans
+from .hearing import Windows, can_hear, heard
+from .players import first_players
 from .separation import separate_stream
 
-#: Level of a stem, in dB relative to the recording, below which its instrument counts as absent. A
-#: lower threshold misses fewer instruments and detects more that are absent, whose stems then
-#: contain a part of the others.
+#: For models that do not say what sounds: the level of a stem, in dB relative to the recording,
+#: below which its instrument counts as absent. A lower threshold misses fewer instruments and
+#: detects more that are absent, whose stems then contain a part of the others.
 DETECTION_THRESHOLD = -16.0
-#: How many dB a detected stem must be below an equal share of the recording to be doubtful. Of the
-#: duos and trios of `bach10_excerpts`, 51 come with a player too many; 50 of them have a doubtful
-#: stem, and so have 2 of the 19 whose players are right.
+#: How many dB such a detected stem must be below an equal share of the recording to be doubtful. Of
+#: the duos and trios of `bach10_excerpts`, 51 come with a player too many; 50 of them have a
+#: doubtful stem, and so have 2 of the 19 whose players are right.
 DOUBT = 4.0
-ALL = "all"  # for `instruments`: all sources of a model
+SLOPE = 2.0  # dB in which the confidence goes from 0.5 to 0.73
+FITTED = Path(__file__).with_name("detection_thresholds.json")
+#: A player sounds in so much of a recording at least: the greater of seconds and share.
+SHORTEST, SMALLEST = 1.5, 0.03
 
 
-def can_detect(model: nn.Module) -> bool:
-    """Whether a model separates better when it is conditioned on the active sources."""
-    return bool(getattr(getattr(model, "config", None), "conditioned", False))
+@dataclass(frozen=True)
+class Thresholds:
+    """Of models that say what sounds; `python -m experiments.detection --fit` writes the file.
+
+    detected, second: the confidence from which an instrument, and its second player, counts as
+    present; below `doubtful` it is in doubt. other_db: the level of `other`, relative to the
+    recording, from which it is a stem of its own.
+    """
+
+    detected: float
+    second: float
+    doubtful: float
+    other_db: float
+
+
+@cache
+def thresholds() -> Thresholds:
+    fitted = json.loads(FITTED.read_text(encoding="utf-8"))
+    return Thresholds(*(fitted[name] for name in ("detected", "second", "doubtful", "other_db")))
+
+
+@dataclass(frozen=True)
+class Curves:
+    """How likely each source sounds, from 0 to 1, in windows of `seconds`; (windows,) each.
+
+    whole: seconds of the recording, in which the last window ends early.
+    """
+
+    seconds: float
+    whole: float
+    values: dict[str, np.ndarray]
+
+    def spans(self, name: str) -> list[tuple[float, float]]:
+        """Start and end in seconds of where a source sounds more likely than not."""
+        return joined_spans(self.values[name] > 0.5, self.seconds, self.whole)
+
+    def share(self, name: str) -> float:
+        """The share of the time in which a source sounds more likely than not."""
+        return float((self.values[name] > 0.5).mean())
 
 
 @dataclass(frozen=True)
 class Detection:
     """What a model hears in a recording.
 
-    sources: those detected; all of them where fewer than two are, since the stem of a single source
-    would be the whole recording. levels: of all stems, in dB relative to the recording.
+    sources: those detected. levels: of all stems, in dB relative to the recording, for a model that
+    separates to detect; such a model detects all sources where it detects fewer than two. heard:
+    for a model that says what sounds, how likely each source is present, from 0 to 1; where none
+    is, `sources` is `other`, or all. curves: of all sources over time.
     """
 
     sources: tuple[str, ...]
-    levels: dict[str, float]
+    levels: dict[str, float] = field(default_factory=dict)
+    heard: dict[str, float] = field(default_factory=dict)
+    curves: Curves | None = None
+
+    @property
+    def present(self) -> tuple[str, ...]:
+        """Those that count as present, none where `sources` is `other`, or all."""
+        if not self.heard:
+            return self.sources
+        return present(self.heard, tuple(self.heard), thresholds())
 
     @property
     def doubtful(self) -> tuple[str, ...]:
-        """The detected sources whose stems are far below an equal share of the recording.
+        """The detected sources whose confidence is low.
 
-        Either their instruments are absent or they play little; see `DOUBT`.
+        Either their instruments are absent or they play little; see `DOUBT` and `Thresholds`.
         """
-        least = -10 * math.log10(len(self.sources)) - DOUBT
-        return tuple(name for name in self.sources if self.levels[name] < least)
+        least = thresholds().doubtful if self.heard else 0.5
+        found = self.confidence
+        return tuple(name for name in self.sources if name != OTHER and found[name] < least)
+
+    @property
+    def confidence(self) -> dict[str, float]:
+        """From 0 to 1, that each source plays."""
+        if self.heard:
+            return self.heard
+        players = len(self.sources)
+        return {name: level_confidence(level, players) for name, level in self.levels.items()}
+
+    def describe(self, names: dict[str, str]) -> dict[str, dict[str, object]]:
+        """The entry of separation.json; names: of the stems of the detected sources."""
+        if self.curves is None:
+            return {}
+        return {
+            stem: {
+                "confidence": round(self.confidence[name], 3),
+                "share_of_time": round(self.curves.share(name), 3),
+                "spans": [
+                    [round(start, 2), round(end, 2)] for start, end in self.curves.spans(name)
+                ],
+            }
+            for name, stem in names.items()
+            if name in self.curves.values
+        }
+
+
+def level_confidence(level: float, players: int) -> float:
+    """From 0 to 1, that an instrument plays whose stem has a level in dB relative to the recording.
+
+    A logistic function, 0.5 where `Detection` begins to doubt. It orders the stems; it is no
+    probability.
+    """
+    return round(float(_logistic(level + 10 * math.log10(players) + DOUBT)), 4)
+
+
+def can_detect(model: nn.Module) -> bool:
+    """Whether a model separates better when it is conditioned on the active sources."""
+    return bool(getattr(getattr(model, "config", None), "conditioned", False))
 
 
 def detect(
@@ -58,32 +152,16 @@ def detect(
     *,
     progress: Callable[[float], object] | None = None,
 ) -> Detection:
-    """The sources whose stems, by the unconditioned model, are above `DETECTION_THRESHOLD`.
+    """The sources that a model hears in a recording, in the order of the model.
 
+    By their activity where the model estimates it, else those whose stems, by the unconditioned
+    model, are above `DETECTION_THRESHOLD`.
     blocks, sample_rate, channels: as for `separate_stream`, in the same constant memory. progress:
     called with the seconds that each step adds.
     """
-    energy, stem_energies = 0.0, np.zeros(len(model.sources))
-
-    def measured() -> Iterator[np.ndarray]:
-        nonlocal energy
-        for block in blocks:
-            energy += float(np.square(block, dtype=np.float64).sum())
-            yield block
-
-    for stems in separate_stream(model, measured(), sample_rate, channels):
-        stem_energies += np.square(stems, dtype=np.float64).sum(axis=(1, 2))
-        if progress is not None:
-            progress(stems.shape[-1] / sample_rate)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        levels = 10 * np.log10(stem_energies / energy)
-    names = [
-        name
-        for name, level in zip(model.sources, levels, strict=True)
-        if level > DETECTION_THRESHOLD
-    ]
-    sources = tuple(names if len(names) > 1 else model.sources)
-    return Detection(sources, dict(zip(model.sources, levels.tolist(), strict=True)))
+    if can_hear(model):
+        return _by_activity(model, heard(model, blocks, sample_rate, channels, progress))
+    return _by_level(model, blocks, sample_rate, channels, progress)
 
 
 def detect_instruments(
@@ -93,44 +171,83 @@ def detect_instruments(
     return detect(model, blocks, sample_rate, channels).sources
 
 
-def chosen_sources(model: nn.Module, instruments: Sequence[str] | str | None) -> tuple[str, ...]:
-    """The model's sources that a user asks for; () for None, which leaves the choice to detection.
+def present(
+    confidence: dict[str, float], sources: Sequence[str], limits: Thresholds
+) -> tuple[str, ...]:
+    """The sources that count as present. A second player needs the first one.
 
-    instruments: names or aliases, as a list or as in `violin, vc`; `all` for all sources.
-    Warns where an instrument is listed twice or with a number: its players share one stem.
-    Raises ValueError for an empty list and for instruments that the model does not separate.
+    confidence: of each source; `other` is none that could be present.
     """
-    if instruments is None:
-        return ()
-    known = ", ".join(model.sources)
-    words = instruments.split(",") if isinstance(instruments, str) else instruments
-    if not isinstance(words, Iterable) or not all(isinstance(word, str) for word in words):
-        raise ValueError(f"instruments is {words!r}; pass names, such as ['violin', 'cello'].")
-    words = [word.strip() for word in words if word.strip()]
-    if words == [ALL]:
-        return tuple(model.sources)
-    if not words:
-        raise ValueError(f"Choose at least one instrument; this model separates {known}.")
-    names = []
-    for word in words:
-        try:
-            name = word if word in model.sources else instrument(word).name
-        except KeyError as error:
-            raise ValueError(error.args[0]) from error
-        if name not in model.sources:
-            raise ValueError(f"This model does not separate '{name}'; it separates {known}.")
-        names.append(name)
-    sources = tuple(dict.fromkeys(names))
-    repeated = [name for name in sources if names.count(name) > 1]
-    numbered = [word for word in words if word not in model.sources and read_name(word).number]
-    if repeated or numbered:
-        asked = (
-            f"{repeated[0]} is listed more than once"
-            if repeated
-            else f"'{numbered[0]}' has a number"
-        )
-        warnings.warn(
-            f"{asked}, but this model has one stem for all players of an instrument.",
-            stacklevel=2,
-        )
-    return sources
+    firsts = first_players(sources)
+    return tuple(
+        name
+        for name in sources
+        if name != OTHER
+        and confidence[firsts.get(name, name)] >= limits.detected
+        and (name not in firsts or confidence[name] >= limits.second)
+    )
+
+
+def sustained(curve: np.ndarray, seconds: float) -> float:
+    """What a curve reaches for at least `SHORTEST` seconds and `SMALLEST` of its windows in sum.
+
+    curve: (windows,) of so many seconds each.
+    """
+    least = max(math.ceil(SHORTEST / seconds), math.ceil(SMALLEST * len(curve)))
+    return float(np.sort(curve)[::-1][min(least, len(curve)) - 1])
+
+
+def _by_activity(model: nn.Module, windows: Windows) -> Detection:
+    named = zip(model.config.sources, windows.means(), strict=True)
+    values = {name: curve for name, curve in named if name in model.sources}
+    confidence = {name: sustained(curve, windows.seconds) for name, curve in values.items()}
+    found = present(confidence, tuple(values), thresholds())
+    nothing = (OTHER,) if OTHER in model.sources else tuple(model.sources)
+    return Detection(
+        found or nothing, {}, confidence, Curves(windows.seconds, windows.whole, values)
+    )
+
+
+def _by_level(
+    model: nn.Module,
+    blocks: Iterable[np.ndarray],
+    sample_rate: int,
+    channels: int,
+    progress: Callable[[float], object] | None,
+) -> Detection:
+    energy, frames = 0.0, 0
+
+    def measured() -> Iterator[np.ndarray]:
+        nonlocal energy, frames
+        for block in blocks:
+            energy += float(np.square(block, dtype=np.float64).sum())
+            frames += block.shape[1]
+            yield block
+
+    stem_energies, powers = np.zeros(len(model.sources)), Windows(len(model.sources), sample_rate)
+    for stems in separate_stream(model, measured(), sample_rate, channels):
+        squares = np.square(stems, dtype=np.float64)
+        stem_energies += squares.sum(axis=(1, 2))
+        powers.update(squares.sum(axis=1))
+        if progress is not None:
+            progress(stems.shape[-1] / sample_rate)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        levels = 10 * np.log10(stem_energies / energy)
+        over_time = 10 * np.log10(powers.means() * frames / energy)
+    firsts = first_players(model.sources)
+    known = tuple(name for name in model.sources if name != OTHER)
+    loud = {
+        n for n, level in zip(model.sources, levels, strict=True) if level > DETECTION_THRESHOLD
+    }
+    loud |= {first for second, first in firsts.items() if second in loud}
+    names = tuple(name for name in known if name in loud)
+    sources = names if len(names) > 1 else known
+    likely = np.nan_to_num(_logistic(over_time - DETECTION_THRESHOLD))
+    named = dict(zip(model.sources, likely, strict=True))
+    curves = Curves(powers.seconds, powers.whole, named)
+    return Detection(sources, dict(zip(model.sources, levels.tolist(), strict=True)), {}, curves)
+
+
+def _logistic(margin: float | np.ndarray) -> np.ndarray:
+    """1/2 at a margin of 0 dB."""
+    return 1.0 / (1.0 + np.exp(-np.clip(np.asarray(margin, dtype=float) / SLOPE, -30.0, 30.0)))

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..music.instruments import find_instrument, read_name
+from ..training.conditioning import OTHER
+from .players import first_players, stem_names
 
 EACH = "each"
 MOST = 40.0  # dB that a stem can be brought forward
@@ -82,6 +84,22 @@ class Mixes:
     def count(self, stems: int) -> int:
         """How many mixes there are, at most, of so many stems."""
         return sum(stems if name == EACH else 1 for name in (*self.minus, *self.emphasise))
+
+    def check(self, chosen: Sequence[str], sources: Sequence[str]) -> None:
+        """ValueError for a mix of a stem that there cannot be.
+
+        chosen: sources of a model, () where they are still to be detected in all its `sources`;
+        then two players of an instrument may be one.
+        """
+        rest = [OTHER] if OTHER in sources and OTHER not in chosen else []
+        names = stem_names([*chosen, *rest] if chosen else sources)
+        seconds = first_players(sources)
+        alone = names if chosen else [name for name in sources if name not in seconds]
+        for name in (*self.minus, *self.emphasise):
+            try:
+                _meant(name, alone)
+            except ValueError:
+                _meant(name, names)
 
     def of(self, sources: Sequence[str]) -> list[Mix]:
         """The mixes of a recording with these stems; ValueError for one that is not there."""

@@ -15,7 +15,9 @@ from torch import Tensor, nn
 
 from ..audio.offset import without_offset
 from ..audio.resampling import ResampleStream
+from .continuity import continuous
 from .overlap_add import Segments
+from .players import interchangeable
 
 BATCH = 2  # segments, or channels of segments, in one call of the model
 BLOCK = 1 << 18  # samples, for reading and resampling
@@ -53,18 +55,19 @@ def separate_stream(
 
     The block sizes do not change a bit of the result, and memory does not grow with the length.
     Audio at another sample rate than the model's is resampled there and back; with another number
-    of channels, each channel is separated on its own. Digital silence gives digital silence. The
+    of channels, each channel is separated on its own. Digital silence gives digital silence. Two
+    players of one instrument keep their stems throughout; which one is the first is open. The
     models expect audio without a DC offset; the blocks of a `Recording` have none.
     Raises ValueError for a block with another number of channels, and for a model that breaks the
     separator contract.
     """
-    mixture = _EvenBlocks(blocks, channels)
+    mixture = EvenBlocks(blocks, channels)
     segments = Segments.of(model.segment_seconds, model.sample_rate)
     shape = (len(model.sources), channels)
-    resampled = _resampled(mixture, sample_rate, model.sample_rate, (channels,))
+    resampled = resampled_blocks(mixture, sample_rate, model.sample_rate, (channels,))
     estimates = _separated(model, resampled, segments, channels)
     done = 0
-    for block in _resampled(estimates, model.sample_rate, sample_rate, shape):
+    for block in resampled_blocks(estimates, model.sample_rate, sample_rate, shape):
         block = block[..., : mixture.samples - done]
         done += block.shape[-1]
         if block.shape[-1]:
@@ -81,7 +84,7 @@ def _separated(
 
     def estimated() -> Iterator[tuple[np.ndarray, int, bool]]:
         number = 0
-        for batch in _batches(segments.cut(blocks), size):
+        for batch in batches(segments.cut(blocks), size):
             starts = [
                 (place * segments.hop - offset) / model.sample_rate
                 for place, (_, offset, _) in enumerate(batch, number)
@@ -91,10 +94,13 @@ def _separated(
             for estimate, (_, offset, is_last) in zip(estimates, batch, strict=True):
                 yield estimate, offset, is_last
 
-    return segments.join(estimated())
+    pairs, whole = interchangeable(model), estimated()
+    if pairs:
+        whole = continuous(whole, segments.hop, pairs, each_channel=channels != model.channels)
+    return segments.join(whole)
 
 
-def _batches(segments: Iterable[tuple], size: int) -> Iterator[list[tuple]]:
+def batches(segments: Iterable[tuple], size: int) -> Iterator[list[tuple]]:
     """Groups of up to `size` successive segments of the same shape."""
     batch: list[tuple] = []
     for segment in segments:
@@ -153,7 +159,7 @@ def _run(model: nn.Module, mixture: Tensor, seconds: Tensor) -> Tensor:
     return estimates
 
 
-def _resampled(
+def resampled_blocks(
     blocks: Iterable[np.ndarray], rate_in: int, rate_out: int, lead: tuple[int, ...]
 ) -> Iterator[np.ndarray]:
     """Blocks (*lead, n) at one rate -> blocks (*lead, m) at the other."""
@@ -166,7 +172,7 @@ def _resampled(
     yield rest.reshape(*lead, rest.shape[-1])
 
 
-class _EvenBlocks:
+class EvenBlocks:
     """The same audio in blocks of one size, and a count of its samples."""
 
     def __init__(self, blocks: Iterable[np.ndarray], channels: int) -> None:

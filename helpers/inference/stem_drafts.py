@@ -24,6 +24,7 @@ from ..audio.recordings import Recording
 from ..audio.track import AudioError
 from ..audio.wav import AtomicSound
 from .activity import Activity
+from .mean_pitch import MeanPitch
 from .mixes import Mix
 from .separation import separate_stream
 
@@ -60,12 +61,14 @@ class MixMeter:
 
 @dataclass(frozen=True)
 class Measured:
-    """levels: of all sources of the model and the residual. activity: of all sources. loudness: of
-    the recording in LUFS, None where it is not needed or cannot be measured. mixes: one each.
+    """levels: of all signals. activity: of all but the residual. pitches: mean, where asked for.
+    loudness: of the recording in LUFS, None where it is not needed or cannot be measured. mixes:
+    one each.
     """
 
     levels: dict[str, Level]
     activity: dict[str, Activity]
+    pitches: dict[str, float]
     loudness: float | None
     mixes: list[MixMeter]
 
@@ -73,15 +76,22 @@ class Measured:
 def write_float(
     folder: Path,
     recording: Recording,
-    model: nn.Module,
+    blocks: Iterable[tuple[np.ndarray, np.ndarray]],
+    sources: Sequence[str],
     names: Sequence[str],
     progress: Callable[[float], object] | None = None,
     mixes: Sequence[Mix] = (),
+    pitched: Sequence[str] = (),
 ) -> Measured:
-    """Write the signals in `names` as 32-bit float; measure them, and the mixes."""
+    """Write the signals in `names` as 32-bit float; measure all of them, and the mixes.
+
+    blocks: of the recording, and of all signals: the stems, named `sources`, and the residual; see
+    `mixture_and_stems` and `rearranged`. pitched: the stems whose mean pitch is measured.
+    """
     rate = recording.sample_rate
-    levels = {name: Level() for name in (*model.sources, RESIDUAL)}
-    activity = {name: Activity(rate) for name in model.sources}
+    levels = {name: Level() for name in (*sources, RESIDUAL)}
+    activity = {name: Activity(rate) for name in sources}
+    pitches = {name: MeanPitch(rate) for name in pitched}
     meters = [MixMeter(mix, recording) for mix in mixes]
     loudness = Loudness(rate, recording.channels)
     measures_loudness = any(mix.keeps_loudness for mix in mixes)
@@ -89,7 +99,7 @@ def write_float(
         writers = {
             name: stack.enter_context(opened(folder, name, recording, DRAFT)) for name in names
         }
-        for mixture, signals in mixture_and_stems(recording, model):
+        for mixture, signals in blocks:
             if not np.isfinite(signals).all():
                 raise AudioError(
                     f"{recording.path.name}: the model's output has samples that are not finite"
@@ -100,15 +110,17 @@ def write_float(
                 levels[name].update(signal)
                 if name in writers:
                     writers[name].write(signal)
-                if name in activity:
-                    activity[name].update(signal)
+                for meters_of in (activity, pitches):
+                    if name in meters_of:
+                        meters_of[name].update(signal)
             for meter in meters:
                 meter.update(mixture, stems[meter.mix.source])
             if measures_loudness:
                 loudness.update(mixture)
             if progress is not None:
                 progress(mixture.shape[-1] / rate)
-    return Measured(levels, activity, loudness.integrated(), meters)
+    found = {name: pitch.value() for name, pitch in pitches.items()}
+    return Measured(levels, activity, found, loudness.integrated(), meters)
 
 
 def mixture_and_stems(
@@ -119,6 +131,23 @@ def mixture_and_stems(
     for stems in separate_stream(model, mixture, recording.sample_rate, recording.channels):
         block = mixture.take(stems.shape[-1])
         yield block, np.concatenate([stems, (block - stems.sum(axis=0))[None]])
+
+
+def rearranged(
+    folder: Path, recording: Recording, names: Sequence[str], weights: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Blocks of the recording, and of weighted sums of the stems in its float files, as
+    `mixture_and_stems`.
+
+    names: of the files. weights: (stems, files).
+    """
+    with ExitStack() as stack:
+        files = [stack.enter_context(AudioFile(folder / DRAFT.name(name))) for name in names]
+        parts = [Delay(file.blocks()) for file in files]
+        for block in recording.blocks():
+            old = np.stack([part.take(block.shape[-1]) for part in parts])
+            stems = np.einsum("sm,mct->sct", weights, old, dtype=np.float32)
+            yield block, np.concatenate([stems, (block - stems.sum(axis=0))[None]])
 
 
 class Delay:

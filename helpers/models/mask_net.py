@@ -6,7 +6,9 @@ Chapter: 04.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +19,7 @@ OUTPUT_SHIFTS = (1, 2, 3, 4, 5, 6, 7, 8)  # partials to which the features of a 
 PHASE_LIMIT = 5500.0  # Hz; above it, partials are too weak for complex masks to pay
 HINT_CHANNELS = 8  # feature channels that the complex masks are computed from
 NORMALISATIONS = ("none", "batch", "group", "layer")
+OTHER = "other"  # the source of everything that no other active source explains
 LIMITS = {
     "sample_rate": (1000, 384_000), "channels": (1, 64), "segment_seconds": (0.01, 3600.0),
     "window": (16, 131_072), "hop": (1, 65_536), "lowest": (1.0, 20_000.0),
@@ -35,8 +38,10 @@ class MaskNetConfig:
     chunk_frames: frames that the LSTM processes at once, by default three seconds: as many as the
         training examples have.
     complex_mask_channels: width of the layers that make the masks complex; 0 keeps them real.
-    active_sources: where they are known, the model returns these only. conditioned: the network is
-        given the active sources, in training too.
+    active_sources: where they are known, the model returns these only, and `other` where it has
+        this source. conditioned: the network is given the active sources, in training too.
+    activity: whether it also says which source sounds when. fundamentals: and at which pitches,
+        which is an auxiliary target of the training.
     normalisation: of the convolutions' outputs, `none`, `batch`, `group` (eight groups) or `layer`
         (over channels, bins and frames of one example). dropout: of whole channels.
     """
@@ -60,6 +65,8 @@ class MaskNetConfig:
     conditioned: bool = False
     normalisation: str = "none"
     dropout: float = 0.0
+    activity: bool = False
+    fundamentals: bool = False
 
     def __post_init__(self) -> None:
         for name, (least, most) in LIMITS.items():
@@ -84,6 +91,18 @@ class MaskNetConfig:
             )
 
 
+class Details(NamedTuple):
+    """All that the network says of a mixture.
+
+    estimates (B, all sources, C, T). activity: logits (B, all sources, N), or None. fundamentals:
+    logits (B, all sources, log bins, N), or None.
+    """
+
+    estimates: Tensor
+    activity: Tensor | None = None
+    fundamentals: Tensor | None = None
+
+
 class MaskNet(nn.Module):
     """Log-frequency spectrogram -> convolutions -> bidirectional LSTM -> softmax over sources.
 
@@ -102,7 +121,9 @@ class MaskNet(nn.Module):
     def __init__(self, config: MaskNetConfig):
         super().__init__()
         self.config = config
-        self.sources = config.active_sources or config.sources
+        named = config.active_sources or config.sources
+        rest = (OTHER,) if OTHER in config.sources and OTHER not in named else ()
+        self.sources = (*named, *rest)
         self.sample_rate = config.sample_rate
         self.channels = config.channels
         self.segment_seconds = config.segment_seconds
@@ -139,6 +160,10 @@ class MaskNet(nn.Module):
         self.gather = nn.Conv2d(len(OUTPUT_SHIFTS) * pitch_channels + width, width, 1)
         self.refine = nn.Conv2d(width, width, (5, 3), padding=(2, 1))
         self.decide = nn.Conv2d(width, len(config.sources), (3, 1), padding=(1, 0))
+        if config.activity:
+            self.sounding = nn.Linear(hidden, len(config.sources))
+        if config.fundamentals:
+            self.played = nn.Conv2d(pitch_channels, len(config.sources), 1)
         if config.complex_mask_channels:
             self.hint = nn.Conv2d(width, HINT_CHANNELS, 1)
             self.interference = Interference(config)
@@ -150,6 +175,10 @@ class MaskNet(nn.Module):
         channels = {"decide.weight": (0, sources), "decide.bias": (0, sources)}
         if self.config.conditioned:
             channels["conditioning.weight"] = (1, sources)
+        if self.config.activity:
+            channels |= {"sounding.weight": (0, sources), "sounding.bias": (0, sources)}
+        if self.config.fundamentals:
+            channels |= {"played.weight": (0, sources), "played.bias": (0, sources)}
         if self.config.complex_mask_channels:
             look = [None] * 6 + sources + [None] * HINT_CHANNELS
             channels["interference.look.weight"] = (1, look)
@@ -157,28 +186,70 @@ class MaskNet(nn.Module):
                 channels[f"interference.change.{name}"] = (0, 3 * sources)
         return channels
 
-    def forward(self, mixture: Tensor, active: Tensor | None = None) -> Tensor:
+    def forward(
+        self, mixture: Tensor, active: Tensor | None = None, details: bool = False
+    ) -> Tensor | Details:
         """mixture (B, C, T) -> estimates (B, S, C, T).
 
         active: the active sources of each example, bool (B, all sources of the config). Then all
-        sources are returned, inactive ones silent.
+        sources are returned, inactive ones silent. details: return these, and all sources too.
         """
         batch, channels, length = mixture.shape
-        order = self.order if active is None else torch.arange(len(self.active))
+        whole = details or active is not None
         active = self.active.expand(batch, -1) if active is None else active
         active = active.repeat_interleave(channels, dim=0)  # (B * C, all sources)
         spectrum = self.stft(mixture.flatten(0, 1))  # (B * C, F, N)
-        features, level = self.features(spectrum.abs(), active)
-        masks = self.masks(features, active, spectrum.shape[1])
+        partials, frames, context, level = self.listen(spectrum.abs(), active)
+        pitches = self.assign(partials, frames, context)
+        features = self.spread_partials(partials, pitches)
         if self.config.complex_mask_channels:
+            masks = self.masks(features, active, spectrum.shape[1])
             hints = self.to_linear(self.hint(features))
             masks = self.interference(spectrum / level, masks, hints, active)
-        # One source at a time: the frames of all of them would be most of the memory.
-        estimates = [self.istft(spectrum * masks[:, source], length) for source in order.tolist()]
-        return torch.stack(estimates, dim=1).unflatten(0, (batch, channels)).transpose(1, 2)
+            masks = (each[own] for each, own in zip(masks, active, strict=True))
+        else:
+            masks = self.active_masks(features, active, spectrum.shape[1])
+        order = torch.arange(len(self.active), device=mixture.device) if whole else self.order
+        estimates = []
+        for each, own, of_active in zip(spectrum, active, masks, strict=True):
+            # One source at a time: the frames of all of them would be most of the memory.
+            waveforms = torch.stack([self.istft((each * mask)[None], length) for mask in of_active])
+            estimates.append(spread(waveforms[:, 0], own)[order])
+        estimates = torch.stack(estimates).unflatten(0, (batch, channels)).transpose(1, 2)
+        if not details:
+            return estimates
+        heads = [
+            self.sounding(context).transpose(1, 2) if self.config.activity else None,
+            self.played(pitches) if self.config.fundamentals else None,
+        ]
+        heads = [h if h is None else h.unflatten(0, (batch, channels)).mean(1) for h in heads]
+        return Details(estimates, *heads)
+
+    def activity(self, mixture: Tensor) -> Tensor:
+        """mixture (B, C, T) -> probability that each source sounds (B, all sources, N).
+
+        Of the network that is not given the active sources. Frame k lies around sample k * hop;
+        there are 1 + T // hop. ValueError for a model that was not built with `activity`.
+        """
+        if not self.config.activity:
+            raise ValueError("This model does not estimate activity; train it with `activity`.")
+        spectrum = self.stft(mixture.flatten(0, 1)).abs()
+        active = torch.ones_like(self.active).expand(len(spectrum), -1)
+        context = self.listen(spectrum, active)[2]
+        frames = 1 + mixture.shape[-1] // self.config.hop
+        probabilities = self.sounding(context[:, :frames]).float().sigmoid().transpose(1, 2)
+        return probabilities.unflatten(0, mixture.shape[:2]).mean(1)
 
     def features(self, magnitude: Tensor, active: Tensor) -> tuple[Tensor, Tensor]:
         """magnitude (B, F, N) -> features (B, width, log bins, N) and level (B, 1, N)."""
+        partials, frames, context, level = self.listen(magnitude, active)
+        pitches = self.assign(partials, frames, context)
+        return self.spread_partials(partials, pitches), level
+
+    def listen(self, magnitude: Tensor, active: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """magnitude (B, F, N) -> partials (B, width, log bins, N), what is seen in each frame and
+        the LSTM's output for it (B, N, hidden), and level (B, 1, N).
+        """
         visible = magnitude[:, : len(self.synthesis)].transpose(1, 2)  # (B, N, linear bins)
         level = self.level(visible)
         spectrum = torch.log((visible @ self.analysis.T) / level + 0.01)
@@ -188,22 +259,32 @@ class MaskNet(nn.Module):
         frames = self.frame(self.narrow(partials).flatten(1, 2).transpose(1, 2))  # (B, N, hidden)
         if self.config.conditioned:
             frames = frames + self.conditioning(active.to(frames.dtype))[:, None]
-        context = self.recur_in_chunks(frames)
+        return partials, frames, self.recur_in_chunks(frames), level.transpose(1, 2)
+
+    def assign(self, partials: Tensor, frames: Tensor, context: Tensor) -> Tensor:
+        """What `listen` returns -> features of pitches (B, pitch channels, log bins, N)."""
         pitches = self.pitches(torch.cat([frames, context], dim=-1)).transpose(1, 2)
         pitches = pitches.unflatten(1, (self.config.pitch_channels, -1))  # (B, P, log bins, N)
-        combined = self.combine(torch.cat([pitches, partials], dim=1))
+        return self.combine(torch.cat([pitches, partials], dim=1))
 
-        features = [self.shift(combined, 1 / k) for k in OUTPUT_SHIFTS]
+    def spread_partials(self, partials: Tensor, pitches: Tensor) -> Tensor:
+        """What is at the fundamentals, also at their partials: features (B, width, log bins, N)."""
+        features = [self.shift(pitches, 1 / k) for k in OUTPUT_SHIFTS]
         features = F.gelu(self.gather(torch.cat([*features, partials], dim=1)))
-        return features + F.gelu(self.refine(features)), level.transpose(1, 2)
+        return features + F.gelu(self.refine(features))
 
     def masks(self, features: Tensor, active: Tensor, bins: int) -> Tensor:
         """features (B, width, log bins, N) -> (B, all sources, F, N), zero for inactive sources."""
-        logits = self.to_linear(self.decide(features).float())
-        logits = logits.masked_fill(~active[:, :, None, None], -torch.inf)
-        above = bins - logits.shape[2]
-        logits = torch.cat([logits, logits[:, :, -1:].expand(-1, -1, above, -1)], dim=2)
-        return logits.softmax(dim=1)
+        masks = self.active_masks(features, active, bins)
+        return torch.stack([spread(each, own) for each, own in zip(masks, active, strict=True)])
+
+    def active_masks(self, features: Tensor, active: Tensor, bins: int) -> Iterator[Tensor]:
+        """features (B, width, log bins, N) -> for each of B its active sources (K, F, N)."""
+        for logits, own in zip(self.decide(features), active, strict=True):
+            logits = self.to_linear(logits[own][None].float())[0]
+            above = bins - logits.shape[1]
+            logits = torch.cat([logits, logits[:, -1:].expand(-1, above, -1)], dim=1)
+            yield logits.softmax(dim=0)
 
     def to_linear(self, features: Tensor) -> Tensor:
         """(B, W, log bins, N) -> (B, W, linear bins, N)."""
@@ -256,6 +337,11 @@ class MaskNet(nn.Module):
         return torch.istft(
             spectrum, self.config.window, self.config.hop, window=window, length=length
         )
+
+
+def spread(values: Tensor, places: Tensor) -> Tensor:
+    """values (K, ...) -> (S, ...): zero but where `places` (S,) is true."""
+    return values.new_zeros(len(places), *values.shape[1:]).index_put((places,), values)
 
 
 class Activation(nn.Module):

@@ -19,12 +19,13 @@ from ..audio.recordings import Recording, mono
 from ..audio.track import AudioError
 from ..evaluation.no_reference import WINDOW, Measures, by_score
 from ..evaluation.quality_estimate import SOUNDS, measured_window, predictors
-from ..inference.detection import can_detect, chosen_sources, detect_instruments
+from ..inference.detection import can_detect, detect_instruments
+from ..inference.players import chosen_sources
 from ..inference.score_following import takes_score
 from ..inference.separation import separate
 from ..music.scores import Score
 from ..training.checkpoints import load_model, save_model
-from ..training.conditioning import condition_on
+from ..training.conditioning import OTHER, condition_on
 from ..training.config import TrainingConfig
 from ..training.runs import RunFolder
 from ..training.self_training import Estimated, RemixDataset, self_training_loss
@@ -114,6 +115,11 @@ def adapt(
         )
     whole = [np.repeat(mono(each, rate), start.channels, axis=0) for each in recordings]
     sources = chosen_sources(start, instruments) or active_sources(start, whole)
+    if not sources:
+        raise RecipeError(
+            f"{recordings[0].path.name}: no instrument that {model} knows was found; name those"
+            " that play with --instruments."
+        )
     score = score and ordered(score, sources)
     halves = [Half(mixture, score) for mixture in whole]
     teaching = [
@@ -195,7 +201,7 @@ def active_sources(model: nn.Module, mixtures: Sequence[np.ndarray]) -> tuple[st
         for mixture in mixtures
         for name in detect_instruments(model, [mixture], model.sample_rate, len(mixture))
     }
-    return tuple(name for name in model.sources if name in heard)
+    return tuple(name for name in model.sources if name in heard and name != OTHER)
 
 
 def quality(model: nn.Module, sources: Sequence[str], windows: Sequence[Half]) -> float:

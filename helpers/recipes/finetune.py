@@ -14,6 +14,7 @@ from ..audio.track import Track
 from ..datasets.hold_out import hold_out
 from ..datasets.mixing import MixingConfig
 from ..datasets.own_stems import own_tracks
+from ..datasets.players import OTHER
 from ..datasets.renderings import RenderingConfig
 from ..datasets.stem_bank import track_sha256
 from ..evaluation.evaluate import model_separator
@@ -106,12 +107,14 @@ def finetuning_recipe(
     export = trained.get("export", {})
     replaced = {*export, "sources", "sample_rate"}
     config = {key: value for key, value in card["config"].items() if key not in replaced}
+    players, sources = _players(card, start), tuple(card["sources"])
     return Recipe(
         name=name,
         architecture=card["architecture"],
         start_from=start,
         model=config | trained.get("model", {}),
         export=export,
+        sources=() if sources == players else sources,
         segment_seconds=SEGMENT,
         joint_loss_weight=trained.get("joint_loss_weight", 0.0),
         inactive_source_weight=trained.get("inactive_source_weight", 1.0),
@@ -119,7 +122,7 @@ def finetuning_recipe(
         use_solos=False,
         scores=(),
         rendering=RenderingConfig(
-            _players(card, start),
+            players,
             trained_rate(card),
             soundfonts=(),
             note_samples=0,
@@ -175,11 +178,15 @@ def score(model: nn.Module, tracks: Iterable[Track]) -> float:
 
 
 def _players(card: Card, name: str) -> tuple[str, ...]:
-    """The instruments that a model separates; RecipeError where its sources are no instruments."""
+    """The instruments that a model separates, each once, without `other`.
+
+    RecipeError where its sources are no instruments.
+    """
     try:
         if "sources" not in card["config"]:
             raise KeyError
-        return tuple(instrument(source).name for source in card["sources"])
+        names = (instrument(source).name for source in card["sources"] if source != OTHER)
+        return tuple(dict.fromkeys(names))
     except KeyError:
         raise RecipeError(
             f"{name}: cannot be fine-tuned, its sources are not instruments; choose another model."

@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from torch import nn
 
 from ..datasets.mixing import VARIANT_WEIGHTS, MixingConfig
+from ..datasets.players import OTHER
 from ..datasets.renderings import RenderingConfig
 from ..files import is_plain_name, read_text
 from ..music.score_errors import ScoreErrors
@@ -59,11 +60,19 @@ class Recipe:
     model: fields of the model's configuration, beside `sources` and `sample_rate`. export: those
         that differ in the checkpoint, such as the sample rate.
     segment_seconds: the length of an example. validation_examples: how many examples validate.
-    max_pieces: of each kind of score; 0 uses all.
+    sources: of the model: players such as `violin` and `violin-2`, and `other` for all else that is
+        heard (see `PlayerMixer`); by default the instruments of `rendering`, one player each.
+        counted_as: the source of instruments with another name, such as an alto saxophone.
+    max_pieces: of each kind of score; 0 uses all. max_excerpts: of `works`, `ensembles` and
+        `chorale_instruments`, evenly spread over the works; all where there is no entry.
     start_from: the checkpoint to start from, matched by source; without it, random weights.
+        start_as: for new sources, the source of that checkpoint whose weights they begin near.
     interpolate: checkpoints, and how far the trained weights move towards each at the end.
     joint_loss_weight: share of `joint_snr` in the loss. inactive_source_weight: of the leakage into
-        silent stems in `negative_snr`.
+        silent stems in `negative_snr`. For players: left_out: share of the conditioned examples in
+        which an instrument is left out of the conditioning and belongs to `other`; activity_weight
+        and fundamentals_weight: of the losses of which source sounds when, and at which pitches,
+        for a model with `activity` and `fundamentals`.
     use_note_samples, use_solos: whether recorded notes and solos under `DIVISI_DATA` are used.
     note_collections: folders of recorded notes, or sets in them as `FOLDER/SET`; `all` for every
         folder that has an index.csv. Of a folder, sets are left out whose terms nobody states,
@@ -77,8 +86,8 @@ class Recipe:
         `target_share` of the examples. loss: of LOSSES. With a target, `stems` may name a folder of
         pieces, each a folder with any stems: these alone are the data, and the target may have any
         name. bleed: whether pieces are used whose stems hold other instruments too.
-    doubles: share of the mixtures of unrelated stems with two players of one instrument, and
-        score_errors: how far their scores are wrong; both for models that take a score.
+    doubles: share of the mixtures of unrelated stems with two players of one instrument, where the
+        sources are players or the model takes a score. score_errors: how far scores are wrong.
     """
 
     name: str
@@ -88,13 +97,20 @@ class Recipe:
     training: TrainingConfig
     model: dict[str, Any] = field(default_factory=dict)
     export: dict[str, Any] = field(default_factory=dict)
+    sources: tuple[str, ...] = ()
+    counted_as: dict[str, str] = field(default_factory=dict)
     segment_seconds: float = 4.0
     validation_examples: int = 48
     max_pieces: int = 0
+    max_excerpts: dict[str, int] = field(default_factory=dict)
     start_from: str = ""
+    start_as: dict[str, str] = field(default_factory=dict)
     interpolate: dict[str, float] = field(default_factory=dict)
     joint_loss_weight: float = 0.0
     inactive_source_weight: float = 1.0
+    left_out: float = 0.0
+    activity_weight: float = 0.1
+    fundamentals_weight: float = 0.1
     use_note_samples: bool = True
     use_solos: bool = True
     note_collections: tuple[str, ...] = (NOTES,)
@@ -134,10 +150,32 @@ class Recipe:
             raise ValueError("corpora is set, but 'real_share' of mixing is 0; raise it.")
         if self.loss not in LOSSES:
             raise ValueError(f"There is no loss '{self.loss}'; choose {', '.join(LOSSES)}.")
+        self._check_sources()
         if self.target:
             self._check_target()
         elif self.stems or self.loss == "magnitude_mse":
             raise ValueError("stems and magnitude_mse are for a target; name one.")
+
+    def _check_sources(self) -> None:
+        """ValueError where the sources are no players of the instruments."""
+        players = {self.counted_as.get(name, name) for name in self.rendering.instruments}
+        for source in self.sources:
+            first = source.removesuffix("-2")
+            if source != OTHER and first not in players:
+                raise ValueError(
+                    f"'{source}' of sources is no player of an instrument; write it as the"
+                    f" instrument, such as '{sorted(players)[0]}', or with '-2' behind, or {OTHER}."
+                )
+            if first not in self.sources or self.sources.count(source) > 1:
+                raise ValueError(
+                    f"sources has '{source}' twice, or without '{first}'; name each player once."
+                )
+        for table, unknown in (
+            ("start_as", [name for name in self.start_as if name not in self.sources]),
+            ("counted_as", [n for n in self.counted_as.values() if n not in self.sources]),
+        ):
+            if unknown:
+                raise ValueError(f"'{unknown[0]}' of {table} is no source; add it to sources.")
 
     def _check_target(self) -> None:
         if not is_plain_name(self.target) or self.target == "rest":
@@ -168,7 +206,9 @@ TABLES = {
 RANGES: dict[type, dict[str, tuple[float, float]]] = {
     Recipe: {
         "segment_seconds": (0.1, 600.0), "validation_examples": (1, 10**6), "max_pieces": COUNT,
-        "interpolate": SHARE, "joint_loss_weight": SHARE, "inactive_source_weight": (0.0, 100.0),
+        "max_excerpts": COUNT, "interpolate": SHARE, "joint_loss_weight": SHARE,
+        "inactive_source_weight": (0.0, 100.0), "left_out": SHARE, "activity_weight": (0.0, 100.0),
+        "fundamentals_weight": (0.0, 100.0),
         "target_share": SHARE, "doubles": SHARE,
     },
     RenderingConfig: {
@@ -183,7 +223,8 @@ RANGES: dict[type, dict[str, tuple[float, float]]] = {
         "coherent": SHARE, "real_share": SHARE, "inactive": SHARE, "players": (1, 64),
         "variant_weights": (0.0, 1e6), "gain": DECIBELS, "tilt": (-60.0, 60.0),
         "equaliser": DECIBELS, "detune": (0.0, 1200.0), "transpose_range": (0.0, 12.0),
-        "reverb": SHARE, "compression": SHARE, "rooms": (1, 100_000),
+        "reverb": SHARE, "compression": SHARE, "rooms": (1, 100_000), "featured": SHARE,
+        "ambience": SHARE,
     },
     ScoreErrors: {
         "timing": (0.0, 10.0), "shift": (0.0, 10.0), "length": (0.0, 5.0), "tuning": (0.0, 1200.0),
@@ -250,13 +291,20 @@ def architecture(recipe: Recipe, path: str | Path) -> tuple[type[nn.Module], Any
     for table in ("model", "export"):
         if "sources" in getattr(recipe, table):
             raise RecipeError(
-                f"{path}: {table} has no entry 'sources'; list them as instruments of rendering."
+                f"{path}: {table} has no entry 'sources'; list them at the top of the recipe, or as"
+                " instruments of rendering."
             )
     if recipe.target and "target" not in {each.name for each in dataclasses.fields(kind)}:
         raise RecipeError(
             f"{path}: {name} has no target; leave 'target' out, or choose 'open_unmix.OpenUnmix'."
         )
-    shared = {"sources": recipe.rendering.instruments, "sample_rate": recipe.rendering.sample_rate}
+    if recipe.sources and "activity" not in {each.name for each in dataclasses.fields(kind)}:
+        raise RecipeError(
+            f"{path}: the sources of {name} cannot be players; leave 'sources' out, or choose"
+            " 'mask_net.MaskNet'."
+        )
+    sources = recipe.sources or recipe.rendering.instruments
+    shared = {"sources": sources, "sample_rate": recipe.rendering.sample_rate}
     if recipe.target:
         shared = {"target": recipe.target, "sample_rate": recipe.rendering.sample_rate}
     config = _build(kind, {**shared, **recipe.model}, path, "model")

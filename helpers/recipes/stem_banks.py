@@ -14,6 +14,7 @@ from joblib import Parallel, delayed
 
 from .. import runtime
 from ..audio.track import Track
+from ..datasets.development_set import held_out_files
 from ..datasets.manifests import manifest
 from ..datasets.multitracks import training_pieces
 from ..datasets.real_pieces import RealPiece, all_stems, folder_stems, solo_stems, track_stems
@@ -131,7 +132,7 @@ def note_sources(recipe: Recipe) -> list[Path]:
 
 
 def _score_groups(recipe: Recipe, split: str, notes: Sequence[Path]) -> list[Group]:
-    """Of each kind of score the first `max_pieces`, or all if it is 0."""
+    """Of each kind of score the first `max_pieces`, or all if it is 0, and `max_excerpts`."""
     count, config = recipe.max_pieces or None, recipe.rendering
     chorales = splits.names("chorale", split)[:count]
     works = [*splits.names("quartet", split)[:count], *chorales]
@@ -140,18 +141,23 @@ def _score_groups(recipe: Recipe, split: str, notes: Sequence[Path]) -> list[Gro
     def add(name: str, pieces: Sequence[object], render: Callable, config=config) -> None:
         groups.append(Group(name, pieces, partial(render, config=config, notes_root=notes)))
 
+    def cut(kind: str, works: Sequence[str], ensemble: tuple[str, ...] = ()) -> list[Excerpt]:
+        every = _excerpts(works, config.max_seconds, ensemble)
+        most = recipe.max_excerpts.get(kind, len(every))
+        return [every[i * len(every) // most] for i in range(most)] if most < len(every) else every
+
     if "chorales" in recipe.scores:
         add("chorales", chorales, render_chorale)
     if "random" in recipe.scores:
         pieces = [RandomPiece(number) for number in splits.RANDOM[split][:count]]
         add("random", pieces, render_random_piece)
     if ensemble := recipe.chorale_instruments:
-        pieces = _excerpts(chorales, config.max_seconds, ensemble)
+        pieces = cut("chorale_instruments", chorales, ensemble)
         add("-".join(("chorales", *ensemble)), pieces, render_excerpt)
     if "ensembles" in recipe.scores:
-        add("ensembles", _excerpts(works, config.max_seconds), render_ensemble)
+        add("ensembles", cut("ensembles", works), render_ensemble)
     if "works" in recipe.scores:
-        add("works", _excerpts(works, config.max_seconds), render_excerpt)
+        add("works", cut("works", works), render_excerpt)
         if keyboards := [k for k in config.instruments if instrument(k).family == "keyboard"]:
             solo = dataclasses.replace(config, instruments=tuple(keyboards))
             piano = splits.names("piano", split)[:count]
@@ -172,14 +178,14 @@ def _solo_groups(recipe: Recipe) -> list[Group]:
 
 
 def _solo_files(recipe: Recipe) -> dict[str, list[Path]]:
-    """The files of solos for each instrument of a recipe that uses them."""
+    """The files of solos for each instrument of a recipe that uses them, but none held out."""
     root = runtime.data_root()
     if root is None or not recipe.use_solos:
         return {}
-    found = solos(root)
+    found, held_out = solos(root), held_out_files(root)
     phrases = recorded_phrases(note_sources(recipe)) if recipe.use_note_samples else {}
     files = {
-        name: [*found.get(name, []), *phrases.get(name, [])]
+        name: [p for p in (*found.get(name, []), *phrases.get(name, [])) if p not in held_out]
         for name in recipe.rendering.instruments
     }
     return {name: paths for name, paths in files.items() if paths}

@@ -20,6 +20,7 @@ from torch.utils.data import Dataset
 from .. import runtime
 from ..audio.track import Track
 from ..datasets.mixing import Mixer, MixingConfig
+from ..datasets.players import PlayerDataset, PlayerMixer
 from ..datasets.scored_mixtures import PartMixer, ScoredDataset
 from ..datasets.torch_datasets import MixtureDataset, TrackDataset
 from ..datasets.variable_sources import TargetDataset, VariableMixer
@@ -30,6 +31,7 @@ from ..training.conditioning import with_config
 from ..training.execution import default_fabric
 from ..training.history import History
 from ..training.losses import Loss, joint_snr, magnitude_mse, negative_snr, weighted_sum
+from ..training.objectives import PlayersObjective
 from ..training.runs import RunFolder
 from ..training.trainer import fit
 from ..training.transfer import start_from
@@ -47,7 +49,8 @@ def build_model(recipe: Recipe) -> nn.Module:
     runtime.seed_everything(recipe.training.seed)
     built = model(config)
     if recipe.start_from:
-        start_from(built, load_model(recipe.start_from), Path(recipe.start_from))
+        start = load_model(recipe.start_from)
+        start_from(built, start, Path(recipe.start_from), recipe.start_as)
     return built
 
 
@@ -65,7 +68,7 @@ def mixtures(
             "trained on rendered sound only.",
             stacklevel=2,
         )
-    sources = recipe.rendering.instruments
+    sources = recipe.sources or recipe.rendering.instruments
     seconds, seed = recipe.segment_seconds, recipe.training.seed
 
     def dataset(
@@ -73,9 +76,17 @@ def mixtures(
     ) -> Dataset:
         bank = stem_bank(recipe, split, recordings)
         try:
-            if takes_score(architecture(recipe, recipe.name)[0]):
+            model, model_config = architecture(recipe, recipe.name)
+            if takes_score(model):
                 parts = PartMixer(bank, config, seconds, recipe.doubles)
                 return ScoredDataset(parts, sources, recipe.score_errors, seed, length)
+            if recipe.sources:
+                mixer = PlayerMixer(
+                    bank, recipe.sources, config, seconds, recipe.doubles, recipe.counted_as
+                )
+                validates = split == "validation"
+                with_notes = model_config.fundamentals and not validates
+                return PlayerDataset(mixer, seed, length, validates, with_notes)
             if recipe.stems:
                 mixer = VariableMixer(bank, recipe.target, config, seconds)
             else:
@@ -93,7 +104,9 @@ def mixtures(
     training = dataset("training", recipe.mixing, recordings)
     if held_out:
         return training, TrackDataset(list(held_out), sources, seconds)
-    coherent = dataclasses.replace(recipe.mixing, coherent=1.0, real_share=0.0, inactive=0.0)
+    coherent = dataclasses.replace(
+        recipe.mixing, coherent=1.0, real_share=0.0, inactive=0.0, ambience=0.0
+    )
     return training, dataset("validation", coherent, length=recipe.validation_examples)
 
 
@@ -169,7 +182,7 @@ def _train(
     if not recipe.start_from:
         standardise(model, training)
     history = fit(
-        model, _loss(recipe), training, validation,
+        model, _objective(recipe), training, validation,
         config=recipe.training, folder=folder, fabric=fabric, progress=progress,
     )  # fmt: skip
     if not history.finished:
@@ -219,6 +232,21 @@ def _measured(history: History) -> dict[str, Any]:
         if not math.isnan(row["val_si_sdr"])
     ]
     return {**record, "seconds": history.rows[-1]["seconds"], "validation": validations}
+
+
+def _objective(recipe: Recipe) -> Loss | PlayersObjective:
+    """The loss of a recipe; for players, with what its model is given."""
+    if not recipe.sources:
+        return _loss(recipe)
+    config = architecture(recipe, recipe.name)[1]
+    return PlayersObjective(
+        _loss(recipe),
+        recipe.sources,
+        recipe.training.conditioned_share,
+        recipe.left_out,
+        recipe.activity_weight if config.activity else 0.0,
+        recipe.fundamentals_weight if config.fundamentals else 0.0,
+    )
 
 
 def _loss(recipe: Recipe) -> Loss:

@@ -6,13 +6,15 @@ gradient of the whole batch. `functools.partial(negative_snr, ceiling=50)` sets 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 TINY = 1e-8  # a stem whose squared samples sum to less is silent
+FAINT = -35.0  # dB relative to the mixture: quieter sound, such as a release, counts as silence
 
 
 def si_sdr(estimates: Tensor, stems: Tensor) -> Tensor:
@@ -109,6 +111,68 @@ def magnitude_mse(
     hann = hann / hann.square().sum().sqrt()  # the mean square of a spectrum is the waveform's
     error = (_spectra(estimates, hann, hop) - _spectra(stems, hann, hop)).square()
     return (error.unflatten(0, (len(power), -1)).mean((1, 2, 3)) / power).mean()
+
+
+def matched(estimates: Tensor, stems: Tensor, pairs: Sequence[tuple[int, int]]) -> Tensor:
+    """The stems in `matching_order`."""
+    return reordered(stems, matching_order(estimates, stems, pairs))
+
+
+def reordered(values: Tensor, order: Tensor) -> Tensor:
+    """values (B, S, ...) with the sources of each example in an order, indices (B, S)."""
+    return values[torch.arange(len(values), device=values.device)[:, None], order]
+
+
+def matching_order(estimates: Tensor, stems: Tensor, pairs: Sequence[tuple[int, int]]) -> Tensor:
+    """The order of the stems, indices (B, S), in which each pair is nearest to its estimates.
+
+    pairs: indices of sources that only their order tells apart, such as two violins. In each
+    example the order with the smaller squared error is chosen for each pair; where one of the two
+    is silent, they are not exchanged.
+
+    Yu et al., "Permutation invariant training of deep models for speaker-independent multi-talker
+    speech separation", ICASSP 2017, within each pair.
+    """
+    order = torch.arange(stems.shape[1], device=stems.device).repeat(len(stems), 1)
+    with torch.no_grad():
+        for first, second in pairs:
+            both = (stems[:, [first, second]].square().sum((2, 3)) > TINY).all(1)
+            difference = stems[:, first] - stems[:, second]
+            # The squared errors of the two orders differ by twice this product.
+            product = ((estimates[:, first] - estimates[:, second]) * difference).sum((1, 2))
+            crossed = both & (product < 0)
+            order[crossed, first], order[crossed, second] = second, first
+    return order
+
+
+def activity_loss(logits: Tensor, stems: Tensor, window: int, hop: int) -> Tensor:
+    """Mean binary cross-entropy of the logits (B, S, N) that a source sounds in a frame."""
+    sounding = sounding_frames(stems, window, hop)
+    logits = logits[..., : sounding.shape[-1]].float()
+    return F.binary_cross_entropy_with_logits(logits, sounding.float())
+
+
+def sounding_frames(stems: Tensor, window: int, hop: int) -> Tensor:
+    """The frames in which a stem is above FAINT, relative to the whole mixture: bool (B, S, N).
+
+    stems (B, S, C, T). Frame k has `window` samples around sample k * hop; N is 1 + T // hop.
+    """
+    mixture = stems.sum(1).square().mean((1, 2)) + TINY  # (B,)
+    power = F.avg_pool1d(
+        stems.square().mean(2), window, hop, padding=window // 2, count_include_pad=False
+    )
+    return power > 10.0 ** (FAINT / 10.0) * mixture[:, None, None]
+
+
+def fundamentals_loss(logits: Tensor, sounding: Tensor, known: Tensor) -> Tensor:
+    """Binary cross-entropy of the logits (B, S, log bins, N) that a source plays a pitch.
+
+    sounding: the answer, of the same shape. known (B, S): the sources whose notes are known. It is
+    the sum divided by the number of bins that sound, because nearly all bins are silent.
+    """
+    logits, sounding = logits[known].float(), sounding[known].float()
+    entropy = F.binary_cross_entropy_with_logits(logits, sounding, reduction="sum")
+    return entropy / sounding.sum().clamp_min(1.0)
 
 
 def weighted_sum(*terms: tuple[float, Loss]) -> Loss:

@@ -25,11 +25,11 @@ from tqdm.auto import tqdm
 
 from .averaging import MovingAverage
 from .batches import StepSampler, load_steps
-from .conditioning import draw_active_sources
 from .config import TrainingConfig, learning_rate
 from .execution import default_fabric, exact_arithmetic, interruption
 from .history import History, Log, Window, checked, read_rows
 from .losses import Loss
+from .objectives import Objective
 from .runs import (
     RunFolder,
     State,
@@ -45,7 +45,7 @@ SKIPPED_AT_MOST = 10  # steps in a row whose gradient is not finite
 
 def fit(
     model: nn.Module,
-    loss: Loss,
+    loss: Loss | Objective,
     dataset: Dataset,
     validation: Validation | None = None,
     *,
@@ -57,6 +57,7 @@ def fit(
     """Train `model`, which ends in eval mode with the best averaged weights.
 
     model: (B, C, T) -> (B, S, C, T); a new training starts from its present weights.
+    loss: of the estimates; an `Objective` decides itself what the model is given, too.
     dataset: dataset[i] -> (mixture (C, T), stems (S, C, T)), the same for the same i; read in
         order, and repeated where it ends. Further tensors, such as the notes of a score, are given
         to the model behind the mixture.
@@ -88,14 +89,21 @@ class Training:
     """The state of a training between two steps, and its changes."""
 
     def __init__(
-        self, model: nn.Module, loss: Loss, config: TrainingConfig, files: RunFolder, fabric: Fabric
+        self,
+        model: nn.Module,
+        loss: Loss | Objective,
+        config: TrainingConfig,
+        files: RunFolder,
+        fabric: Fabric,
     ):
         if config.batch_size % fabric.world_size:
             raise TrainingError(
                 f"batch_size is {config.batch_size}; it must be a multiple of the "
                 f"{fabric.world_size} processes that share it."
             )
-        self.model, self.loss, self.config = model, loss, config
+        self.model, self.config = model, config
+        is_whole = isinstance(loss, Objective)
+        self.objective = loss if is_whole else Objective(loss, config.conditioned_share)
         self.files, self.fabric = files, fabric
         self.settings = {**asdict(config), "model": repr(getattr(model, "config", None))}
         self.step = self.skipped = 0
@@ -185,15 +193,7 @@ class Training:
         torch.manual_seed(int(key.generate_state(1, np.uint64)[0]))
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.config, self.step)
-        share = self.config.conditioned_share
-        conditioning = (draw_active_sources(stems, share),) if share else ()
-        estimates = self.wrapped(mixture, *guide, *conditioning)
-        if estimates.shape != stems.shape:
-            raise TrainingError(
-                f"The model returns {tuple(estimates.shape)} where the stems are "
-                f"{tuple(stems.shape)}; both must be (batch, sources, channels, samples)."
-            )
-        value = self.loss(estimates, stems)
+        value = self.objective(self.wrapped, mixture, stems, *guide)
         self.fabric.backward(value)
         norm = self.fabric.clip_gradients(
             self.wrapped, self.optimizer, max_norm=self.config.gradient_clip or math.inf,

@@ -1,4 +1,7 @@
-"""Validation: SI-SDR on held-out examples, by which the best weights are chosen."""
+"""Validation: SI-SDR on held-out examples, by which the best weights are chosen.
+
+The order of two players of one instrument does not count.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,8 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from .batches import ignore_interrupts
-from .losses import si_sdr
+from .conditioning import player_pairs
+from .losses import matched, si_sdr
 
 Validation = Dataset | Callable[[nn.Module], float]
 
@@ -40,7 +44,9 @@ class Validator:
         total = torch.zeros(2, dtype=torch.float64)
         for batch in self.loader:
             mixture, stems, *guide = self.fabric.to_device(batch)
-            ratios = si_sdr(model(mixture, *guide), stems)
+            estimates = model(mixture, *guide)
+            stems = matched(estimates, stems, player_pairs(getattr(model, "sources", ())))
+            ratios = si_sdr(estimates, stems)
             measured = ratios[~ratios.isnan()].double().cpu()
             total += torch.tensor([measured.sum(), len(measured)])
         total = self.fabric.all_reduce(total.float().to(self.fabric.device), reduce_op="sum")

@@ -14,13 +14,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from helpers.archives.annotations import SLOPE
 from helpers.archives.card import FIELDS
 from helpers.audio.track import AudioError
 from helpers.cli import main
 from helpers.datasets.collections import Collection
 from helpers.files import file_sha256
-from helpers.inference.detection import DOUBT
+from helpers.inference.detection import DOUBT, SLOPE
 from helpers.inference.stem_files import REPORT
 from helpers.music.midi import write_midi
 from helpers.music.scores import Note, Part, Score

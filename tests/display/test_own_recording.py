@@ -22,6 +22,7 @@ from helpers.music.random_pieces import RandomPiece
 from helpers.synthesis.renderer import render_score
 from helpers.synthesis.tones import Timbre, Tones
 from helpers.training.checkpoints import load_model
+from tests.inference.bands import RATE, BandModel, tone
 
 TEXT = (
     "text.wav: this is not audio that can be read; "
@@ -108,27 +109,62 @@ def test_the_same_file_can_be_uploaded_twice(panel, recording, text):
 
 def test_only_the_instruments_that_are_ticked_are_separated(panel, recording):
     upload(panel, recording())
-    assert [box.description for box in panel.instruments.children] == ["Violin", "Bassoon"]
-    panel.instruments.children[0].value = False
+    assert [box.description for box in panel.choice.box.children] == ["Violin", "Bassoon"]
+    panel.choice.box.children[0].value = False
     panel.button.click()
     assert "bassoon" in pages(panel)[0] and "violin" not in pages(panel)[0]
-    panel.instruments.children[1].value = False
+    panel.choice.box.children[1].value = False
     panel.button.click()
     assert panel.status.value.startswith("Choose at least one instrument;")
     assert pages(panel) == [] and not panel.button.disabled
 
 
-def test_with_all_ticked_instruments_are_detected(recording, detector, duo, tmp_path):
+def test_with_none_ticked_instruments_are_detected_shown_and_corrected(
+    recording, detector, duo, tmp_path
+):
     panel = OwnRecording({"detector": load_model(detector), "duo": duo}, tmp_path)
-    assert "detected automatically" in panel.detection_note.value
+    assert "with none ticked they are detected" in panel.choice.note.value
+    assert [box.value for box in panel.choice.box.children] == [False] * 3
     upload(panel, recording())
     panel.button.click()
     assert panel.status.value.startswith("Detected: violin, horn. horn may not play; if so, tick")
-    panel.instruments.children[0].value = False
+    assert 'alt="Who plays when in quartet"' in pages(panel)[1]
+    assert [box.value for box in panel.choice.box.children] == [True, True, False]
+    panel.choice.box.children[1].value, panel.choice.box.children[2].value = False, True
     panel.button.click()
-    assert "piano" in pages(panel)[0] and "violin" not in pages(panel)[0]
+    assert "piano" in pages(panel)[0] and "horn" not in pages(panel)[0]
+    assert panel.status.value == "" and len(pages(panel)) == 3  # no picture of a detection
     panel.model.value = "duo"
-    assert panel.detection_note.value == ""
+    assert panel.choice.note.value == ""
+
+
+def test_an_instrument_with_several_players_has_a_number(recording, tmp_path):
+    panel = OwnRecording(BandModel(), tmp_path)
+    violin, viola, *_ = panel.choice.box.children
+    assert (violin.description, violin.value, violin.max) == ("Violin", 0, 2)
+    assert [box.description for box in panel.choice.box.children] == [
+        "Violin", "Viola", "Cello", "Piano",
+    ]  # fmt: skip
+    path = tmp_path / "duo.wav"
+    save(path, tone("violin", 4.0) + tone("violin-2", 4.0), RATE, "FLOAT")
+    panel.path.value = str(path)
+    panel.button.click()
+    assert panel.status.value == "Detected: violin-1, violin-2."
+    assert violin.value == 2 and not viola.value
+    violin.value, viola.value = 1, True
+    panel.button.click()
+    with zipfile.ZipFile(tmp_path / "duo-2.zip") as archive:
+        assert archive.namelist() == ["duo/violin.wav", "duo/viola.wav", "duo/other.wav"]
+
+
+def test_a_compressed_recording_is_decoded_once(recording, duo, tmp_path, monkeypatch):
+    panel = OwnRecording(duo, tmp_path / "out")
+    path = recording(name="quartet.flac")
+    panel.path.value = str(path)
+    assert panel.recording.path == path and panel.recording.samples.is_file()
+    path.unlink()
+    panel.button.click()
+    assert (tmp_path / "out" / "quartet.zip").is_file()
 
 
 def test_mixes_to_practise_with_are_played_and_in_the_zip(panel, recording, tmp_path):
@@ -148,7 +184,7 @@ def test_mixes_to_practise_with_are_played_and_in_the_zip(panel, recording, tmp_
 def test_a_mix_of_an_instrument_that_is_not_ticked_is_refused(panel, recording):
     upload(panel, recording())
     panel.minus.value = "violin"
-    panel.instruments.children[0].value = False
+    panel.choice.box.children[0].value = False
     panel.button.click()
     assert panel.status.value.startswith("There is no stem &#x27;violin&#x27;; the stems are bass")
     assert pages(panel) == [] and not panel.button.disabled
@@ -158,7 +194,7 @@ def test_another_model_has_its_own_instruments(recording, duo, loud, tmp_path):
     panel = OwnRecording({"duo": duo, "solo": loud}, tmp_path)
     assert panel.model in panel.box.children
     panel.model.value = "solo"
-    assert [box.description for box in panel.instruments.children] == ["Flute"]
+    assert [box.description for box in panel.choice.box.children] == ["Flute"]
     assert panel.minus.options[-1] == ("Flute", "flute")
     upload(panel, recording())
     panel.button.click()
@@ -241,7 +277,7 @@ def test_a_score_beside_the_recording_names_the_stems(tmp_path):
     write_midi(score, tmp_path / "duo.mid")
     config = ScoreNetConfig(("violin",), 22_050, width=4, part_width=4, pitch_channels=2)
     panel = OwnRecording(ScoreNet(config).eval(), tmp_path / "out")
-    assert panel.instruments.children == ()
+    assert panel.choice.box.children == ()
     panel.path.value = str(tmp_path / "duo.wav")
     panel.button.click()
     assert panel.status.value == "&#x27;&#x27; is no file; type the path of the score."

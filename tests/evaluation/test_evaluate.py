@@ -138,3 +138,37 @@ def test_source_without_an_estimate_counts_as_silence():
     estimates = {"violin": track.stems["violin"]}
     rows = evaluate("m", lambda track: estimates, [track], PROVENANCE, sources=("violin", "horn"))
     assert values(rows)["horn", "SI-SDR"] == -math.inf
+
+
+PLAYERS = ("violin", "violin-2", "cello", "other")
+
+
+def test_numbered_stems_go_to_the_players_of_a_model():
+    track = noises("violin-1", "violin-2", "cello")
+    assert list(match_stems(track, PLAYERS).stems) == ["violin", "violin-2", "cello"]
+    assert list(match_stems(noises("violin", "cello"), PLAYERS).stems) == ["violin", "cello"]
+    assert list(match_stems(track, ("violin", "cello")).stems) == ["violin", "cello"]
+    with_third = match_stems(noises("violin-1", "violin-2", "violin-3"), PLAYERS)
+    assert list(with_third.stems) == ["violin", "violin-2"]
+
+
+def test_two_players_are_measured_in_their_better_order():
+    """The first estimate is the second violin with ten percent of the first, and conversely."""
+    track = noises("violin-1", "violin-2", "cello")
+    one, two, cello = track.stems.values()
+
+    def exchanged(_):
+        return {"violin": two + 0.1 * one, "violin-2": one + 0.01 * two, "cello": cello}
+
+    found = values(evaluate("m", exchanged, [track], PROVENANCE, sources=PLAYERS))
+    assert found["violin-2", "SI-SDR"] == pytest.approx(20.0, abs=0.01)
+    assert found["violin", "SI-SDR"] == pytest.approx(40.0, abs=0.01)
+    assert found["cello", "SI-SDR"] > 100
+    assert found["violin", "SI-SDRi"] == pytest.approx(40.0 + 3.01, abs=0.02)
+
+    def in_order(_):
+        return {"violin": one, "violin-2": two + 0.1 * one, "cello": cello}
+
+    found = values(evaluate("m", in_order, [track], PROVENANCE, sources=PLAYERS))
+    assert found["violin-2", "SI-SDR"] == pytest.approx(20.0, abs=0.01)
+    assert found["violin", "SI-SDR"] > 100

@@ -12,10 +12,10 @@ from helpers.inference.detection import (
     DOUBT,
     Detection,
     can_detect,
-    chosen_sources,
     detect,
     detect_instruments,
 )
+from helpers.inference.players import chosen_sources
 from helpers.training.checkpoints import load_model
 from helpers.training.conditioning import condition_on
 

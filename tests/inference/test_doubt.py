@@ -15,7 +15,7 @@ from helpers.datasets.stem_folders import find_tracks
 from helpers.display.players import StemPlayer
 from helpers.display.separated import separate_to_zip
 from helpers.inference.detection import Detection, detect
-from helpers.inference.stem_files import StemFiles
+from helpers.inference.written_stems import StemFiles
 from helpers.music.scores import corpus_score
 from helpers.runtime import data_root
 from helpers.synthesis.fluidsynth import FluidSynth

@@ -112,6 +112,16 @@ def test_a_conditioned_model_divides_the_mixture_among_its_active_sources(comple
 
 
 @torch.no_grad()
+def test_masks_are_a_softmax_over_all_sources_with_inactive_ones_at_minus_infinity():
+    net = small(sources=TRIO)
+    features = torch.randn(2, 8, 263, 9, generator=torch.Generator().manual_seed(1))
+    active = torch.tensor([[True, False, True], [True, True, True]])
+    logits = net.to_linear(net.decide(features)).masked_fill(~active[:, :, None, None], -torch.inf)
+    above = torch.cat([logits, logits[:, :, -1:].expand(-1, -1, 2049 - logits.shape[2], -1)], dim=2)
+    torch.testing.assert_close(net.masks(features, active, 2049), above.softmax(1))
+
+
+@torch.no_grad()
 def test_a_single_active_source_is_the_mixture():
     mixture = 0.1 * torch.randn(1, 1, 9_000, generator=torch.Generator().manual_seed(1))
     alone = small(active_sources=("clarinet",))(mixture)

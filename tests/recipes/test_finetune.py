@@ -70,6 +70,22 @@ def test_fine_tuning_improves_the_held_out_piece(stems, start, tmp_path):
     assert load_model(tuned.weights).sources == DUO
 
 
+def test_a_model_of_players_keeps_its_sources(stems, start, tmp_path):
+    players = ("flute", "flute-2", "cello", "other")
+    config = {
+        name: value
+        for name, value in load_model(start).card["config"].items()
+        if name not in ("sources", "sample_rate")
+    }
+    model = MaskNet(
+        MaskNetConfig(players, RATE, **config | {"conditioned": True, "activity": True})
+    )
+    path = str(save_model(model, tmp_path, "players", {})[0])
+    tuned = finetune.finetune(stems, path, steps=2, folder=tmp_path / "run")
+    assert load_model(tuned.weights).sources == players
+    assert np.isfinite([tuned.before, tuned.after]).all()
+
+
 def test_the_command_resumes_and_reports_the_gain(stems, start, tmp_path, capsys):
     words = ["finetune", str(stems), "--model", start, "--steps", "2", "-o", str(tmp_path / "run")]
     assert main(words) == 0

@@ -1,0 +1,229 @@
+"""Mixtures of players: up to two of one instrument, and what no source explains, in `other`."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from ..audio.levels import rms
+from ..augmentation.ambience import Ambience
+from ..augmentation.rooms import room_positions
+from .mixing import Mixer, MixingConfig, StemSegment, choose_variant
+from .stem_bank import StemBank, StemVariant
+
+NOTES = 128  # of a source in one example, at most
+OTHER = "other"  # the source of everything that is none of the other sources
+
+
+@dataclass(frozen=True)
+class PlayerMixture:
+    """Segments of players, the index of the source of each, and the ambience, if any."""
+
+    segments: tuple[StemSegment, ...]
+    sources: tuple[int, ...]
+    ambience: Ambience | None = None
+
+
+class PlayerMixer(Mixer):
+    """Draws and makes mixtures of players.
+
+    sources: players, such as `violin` and `violin-2`, and perhaps `other`. The first player of an
+    instrument is the source of its name, the second, with lower notes on average, that with the
+    number; a third one does not play. Instruments that are no source are `other`, and so is an
+    ambience; without `other` they do not play.
+    The share `coherent` of the mixtures are pieces with all their players, the others stems of any
+    pieces; of these the share `doubles` has two players of one instrument.
+    counted_as: the names of the sources of instruments that have another name.
+    ValueError where the bank has too few players.
+    """
+
+    def __init__(
+        self,
+        bank: StemBank,
+        sources: Sequence[str],
+        config: MixingConfig,
+        seconds: float,
+        doubles: float = 0.0,
+        counted_as: Mapping[str, str] | None = None,
+    ):
+        self.bank, self.sources, self.config = bank, tuple(sources), config
+        self.samples = round(seconds * bank.sample_rate)
+        self.doubles, self.counted_as = doubles, dict(counted_as or {})
+        self.players = config.players or (2, 7)
+        pieces: dict[str, dict[int, list[StemVariant]]] = defaultdict(lambda: defaultdict(list))
+        self.instruments: dict[str, list[StemVariant]] = defaultdict(list)
+        for variant in bank.variants:
+            if config.variant_weights.get(variant.kind, 0.0) > 0 and self._place(variant, {}) >= 0:
+                if variant.voice is not None:
+                    pieces[variant.piece][variant.voice].append(variant)
+                if variant.kind != "timbre_substitution":
+                    self.instruments[variant.instrument].append(variant)
+        ensembles = (self._placed(list(pieces[name].values())) for name in sorted(pieces))
+        self.pieces = [voices for voices in ensembles if len(voices) >= self.players[0]]
+        self._check()
+
+    def draw(self, rng: np.random.Generator) -> PlayerMixture:
+        config = self.config
+        room = int(rng.integers(config.rooms))
+        positions = room_positions(room) if rng.random() < config.reverb else ()
+        featured = self._featured(rng)
+        if rng.random() < config.coherent:
+            variants = self._piece(rng, featured)
+            longest = max(variant.length for variant in variants)
+            offsets = [self._offset(rng, longest)] * len(variants)
+        else:
+            variants = self._unrelated(rng, featured)
+            offsets = [self._offset(rng, variant.length) for variant in variants]
+        drawn = self.segments(rng, variants, offsets, positions)
+        segments = [segment for segment in drawn if segment]
+        ambience = None
+        if OTHER in self.sources and rng.random() < config.ambience:
+            ambience = Ambience.draw(rng)
+        segments.sort(key=self._mean_pitch, reverse=True)
+        return PlayerMixture(tuple(segments), self._places(segments), ambience)
+
+    def make(self, mixture: PlayerMixture) -> np.ndarray:
+        """The stems of a drawn mixture, (sources, 1, samples); the mixture is their sum."""
+        stems = np.zeros((len(self.sources), 1, self.samples), np.float32)
+        for source, stem in zip(mixture.sources, super().make(mixture.segments), strict=True):
+            stems[source] += stem
+        if mixture.ambience:
+            level = rms(stems.sum(axis=0)) * 10 ** (mixture.ambience.level / 20)
+            sound = mixture.ambience.sound(self.samples, self.bank.sample_rate)
+            stems[self.sources.index(OTHER)] += np.float32(level) * sound
+        return stems
+
+    def _place(self, variant: StemVariant, taken: dict[str, int]) -> int:
+        """The index of the next free source of an instrument, -1 where there is none.
+
+        taken: how many players each instrument has; counted here.
+        """
+        name = self.counted_as.get(variant.instrument, variant.instrument)
+        name = name if name in self.sources else OTHER
+        number = taken[name] = taken.get(name, 0) + 1
+        if number > 1 and name != OTHER:
+            name = f"{name}-{number}"
+        return self.sources.index(name) if name in self.sources else -1
+
+    def _places(self, players: Sequence[StemVariant | StemSegment]) -> tuple[int, ...]:
+        taken: dict[str, int] = {}
+        variants = (getattr(player, "variant", player) for player in players)
+        return tuple(self._place(variant, taken) for variant in variants)
+
+    def _placed(self, voices: Sequence[Sequence[StemVariant]]) -> list[Sequence[StemVariant]]:
+        """The voices that have a source."""
+        places = self._places([voice[0] for voice in voices])
+        return [voice for voice, place in zip(voices, places, strict=True) if place >= 0]
+
+    def _mean_pitch(self, segment: StemSegment) -> float:
+        """MIDI pitch of the notes in a segment, weighted with their durations; 0 without notes."""
+        notes = np.array(segment.variant.notes, float).reshape(-1, 3)
+        first = segment.offset / self.bank.sample_rate
+        last = first + self.samples / self.bank.sample_rate
+        seconds = np.minimum(notes[:, 1], last) - np.maximum(notes[:, 0], first)
+        seconds = np.maximum(seconds, 0.0)
+        return float(seconds @ notes[:, 2] / seconds.sum()) if seconds.any() else 0.0
+
+    def _featured(self, rng: np.random.Generator) -> str | None:
+        """The instrument that plays for certain, with the shares of `featured`."""
+        names, shares = list(self.config.featured), list(self.config.featured.values())
+        place = np.searchsorted(np.cumsum(shares), rng.random(), side="right")
+        return names[place] if place < len(names) else None
+
+    def _piece(self, rng: np.random.Generator, featured: str | None) -> list[StemVariant]:
+        """One variant of each voice of a piece, of at most as many as may play."""
+        pieces = self.with_instrument.get(featured) or self.pieces
+        voices = pieces[rng.integers(len(pieces))]
+        if len(voices) > self.players[1]:
+            order = rng.permutation(len(voices))
+            order = sorted(order, key=lambda i: voices[i][0].instrument != featured)
+            voices = [voices[i] for i in sorted(order[: self.players[1]])]
+        return [choose_variant(rng, voice, self.config.variant_weights) for voice in voices]
+
+    def _unrelated(self, rng: np.random.Generator, featured: str | None) -> list[StemVariant]:
+        """Variants of any pieces, of different instruments but perhaps for one."""
+        least, most = self.players
+        names = rng.permutation(sorted(self.instruments)).tolist()
+        count = min(int(rng.integers(least, most + 1)), len(names))
+        names.sort(key=lambda name: name != featured)
+        names = names[:count]
+        if rng.random() < self.doubles:
+            names = self._with_double(names, featured)
+        variants = [
+            choose_variant(rng, self.instruments[name], self.config.variant_weights)
+            for name in names
+        ]
+        places = self._places(variants)
+        return [variant for variant, place in zip(variants, places, strict=True) if place >= 0]
+
+    def _with_double(self, names: list[str], featured: str | None) -> list[str]:
+        """A second player of the first instrument that may have one replaces another."""
+        for twice in names:
+            others = [name for name in names if name not in (twice, featured)]
+            if others and f"{self.counted_as.get(twice, twice)}-2" in self.sources:
+                return [twice if name == others[-1] else name for name in names]
+        return names
+
+    def _check(self) -> None:
+        """ValueError where the bank has too few players; sorts the pieces by their instruments."""
+        least, config = self.players[0], self.config
+        if config.coherent > 0.0 and not self.pieces:
+            raise ValueError(f"The stem bank has no piece with {least} players.")
+        if config.coherent < 1.0 and len(self.instruments) < least:
+            raise ValueError(f"The stem bank has no stems of {least} instruments.")
+        self.with_instrument = {
+            name: [p for p in self.pieces if any(voice[0].instrument == name for voice in p)]
+            for name in config.featured
+        }
+        for name, pieces in self.with_instrument.items():
+            if not pieces and config.coherent > 0.0:
+                raise ValueError(f"The stem bank has no piece with {name}, which is featured.")
+
+
+class PlayerDataset(Dataset):
+    """Endless mixtures of players: item i is (mixture (1, T), stems (S, 1, T)).
+
+    conditioned: also which sources sound, bool (S,), as `MaskNet` takes them; `other` always does.
+    with_notes: also the notes of all sources but `other` (S, NOTES, 3): onset and end in seconds,
+    MIDI pitch; -1 where there are no more.
+    """
+
+    def __init__(
+        self,
+        mixer: PlayerMixer,
+        seed: int = 0,
+        length: int = 2**31,
+        conditioned: bool = False,
+        with_notes: bool = False,
+    ):
+        self.mixer, self.seed, self.length = mixer, seed, length
+        self.conditioned, self.with_notes = conditioned, with_notes
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> tuple[Tensor, ...]:
+        rng = np.random.default_rng([self.seed, index])
+        drawn = self.mixer.draw(rng)
+        stems = torch.from_numpy(self.mixer.make(drawn))
+        item = [stems.sum(0), stems]
+        if self.conditioned:
+            other = torch.tensor([name == OTHER for name in self.mixer.sources])
+            item.append(stems.flatten(1).any(1) | other)
+        if self.with_notes:
+            item.append(self._notes(drawn))
+        return tuple(item)
+
+    def _notes(self, drawn: PlayerMixture) -> Tensor:
+        notes = torch.full((len(self.mixer.sources), NOTES, 3), -1.0)
+        for source, segment in zip(drawn.sources, drawn.segments, strict=True):
+            if self.mixer.sources[source] != OTHER:
+                played = torch.from_numpy(self.mixer.notes(segment)[:NOTES]).float()
+                notes[source, : len(played)] = played
+        return notes

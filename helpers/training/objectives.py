@@ -1,0 +1,107 @@
+"""From a batch to its loss: what a model is given, what it returns, and what is compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .conditioning import OTHER, draw_active_sources, draw_players, player_pairs
+from .losses import TINY, Loss, activity_loss, fundamentals_loss, matching_order, reordered
+from .runs import TrainingError
+
+
+class Objective:
+    """The loss of the estimates of a model.
+
+    conditioned_share: of the examples for which the model is given the active sources.
+    """
+
+    def __init__(self, loss: Loss, conditioned_share: float = 0.0):
+        self.loss, self.conditioned_share = loss, conditioned_share
+
+    def __call__(self, model: nn.Module, mixture: Tensor, stems: Tensor, *guide: Tensor) -> Tensor:
+        """The loss of a batch: mixture (B, C, T), stems (B, S, C, T), what else the model takes.
+
+        TrainingError where the estimates are not as many as the stems.
+        """
+        share = self.conditioned_share
+        conditioning = (draw_active_sources(stems, share),) if share else ()
+        estimates = model(mixture, *guide, *conditioning)
+        if estimates.shape != stems.shape:
+            raise TrainingError(
+                f"The model returns {tuple(estimates.shape)} where the stems are "
+                f"{tuple(stems.shape)}; both must be (batch, sources, channels, samples)."
+            )
+        return self.loss(estimates, stems)
+
+
+class PlayersObjective(Objective):
+    """The loss of a `MaskNet` whose sources are players; see `draw_players`.
+
+    The order of two players of one instrument does not matter, and only active sources count.
+    activity_weight: of `activity_loss`, in the examples that are not conditioned.
+    fundamentals_weight: of `fundamentals_loss`; the dataset then gives the notes of the sources
+    too, (S, M, 3): onset and end in seconds, MIDI pitch.
+    """
+
+    def __init__(
+        self,
+        loss: Loss,
+        sources: Sequence[str],
+        conditioned_share: float = 0.0,
+        left_out: float = 0.0,
+        activity_weight: float = 0.0,
+        fundamentals_weight: float = 0.0,
+    ):
+        super().__init__(loss, conditioned_share)
+        self.sources, self.left_out = tuple(sources), left_out
+        self.activity_weight, self.fundamentals_weight = activity_weight, fundamentals_weight
+
+    def __call__(self, model: nn.Module, mixture: Tensor, stems: Tensor, *notes: Tensor) -> Tensor:
+        config = model.config
+        active, stems, given = draw_players(
+            stems, self.sources, self.conditioned_share, self.left_out
+        )
+        found = model(mixture, active, details=True)
+        order = matching_order(found.estimates, stems, player_pairs(self.sources))
+        stems = reordered(stems, order)
+        losses = [
+            self.loss(estimate[own][None], stem[own][None])
+            for estimate, stem, own in zip(found.estimates, stems, active, strict=True)
+        ]
+        value = torch.stack(losses).mean()
+        if self.activity_weight and not given.all():
+            free = ~given
+            activity = activity_loss(found.activity[free], stems[free], config.window, config.hop)
+            # As if it were summed over all examples: a divided batch has the same gradient.
+            value = value + self.activity_weight * activity * free.float().mean()
+        if self.fundamentals_weight:
+            notes = reordered(notes[0], order)
+            sounding = sounding_bins(notes, found.fundamentals.shape[2:], config)
+            silent = stems.square().sum((2, 3)) < TINY
+            known = (silent | (notes[..., 0, 2] >= 0)) & active
+            if OTHER in self.sources:
+                known[:, self.sources.index(OTHER)] = False
+            pitches = fundamentals_loss(found.fundamentals, sounding, known)
+            value = value + self.fundamentals_weight * pitches
+        return value
+
+
+def sounding_bins(notes: Tensor, shape: tuple[int, int], config: Any) -> Tensor:
+    """Which bins of pitch sound in which frames, bool (B, S, *shape), from the notes (B, S, M, 3).
+
+    shape: log-frequency bins and frames. config: of the model, with `lowest`, `resolution`, `hop`
+    and `sample_rate`. The nearest bin of a fundamental sounds, and the bins beside it.
+    """
+    sounding = torch.zeros(*notes.shape[:2], *shape, dtype=torch.bool)
+    bins = 440.0 * 2.0 ** ((notes[..., 2] - 69.0) / 12.0) / config.lowest
+    bins = (config.resolution * torch.log2(bins)).round().int().tolist()
+    times = (notes[..., :2] * config.sample_rate / config.hop).round().int().tolist()
+    for example, source, note in (notes[..., 2] >= 0).nonzero().tolist():
+        (first, last), bin = times[example][source][note], bins[example][source][note]
+        low = max(0, bin - 1)
+        sounding[example, source, low : max(0, bin + 2), max(0, first) : max(0, last)] = True
+    return sounding.to(notes.device)

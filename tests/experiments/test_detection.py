@@ -1,0 +1,157 @@
+"""The study of detection: its scores, its fit and its pieces, with known answers."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from experiments.detection import overall, piece_rows, scores
+from experiments.detection_fit import best, f1, fit_thresholds, player_thresholds
+from experiments.detection_pieces import (
+    SEVENTEEN,
+    TEN,
+    Piece,
+    development_pieces,
+    players,
+    real_pieces,
+    rendered_pieces,
+)
+from helpers import runtime
+from helpers.audio.track import Track
+from helpers.evaluation.rows import Provenance
+from helpers.inference import detection
+from tests.inference.bands import RATE, BandModel, tone
+
+WHERE = Provenance("test", "tones", train_data="none", checkpoint_sha256="0123")
+
+
+def piece(name: str, *stems: str, has_stems: bool = True) -> Piece:
+    sounds = {stem: tone(stem.replace("-1", ""), 6.0) for stem in stems}
+    return Piece("tones", name, (), lambda: Track(name, RATE, sounds), has_stems)
+
+
+def test_players_are_counted_by_instrument():
+    assert players(["violin-1", "violin-2", "viola", "Vl. 3"]) == (
+        "violin", "violin-2", "viola", "violin-3",
+    )  # fmt: skip
+
+
+def test_rows_say_who_plays_who_is_detected_and_what_it_costs():
+    rows = list(piece_rows(BandModel(), "bands", piece("duo", "violin", "cello"), WHERE))
+    values = {(row.instrument, row.metric): row.value for row in rows}
+    for name in ("violin", "cello"):
+        assert values[name, "plays"] == values[name, "detected"] == 1
+        assert values[name, "SI-SDR, named"] == values[name, "SI-SDR, detected"] > 20
+
+
+def test_a_second_player_whom_a_model_cannot_have_is_missed():
+    model = BandModel()
+    model = type(model)(type(model.config)(sources=("violin", "cello", "other")))
+    stems = {"violin-1": tone("violin", 6.0), "violin-2": tone("violin", 6.0)}
+    duo = Piece("tones", "duo", ("violin", "violin-2"), lambda: Track("duo", RATE, stems))
+    rows = list(piece_rows(model, "bands", duo, WHERE))
+    values = {(row.instrument, row.metric): row.value for row in rows}
+    assert (values["violin", "detected"], values["violin-2", "detected"]) == (1, 0)
+
+
+def test_precision_recall_f1_and_cost():
+    values = {
+        ("a", "violin", "plays"): 1.0, ("a", "violin", "detected"): 1.0,
+        ("a", "horn", "plays"): 0.0, ("a", "horn", "detected"): 1.0,
+        ("b", "violin", "plays"): 1.0, ("b", "violin", "detected"): 0.0,
+        ("b", "cello", "plays"): 1.0, ("b", "cello", "detected"): 1.0,
+        ("a", "violin", "SI-SDR, named"): 8.0, ("a", "violin", "SI-SDR, detected"): 7.0,
+        ("b", "cello", "SI-SDR, named"): 6.0, ("b", "cello", "SI-SDR, detected"): 6.0,
+    }  # fmt: skip
+    found = scores(values)
+    assert found["precision"] == found["recall"] == found["F1"] == pytest.approx(2 / 3)
+    assert found["cost of detection"] == 0.5
+
+
+def test_the_rows_over_all_tracks_do_not_count_themselves():
+    rows = list(piece_rows(BandModel(), "bands", piece("duo", "violin", "cello"), WHERE))
+    once = overall(rows)
+    assert overall([*rows, *once]) == once
+    assert {row.metric: row.value for row in once} == {
+        "precision": 1.0, "recall": 1.0, "F1": 1.0, "cost of detection": 0.0,
+    }  # fmt: skip
+
+
+def test_real_ensembles_count_together_too():
+    row = next(piece_rows(BandModel(), "bands", piece("duo", "violin", "cello"), WHERE))
+    rows = [
+        replace(row, test_data=test, metric=metric, value=value)
+        for test, hit in (("trios", 1.0), ("urmp_excerpts", 0.0), ("tones", 0.0))
+        for metric, value in (("plays", 1.0), ("detected", hit))
+    ]
+    recalls = {r.test_data: r.value for r in overall(rows) if r.metric == "recall"}
+    assert recalls == {"trios": 1, "urmp_excerpts": 0, "tones": 0, "all real ensembles": 0.5}
+
+
+def test_the_best_threshold_is_the_middle_of_the_best_range():
+    cases = [(True, 0.62), (True, 0.8), (False, 0.2), (False, 0.32)]
+    assert best(np.arange(0.1, 1.0, 0.1), lambda limit: f1(cases, limit)) == pytest.approx(0.5)
+
+
+def test_second_players_have_their_own_threshold():
+    heard = [
+        (frozenset({"violin", "violin-2"}), {"violin": 0.9, "violin-2": 0.8, "horn": 0.1}),
+        (frozenset({"violin"}), {"violin": 0.9, "violin-2": 0.6, "horn": 0.3}),
+        (frozenset({"horn"}), {"violin": 0.1, "violin-2": 0.9, "horn": 0.5}),
+    ]
+    fitted = player_thresholds(heard)
+    assert 0.3 < fitted["detected"] <= 0.5 and 0.6 < fitted["second"] <= 0.8
+
+
+def test_the_fit_writes_thresholds_with_which_all_are_detected(tmp_path, monkeypatch):
+    pieces = [piece("duo", "violin", "cello"), piece("trio", "violin-1", "violin-2", "viola")]
+    file = tmp_path / "thresholds.json"
+    fit_thresholds(BandModel(), pieces, file)
+    fitted = json.loads(file.read_text())
+    assert 0.05 < fitted["detected"] < 0.95 and 0.05 < fitted["second"] < 0.95
+    assert -25 < fitted["other_db"] < -3  # a tone fewer leaves a third of the energy or more
+    assert fitted["fitted_on"] == "2 pieces of tones"
+    monkeypatch.setattr(detection, "FITTED", file)
+    detection.thresholds.cache_clear()
+    try:
+        for each in pieces:
+            track = each.make()
+            found = detection.detect(BandModel(), [track.mixture], RATE, 1)
+            assert found.present == players(track.instruments)
+    finally:
+        monkeypatch.undo()
+        detection.thresholds.cache_clear()
+
+
+def test_two_hundred_ensembles_and_forty_solos_are_rendered_with_the_unseen_soundfont():
+    found = list(rendered_pieces(TEN, "ten instruments"))
+    assert [sum(p.test_data.startswith(kind) for p in found) for kind in ("rendered,", "rendered s")
+            ] == [200, 40]  # fmt: skip
+    assert sum(p.has_stems for p in found) == 50
+    track = found[2].make()
+    assert set(players(track.instruments)) <= set(TEN) and len(track.stems) > 1
+    assert len(found[202].make().stems) == 1
+
+
+def test_larger_sets_have_two_of_one_instrument():
+    pieces = list(rendered_pieces(SEVENTEEN, "seventeen instruments", doubles=1.0, count=3))
+    names = players(pieces[2].make().instruments)
+    assert any(name.endswith("-2") for name in names)
+
+
+@pytest.mark.real_audio
+def test_all_real_recordings_with_known_players_are_measured():
+    pieces = list(real_pieces(runtime.data_root()))
+    tests = {p.test_data for p in pieces}
+    assert tests == {
+        "bach10_excerpts", "bach10 duos", "trios", "urmp_excerpts", "recorded solos",
+        "live_quintet",
+    }  # fmt: skip
+    duo = next(p for p in pieces if p.test_data == "bach10 duos").make()
+    assert set(duo.stems) == {"violin", "bassoon"} and np.array_equal(
+        duo.mixture, sum(duo.stems.values())
+    )
+    assert len(list(development_pieces(runtime.data_root()))) >= 8

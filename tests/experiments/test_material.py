@@ -1,0 +1,53 @@
+"""The ablation of the model for any ensemble: its recipes, its rendered pieces, its rows."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+
+from experiments import material
+from experiments.material import CORPORA, RENDERED, ablation, material_recipes
+from helpers.audio.track import Track
+from helpers.recipes.schema import check_recipe, read_recipe
+from helpers.runtime import repository_root
+
+
+@pytest.fixture(scope="module")
+def whole():
+    return read_recipe(repository_root() / "recipes" / "ensemble.toml")
+
+
+def test_every_step_is_a_valid_recipe_that_starts_from_chamber(whole):
+    for step, recipe in material_recipes(whole).items():
+        check_recipe(recipe, step)
+        assert recipe.start_from == "chamber"
+
+
+def test_every_step_changes_something_and_the_last_is_the_recipe_with_fewer_pieces(whole):
+    recipes = list(material_recipes(whole).values())
+    assert all(one != other for one, other in zip(recipes, recipes[1:], strict=False))
+    assert len(recipes) == len(ablation(whole))
+    last = asdict(recipes[-1])
+    different = {name for name, value in asdict(whole).items() if last[name] != value}
+    assert different == {"name", "max_excerpts", "mixing", "model"}
+    assert recipes[-1].mixing == replace(whole.mixing, featured={"piano": 0.4})
+    assert recipes[-1].model == {**whole.model, "fundamentals": True}
+
+
+def test_string_quartets_have_two_violins():
+    quartet = next(material.string_quartets())
+    assert list(quartet.stems) == ["violin-1", "violin-2", "viola", "cello"]
+    assert quartet.name in next(iter(material.floor_job("string-quartets").tracks))
+
+
+def test_a_model_with_one_violin_is_measured_on_all_but_string_quartets(whole, monkeypatch):
+    noise = np.random.default_rng(0).normal(0.0, 0.1, (2, 1, 44_100)).astype(np.float32)
+    track = Track("noise", 44_100, {"violin": noise[0], "piano": noise[1]})
+    monkeypatch.setattr(material, "train", lambda *_: "chamber")
+    monkeypatch.setattr(material, "tracks", lambda _: [track])
+    rows = material.measure("01 old notes", material_recipes(whole)["01 old notes"])
+    assert {row.test_data for row in rows} == {*CORPORA, *RENDERED} - {"string-quartets"}
+    assert {row.instrument for row in rows if row.metric == "SI-SDR"} == {"violin", "piano"}
+    assert {row.config for row in rows} == {"mask_net.MaskNet 5000 steps of 8x4s"}
