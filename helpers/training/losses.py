@@ -1,7 +1,7 @@
 """Losses `(estimates, stems) -> scalar`, both (batch, sources, channels, samples). Chapter: 01.
 
-Every loss is a plain mean over the examples, so that a batch divided among processes has the
-gradient of the whole batch. `functools.partial(negative_snr, ceiling=50)` sets a parameter.
+Every loss of estimates is a plain mean over the examples, so that a batch divided among processes
+has the gradient of the whole batch. `functools.partial(negative_snr, ceiling=50)` sets a parameter.
 """
 
 from __future__ import annotations
@@ -168,7 +168,8 @@ def fundamentals_loss(logits: Tensor, sounding: Tensor, known: Tensor) -> Tensor
     """Binary cross-entropy of the logits (B, S, log bins, N) that a source plays a pitch.
 
     sounding: the answer, of the same shape. known (B, S): the sources whose notes are known. It is
-    the sum divided by the number of bins that sound, because nearly all bins are silent.
+    the sum divided by the number of bins that sound, because nearly all bins are silent; so a batch
+    divided among processes has only about the gradient of the whole batch.
     """
     logits, sounding = logits[known].float(), sounding[known].float()
     entropy = F.binary_cross_entropy_with_logits(logits, sounding, reduction="sum")
