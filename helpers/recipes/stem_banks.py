@@ -14,6 +14,7 @@ from joblib import Parallel, delayed
 
 from .. import runtime
 from ..audio.track import Track
+from ..datasets.development_set import held_out_files
 from ..datasets.manifests import manifest
 from ..datasets.multitracks import training_pieces
 from ..datasets.real_pieces import RealPiece, all_stems, folder_stems, solo_stems, track_stems
@@ -177,14 +178,14 @@ def _solo_groups(recipe: Recipe) -> list[Group]:
 
 
 def _solo_files(recipe: Recipe) -> dict[str, list[Path]]:
-    """The files of solos for each instrument of a recipe that uses them."""
+    """The files of solos for each instrument of a recipe that uses them, but none held out."""
     root = runtime.data_root()
     if root is None or not recipe.use_solos:
         return {}
-    found = solos(root)
+    found, held_out = solos(root), held_out_files(root)
     phrases = recorded_phrases(note_sources(recipe)) if recipe.use_note_samples else {}
     files = {
-        name: [*found.get(name, []), *phrases.get(name, [])]
+        name: [p for p in (*found.get(name, []), *phrases.get(name, [])) if p not in held_out]
         for name in recipe.rendering.instruments
     }
     return {name: paths for name, paths in files.items() if paths}
