@@ -552,10 +552,9 @@ from helpers.evaluation.attribution import frequency_influence
 
 SHORT = played(SCORE, 3.0, "TimGM6mb")
 noise = np.random.default_rng(0).normal(0, 0.1, (1, RATE))
-fixed = frequency_influence(divide, noise, RATE, EDGES)
 LISTENING = influences(MODEL, SHORT)
 panels = {
-    "fixed filter": np.nanmax(fixed, axis=0),
+    "fixed filter": np.nanmax(frequency_influence(divide, noise, RATE, EDGES), axis=0),
     "network: violin, bands": LISTENING["other bands"][0],
     "network: violin, times": LISTENING["other times"][0],
 }

@@ -104,7 +104,7 @@ def test_the_mask_is_attributed_to_the_bins_that_decide_it():
     assert found[15].mean() > 0
     assert found[30:40].mean() > 0  # fewer of them than the baseline has: for the source as well
     assert whole > 0.5
-    assert float(found.shares.sum()) == pytest.approx(whole, rel=0.05)
+    assert float(found.sum()) == pytest.approx(whole, rel=0.05)
 
 
 def test_partials_of_a_note_are_on_only_while_it_sounds():
