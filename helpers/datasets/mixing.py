@@ -37,7 +37,7 @@ class MixingConfig:
     gain and equaliser (dB), detune (cents): standard deviations. tilt: range in dB per octave.
     transpose_range: largest pitch shift of a whole mixture in semitones, by resampling.
     reverb, compression: shares of the mixtures and of the stems. rooms: number of different rooms.
-    For `PlayerMixer`: featured: instruments, and the share of the mixtures in which each plays for
+    For `PlayerMixer`: featured: sources, and the share of the mixtures in which each plays for
     certain. ambience: share of the mixtures with noise or applause.
 
     A subclass may override `stem_effects` and `common_effects` to add effects of its own.

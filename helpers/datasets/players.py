@@ -121,6 +121,10 @@ class PlayerMixer(Mixer):
         places = self._places([voice[0] for voice in voices])
         return [voice for voice, place in zip(voices, places, strict=True) if place >= 0]
 
+    def _names(self, voices: Sequence[Sequence[StemVariant]]) -> list[str]:
+        """The sources of the voices of a piece, in their order."""
+        return [self.sources[place] for place in self._places([voice[0] for voice in voices])]
+
     def _mean_pitch(self, segment: StemSegment) -> float:
         """MIDI pitch of the notes in a segment, weighted with their durations; 0 without notes."""
         notes = np.array(segment.variant.notes, float).reshape(-1, 3)
@@ -131,18 +135,19 @@ class PlayerMixer(Mixer):
         return float(seconds @ notes[:, 2] / seconds.sum()) if seconds.any() else 0.0
 
     def _featured(self, rng: np.random.Generator) -> str | None:
-        """The instrument that plays for certain, with the shares of `featured`."""
+        """The source that plays for certain, with the shares of `featured`."""
         names, shares = list(self.config.featured), list(self.config.featured.values())
         place = np.searchsorted(np.cumsum(shares), rng.random(), side="right")
         return names[place] if place < len(names) else None
 
     def _piece(self, rng: np.random.Generator, featured: str | None) -> list[StemVariant]:
         """One variant of each voice of a piece, of at most as many as may play."""
-        pieces = self.with_instrument.get(featured) or self.pieces
+        pieces = self.pieces if featured is None else self.with_source[featured]
         voices = pieces[rng.integers(len(pieces))]
         if len(voices) > self.players[1]:
             order = rng.permutation(len(voices))
-            order = sorted(order, key=lambda i: voices[i][0].instrument != featured)
+            names = self._names(voices)
+            order = sorted(order, key=lambda i: names[i] not in (featured, _first(featured)))
             voices = [voices[i] for i in sorted(order[: self.players[1]])]
         return [choose_variant(rng, voice, self.config.variant_weights) for voice in voices]
 
@@ -151,10 +156,11 @@ class PlayerMixer(Mixer):
         least, most = self.players
         names = rng.permutation(sorted(self.instruments)).tolist()
         count = min(int(rng.integers(least, most + 1)), len(names))
-        names.sort(key=lambda name: name != featured)
+        first = _first(featured)
+        names.sort(key=lambda name: name != first)
         names = names[:count]
-        if rng.random() < self.doubles:
-            names = self._with_double(names, featured)
+        if rng.random() < self.doubles or featured != first:
+            names = self._with_double(names, first)
         variants = [
             choose_variant(rng, self.instruments[name], self.config.variant_weights)
             for name in names
@@ -171,19 +177,24 @@ class PlayerMixer(Mixer):
         return names
 
     def _check(self) -> None:
-        """ValueError where the bank has too few players; sorts the pieces by their instruments."""
+        """Find the pieces of each featured source; ValueError where the bank has too few."""
         least, config = self.players[0], self.config
         if config.coherent > 0.0 and not self.pieces:
             raise ValueError(f"The stem bank has no piece with {least} players.")
         if config.coherent < 1.0 and len(self.instruments) < least:
             raise ValueError(f"The stem bank has no stems of {least} instruments.")
-        self.with_instrument = {
-            name: [p for p in self.pieces if any(voice[0].instrument == name for voice in p)]
+        self.with_source = {
+            name: [piece for piece in self.pieces if name in self._names(piece)]
             for name in config.featured
         }
-        for name, pieces in self.with_instrument.items():
+        for name, pieces in self.with_source.items():
             if not pieces and config.coherent > 0.0:
                 raise ValueError(f"The stem bank has no piece with {name}, which is featured.")
+
+
+def _first(source: str | None) -> str | None:
+    """The first player of the instrument of a source."""
+    return source and source.removesuffix("-2")
 
 
 class PlayerDataset(Dataset):

@@ -134,6 +134,13 @@ def test_a_featured_instrument_plays_in_its_share(bank, coherent):
     assert np.mean(piano) == pytest.approx(0.6 + 0.4 * by_chance, abs=0.07)
 
 
+@pytest.mark.parametrize("coherent", [0.0, 1.0])
+def test_a_featured_second_player_comes_with_the_first(bank, coherent):
+    mixing = mixer(bank, coherent=coherent, players=(2, 3), featured={"violin-2": 1.0})
+    for seed in range(60):
+        assert {0, 1} <= set(mixing.draw(np.random.default_rng(seed)).sources)
+
+
 def test_unrelated_stems_have_two_of_one_instrument_in_their_share(bank):
     mixing = mixer(bank, doubles=0.5, coherent=0.0, players=(4, 4))
     draws = [mixing.draw(np.random.default_rng(seed)) for seed in range(300)]
