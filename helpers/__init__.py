@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import nn
 
+    from .display.player_page import ScoreView
     from .display.players import StemPlayer
     from .evaluation.rows import Row
 
@@ -43,7 +44,7 @@ class Separation:
     stems: name -> float32 (channels, samples). mixture: the recording, of the same shape.
     detected: the instruments that were detected; empty where they were passed, or where the
     model cannot detect. report: as in separation.json. mixes: those asked for, such as
-    `minus-violin`, like the stems.
+    `minus-violin`, like the stems. score: what the player shows of it.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Separation:
     detected: tuple[str, ...]
     report: dict[str, Any] = field(repr=False)
     mixes: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
+    score: ScoreView | None = field(default=None, repr=False)
 
     def save(self, folder: str | Path, overwrite: bool = False) -> Path:
         """Write NAME.wav, in 32-bit float, for each stem and mix, and separation.json, or nothing.
@@ -81,7 +83,9 @@ class Separation:
         track = Track(self.name, self.sample_rate, self.stems, self.mixture)
         doubtful = " and ".join(self.report["doubtful"])
         remark = f"{doubtful} may not play; correct it with {self.report['correction']}"
-        return StemPlayer(track, remark=remark if doubtful else "", details=details(self.report))
+        return StemPlayer(
+            track, remark=remark if doubtful else "", details=details(self.report), score=self.score
+        )
 
 
 def separate(
@@ -126,7 +130,7 @@ def separate(
     from .inference.score_following import align_recording, takes_score
     from .inference.stem_files import separate_recording
 
-    asked = Mixes.read(minus, emphasise)
+    asked, view = Mixes.read(minus, emphasise), None
     if score is not None and model is None:
         model = runtime.SCORE_MODEL
     name, model = model_and_name(model)
@@ -140,11 +144,12 @@ def separate(
         for sentence in source.warnings:
             warnings.warn(sentence, stacklevel=2)
         if score is not None:
+            from .display.engraving import score_view
             from .music.score_files import read_unfoldings
 
             scores = list(read_unfoldings(score))
             followed = align_recording(source, model, scores, Path(score).name)
-            model = followed.follower
+            model, view = followed.follower, score_view(followed, score)
         elif takes_score(model):
             raise ValueError(f"The model '{name}' separates with a score; pass `score`.")
         done = separate_recording(source, model, Path(folder), instruments, mixes=asked)
@@ -158,7 +163,8 @@ def separate(
     if score is not None:
         report["score"] = followed.report()
     detected = tuple(report["detected"])
-    return Separation(path.stem, stems, mixture, source.sample_rate, detected, report, mixes)
+    rate = source.sample_rate
+    return Separation(path.stem, stems, mixture, rate, detected, report, mixes, view)
 
 
 def _signal(array: np.ndarray, sample_rate: int | None) -> np.ndarray:

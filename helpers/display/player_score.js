@@ -111,8 +111,10 @@ function clickMeasure(event) {
     return box && event.clientX >= box.left && event.clientX <= box.right &&
       event.clientY >= box.top - AROUND && event.clientY <= box.bottom + AROUND;
   };
-  const hit = measures.findIndex(inside);
-  if (hit >= 0) seek(bars[hit].start);
+  const passes = bars.filter((_, bar) => inside(measures[bar]));
+  // Of a repeated bar the next pass; after the last one the first again.
+  const next = passes.find(({ start }) => start > position() + 1e-3) ?? passes[0];
+  if (next) seek(next.start);
 }
 
 // Left and right end of the measure's lines, top and bottom of its staves.

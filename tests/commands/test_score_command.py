@@ -131,6 +131,7 @@ def test_the_same_from_python(piece):
     done = helpers.separate(piece / "trio.wav", model=model, score=piece / "trio.mid")
     assert set(done.stems) == {"violin-1", "violin-2", "cello"}
     assert done.report["score"]["fit"] > 0.5
+    assert set(done.player().score.notes) == set(done.stems)
     with pytest.raises(ValueError, match="separates with a score; pass `score`"):
         helpers.separate(piece / "trio.wav", model=model)
     with pytest.raises(ValueError, match="MaskNet takes no score"):

@@ -88,8 +88,10 @@ def test_the_cursor_is_in_the_bar_that_plays_and_a_click_plays_a_bar(browser, sc
         box, at = measure(number), cursor.bounding_box()
         assert at["x"] == pytest.approx(box["x"] + share * box["width"], abs=2)
         assert at["y"] <= box["y"] <= at["y"] + at["height"]
-    box = measure(5)
-    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + 5)
-    assert page.evaluate("stemPlayer.position()") == 10
+    for number, starts in ((5, [10, 10]), (3, [4, 6, 4])):  # a repeated bar: the next pass
+        box = measure(number)
+        for start in starts:
+            page.mouse.click(box["x"] + box["width"] / 2, box["y"] + 5)
+            assert page.evaluate("stemPlayer.position()") == start
     assert page.evaluate("window.broken") is None
     page.close()
