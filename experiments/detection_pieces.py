@@ -17,7 +17,7 @@ from helpers.datasets.development_set import clips
 from helpers.datasets.stem_folders import find_tracks
 from helpers.music.instruments import instrument
 
-UNSEEN = "TimGM6mb"  # a soundfont that does not train
+UNSEEN = "TimGM6mb"  # a soundfont that no recipe after `chamber` trains on
 RENDERED = 200  # ensembles of each set of instruments
 MEASURED = 50  # of them, of which the cost of detection is measured
 SOLOS = 40  # of them, of which one player is left

@@ -24,7 +24,7 @@ from helpers.synthesis.soundfonts import find_soundfont
 
 RENDERED, BACH10, TRIOS = "simulated players", "bach10_excerpts", "trios"
 RATE, SECONDS = 44_100, 30.0
-UNSEEN = "TimGM6mb"  # a soundfont from which `chamber` did not learn
+SOUNDFONT = "TimGM6mb"  # one of those from which `chamber` has learned
 LEAD_IN = 0.5  # seconds
 #: The violin leads: it corrects least, and the others correct to it above all.
 CORRECTION = np.array([
@@ -104,7 +104,7 @@ def simulated(work: str, rng: np.random.Generator, seconds: float = SECONDS) -> 
             (float(t), float(10 ** (db / 20))) for t, db in zip(times, level, strict=True)
         )
         parts.append(Part(part.instrument, tuple(notes), gain=steps))
-    track = render_score(Score(work, tuple(parts)), FluidSynth(find_soundfont(UNSEEN)), RATE)
+    track = render_score(Score(work, tuple(parts)), FluidSynth(find_soundfont(SOUNDFONT)), RATE)
     stems = {
         name: with_vibrato(stem, VIBRATO[name]) if name in VIBRATO else stem
         for name, stem in track.stems.items()

@@ -7,10 +7,7 @@ import numpy as np
 FRAME = 0.1  # seconds
 HIGHEST = 12_000.0  # Hz; above it there is nothing that a pitch needs
 PITCHES = np.arange(33.0, 103.0, 0.5)  # MIDI: 55 Hz to 3 kHz
-PARTIALS, DECAY = (
-    10,
-    0.84,
-)  # of the partials that add to a pitch, each counts less than the one below
+PARTIALS, DECAY = 10, 0.84  # that add to a pitch; each counts less than the one below
 FLOOR = 1e-3  # of the stem's mean power; quieter frames have no pitch
 
 

@@ -8,8 +8,10 @@ import soundfile
 import torch
 
 from helpers.cli import main
+from helpers.datasets.download import DownloadError
 from helpers.models.wave_unet import WaveUNet, WaveUNetConfig
 from helpers.training.checkpoints import save_model
+from helpers.transcription import polyphony
 
 RATE = 8000
 
@@ -75,3 +77,14 @@ def divisi(capsys):
         return code, output.out.splitlines(), output.err.splitlines()
 
     return run
+
+
+@pytest.fixture
+def network():
+    """Skips where the packages or the ONNX file of Basic Pitch are not to be had."""
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("swift_f0")
+    try:
+        polyphony.weights()
+    except DownloadError as error:
+        pytest.skip(str(error))

@@ -68,16 +68,9 @@ def test_a_third_violin_is_reported(divisi, recording, players, tmp_path):
     assert code == 0 and "violin is listed 3 times, but this model has 2 stems" in " ".join(err)
 
 
-def test_transcribing_reads_the_players_and_not_other(divisi, recording, players, tmp_path):
-    pytest.importorskip("onnxruntime")
-    pytest.importorskip("swift_f0")
-    from helpers.datasets.download import DownloadError
-    from helpers.transcription import polyphony
-
-    try:
-        polyphony.weights()
-    except DownloadError as error:
-        pytest.skip(str(error))
+def test_transcribing_reads_the_players_and_not_other(
+    divisi, recording, players, network, tmp_path
+):
     words = ("transcribe", recording(), "-o", tmp_path, "--model", players)
     code, _, _ = divisi(*words, "--instruments", "violin,violin,other")
     assert code == 0

@@ -27,17 +27,6 @@ def tune(tmp_path_factory):
     return path
 
 
-@pytest.fixture
-def network():
-    """Skips where the packages or the ONNX file of Basic Pitch are not to be had."""
-    pytest.importorskip("onnxruntime")
-    pytest.importorskip("swift_f0")
-    try:
-        polyphony.weights()
-    except DownloadError as error:
-        pytest.skip(str(error))
-
-
 def test_each_player_has_midi_and_musicxml_in_time(divisi, duo, tune, network, tmp_path):
     words = ("transcribe", tune, "-o", tmp_path, "--model", duo)
     code, out, err = divisi(*words)
