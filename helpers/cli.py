@@ -16,6 +16,8 @@ from contextlib import redirect_stderr, redirect_stdout
 from types import FrameType
 from typing import NoReturn
 
+from . import runtime
+
 # Their parsers are light: each command imports torch and other modules when it runs.
 from .commands import (
     adapt,
@@ -110,6 +112,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             stopped.append(number)
             raise KeyboardInterrupt
 
+    if argv is None:
+        runtime.keep_freed_memory()
     out, err = Console(sys.stdout), Console(sys.stderr)
     with redirect_stdout(out), redirect_stderr(err):
         try:

@@ -6,6 +6,7 @@ so that `divisi --help` and `import divisi` stay fast.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import random
 from pathlib import Path
@@ -22,6 +23,8 @@ INSTALL_ALL = 'pip install "divisi[train]"'  # what all commands need, not only 
 DRIVE = Path("/content/drive/MyDrive/divisi")  # on Colab, once Google Drive is connected
 PACKAGE = Path(__file__).resolve().parent  # `helpers` in a checkout, `divisi` where it is installed
 PROFILES = ("reader", "smoke", "full")
+#: Options of mallopt(3): never give memory back, ask for 64 MiB at a time, no maps of their own.
+KEEP_FREED = {-1: -1, -2: 64 << 20, -4: 0}  # M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX
 
 
 def profile() -> str:
@@ -140,6 +143,21 @@ def seed_everything(seed: int) -> np.random.Generator:
     np.random.seed(seed)  # noqa: NPY002 - third parties still draw from the global state
     torch.manual_seed(seed)
     return np.random.default_rng(seed)
+
+
+def keep_freed_memory() -> None:
+    """Let this process keep the memory that it frees, and use it again.
+
+    glibc gives each buffer of some megabytes back to the kernel, which clears new pages for the
+    next one: a quarter of the time of a training step, and half of it where two processes work.
+    Without glibc nothing changes.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        return
+    for option, value in KEEP_FREED.items():
+        mallopt(option, value)
 
 
 def commit() -> str:

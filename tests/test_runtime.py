@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import platform
 import re
 import subprocess
+import sys
 
 import pytest
 import torch
@@ -95,3 +97,32 @@ def test_what_the_code_itself_writes_does_not_change_the_commit(monkeypatch, tmp
     assert not runtime.commit().endswith("+")
     (tmp_path / "code.py").write_text("after")
     assert runtime.commit().endswith("+")
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="an option of glibc")
+def test_freed_memory_is_used_again_without_new_pages():
+    code = """
+import resource
+import torch
+from helpers import runtime
+if {keep}:
+    runtime.keep_freed_memory()
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+torch.zeros(1 << 24)
+before = faults()
+for _ in range(10):
+    torch.zeros(1 << 24).add_(1)
+print(faults() - before)
+"""
+    counts = [
+        int(subprocess.run([sys.executable, "-c", code.format(keep=keep)],
+                           capture_output=True, text=True, check=True).stdout)
+        for keep in (False, True)
+    ]  # fmt: skip
+    assert counts[1] < counts[0] / 3
+
+
+def test_without_glibc_nothing_changes(monkeypatch):
+    monkeypatch.setattr(runtime.ctypes, "CDLL", lambda _: object())
+    runtime.keep_freed_memory()

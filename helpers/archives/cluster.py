@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
+from .. import runtime
 from .listing import Entry
 from .queue import Queue
 
@@ -154,6 +155,7 @@ def _in_worker(work: Callable[[Entry], T], entry: Entry, hosts: dict[str, int], 
     import torch
     from distributed import get_worker
 
+    runtime.keep_freed_memory()
     cores = min(most, os.cpu_count() or 1) if most else os.cpu_count() or 1
     with ONE_AT_A_TIME:
         torch.set_num_threads(max(1, cores // hosts.get(_host(get_worker().address), 1)))

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
+from .. import runtime
 from .averaging import MovingAverage
 from .batches import StepSampler, load_steps
 from .config import check_limits
@@ -99,6 +100,7 @@ def fit_cycle(
     where another process trains in the folder, where it holds a training with other settings, and
     where a loss is not finite. One device, 32-bit numbers.
     """
+    runtime.keep_freed_memory()
     files = RunFolder(folder)
     fabric = Fabric(devices=1, precision="32-true")
     with (

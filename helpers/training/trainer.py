@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
+from .. import runtime
 from .averaging import MovingAverage
 from .batches import StepSampler, load_steps
 from .config import TrainingConfig, learning_rate
@@ -72,6 +73,7 @@ def fit(
     folder, where it holds a training with other settings, where the loss is not finite, and where
     the gradient is not for several steps in a row.
     """
+    runtime.keep_freed_memory()
     fabric, files = fabric or default_fabric(config.precision), RunFolder(folder)
     with files.locked() if fabric.is_global_zero else nullcontext():
         training = Training(model, loss, config, files, fabric)
