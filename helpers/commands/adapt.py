@@ -62,7 +62,7 @@ def run(arguments: Namespace) -> None:
     """Adapt a model, resuming an earlier run unless `--restart` is given."""
     from ..audio.recordings import examine
     from ..recipes.adapt import adapt
-    from ..recipes.schema import RecipeError
+    from ..recipes.entries import RecipeError
 
     name = arguments.name
     check_training(arguments, least_steps=2)

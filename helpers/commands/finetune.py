@@ -48,8 +48,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> None:
     """Fine-tune a model, resuming an earlier run unless `--restart` is given."""
+    from ..recipes.entries import RecipeError
     from ..recipes.finetune import finetune
-    from ..recipes.schema import RecipeError
 
     name = arguments.name
     check_training(arguments, least_steps=1)

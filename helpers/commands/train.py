@@ -39,7 +39,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> None:
     """Train, resuming an earlier run unless `--restart` is given."""
-    from ..recipes.schema import RecipeError, read_recipe
+    from ..recipes.entries import RecipeError
+    from ..recipes.schema import read_recipe
     from ..recipes.targets import with_target
     from ..recipes.train import train
 

@@ -30,7 +30,7 @@ from ..training.config import TrainingConfig
 from ..training.runs import RunFolder
 from ..training.self_training import Estimated, RemixDataset, self_training_loss
 from ..training.trainer import fit
-from .schema import RecipeError
+from .entries import RecipeError
 from .settings import keep_settings
 
 SEGMENT = 4.0  # seconds of an example

@@ -24,7 +24,8 @@ from ..training.cards import Card
 from ..training.checkpoints import load_model
 from ..training.config import TrainingConfig
 from ..training.runs import RunFolder
-from .schema import Recipe, RecipeError, check_recipe
+from .entries import RecipeError
+from .schema import Recipe, check_recipe
 from .settings import keep_settings
 from .train import train
 

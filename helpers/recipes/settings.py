@@ -7,7 +7,7 @@ from typing import Any
 
 from ..files import read_text, replaced_atomically
 from ..training.runs import RunFolder
-from .schema import RecipeError
+from .entries import RecipeError
 
 
 def keep_settings(

@@ -34,7 +34,8 @@ from ..music.instruments import instrument
 from ..music.random_pieces import RandomPiece
 from ..synthesis.note_index import INDEX, note_players, recorded_phrases
 from ..training.licences import without_terms
-from .schema import Recipe, RecipeError
+from .entries import RecipeError
+from .schema import Recipe
 
 ALL = "all"  # of note_collections
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..datasets.stem_folders import source_name
-from .schema import Recipe, RecipeError
+from .entries import RecipeError
+from .schema import Recipe
 
 
 def with_target(recipe: Recipe, target: str = "", stems: str | Path = "", bleed=True) -> Recipe:

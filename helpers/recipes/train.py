@@ -36,7 +36,8 @@ from ..training.runs import RunFolder
 from ..training.trainer import fit
 from ..training.transfer import start_from
 from ..training.validation import Validator
-from .schema import Recipe, RecipeError, architecture, read_recipe
+from .entries import RecipeError
+from .schema import Recipe, architecture, read_recipe
 from .settings import keep_settings
 from .stem_banks import collections, stem_bank, stem_pieces
 

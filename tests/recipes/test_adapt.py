@@ -19,7 +19,7 @@ from helpers.models.mask_net import MaskNet, MaskNetConfig
 from helpers.music.midi import write_midi
 from helpers.music.scores import Note, Part, Score
 from helpers.recipes import adapt
-from helpers.recipes.schema import RecipeError
+from helpers.recipes.entries import RecipeError
 from helpers.synthesis.tones import Timbre, Tones
 from helpers.training.checkpoints import load_model, save_model
 

@@ -19,7 +19,7 @@ from helpers.evaluation.evaluate import model_separator
 from helpers.models.mask_net import MaskNet, MaskNetConfig
 from helpers.music.random_pieces import RandomPiece
 from helpers.recipes import finetune
-from helpers.recipes.schema import RecipeError
+from helpers.recipes.entries import RecipeError
 from helpers.synthesis.tones import Timbre, Tones
 from helpers.training.checkpoints import load_model, save_model
 

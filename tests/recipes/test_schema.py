@@ -7,7 +7,11 @@ import typing
 
 import pytest
 
-from helpers.recipes.schema import RANGES, RecipeError, check_recipe, read_recipe
+from helpers.datasets.mixing import MixingConfig
+from helpers.datasets.renderings import RenderingConfig
+from helpers.music.score_errors import ScoreErrors
+from helpers.recipes.entries import RANGES, RecipeError
+from helpers.recipes.schema import Recipe, check_recipe, read_recipe
 from helpers.recipes.train import build_model
 from helpers.runtime import repository_root
 from helpers.training.renamed_fields import DROPPED
@@ -191,7 +195,9 @@ def test_dropped_fields_with_their_neutral_value_are_ignored(recipe):
     assert read == read_recipe(recipe())
 
 
-@pytest.mark.parametrize("kind", RANGES, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "kind", [Recipe, RenderingConfig, MixingConfig, ScoreErrors], ids=lambda kind: kind.__name__
+)
 def test_every_number_of_a_recipe_has_a_range(kind):
     dropped = DROPPED["rendering"].keys() | DROPPED["mixing"].keys()
     hints = typing.get_type_hints(kind)
@@ -201,4 +207,4 @@ def test_every_number_of_a_recipe_has_a_range(kind):
         if {int, float} & {hints[field.name], *typing.get_args(hints[field.name])}
         or "int" in str(hints[field.name])
     }
-    assert numbers - dropped == RANGES[kind].keys()
+    assert numbers - dropped == RANGES[kind.__name__].keys()

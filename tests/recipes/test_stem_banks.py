@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from helpers.recipes.schema import RecipeError, read_recipe
+from helpers.recipes.entries import RecipeError
+from helpers.recipes.schema import read_recipe
 from helpers.recipes.stem_banks import _solo_files, collections, note_sources
 
 HEADER = "instrument,pitch,length,dynamic,file,set\n"

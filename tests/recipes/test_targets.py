@@ -11,7 +11,8 @@ import soundfile
 
 from helpers.cli import main
 from helpers.recipes import train
-from helpers.recipes.schema import RecipeError, read_recipe
+from helpers.recipes.entries import RecipeError
+from helpers.recipes.schema import read_recipe
 from helpers.recipes.targets import with_target
 from helpers.runtime import repository_root
 from helpers.training.checkpoints import load_model

@@ -16,7 +16,8 @@ from helpers.audio.track import Track
 from helpers.cli import main
 from helpers.music import splits
 from helpers.recipes import stem_banks, train
-from helpers.recipes.schema import RecipeError, read_recipe
+from helpers.recipes.entries import RecipeError
+from helpers.recipes.schema import read_recipe
 from helpers.recipes.train import build_model
 from helpers.runtime import cache_root
 from helpers.training.cards import CheckpointError

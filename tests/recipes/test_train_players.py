@@ -9,7 +9,8 @@ import torch
 from helpers.cli import main
 from helpers.datasets.players import NOTES
 from helpers.recipes import stem_banks
-from helpers.recipes.schema import RecipeError, read_recipe
+from helpers.recipes.entries import RecipeError
+from helpers.recipes.schema import read_recipe
 from helpers.recipes.train import build_model, mixtures
 from helpers.training.checkpoints import load_model
 from helpers.training.conditioning import condition_on

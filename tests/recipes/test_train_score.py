@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from helpers.recipes.schema import RecipeError, read_recipe
+from helpers.recipes.entries import RecipeError
+from helpers.recipes.schema import read_recipe
 from helpers.recipes.train import build_model, mixtures, train
 from helpers.training.checkpoints import load_model
 
