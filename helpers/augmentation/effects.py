@@ -8,6 +8,7 @@ samples) and keep their shape.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -27,11 +28,16 @@ def filter_magnitude(stem: np.ndarray, sample_rate: int, hertz, decibels) -> np.
     stem: (..., samples), padded with 0.1 s of zeros against circular convolution.
     """
     length = fft.next_fast_len(stem.shape[-1] + sample_rate // 10, real=True)
-    bins = fft.rfftfreq(length, 1 / sample_rate)
-    curve = np.interp(np.log2(np.maximum(bins, 1.0)), np.log2(hertz), decibels)
-    gains = (10 ** (curve / 20)).astype(np.float32)
+    curve = np.interp(_octaves(length, sample_rate), np.log2(hertz), decibels)
+    gains = np.exp2(curve.astype(np.float32) * np.float32(np.log2(10) / 20))
     filtered = fft.irfft(fft.rfft(stem, length) * gains, length)
     return filtered[..., : stem.shape[-1]].astype(np.float32)
+
+
+@lru_cache(maxsize=4)
+def _octaves(length: int, sample_rate: int) -> np.ndarray:
+    """log2 of the frequency in Hz of each bin of a spectrum; 0 below 1 Hz."""
+    return np.log2(np.maximum(fft.rfftfreq(length, 1 / sample_rate), 1.0))
 
 
 @dataclass(frozen=True)

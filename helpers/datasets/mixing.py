@@ -100,6 +100,9 @@ class MixingConfig:
         return ()
 
 
+Kinds = dict[str, list[StemVariant]]  # variants of one source, by kind
+
+
 @dataclass(frozen=True)
 class StemSegment:
     """A segment of a variant from `offset` (samples) on, and its effects in order.
@@ -129,16 +132,17 @@ class Pool:
     ):
         self.sources, self.weights, self.players = sources, weights, players
         pieces: dict[str, list[list[StemVariant]]] = defaultdict(lambda: [[] for _ in sources])
-        self.all: list[list[StemVariant]] = [[] for _ in sources]
+        every: list[list[StemVariant]] = [[] for _ in sources]
         for variant in variants:
             if weights.get(variant.kind, 0.0) > 0 and variant.instrument in sources:
                 source = sources.index(variant.instrument)
                 if variant.voice is not None:
                     pieces[variant.piece][source].append(variant)
                 if variant.kind != "timbre_substitution":
-                    self.all[source].append(variant)
-        in_order = (pieces[name] for name in sorted(pieces))
+                    every[source].append(variant)
+        in_order = ([by_kind(some) for some in pieces[name]] for name in sorted(pieces))
         self.pieces = [piece for piece in in_order if sum(map(bool, piece)) >= players[0]]
+        self.all = [by_kind(some) for some in every]
 
     def check(self, coherent: float) -> None:
         """ValueError if the variants are not enough for mixtures with this coherent share."""
@@ -163,7 +167,7 @@ class Pool:
         return self._choose_active(rng, self.all, count)
 
     def _choose_active(
-        self, rng: np.random.Generator, variants: Sequence[Sequence[StemVariant]], most: int
+        self, rng: np.random.Generator, variants: Sequence[Kinds], most: int
     ) -> list[StemVariant | None]:
         """One variant for each source that has any, for at most `most` sources."""
         active = [source for source, some in enumerate(variants) if some]
@@ -276,14 +280,21 @@ class Mixer:
         return int(rng.integers(max(1, length - self.samples + 1)))
 
 
+def by_kind(variants: Iterable[StemVariant]) -> Kinds:
+    """Variants by their kind, the kinds in alphabetical order."""
+    kinds: Kinds = {}
+    for variant in sorted(variants, key=lambda variant: variant.kind):
+        kinds.setdefault(variant.kind, []).append(variant)
+    return kinds
+
+
 def choose_variant(
-    rng: np.random.Generator, variants: Sequence[StemVariant], weights: Mapping[str, float]
+    rng: np.random.Generator, variants: Kinds, weights: Mapping[str, float]
 ) -> StemVariant:
     """A kind by its weight, then any variant of that kind."""
-    kinds = sorted({variant.kind for variant in variants})
+    kinds = list(variants)
     shares = np.array([weights[kind] for kind in kinds])
-    kind = kinds[rng.choice(len(kinds), p=shares / shares.sum())]
-    of_kind = [variant for variant in variants if variant.kind == kind]
+    of_kind = variants[kinds[rng.choice(len(kinds), p=shares / shares.sum())]]
     return of_kind[rng.integers(len(of_kind))]
 
 

@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 from ..audio.levels import rms
 from ..augmentation.ambience import Ambience
 from ..augmentation.rooms import room_positions
-from .mixing import Mixer, MixingConfig, StemSegment, choose_variant
+from .mixing import Mixer, MixingConfig, StemSegment, by_kind, choose_variant
 from .stem_bank import StemBank, StemVariant
 
 NOTES = 128  # of a source in one example, at most
@@ -149,7 +149,8 @@ class PlayerMixer(Mixer):
             names = self._names(voices)
             order = sorted(order, key=lambda i: names[i] not in (featured, _first(featured)))
             voices = [voices[i] for i in sorted(order[: self.players[1]])]
-        return [choose_variant(rng, voice, self.config.variant_weights) for voice in voices]
+        kinds = map(by_kind, voices)
+        return [choose_variant(rng, each, self.config.variant_weights) for each in kinds]
 
     def _unrelated(self, rng: np.random.Generator, featured: str | None) -> list[StemVariant]:
         """Variants of any pieces, of different instruments but perhaps for one."""
@@ -162,7 +163,7 @@ class PlayerMixer(Mixer):
         if rng.random() < self.doubles or featured != first:
             names = self._with_double(names, first)
         variants = [
-            choose_variant(rng, self.instruments[name], self.config.variant_weights)
+            choose_variant(rng, by_kind(self.instruments[name]), self.config.variant_weights)
             for name in names
         ]
         places = self._places(variants)

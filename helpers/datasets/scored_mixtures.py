@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 
 from ..augmentation.rooms import room_positions
 from ..music.score_errors import ScoreErrors
-from .mixing import Mixer, MixingConfig, StemSegment, choose_variant
+from .mixing import Mixer, MixingConfig, StemSegment, by_kind, choose_variant
 from .stem_bank import StemBank, StemVariant
 
 NOTES = 128  # of a part in one example, at most
@@ -55,7 +55,9 @@ class PartMixer(Mixer):
         if rng.random() < config.coherent:
             voices = self.pieces[rng.integers(len(self.pieces))]
             some = self._some(rng, voices)
-            variants = [choose_variant(rng, voice, config.variant_weights) for voice in some]
+            variants = [
+                choose_variant(rng, by_kind(voice), config.variant_weights) for voice in some
+            ]
             longest = max(variant.length for variant in variants)
             offsets = [self._offset(rng, longest)] * len(variants)
         else:
@@ -63,7 +65,7 @@ class PartMixer(Mixer):
             if rng.random() < self.doubles:
                 names[1] = names[0]
             weights, found = config.variant_weights, self.instruments
-            variants = [choose_variant(rng, found[name], weights) for name in names]
+            variants = [choose_variant(rng, by_kind(found[name]), weights) for name in names]
             offsets = [self._offset(rng, variant.length) for variant in variants]
         segments = self.segments(rng, variants, offsets, positions)
         return [segment for segment in segments if segment]
