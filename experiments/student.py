@@ -3,12 +3,13 @@
     DIVISI_DATA=... python -m experiments.student
 
 `divisi dataset build` makes a data set of the mixtures of real recordings alone (URMP, TRIOS, the
-live quintet: 77 s with both of its channels): `chamber` detects who plays, separates, and estimates the quality of each stem. Then
-`chamber` is fine-tuned with the recipe of `divisi finetune`, with half of its examples mixed from
-the stems of that set (pseudo-labels) and half rendered: from all stems (`student, all stems`), or
-from those whose estimated quality is not `do not trust` (`student, confident stems`). The control
-is fine-tuned for as many steps on rendered ensembles alone (`student, no recordings`). Measured on
-Bach10, of which nothing is in the set, told who plays, with two seeds.
+live quintet: 77 s with both of its channels): `chamber` detects who plays, separates, and estimates
+the quality of each stem. Then `chamber` is fine-tuned with the recipe of `divisi finetune`, with
+half of its examples mixed from the stems of that set (pseudo-labels) and half rendered: from all
+stems (`student, all stems`), or from those whose estimated quality is not `do not trust` (`student,
+confident stems`). The control is fine-tuned for as many steps on rendered ensembles alone
+(`student, no recordings`). Measured on Bach10, of which nothing is in the set, told who plays, with
+two seeds.
 
 Xie et al., "Self-training with noisy student improves ImageNet classification", CVPR 2020.
 
