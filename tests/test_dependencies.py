@@ -100,8 +100,8 @@ def test_the_dependencies_are_what_separate_imports():
 
 @each_command
 def test_the_extra_train_is_enough_for_every_command(command):
-    """But `divisi transcribe`, which has one of its own beside it, and for engraved scores."""
-    own = ("notes",) if command == "transcribe" else ()
+    """But for notes read from stems, which have one of their own beside it, and engraved scores."""
+    own = ("notes",) if command in ("transcribe", "dataset") else ()
     assert packages(reached_modules(command)) <= listed("train", "cluster", "score", *own)
 
 

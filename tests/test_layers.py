@@ -28,7 +28,7 @@ BEFORE = {
     "training": set(),
     "inference": {"audio", "music", "training"},
     "evaluation": {*SOUND, "training", "inference"},
-    "archives": {"audio", "music", "playing", "inference", "evaluation"},
+    "archives": {"audio", "music", "playing", "transcription", "inference", "evaluation"},
     "display": {*SOUND, "training", "inference", "evaluation"},
     "recipes": {*SOUND, "training", "inference", "evaluation"},
     "__init__": {*SOUND, "training", "inference", "evaluation", "display"},

@@ -23,7 +23,9 @@ from ..music.scores import Part, Score
 from ..playing.dynamics import level_curve
 from ..playing.onsets import played_parts
 from ..playing.pitch import FRAME, note_pitches, pitch_curve, tracked_pitch
+from ..transcription.players import transcribed, tuning_of
 
+NONE, SCORE, TRANSCRIPTION = "", "score", "transcription"  # where notes are from
 CHORDAL = ("keyboard", "plucked", "percussion")  # families without a curve of one pitch
 
 
@@ -33,13 +35,15 @@ def annotate(
     named: bool,
     confidence: Mapping[str, float],
     quality: Mapping[str, float],
+    transcribe: bool = False,
 ) -> dict[str, Any]:
     """Write NAME.mid and NAME.csv beside each stem; returns what `separation.json` says of them.
 
     files: the stems, by name. scores: of the recording, with its repeats and without; none where
     there is no score. named: the score named the instruments. confidence: of the detection, from
-    0 to 1; empty where the model detects none. quality: the estimated SI-SDR of stems in dB. The
-    CSV has the columns seconds, f0_hz (0 where no pitch is heard) and level_db.
+    0 to 1; empty where the model detects none. quality: the estimated SI-SDR of stems in dB.
+    transcribe: without a score, read the notes from the stems. The CSV has the columns seconds,
+    f0_hz (0 where no pitch is heard) and level_db.
     """
     stems = {name: load(path, sample_rate=RATE, channels=1)[0] for name, path in files.items()}
     players = {name: stem for name, stem in stems.items() if name != RESIDUAL}
@@ -53,9 +57,13 @@ def annotate(
             remark = str(error)
     levels = _levels(players, stems)
     confidence = confidence or {n: level_confidence(levels[n], len(players)) for n in players}
-    notes = {name: Part(name, ()) for name in players}
+    notes, notes_from = {name: Part(name, ()) for name in players}, NONE
     if found is not None:
         notes |= {part.instrument: part for part in found.score.parts}
+        notes_from = SCORE
+    elif transcribe and not scores:
+        notes |= _transcribed(stems)
+        notes_from = TRANSCRIPTION
     pitches = _pitches(players, found, counts)
     entry: dict[str, Any] = {}
     for name, stem in players.items():
@@ -69,8 +77,19 @@ def annotate(
             "confidence": 1.0 if named else confidence.get(name, 1.0),
             "estimated_si_sdr": quality.get(name),
             "notes": len(notes[name].notes),
+            "notes_from": notes_from if parts else NONE,
         }
     return {"players": entry, "score": found and _of_score(found), "remark": remark}
+
+
+def _transcribed(stems: Mapping[str, np.ndarray]) -> dict[str, Part]:
+    """The part of each stem (1, samples) of an instrument, read as `divisi transcribe` does."""
+    tuning = tuning_of(np.sum(list(stems.values()), axis=0)[0], RATE)
+    return {
+        name: transcribed(name, stem[0], RATE, tuning)
+        for name, stem in stems.items()
+        if find_instrument(name)
+    }
 
 
 def _levels(players: Mapping[str, np.ndarray], stems: Mapping[str, np.ndarray]) -> dict[str, float]:

@@ -18,8 +18,8 @@ from .works import SPLITS
 FIELDS = {
     "recording": "string", "work": "string", "player": "string", "instrument": "string",
     "players": "int64", "confidence": "float64", "estimated_si_sdr": "float64",
-    "seconds": "float64", "sample_rate": "int64", "score": "string", "fit": "float64",
-    "a4_hz": "float64", "source": "string", "licence": "string",
+    "notes_from": "string", "seconds": "float64", "sample_rate": "int64", "score": "string",
+    "fit": "float64", "a4_hz": "float64", "source": "string", "licence": "string",
 }  # fmt: skip
 KNOWN = 1.0  # the confidence of an instrument that a score named
 
@@ -37,8 +37,8 @@ of single players: they hold traces of each other. Their sum with `residual` is 
 Recordings of one work, and recordings whose scores have melodies in common, are in one split.
 {grouped}
 
-| instrument | recordings | named by a score | with notes |
-| --- | --- | --- | --- |
+| instrument | recordings | named by a score | notes of a score | notes transcribed |
+| --- | --- | --- | --- | --- |
 {instruments}
 
 ## What is in it
@@ -64,7 +64,9 @@ for track in Collection("{name}").load_tracks("train"):
 
 `confidence` (0 to 1) orders the detected instruments; it is no probability, and 1 where a score
 named the instrument. `estimated_si_sdr` (dB) estimates how well a stem is separated; it is empty
-where nothing sounds.
+where nothing sounds. `notes_from` says where the notes of a stem are from: `score`, which was
+aligned to the recording; `transcription`, read from the stem by `divisi transcribe`, with notes
+that are missing or wrong, as those of any transcription; or nothing, where there are none.
 
 ## Where it is from, and what may be done with it
 
@@ -148,8 +150,10 @@ def _instrument_rows(recordings: Mapping[str, Any]) -> list[str]:
     rows = []
     for name, players in sorted(by_name.items()):
         named = sum(player["confidence"] == KNOWN for player in players)
-        noted = sum(player["notes"] > 0 for player in players)
-        rows.append(f"| {name} | {len(players)} | {named} | {noted} |")
+        noted = Counter(player.get("notes_from", "") for player in players if player["notes"])
+        rows.append(
+            f"| {name} | {len(players)} | {named} | {noted['score']} | {noted['transcription']} |"
+        )
     return rows
 
 

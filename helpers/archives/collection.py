@@ -138,6 +138,7 @@ def _described(name: str, player: str, entry: Mapping[str, Any]) -> dict[str, An
         "players": said.get("players", 0),
         "confidence": float(said.get("confidence", 0.0)),
         "estimated_si_sdr": said.get("estimated_si_sdr"),
+        "notes_from": said.get("notes_from", ""),
         "seconds": float(entry["seconds"]),
         "sample_rate": entry["sample_rate"],
         "score": score.get("title", ""),

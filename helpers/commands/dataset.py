@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import warnings
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import archive, separate
+from . import archive, separate, transcribe
 from .errors import CommandError, PartlyDone, refusing
 from .options import add_device, add_model
 from .score import read_scores
@@ -25,7 +26,9 @@ SUMMARY = "a data set made of recordings"
 DESCRIPTION = """\
 `divisi dataset build FOLDER -o OUT` separates all recordings in FOLDER and writes a data set:
 the stems, notes in the time of the recording where there is a score, curves of pitch and level,
-a manifest, splits by work, shards in the webdataset layout, and a data card.
+a manifest, splits by work, shards in the webdataset layout, and a data card. With --transcribe,
+recordings without a score have notes too, read from their stems as `divisi transcribe` does;
+`notes_from` says for each stem where its notes are from.
 
 Every recording needs a source and a licence: in FOLDER/recordings.csv (columns recording, work,
 source, licence), or one for all with --source and --licence. Stopped, the same command goes on.
@@ -45,6 +48,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="MIDI or MusicXML files named like the recordings (default: beside them)",
     )
     parser.add_argument(
+        "--transcribe",
+        action="store_true",
+        help="read the notes of recordings without a score from their stems (needs"
+        ' pip install "divisi[train,notes]")',
+    )
+    parser.add_argument(
         "--licence", default="", metavar="TEXT", help="of all recordings without one of their own"
     )
     parser.add_argument(
@@ -61,6 +70,8 @@ def run(arguments: Namespace) -> None:
     CommandError or FolderError before anything is written where a source or a licence is missing;
     PartlyDone at the end where a recording was refused.
     """
+    if arguments.transcribe:
+        transcribe.check_installed()
     from ..archives.collection import TRACKS, write_collection
     from ..archives.listing import listing
     from ..archives.works import described, find_scores
@@ -75,11 +86,17 @@ def run(arguments: Namespace) -> None:
     files = find_scores(entries, folder, arguments.scores or folder)
     scores = {name: read_scores(path) for name, path in files.items()}
     special = {name: {"score_sha256": file_sha256(path)} for name, path in files.items()}
-    places = {str(each.source): each.folder for each in entries if each.folder in scores}
-    by_path = {path: (scores[place], special[place]) for path, place in places.items()}
+    if arguments.transcribe:
+        transcribe.fetch_weights()
+        without = (each.folder for each in entries if each.folder not in files)
+        special |= {name: {"transcribe": True} for name in without}
+    by_path = {
+        os.path.abspath(each.source): (scores.get(each.folder, []), special.get(each.folder, {}))
+        for each in entries
+    }
     chosen = _as_separate(arguments, tracks)
     options = separate.options_of(chosen)
-    work = partial(separate_and_annotate, scored=by_path, options=options)
+    work = partial(separate_and_annotate, details=by_path, options=options)
     refused = None
     try:
         archive.run(chosen, work, options, special)
@@ -113,13 +130,14 @@ def separate_and_annotate(
     sources: Sequence[str],
     arguments: Namespace,
     *,
-    scored: Mapping[str, tuple[list[Score], dict[str, Any]]],
+    details: Mapping[str, tuple[list[Score], dict[str, Any]]],
     options: Mapping[str, Any],
 ) -> None:
     """Write the stems of a recording with their notes and curves, and `separation.json`.
 
-    scored: by the path of a recording its score, and the options that this adds. A score names the
-    instruments, where the model separates two of them at least; otherwise they are detected.
+    details: by the path of a recording its score, where it has one, and the options of its own. A
+    score names the instruments, where the model separates two of them at least; otherwise they are
+    detected.
     """
     from ..archives.annotations import annotate
     from ..archives.collection import FORMAT
@@ -127,7 +145,7 @@ def separate_and_annotate(
     from ..folders import new_folder
     from ..inference.stem_files import REPORT, separate_recording
 
-    own, special = scored.get(str(recording.path), ([], {}))
+    own, special = details.get(os.path.abspath(recording.path), ([], {}))
     named = [part.instrument for part in own[0].parts] if own else []
     named = [name for name in dict.fromkeys(named) if name in model.sources]
     named = named if len(named) > 1 else []
@@ -140,7 +158,10 @@ def separate_and_annotate(
         estimates = estimate_quality(done)
         quality = {name: round(each.value, 1) for name, each in estimates.items()}
         with refusing(ValueError):
-            said = annotate(done.files(), own, bool(named), done.confidence, quality)
+            said = annotate(
+                done.files(), own, bool(named), done.confidence, quality,
+                transcribe=special.get("transcribe", False),
+            )  # fmt: skip
         report = {**done.report(name), "estimated_si_sdr": described(estimates)}
         report |= {"options": {**options, **special}, "dataset": said}
         (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")

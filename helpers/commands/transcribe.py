@@ -56,9 +56,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> None:
     """Transcribe every recording; all are examined before the first one is separated."""
-    _check_installed()
+    check_installed()
     from ..audio.recordings import examine
-    from ..datasets.download import DownloadError
     from ..folders import check_space, check_target, targets
     from ..inference.loading import model_and_name
     from ..inference.players import chosen_sources, most_stems
@@ -66,7 +65,6 @@ def run(arguments: Namespace) -> None:
     from ..inference.stem_files import bytes_needed
     from ..music.instruments import instrument
     from ..training.conditioning import OTHER
-    from ..transcription.polyphony import weights
 
     folders = targets(list(dict.fromkeys(arguments.files)), arguments.output)
     several = Batch(len(folders))
@@ -83,8 +81,7 @@ def run(arguments: Namespace) -> None:
             instrument(source)
     needed = max(bytes_needed(each, most_stems(model, sources), DRAFT) for each in recordings)
     check_space(arguments.output, needed)
-    with refusing(DownloadError):
-        weights()
+    fetch_weights()
     for recording in recordings:
         with several.attempt(recording.path):
             target = folders[recording.path]
@@ -92,13 +89,22 @@ def run(arguments: Namespace) -> None:
     several.check(at_the_end=True)
 
 
-def _check_installed() -> None:
+def check_installed() -> None:
     """CommandError where a package of the extra `notes` is missing, before anything is computed."""
     for package in ("onnxruntime", "swift_f0"):
         if find_spec(package) is None:
             raise CommandError(
                 f"Reading notes needs '{package}', which is not installed; {INSTALL}."
             )
+
+
+def fetch_weights() -> None:
+    """Download the reader of chords where it is not here yet; CommandError where that fails."""
+    from ..datasets.download import DownloadError
+    from ..transcription.polyphony import weights
+
+    with refusing(DownloadError):
+        weights()
 
 
 def transcribe(

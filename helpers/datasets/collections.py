@@ -36,7 +36,8 @@ class Curves:
 class CollectionTrack:
     """A recording of a data set; sound, notes and curves are read when they are asked for.
 
-    players: by the names of the stems: instrument, confidence, estimated_si_sdr, notes, players.
+    players: by the names of the stems: instrument, confidence, estimated_si_sdr, notes, notes_from
+    (`score`, `transcription` or empty), players.
     alignment: (2, n), seconds in the score and in the recording; None without a score.
     """
 
@@ -67,7 +68,7 @@ class CollectionTrack:
         return Track(self.id, loaded[RESIDUAL][1], stems or {RESIDUAL: rest}, mixture)
 
     def notes(self, player: str) -> Part:
-        """The notes of a player in the time of the recording; none where there was no score."""
+        """The notes of a player in the time of the recording, from what `notes_from` says."""
         parts = read_midi(self.folder / f"{player}.mid").parts
         return parts[0] if parts else Part(self.players[player]["instrument"], ())
 

@@ -17,6 +17,7 @@ import soundfile
 from helpers.archives.card import FIELDS
 from helpers.audio.track import AudioError
 from helpers.cli import main
+from helpers.commands import transcribe
 from helpers.datasets.collections import Collection
 from helpers.files import file_sha256
 from helpers.inference.detection import DOUBT, SLOPE
@@ -76,6 +77,16 @@ def words(folder, output, model):
     common = ("--licence", "CC BY 4.0", "--source", "rendered here")
     scores = folder.parent / "scores"
     return ("dataset", "build", folder, "-o", output, "--model", model, "--scores", scores, *common)
+
+
+def described(output):
+    """The JSON of all samples in the shards of a data set."""
+    said = []
+    for path in sorted((output / "shards").glob("*.tar")):
+        with tarfile.open(path) as tar:
+            names = [name for name in tar.getnames() if name.endswith(".json")]
+            said += [json.load(tar.extractfile(name)) for name in names]
+    return said
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +164,48 @@ def test_a_recording_without_a_score_has_curves_and_no_notes(data):
     assert len(track.curves("violin").level) == 100
 
 
+def test_every_stem_says_where_its_notes_are_from(data):
+    said = {t.id: {p["notes_from"] for p in t.players.values()} for t in data.load_tracks()}
+    assert said == {"disc/two": {"score"}, "noise": {""}, "one": {"score"}, "one again": {"score"}}
+
+
+def test_notes_are_transcribed_where_there_is_no_score(
+    divisi, rendered, folder, output, network, duo
+):
+    """Only what has no score is made again, and only once."""
+    alone = 3 * rendered["one"][1].stems["violin"][0, : 8 * RATE]
+    soundfile.write(folder / "alone.wav", alone, RATE)
+    stems = [output / "tracks" / name / "violin.flac" for name in ("one", "noise", "alone")]
+    before = [stem.stat().st_mtime_ns for stem in stems[:2]]
+    assert divisi(*words(folder, output, duo), "--transcribe")[0] == 0
+    stamps = [stem.stat().st_mtime_ns for stem in stems]
+    assert stamps[0] == before[0] and stamps[1] > before[1]
+    assert divisi(*words(folder, output, duo), "--transcribe")[0] == 0
+    assert stamps == [stem.stat().st_mtime_ns for stem in stems]
+    data = Collection(output)
+    alone, scored = data.track("alone"), data.track("one")
+    assert [p["notes_from"] for p in alone.players.values()] == ["transcription"] * 2
+    assert [p["notes_from"] for p in scored.players.values()] == ["score"] * 2
+    notes = alone.notes("violin").notes
+    assert alone.players["violin"]["notes"] == len(notes) and data.validate() == ([], [])
+    heard = {(round(2 * note.onset), round(note.pitch)) for note in notes}
+    assert len(heard & set(enumerate(HIGH[:16]))) >= 14
+    samples = {(each["recording"], each["player"]): each for each in described(output)}
+    assert samples["alone", "violin"]["notes_from"] == "transcription"
+    assert samples["alone", "residual"]["notes_from"] == ""
+    read = 1 + (data.track("noise").players["violin"]["notes"] > 0)
+    assert f"| violin | 5 | 3 | 3 | {read} |" in (output / "README.md").read_text()
+
+
+def test_without_the_readers_of_notes_nothing_is_written(
+    divisi, folder, duo, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(transcribe, "find_spec", lambda name: None)
+    code, _, err = divisi(*words(folder, tmp_path / "new", duo), "--transcribe")
+    assert code == 2 and 'pip install "divisi[train,notes]"' in err[0]
+    assert not (tmp_path / "new").exists()
+
+
 def test_a_second_run_separates_nothing_and_writes_the_same_bytes(divisi, folder, output, duo):
     stamp = (output / "tracks/one/violin.flac").stat().st_mtime_ns
     before = {path.name: file_sha256(path) for path in (output / "shards").glob("*.tar")}
@@ -207,18 +260,15 @@ def test_the_card_names_licences_sources_and_splits(made):
     assert card.startswith("---\nlicense: other\n")
     assert "path: shards/train-*.tar" in card
     assert "| 1 | CC0-1.0 | https://example.org/two |" in card
-    assert "| bassoon | 4 | 3 | 3 |" in card
+    assert "| bassoon | 4 | 3 | 3 | 0 |" in card
     assert "estimates of a model" in card
 
 
 def test_shards_have_a_sample_for_each_player(made):
-    names, said = [], []
+    names, said = [], described(made[0])
     for path in sorted((made[0] / "shards").glob("*.tar")):
         with tarfile.open(path) as tar:
-            for member in tar.getmembers():
-                names.append(member.name)
-                if member.name.endswith(".json"):
-                    said.append(json.load(tar.extractfile(member)))
+            names += tar.getnames()
     assert len(names) == 4 * 3 * 4  # recordings, players with what is left over, files
     assert {each["player"] for each in said} == {"violin", "bassoon", "residual"}
     assert {tuple(each) for each in said} == {tuple(FIELDS)}
