@@ -85,7 +85,8 @@ def align(
     AlignmentError where no score fits.
     """
     scores = [score] if isinstance(score, Score) else list(score)
-    sound = resample(np.mean(mixture, axis=0, dtype=np.float32), sample_rate, RATE)
+    mono = mixture[0] if len(mixture) == 1 else np.mean(mixture, axis=0, dtype=np.float32)
+    sound = resample(mono, sample_rate, RATE)
     seconds = len(sound) / RATE
     tuning = estimate_tuning(sound)
     features = sound_features(sound, tuning)
@@ -197,7 +198,8 @@ def _together(
     after = common.score[-1] > seconds[-1] + SHORTEST and last > moved[-1]
     times = np.array([[*common.score[:1], *seconds, *common.score[-1:]], [first, *moved, last]])
     times = times[:, 0 if before else 1 : None if after else -1]
-    times[1] = np.maximum.accumulate(times[1] + 1e-4 * np.arange(times.shape[1]))
+    rising = 1e-4 * np.arange(times.shape[1])  # later onsets are later, by this at least
+    times[1] = np.maximum.accumulate(times[1] - rising) + rising
     if times.shape[1] < 2:
         return common
     return replace(common, score=times[0], recording=times[1])
