@@ -76,10 +76,10 @@ def path(cost: np.ndarray) -> np.ndarray:
     import librosa
 
     rows, columns = cost.shape
-    # librosa exchanges the two where there are more rows than columns: dear columns avoid that.
-    padded = np.pad(cost, ((0, 0), (0, max(rows + 1 - columns, 0))), constant_values=UNWANTED)
+    if columns <= rows:  # librosa exchanges the two then: dear columns avoid that
+        cost = np.pad(cost, ((0, 0), (0, rows + 1 - columns)), constant_values=UNWANTED)
     _, pairs = librosa.sequence.dtw(
-        C=padded, subseq=True, step_sizes_sigma=STEPS, weights_mul=WEIGHTS, weights_add=EXTRA
+        C=cost, subseq=True, step_sizes_sigma=STEPS, weights_mul=WEIGHTS, weights_add=EXTRA
     )
     return pairs[::-1][pairs[::-1, 1] < columns]
 
