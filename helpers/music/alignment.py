@@ -21,7 +21,7 @@ from .instruments import instrument
 from .onset_refinement import Freedom, Group, refined
 from .pitch_features import RATE, Notes, agreement, estimate_tuning, sound_features
 from .scores import Bar, Note, Part, Score, transpose
-from .warping import NEUTRAL, Map, Place, coarse, fine
+from .warping import FINE, NEUTRAL, Map, Place, coarse, followed
 
 #: All parts together, then each part around their common onsets.
 TOGETHER = Freedom(reach=0.25, stay=1.0, stiffness=0.5)
@@ -94,7 +94,7 @@ def align(
     progress(seconds)
     score = transpose(score, place.shift)
     rough = place.map
-    common = fine(features, _table(_notes(score)), rough, progress)
+    common = followed(features, _table(_notes(score)), rough, FINE, progress)
     fit = _fit(features, score, common, place.gain * seconds / (rough.end - rough.start))
     if fit < least_fit(seconds) or rough.end - rough.start < EXPLAINED * seconds:
         raise AlignmentError(

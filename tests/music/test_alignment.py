@@ -10,7 +10,7 @@ import pytest
 
 from helpers.audio.audio import load
 from helpers.audio.resampling import resample
-from helpers.music import onset_refinement, warping
+from helpers.music import alignment, onset_refinement, warping
 from helpers.music.alignment import Alignment, AlignmentError, align
 from helpers.music.midi import read_midi
 from helpers.music.onset_refinement import Freedom, Group, refined
@@ -155,7 +155,8 @@ def test_the_choice_of_repeats_that_fits_is_taken():
 
 def test_a_long_piece_is_aligned_in_blocks_and_few_coarse_frames(monkeypatch):
     monkeypatch.setattr(warping, "MOST_CELLS", 3000)
-    monkeypatch.setattr(warping, "BLOCK", 5.0)
+    monkeypatch.setattr(warping, "MIDDLE", replace(warping.MIDDLE, block=8.0))
+    monkeypatch.setattr(alignment, "FINE", replace(warping.FINE, block=5.0))
     monkeypatch.setattr(onset_refinement, "BLOCK", 3.0)
     truth, done = performed(piece()), []
     found = align(sound(truth), RATE, piece(), done.append)
@@ -249,6 +250,15 @@ def test_a_path_passes_every_frame_and_rests_on_none():
     assert pairs[0, 0] == 0 and pairs[-1, 0] == 39 and (np.diff(pairs, axis=0) >= 1).all()
     too_short = warping.path(np.zeros((40, 5)))
     assert len(too_short) <= 5 and too_short[:, 1].max() < 5
+
+
+def test_the_middle_pass_finds_the_way_back_from_four_seconds():
+    features = sound_features(sound(piece())[0], 0.0)
+    notes = alignment._table(note for part in piece().parts for note in part.notes)
+    grid = np.linspace(0.0, SECONDS, 100)
+    wrong = warping.Map(grid, grid + 4 * np.sin(np.pi * grid / SECONDS), 0.0, SECONDS)
+    found = warping.followed(features, notes, wrong, warping.MIDDLE)
+    assert np.abs(found(notes[0]) - notes[0]).max() < 0.3
 
 
 @pytest.mark.parametrize("second", [0.9, 1.0, 1.13])
