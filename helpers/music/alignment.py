@@ -27,7 +27,7 @@ from .warping import FINE, NEUTRAL, Map, Place, coarse, followed
 TOGETHER = Freedom(reach=0.25, stay=1.0, stiffness=0.5)
 APART = Freedom(reach=0.08, stay=2.0, stiffness=0.02)
 #: Seconds from the beginning of a blown, bowed or sung note to its steepest rise.
-ATTACK = 0.025
+ATTACK = 0.02
 STRUCK = ("keyboard", "plucked", "percussion")  # families whose notes rise at once
 SHORTEST = 0.03  # seconds of a note that lies in the recording
 NEAR = 0.25  # seconds by which the ends of an alignment may be wrong
