@@ -7,7 +7,6 @@ import importlib
 
 from benchmarks.tables import circumstances, replace_section
 
-# Memory first: Linux counts the parent's peak memory for a child process.
 NAMES = ("memory", "alignment", "rendering", "mixing", "separation", "loaders")
 
 

@@ -18,7 +18,7 @@ from helpers.music.midi import read_midi, write_midi
 from helpers.music.random_pieces import RandomPiece
 from helpers.music.scores import Score
 from helpers.synthesis.fluidsynth import FluidSynth
-from helpers.synthesis.renderer import render_score
+from helpers.synthesis.renderer import rendered_stems
 from helpers.synthesis.soundfonts import find_soundfont
 
 RATE = 44100
@@ -47,15 +47,23 @@ def align(minutes: int) -> tuple[float, float, np.ndarray]:
     with tempfile.TemporaryDirectory() as folder:
         recording, notes = Path(folder) / "long.wav", Path(folder) / "score.mid"
         aligned = Path(folder) / "aligned.mid"
-        mixture = render_score(played, FluidSynth(find_soundfont("FluidR3_GM")), RATE).mixture
         with AtomicWav(recording, RATE, 1, "PCM_16") as writer:
-            writer.write(mixture)
-        del mixture
+            writer.write(rendered(played))
         write_midi(score, notes)
         peak, elapsed = command("align", str(recording), str(notes), "-o", str(aligned))
         found = read_midi(aligned)
     parts = zip(found.parts, played.parts, strict=True)
     return peak, elapsed, np.concatenate([onset_errors(*both) for both in parts])
+
+
+def rendered(score: Score) -> np.ndarray:
+    """The mixture (1, samples), in the memory of two stems."""
+    mixture = np.zeros((1, 0), np.float32)
+    for _, stem in rendered_stems(score, FluidSynth(find_soundfont("FluidR3_GM")), RATE):
+        if stem.shape[1] > mixture.shape[1]:
+            mixture, stem = stem, mixture
+        mixture[:, : stem.shape[1]] += stem
+    return mixture
 
 
 def performed(score: Score) -> Score:

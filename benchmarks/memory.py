@@ -7,6 +7,9 @@ import subprocess
 import sys
 import tempfile
 from argparse import Namespace
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +44,15 @@ def separate(minutes: int, model: str) -> tuple[float, float]:
 
 
 def command(*words: str) -> tuple[float, float]:
-    """Peak resident memory in GiB and processor time in seconds of a `divisi` command."""
+    """Peak resident memory in GiB and processor time in seconds of a `divisi` command.
+
+    It is started by a new process, because Linux counts the peak of the one that starts it.
+    """
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as starter:
+        return starter.submit(_command, words).result()
+
+
+def _command(words: Sequence[str]) -> tuple[float, float]:
     process = subprocess.Popen(
         [sys.executable, "-m", "helpers.cli", *words], stdout=subprocess.DEVNULL
     )

@@ -26,6 +26,10 @@ CODE = (
     "datasets/stem_folders.py", "datasets/medleydb.py", "datasets/registry.py",
     "datasets/stem_bank.py",
 )  # fmt: skip
+#: What no rendering imports: reading long recordings, and aligning scores to them.
+UNRELATED = (
+    "recordings.py", "alignment.py", "onset_refinement.py", "pitch_features.py", "warping.py",
+)  # fmt: skip
 LIBRARIES = ("pyfluidsynth", "music21", "numpy", "soxr")  # that the samples depend on
 
 
@@ -52,8 +56,9 @@ def manifest(config: RenderingConfig, notes_root: NotesRoot) -> dict[str, Any]:
 
 
 def rendering_modules() -> list[Path]:
-    """The source files of CODE."""
-    return [module for pattern in CODE for module in sorted(PACKAGE.glob(pattern))]
+    """The source files of CODE without UNRELATED."""
+    modules = [module for pattern in CODE for module in sorted(PACKAGE.glob(pattern))]
+    return [module for module in modules if module.name not in UNRELATED]
 
 
 def code_sha256(modules: Iterable[Path]) -> str:

@@ -21,13 +21,13 @@ from .instruments import instrument
 from .onset_refinement import Freedom, Group, refined
 from .pitch_features import RATE, Notes, agreement, estimate_tuning, sound_features
 from .scores import Bar, Note, Part, Score, transpose
-from .warping import NEUTRAL, Map, Place, coarse, fine
+from .warping import FINE, NEUTRAL, Map, Place, coarse, followed
 
 #: All parts together, then each part around their common onsets.
 TOGETHER = Freedom(reach=0.25, stay=1.0, stiffness=0.5)
 APART = Freedom(reach=0.08, stay=2.0, stiffness=0.02)
 #: Seconds from the beginning of a blown, bowed or sung note to its steepest rise.
-ATTACK = 0.025
+ATTACK = 0.02
 STRUCK = ("keyboard", "plucked", "percussion")  # families whose notes rise at once
 SHORTEST = 0.03  # seconds of a note that lies in the recording
 NEAR = 0.25  # seconds by which the ends of an alignment may be wrong
@@ -85,7 +85,8 @@ def align(
     AlignmentError where no score fits.
     """
     scores = [score] if isinstance(score, Score) else list(score)
-    sound = resample(np.mean(mixture, axis=0, dtype=np.float32), sample_rate, RATE)
+    mono = mixture[0] if len(mixture) == 1 else np.mean(mixture, axis=0, dtype=np.float32)
+    sound = resample(mono, sample_rate, RATE)
     seconds = len(sound) / RATE
     tuning = estimate_tuning(sound)
     features = sound_features(sound, tuning)
@@ -93,7 +94,7 @@ def align(
     progress(seconds)
     score = transpose(score, place.shift)
     rough = place.map
-    common = fine(features, _table(_notes(score)), rough, progress)
+    common = followed(features, _table(_notes(score)), rough, FINE, progress)
     fit = _fit(features, score, common, place.gain * seconds / (rough.end - rough.start))
     if fit < least_fit(seconds) or rough.end - rough.start < EXPLAINED * seconds:
         raise AlignmentError(
@@ -197,7 +198,8 @@ def _together(
     after = common.score[-1] > seconds[-1] + SHORTEST and last > moved[-1]
     times = np.array([[*common.score[:1], *seconds, *common.score[-1:]], [first, *moved, last]])
     times = times[:, 0 if before else 1 : None if after else -1]
-    times[1] = np.maximum.accumulate(times[1] + 1e-4 * np.arange(times.shape[1]))
+    rising = 1e-4 * np.arange(times.shape[1])  # later onsets are later, by this at least
+    times[1] = np.maximum.accumulate(times[1] - rising) + rising
     if times.shape[1] < 2:
         return common
     return replace(common, score=times[0], recording=times[1])

@@ -148,8 +148,10 @@ def distances(sound: np.ndarray, notes: np.ndarray) -> np.ndarray:
 
     0 where they are equal, 0.5 where one of them is silent, 1 where they have nothing in common.
     """
-    squares = 0.5 * np.add.outer((sound**2).sum(0), (notes**2).sum(0))
-    return np.maximum(squares - sound.T @ notes, 0)
+    found = sound.T @ -notes
+    found += 0.5 * (sound**2).sum(0)[:, None]
+    found += 0.5 * (notes**2).sum(0)
+    return np.maximum(found, 0, out=found)
 
 
 def agreement(features: np.ndarray, notes: Notes, start: float, end: float) -> tuple[float, float]:

@@ -1,4 +1,8 @@
-"""Dynamic time warping of a score to a recording: first the whole coarsely, then blocks finely."""
+"""Dynamic time warping of a score to a recording: first the whole coarsely, then blocks finely.
+
+The frames of the coarse pass are longer in long recordings, so that its matrix keeps its size; a
+middle pass then comes between the two.
+"""
 
 from __future__ import annotations
 
@@ -29,8 +33,25 @@ NEUTRAL = 0.45  # the distance between a frame that fits and one that does not
 COARSE = 0.2  # seconds of a frame of the coarse pass
 MOST_CELLS = 12_000_000  # of its matrix: an hour in frames of a second
 PADDING = 100  # frames of silence before and after the score, where applause finds its place
-BLOCK, MARGIN = 30.0, 2.0  # seconds of the fine pass
-SMOOTHING = {"coarse": 1.0, "fine": 0.1}  # seconds: the paths have steps, players' tempo has none
+SMOOTHING = 1.0  # seconds, of its path: it has steps, players' tempo has none
+
+
+@dataclass(frozen=True)
+class Pass:
+    """A pass that follows a map more finely, in blocks.
+
+    frame: in columns of the features. block, margin: seconds; the map may be wrong by the margin.
+    smoothing: seconds.
+    """
+
+    frame: int
+    block: float
+    margin: float
+    smoothing: float
+
+
+MIDDLE = Pass(round(COARSE * FRAMES_A_SECOND), 300.0, 10.0, SMOOTHING)
+FINE = Pass(1, 30.0, 2.0, 0.1)
 
 
 @dataclass(frozen=True)
@@ -76,10 +97,10 @@ def path(cost: np.ndarray) -> np.ndarray:
     import librosa
 
     rows, columns = cost.shape
-    # librosa exchanges the two where there are more rows than columns: dear columns avoid that.
-    padded = np.pad(cost, ((0, 0), (0, max(rows + 1 - columns, 0))), constant_values=UNWANTED)
+    if columns <= rows:  # librosa exchanges the two then: dear columns avoid that
+        cost = np.pad(cost, ((0, 0), (0, rows + 1 - columns)), constant_values=UNWANTED)
     _, pairs = librosa.sequence.dtw(
-        C=padded, subseq=True, step_sizes_sigma=STEPS, weights_mul=WEIGHTS, weights_add=EXTRA
+        C=cost, subseq=True, step_sizes_sigma=STEPS, weights_mul=WEIGHTS, weights_add=EXTRA
     )
     return pairs[::-1][pairs[::-1, 1] < columns]
 
@@ -110,7 +131,10 @@ def coarse(features: np.ndarray, notes: Notes) -> Place | None:
         return None
     gain, shift, times = best
     start, end = max(times[0, 0] - frame / 2, 0.0), min(times[-1, 0] + frame / 2, seconds)
-    return Place(gain, shift, _smoothed(times[:, 1], times[:, 0], start, end, SMOOTHING["coarse"]))
+    rough = _smoothed(times[:, 1], times[:, 0], start, end, SMOOTHING)
+    if factor > MIDDLE.frame:
+        rough = followed(features, (*notes[:2], notes[2] + shift), rough, MIDDLE)
+    return Place(gain, shift, rough)
 
 
 def _explained(sound: np.ndarray, notes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -133,40 +157,49 @@ def best_run(gains: np.ndarray) -> tuple[int, int]:
     return first, last
 
 
-def fine(
-    features: np.ndarray, notes: Notes, rough: Map, progress: Callable[[float], object]
+def followed(
+    features: np.ndarray,
+    notes: Notes,
+    rough: Map,
+    chosen: Pass,
+    progress: Callable[[float], object] = lambda _: None,
 ) -> Map:
-    """The map to about a frame of 23 ms. progress: called with seconds that are done."""
+    """The map to about a frame of a pass. progress: called with seconds that are done."""
     near = (rough(notes[0]), rough(notes[1]), notes[2])
     pairs = []
     begin = rough.start
     while begin < rough.end:
-        end = min(begin + BLOCK, rough.end)
-        pairs.append(_fine_block(features, near, begin, end, rough))
+        end = min(begin + chosen.block, rough.end)
+        pairs.append(_followed_block(features, near, begin, end, rough, chosen))
         progress(end - begin)
         begin = end
     recording, warped = np.concatenate(pairs).T
     # `warped` is in seconds of the rough map: back to those of the score.
     back = replace(rough, score=rough.recording, recording=rough.score)
     score = back(np.maximum.accumulate(warped))
-    return _smoothed(score, recording, rough.start, rough.end, SMOOTHING["fine"])
+    return _smoothed(score, recording, rough.start, rough.end, chosen.smoothing)
 
 
-def _fine_block(
-    features: np.ndarray, notes: Notes, begin: float, end: float, rough: Map
+def _followed_block(
+    features: np.ndarray, notes: Notes, begin: float, end: float, rough: Map, chosen: Pass
 ) -> np.ndarray:
     """Pairs (recording, rough map) in seconds, for frames between two seconds."""
-    first = max(int((max(begin - MARGIN, rough.start)) * FRAMES_A_SECOND), 0)
-    last = min(int((min(end + MARGIN, rough.end)) * FRAMES_A_SECOND) + 1, features.shape[1])
-    start = first / FRAMES_A_SECOND - MARGIN
-    frames = last - first + round(2 * MARGIN * FRAMES_A_SECOND)
-    heard = (notes[0] < last / FRAMES_A_SECOND + MARGIN) & (notes[1] > start)
-    expected = note_features(tuple(n[heard] for n in notes), frames, FRAMES_A_SECOND, start)
+    margin = chosen.margin
+    first = max(int((max(begin - margin, rough.start)) * FRAMES_A_SECOND), 0)
+    last = min(int((min(end + margin, rough.end)) * FRAMES_A_SECOND) + 1, features.shape[1])
+    start = first / FRAMES_A_SECOND - margin
+    count = last - first + round(2 * margin * FRAMES_A_SECOND)
+    heard = (notes[0] < last / FRAMES_A_SECOND + margin) & (notes[1] > start)
+    expected = note_features(tuple(n[heard] for n in notes), count, FRAMES_A_SECOND, start)
     sound = features[:, first:last]
-    cost = 0.5 * distances(directions(sound), directions(expected))
-    cost += 0.5 * distances(directions(onset_features(sound)), directions(onset_features(expected)))
-    pairs = path(cost) / FRAMES_A_SECOND + (first / FRAMES_A_SECOND, start)
+    cost = 0.5 * _costs(sound, expected, chosen.frame)
+    cost += 0.5 * _costs(onset_features(sound), onset_features(expected), chosen.frame)
+    pairs = path(cost) * chosen.frame / FRAMES_A_SECOND + (first / FRAMES_A_SECOND, start)
     return pairs[(pairs[:, 0] >= begin) & (pairs[:, 0] < end)]
+
+
+def _costs(sound: np.ndarray, notes: np.ndarray, frame: int) -> np.ndarray:
+    return distances(*(directions(pooled(each, frame)) for each in (sound, notes)))
 
 
 def _smoothed(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import soundfile
 
-from helpers.audio.recordings import beginning, examine
+from helpers.audio.recordings import beginning, examine, mono
+from helpers.audio.resampling import resample
 from helpers.audio.track import AudioError
 
 
@@ -46,3 +49,16 @@ def test_the_beginning_has_the_samples_asked_for_or_all_there_are(ramp, frames):
     part = beginning(examine(ramp).blocks(), frames)
     steps = counted(min(frames, 100_000))
     assert np.array_equal(part, np.stack([steps, -steps]).astype(np.float32))
+
+
+@pytest.mark.parametrize("rate", [8000, 3000])
+def test_mono_is_the_mean_of_the_channels_in_memory_only_once(tmp_path, rate):
+    sound = np.random.default_rng(0).uniform(-1, 1, (2, 2_000_000)).astype(np.float32)
+    soundfile.write(tmp_path / "long.wav", sound.T, 8000, "FLOAT")
+    recording = examine(tmp_path / "long.wav")
+    tracemalloc.start()
+    found = mono(recording, rate)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.dtype == np.float32 and peak < found.nbytes + 4e6
+    np.testing.assert_allclose(found, resample(sound.mean(axis=0), 8000, rate)[None], atol=1e-4)

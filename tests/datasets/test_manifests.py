@@ -99,6 +99,11 @@ def test_the_manifest_covers_all_modules_that_the_renderings_import():
     assert {path for path in found if path.name not in unrelated} <= set(rendering_modules())
 
 
+def test_the_manifest_does_not_change_with_the_alignment_of_scores():
+    assert not {path.name for path in rendering_modules()} & {"alignment.py", "warping.py"}
+    assert {path.name for path in rendering_modules()} > {"scores.py", "fluidsynth.py"}
+
+
 def test_the_manifest_does_not_change_with_the_patch_version_of_python(monkeypatch):
     """Failed before: 3.12.4 rendered all banks of 3.12.3 again."""
     before = manifest(config(), None)
