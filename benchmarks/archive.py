@@ -24,11 +24,16 @@ import psutil
 
 from benchmarks.tables import circumstances, replace_section, table
 from helpers.audio.wav import AtomicWav
+from helpers.music.random_pieces import RandomPiece
 from helpers.runtime import DEFAULT_MODEL
+from helpers.synthesis.fluidsynth import FluidSynth
+from helpers.synthesis.renderer import render_score
+from helpers.synthesis.soundfonts import find_soundfont
 
 PAGE = Path(__file__).with_name("archive.md")
 ESTIMATES = Path(__file__).resolve().parent.parent / "docs" / "archives.md"
 RATE = 44100
+QUARTET = ("violin", "clarinet", "saxophone", "bassoon")
 WORKERS = 2
 AIM = 1.7  # times the throughput of one process with one thread
 HOURS = 1_000_000  # of the archive on paper
@@ -72,9 +77,9 @@ def main() -> None:
         many = separate(album, Path(folder, "many"), arguments.model, WORKERS)
         killed = separate(album, Path(folder, "killed"), arguments.model, WORKERS, kill=True)
     caption = (
-        f"{arguments.recordings} recordings of {arguments.seconds:g} s, stereo at {RATE} Hz in 16"
-        f" bits, by `{Path(arguments.model).stem}` with detection. The throughput leaves out the"
-        " start of the processes."
+        f"{arguments.recordings} recordings of {arguments.seconds:g} s, rendered quartets in stereo"
+        f" at {RATE} Hz in 16 bits, by `{Path(arguments.model).stem}` with detection. The"
+        " throughput leaves out the start of the processes."
     )
     for page, name, text in (
         (PAGE, "archive", f"{caption}\n\n{measured(one, many, killed)}\n\n{circumstances()}"),
@@ -86,13 +91,16 @@ def main() -> None:
 
 
 def write_album(folder: Path, count: int, seconds: float) -> None:
-    """Stereo noise of known length; the computing time does not depend on the signal."""
-    rng = np.random.default_rng(0)
+    """Stereo recordings of one rendered quartet, each beginning at another place of it."""
+    score = RandomPiece(0).score(QUARTET, seconds=seconds)
+    sound = render_score(score, FluidSynth(find_soundfont("FluidR3_GM")), RATE).mixture
+    sound = np.resize(sound, (1, round(seconds * RATE)))
     for number in range(count):
         place = folder / f"disc {number % 10}"
         place.mkdir(parents=True, exist_ok=True)
+        begun = np.roll(sound, number * sound.shape[1] // count)
         with AtomicWav(place / f"{number:04d}.wav", RATE, 2, "PCM_16") as writer:
-            writer.write(rng.normal(0, 0.1, (2, round(seconds * RATE))).astype(np.float32))
+            writer.write(np.concatenate([begun, 0.8 * begun]))
 
 
 def separate(album: Path, output: Path, model: str, workers: int = 0, kill: bool = False) -> Run:

@@ -112,12 +112,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             stopped.append(number)
             raise KeyboardInterrupt
 
-    if argv is None:
-        runtime.keep_freed_memory()
     out, err = Console(sys.stdout), Console(sys.stderr)
     with redirect_stdout(out), redirect_stderr(err):
         try:
-            with handling(stop):
+            with handling(stop), runtime.freed_memory_kept():
                 code = run(parser().parse_args(argv), stopped)
         except KeyboardInterrupt:  # before the command began, or after its end
             code = 128 + (stopped or [signal.SIGINT])[0]

@@ -9,6 +9,8 @@ from __future__ import annotations
 import ctypes
 import os
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,8 +25,10 @@ INSTALL_ALL = 'pip install "divisi[train]"'  # what all commands need, not only 
 DRIVE = Path("/content/drive/MyDrive/divisi")  # on Colab, once Google Drive is connected
 PACKAGE = Path(__file__).resolve().parent  # `helpers` in a checkout, `divisi` where it is installed
 PROFILES = ("reader", "smoke", "full")
-#: Options of mallopt(3): never give memory back, ask for 64 MiB at a time, no maps of their own.
-KEEP_FREED = {-1: -1, -2: 64 << 20, -4: 0}  # M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX
+#: Options of mallopt(3), M_TRIM_THRESHOLD, M_TOP_PAD and M_MMAP_MAX: never give memory back, ask
+#: for 64 MiB at a time, no maps of their own; and as they are by default.
+KEPT = {-1: -1, -2: 64 << 20, -4: 0}
+GIVEN_BACK = {-1: 128 << 10, -2: 128 << 10, -4: 65_536}
 
 
 def profile() -> str:
@@ -145,19 +149,28 @@ def seed_everything(seed: int) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-def keep_freed_memory() -> None:
-    """Let this process keep the memory that it frees, and use it again.
+@contextmanager
+def freed_memory_kept() -> Iterator[None]:
+    """In this context the process keeps the memory that it frees, and uses it again.
 
     glibc gives each buffer of some megabytes back to the kernel, which clears new pages for the
     next one: a quarter of the time of a training step, and half of it where two processes work.
     Without glibc nothing changes.
     """
     try:
-        mallopt = ctypes.CDLL(None).mallopt
+        library = ctypes.CDLL(None)
+        mallopt, trim = library.mallopt, library.malloc_trim
     except (AttributeError, OSError, TypeError):
+        yield
         return
-    for option, value in KEEP_FREED.items():
+    for option, value in KEPT.items():
         mallopt(option, value)
+    try:
+        yield
+    finally:
+        for option, value in GIVEN_BACK.items():
+            mallopt(option, value)
+        trim(0)
 
 
 def commit() -> str:

@@ -103,17 +103,20 @@ def test_what_the_code_itself_writes_does_not_change_the_commit(monkeypatch, tmp
 def test_freed_memory_is_used_again_without_new_pages():
     code = """
 import resource
+from contextlib import nullcontext
 import torch
 from helpers import runtime
-if {keep}:
-    runtime.keep_freed_memory()
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+with runtime.freed_memory_kept() if {keep} else nullcontext():
+    torch.zeros(1 << 24)
+    before = faults()
+    for _ in range(10):
+        torch.zeros(1 << 24).add_(1)
+    print(faults() - before)
 torch.zeros(1 << 24)
-before = faults()
-for _ in range(10):
-    torch.zeros(1 << 24).add_(1)
-print(faults() - before)
+resident = int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()
+assert resident < 2**29, resident
 """
     counts = [
         int(subprocess.run([sys.executable, "-c", code.format(keep=keep)],
@@ -125,4 +128,5 @@ print(faults() - before)
 
 def test_without_glibc_nothing_changes(monkeypatch):
     monkeypatch.setattr(runtime.ctypes, "CDLL", lambda _: object())
-    runtime.keep_freed_memory()
+    with runtime.freed_memory_kept():
+        pass

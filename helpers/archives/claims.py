@@ -69,8 +69,8 @@ class Claims:
     def __exit__(self, *_: object) -> None:
         for lease in (*self._leases.values(), self._run):
             lease.release(force=True)
-        for path in self.folder.glob("run-*.claim"):
-            self._is_over(path)  # removes those of runs that were killed meanwhile
+        for path in self.folder.glob("*.claim"):
+            self._is_over(path)  # removes those of processes that were killed meanwhile
         with suppress(OSError):  # others work here, or something lies in the output folder
             self.folder.rmdir()
             for folder in reversed(self._made[:-1]):
@@ -95,7 +95,7 @@ class Claims:
         self._leases.pop(name).release()
 
     def _is_over(self, path: Path) -> bool:
-        """Whether the process of a run is gone; its file is then removed."""
+        """Whether the process of a claim is gone; its file is then removed."""
         from filelock import Timeout
 
         with suppress(Timeout):

@@ -155,9 +155,8 @@ def _in_worker(work: Callable[[Entry], T], entry: Entry, hosts: dict[str, int], 
     import torch
     from distributed import get_worker
 
-    runtime.keep_freed_memory()
     cores = min(most, os.cpu_count() or 1) if most else os.cpu_count() or 1
-    with ONE_AT_A_TIME:
+    with ONE_AT_A_TIME, runtime.freed_memory_kept():
         torch.set_num_threads(max(1, cores // hosts.get(_host(get_worker().address), 1)))
         return work(entry)
 

@@ -100,13 +100,13 @@ def fit_cycle(
     where another process trains in the folder, where it holds a training with other settings, and
     where a loss is not finite. One device, 32-bit numbers.
     """
-    runtime.keep_freed_memory()
     files = RunFolder(folder)
     fabric = Fabric(devices=1, precision="32-true")
     with (
         files.locked(),
         torch.random.fork_rng(devices=[]),  # the caller's random state stays
         exact_arithmetic(fabric.device),
+        runtime.freed_memory_kept(),
     ):
         torch.manual_seed(config.seed)
         training = AdversarialTraining(

@@ -73,13 +73,14 @@ def fit(
     folder, where it holds a training with other settings, where the loss is not finite, and where
     the gradient is not for several steps in a row.
     """
-    runtime.keep_freed_memory()
     fabric, files = fabric or default_fabric(config.precision), RunFolder(folder)
     with files.locked() if fabric.is_global_zero else nullcontext():
         training = Training(model, loss, config, files, fabric)
         if training.step < config.steps:
             isolated = torch.random.fork_rng(devices=[])  # the caller's random state stays
-            with isolated, exact_arithmetic(fabric.device), interruption() as interrupted:
+            exact = exact_arithmetic(fabric.device)
+            kept = runtime.freed_memory_kept()
+            with isolated, exact, kept, interruption() as interrupted:
                 training.run(dataset, validation, interrupted, progress and fabric.is_global_zero)
         fabric.barrier()
         files.load_best(model)

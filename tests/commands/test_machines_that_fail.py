@@ -28,7 +28,10 @@ def little_memory():
 
 
 def few_files():
-    resource.setrlimit(resource.RLIMIT_NOFILE, (12, 12))
+    """Three more than are open, some of which third parties have opened."""
+    opened = set(map(int, os.listdir("/dev/fd")))
+    free = [number for number in range(len(opened) + 3) if number not in opened]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free[2] + 1, free[2] + 1))
 
 
 def onto(descriptor, target):
