@@ -36,7 +36,7 @@
 # | data | rendered ensembles, recorded notes and solos; or any folder of stems, such as MedleyDB |
 # | model | Open-Unmix: three bidirectional LSTM layers estimate one mask |
 # | evaluation | SI-SDR and SDR on rendered and real pieces, between a floor and an oracle mask |
-# | needs | two cores: 5 min (all targets: 90); T4: 2 min; disk: 0.1 GB; recordings: optional |
+# | needs | two cores: 5 min (training 110); T4: not tested; disk: 0.1 GB; recordings: optional |
 #
 # Many projects begin in this way. [One of
 # them](https://github.com/thefifthagreement/guitar-signal-separation) trained Open-Unmix for the

@@ -28,7 +28,7 @@ def little_memory():
 
 
 def few_files():
-    """Three more than are open, some of which third parties have opened."""
+    """Room for three more: third parties may keep files of their own open."""
     opened = set(map(int, os.listdir("/dev/fd")))
     free = [number for number in range(len(opened) + 3) if number not in opened]
     resource.setrlimit(resource.RLIMIT_NOFILE, (free[2] + 1, free[2] + 1))
