@@ -29,6 +29,11 @@ PROFILES = ("reader", "smoke", "full")
 #: for 64 MiB at a time, no maps of their own; and as they are by default.
 KEPT = {-1: -1, -2: 64 << 20, -4: 0}
 GIVEN_BACK = {-1: 128 << 10, -2: 128 << 10, -4: 65_536}
+#: Environment variables of a process that keeps, in all its threads, what `freed_memory_kept` says.
+MEMORY_KEPT = {
+    "MALLOC_ARENA_MAX": 1, "MALLOC_TRIM_THRESHOLD_": -1, "MALLOC_TOP_PAD_": 64 << 20,
+    "MALLOC_MMAP_MAX_": 0,
+}  # fmt: skip
 
 
 def profile() -> str:

@@ -109,9 +109,10 @@ from helpers import runtime
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 with runtime.freed_memory_kept() if {keep} else nullcontext():
-    torch.zeros(1 << 24)
+    for _ in range(4):  # the heap grows to what it needs
+        torch.zeros(1 << 24).add_(1)
     before = faults()
-    for _ in range(10):
+    for _ in range(40):
         torch.zeros(1 << 24).add_(1)
     print(faults() - before)
 """
@@ -120,7 +121,7 @@ with runtime.freed_memory_kept() if {keep} else nullcontext():
                            capture_output=True, text=True, check=True).stdout)
         for keep in (False, True)
     ]  # fmt: skip
-    assert counts[1] < counts[0] / 3
+    assert counts[1] < counts[0] / 2
 
 
 def test_without_glibc_nothing_changes(monkeypatch):

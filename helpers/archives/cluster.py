@@ -49,8 +49,11 @@ def connected(workers: int, scheduler: str) -> Iterator[Client]:
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with ExitStack() as stack:
         if not scheduler:
-            slow = {f"distributed.comm.timeouts.{kind}": START for kind in ("connect", "tcp")}
-            stack.enter_context(dask.config.set(slow))
+            options = {f"distributed.comm.timeouts.{kind}": START for kind in ("connect", "tcp")}
+            # Dask works in a thread, to which glibc would give each large buffer in new pages.
+            spawned = "distributed.nanny.pre-spawn-environ"
+            options |= {f"{spawned}.{name}": value for name, value in runtime.MEMORY_KEPT.items()}
+            stack.enter_context(dask.config.set(options))
             cluster = stack.enter_context(
                 LocalCluster(
                     n_workers=workers, threads_per_worker=1, memory_limit=0,
@@ -156,7 +159,7 @@ def _in_worker(work: Callable[[Entry], T], entry: Entry, hosts: dict[str, int], 
     from distributed import get_worker
 
     cores = min(most, os.cpu_count() or 1) if most else os.cpu_count() or 1
-    with ONE_AT_A_TIME, runtime.freed_memory_kept():
+    with ONE_AT_A_TIME:
         torch.set_num_threads(max(1, cores // hosts.get(_host(get_worker().address), 1)))
         return work(entry)
 
