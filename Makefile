@@ -7,6 +7,10 @@ export PYTHON
 # OpenMP's threads wait for each other in a busy loop.
 export OMP_NUM_THREADS ?= 1
 
+# Python stores what it has compiled, even where the environment forbids it: to compile all of torch,
+# scipy and pandas again takes seconds, and the tests start hundreds of processes.
+export PYTHONDONTWRITEBYTECODE =
+
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*##\(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 
