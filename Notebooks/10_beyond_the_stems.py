@@ -460,6 +460,10 @@ levels = {name: (each.seconds, each.level) for name, each in curves.items()}
 plot_curves({"level of each player": levels}, xlabel="time (s)", ylabel="dBFS", ylim=(-70, 0))
 
 # %% [markdown]
+# Our recordings have their scores beside them. Where a recording has none, `--transcribe` reads the
+# notes from its stems, with the mistakes of section 3; `notes_from` in the manifest says which notes
+# these are.
+#
 # ### Two players by hand
 #
 # When two players are not together, each corrects a share of the distance by the next note. This is
