@@ -89,6 +89,8 @@ def run(
     from .products import Products
 
     _check_project(arguments)
+    if (model := Path(arguments.model)) != Path(model.stem):  # a file, not a name
+        arguments.model = str(_shared(model, arguments))
     output = _shared(arguments.output, arguments)
     found = listing([_shared(each, arguments) for each in arguments.files], output)
     for remark in found.remarks():

@@ -11,11 +11,12 @@ import signal
 import subprocess
 import time
 from collections import namedtuple
+from contextlib import nullcontext
 
 import pytest
 
-from helpers.archives import stores
-from helpers.commands import archive_progress, separate
+from helpers.archives import cluster, stores
+from helpers.commands import archive, archive_progress, separate
 from helpers.commands.archive_progress import duration
 from helpers.files import file_sha256
 from helpers.inference import stem_files
@@ -313,6 +314,17 @@ def test_a_number_of_workers_that_is_none_is_refused(divisi, album, count):
 def test_a_cluster_is_either_new_or_running(divisi, album):
     code, _, err = divisi("separate", album, "--workers", 2, "--scheduler", "tcp://127.0.0.1:9")
     assert code == 2 and "not allowed with argument --workers" in err[0]
+
+
+def test_workers_elsewhere_get_whole_paths(divisi, album, duo, tmp_path, monkeypatch):
+    jobs = []
+    monkeypatch.setattr(cluster, "connected", lambda *_: nullcontext())
+    monkeypatch.setattr(archive, "outcomes", lambda job, *_: jobs.append(job) or iter(()))
+    monkeypatch.chdir(tmp_path)
+    for model in (os.path.relpath(duo), "bach-quartet"):
+        divisi("separate", "album", "-o", "out", "--model", model, "--scheduler", "tcp://a:1")
+    assert [job.arguments.model for job in jobs] == [os.path.abspath(duo), "bach-quartet"]
+    assert {job.output for job in jobs} == {tmp_path / "out"}
 
 
 @pytest.mark.parametrize(
