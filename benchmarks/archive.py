@@ -78,8 +78,8 @@ def main() -> None:
         killed = separate(album, Path(folder, "killed"), arguments.model, WORKERS, kill=True)
     caption = (
         f"{arguments.recordings} recordings of {arguments.seconds:g} s, rendered quartets in stereo"
-        f" at {RATE} Hz in 16 bits, by `{Path(arguments.model).stem}` with detection. The"
-        " throughput leaves out the start of the processes."
+        f" at {RATE} Hz in 16 bits, by `{Path(arguments.model).stem}` with detection, estimated"
+        " quality and player, as by default. The throughput leaves out the start of the processes."
     )
     for page, name, text in (
         (PAGE, "archive", f"{caption}\n\n{measured(one, many, killed)}\n\n{circumstances()}"),
@@ -213,8 +213,8 @@ def on_paper(one: Run, many: Run) -> str:
         f"{HOURS:,} hours of audio, on machines with {MACHINE_CORES} cores and a worker a core, at"
         f" {many.speed / WORKERS:.1f} x real time each, as measured:\n\n"
         f"{table(header, rows)}\n\n"
-        f"The recordings are {amount(seconds * read)} as 16-bit WAV, and their stems"
-        f" {amount(seconds * written)} as 24-bit WAV. A machine needs"
+        f"The recordings are {amount(seconds * read)} as 16-bit WAV; their stems as 24-bit WAV and"
+        f" the players are {amount(seconds * written)}. A machine needs"
         f" {MACHINE_CORES * many.peak:.0f} GiB of memory. From about {full:.0f} machines on, a file"
         " server with one link of 10 Gbit/s is the bottleneck, and no longer the computing."
     )

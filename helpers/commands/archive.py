@@ -34,14 +34,15 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def add_workers(parser: ArgumentParser) -> None:
-    parser.add_argument(
+    either = parser.add_mutually_exclusive_group()
+    either.add_argument(
         "--workers",
         type=_count,
         default=0,
         metavar="N",
         help="separate N recordings at a time, in processes of their own",
     )
-    parser.add_argument(
+    either.add_argument(
         "--scheduler",
         default="",
         metavar="ADDRESS",
@@ -87,6 +88,9 @@ def run(
     from .archive_progress import Progress, announce
     from .products import Products
 
+    _check_project(arguments)
+    if (model := Path(arguments.model)) != Path(model.stem):  # a file, not a name
+        arguments.model = str(_shared(model, arguments))
     output = _shared(arguments.output, arguments)
     found = listing([_shared(each, arguments) for each in arguments.files], output)
     for remark in found.remarks():
@@ -153,6 +157,16 @@ def outcomes(job: Job, queue: Queue, client: Client | None) -> Iterator[tuple[En
         elif isinstance(result, Exception):
             raise result
         yield entry, result
+
+
+def _check_project(arguments: Namespace) -> None:
+    """CommandError for a project whose paths would lead to copies that are gone by then."""
+    places = (*arguments.files, arguments.output)
+    if arguments.project and (address := next((p for p in places if isinstance(p, str)), "")):
+        raise CommandError(
+            f"--project {arguments.project}: its paths lead to files on a disk and not to"
+            f" {address}; leave it out."
+        )
 
 
 def _shared(place: Path | str, arguments: Namespace) -> Path | str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shlex
 import tempfile
 import traceback
 import warnings
@@ -47,12 +48,13 @@ class Job:
     def __call__(self, entry: Entry) -> Outcome:
         """Separate a recording; errors become part of the outcome."""
         outcome = Outcome()
+        copies: dict[Path, Path | str] = {}
         target = stores.join(self.output, entry.folder)
         printed = io.StringIO()
         with _draft(target) as folder, _heard(outcome.warnings), redirect_stdout(printed):
             try:
                 if not self._is_done(entry, target):
-                    self._separate(entry, target, folder)
+                    self._separate(entry, target, folder, copies)
                     outcome.is_new = True
                 outcome.report = stores.read_report(target, REPORT)
             except BusyFolder:
@@ -61,8 +63,10 @@ class Job:
                 outcome.error = sentence(error) or f"{type(error).__name__}: {error} (a bug)."
                 outcome.bug = "" if sentence(error) else traceback.format_exc()
                 outcome.stops = isinstance(error, DiskError)
-        outcome.lines = printed.getvalue().replace(str(folder), str(target)).splitlines()
-        outcome.error = outcome.error.replace(str(folder), str(target))
+        if isinstance(target, str):
+            copies |= {folder: target, folder.parent: target.rpartition("/")[0]}
+        outcome.lines = _as_given(printed.getvalue(), copies).splitlines()
+        outcome.error = _as_given(outcome.error, copies)
         return outcome
 
     def _is_done(self, entry: Entry, target: Path | str) -> bool:
@@ -83,7 +87,10 @@ class Job:
         with stores.on_disk(entry.source) as path:
             return report.get("recording_sha256") == file_sha256(path)
 
-    def _separate(self, entry: Entry, target: Path | str, folder: Path) -> None:
+    def _separate(
+        self, entry: Entry, target: Path | str, folder: Path, copies: dict[Path, Path | str]
+    ) -> None:
+        """copies: gets the file that was read, with its address, where there is one."""
         name, model = loaded(self.arguments.model, self.arguments.device)
         is_remote = isinstance(target, str)
         if is_remote and not self.arguments.overwrite and stores.read_report(target, REPORT):
@@ -91,6 +98,7 @@ class Job:
                 f"{target}: exists already; choose another output (-o) or pass --overwrite."
             )
         with stores.on_disk(entry.source) as path:
+            copies |= {path: entry.source} if isinstance(entry.source, str) else {}
             recording = examine(path, self.arguments.repair)
             signals = len(self.sources or ("", "")) + self.arguments.residual  # two at least
             chosen = Products.chosen(self.arguments, model, self.sources)
@@ -123,6 +131,14 @@ class Outcome:
 def loaded(model: str, device: str) -> tuple[str, nn.Module]:
     """The name of a model and the model, which a process loads once."""
     return model_and_name(model, device)
+
+
+def _as_given(text: str, copies: Mapping[Path, Path | str]) -> str:
+    """A text with addresses instead of the files and folders that stand for them here."""
+    for copy, place in copies.items():
+        text = text.replace(shlex.quote(str(copy)), shlex.quote(str(place)))
+        text = text.replace(str(copy), str(place))
+    return text
 
 
 @contextmanager

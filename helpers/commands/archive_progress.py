@@ -22,6 +22,8 @@ from ..archives.listing import Entry, Listing
 from ..audio.audio import AudioFile
 from ..audio.recordings import beginning
 from ..audio.track import AudioError
+from ..display.stem_pages import page_bytes
+from ..evaluation.quality_estimate import seconds_separated
 from ..folders import FolderError, nearest_ancestor, readable_size
 from ..inference.detection import can_detect
 from ..inference.separation import separate_stream
@@ -37,26 +39,33 @@ TRIED = 10.0  # seconds of audio from which the computing time is estimated
 def announce(found: Listing, model: nn.Module, job: Job) -> None:
     """Print how many recordings there are, and what time and space they need."""
     entries, seconds = found.entries, sum(entry.seconds for entry in found.entries)
+    again = job.arguments.overwrite and not job.arguments.skip_existing
     line = f"{_recordings(len(entries))}, {duration(seconds)} of audio"
-    if isinstance(job.output, Path):
-        places = [entry for entry in entries if (job.output / entry.folder / REPORT).is_file()]
-        if places:
-            line += f"; {len(places)} of them have stems, and"
-            entries = [entry for entry in entries if entry not in set(places)]
-            seconds = sum(entry.seconds for entry in entries)
-            line += f" {duration(seconds)} are left"
+    if isinstance(job.output, Path) and not again:
+        left = [entry for entry in entries if not (job.output / entry.folder / REPORT).is_file()]
+        if there := len(entries) - len(left):
+            entries, seconds = left, sum(entry.seconds for entry in left)
+            line += f"; {there} of them have stems, and {duration(seconds)} are left"
     print(line + ".")
     if not entries:
         return
     if not job.arguments.scheduler and (factor := _real_time_factor(entries[0], model, job)):
-        workers = max(1, job.arguments.workers)
+        passes = 1 if job.sources or not can_detect(model) else 2
+        computed = sum(
+            passes * each.seconds + seconds_separated(each.seconds, job.arguments.estimate)
+            for each in entries
+        )
+        takes = computed * factor / max(1, job.arguments.workers)
         print(
-            f"They take about {duration(seconds * factor / workers)} on this machine,"
-            f" at {workers / factor:.1f} x real time."
+            f"They take about {duration(takes)} on this machine, at {seconds / takes:.1f} x real"
+            " time."
         )
     signals = len(job.sources or model.sources) + job.arguments.residual
-    mixes = Products.chosen(job.arguments, model, job.sources).mixes.count(signals)
+    chosen = Products.chosen(job.arguments, model, job.sources)
+    mixes = chosen.mixes.count(signals)
     needed = 4 * (signals + mixes) * sum(entry.samples for entry in entries)
+    if chosen.player:
+        needed += sum(page_bytes(each.seconds, each.samples, signals) for each in entries)
     line = f"Their stems need up to {readable_size(needed)}"
     if isinstance(job.output, Path):
         free = shutil.disk_usage(nearest_ancestor(job.output)).free
@@ -66,7 +75,7 @@ def announce(found: Listing, model: nn.Module, job: Job) -> None:
 
 
 def _real_time_factor(entry: Entry, model: nn.Module, job: Job) -> float:
-    """The computing time of a worker over the duration, for the first seconds of a recording.
+    """The time in which a worker separates the first seconds of a recording, over their duration.
 
     0 for a recording that cannot be read.
     """
@@ -79,12 +88,11 @@ def _real_time_factor(entry: Entry, model: nn.Module, job: Job) -> float:
         return 0.0
     threads = torch.get_num_threads()
     torch.set_num_threads(max(1, threads // max(1, job.arguments.workers)))
-    passes = 1 if job.sources or not can_detect(model) else 2
     try:
         _compute(model, block[:, :rate], rate)  # the first call prepares what later ones use
         began = time.perf_counter()
         _compute(model, block, rate)
-        return passes * (time.perf_counter() - began) * rate / block.shape[1]
+        return (time.perf_counter() - began) * rate / block.shape[1]
     finally:
         torch.set_num_threads(threads)
 

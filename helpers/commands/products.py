@@ -111,11 +111,17 @@ class Products:
 
         stems: with the residual.
         """
+        from ..display.stem_pages import page_bytes
         from ..inference.stem_files import bytes_needed
 
-        form = self.form(recording)
+        form, mixes = self.form(recording), self.mixes.count(stems)
         form.check(recording.path.name, recording.sample_rate, recording.channels)
-        return bytes_needed(recording, stems, form, self.mixes.count(stems))
+        separating = bytes_needed(recording, stems, form, mixes)
+        if not self.player:
+            return separating
+        samples = recording.frames * recording.channels
+        page = round(page_bytes(recording.seconds, samples, stems))
+        return max(separating, form.bytes_a_sample * (stems + mixes) * samples + page)
 
     def write(
         self,

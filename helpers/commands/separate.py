@@ -181,14 +181,15 @@ def separate(
         warnings.warn(remark, stacklevel=2)
     print(summary(target, report))
     if doubt := done.doubt():
-        print("  " + " ".join([doubt, "--overwrite", *map(shlex.quote, _repeated(arguments))]))
+        words = _repeated(arguments, target.parent)
+        print("  " + " ".join([doubt, "--overwrite", *map(shlex.quote, words)]))
 
 
-def _repeated(arguments: Namespace) -> list[str]:
-    """The options that a second run of the same command needs."""
+def _repeated(arguments: Namespace, output: Path) -> list[str]:
+    """The options that a second run needs to write to the same folder below `output`."""
     options = [f"--{name}" for name in ("residual", "repair") if getattr(arguments, name)]
-    if arguments.output != Path(OUTPUT):
-        options += ["-o", str(arguments.output)]
+    if output != Path(OUTPUT):
+        options += ["-o", str(output)]
     if arguments.model != runtime.DEFAULT_MODEL:
         options += ["--model", str(arguments.model)]
     if arguments.estimate != runtime.QUALITY_WINDOWS:

@@ -78,6 +78,17 @@ def write_player(
     return path
 
 
+def page_bytes(seconds: float, samples: int, stems: int) -> float:
+    """The most that sound and waveforms take in a page. samples: of all channels.
+
+    base64 makes four bytes of three; each pair of peaks takes ten bytes at most.
+    """
+    size = 2 * (stems + 1) * samples
+    kilobits = max(KILOBITS, LEAST_KILOBITS * (stems + 1))
+    sound = size if size <= LOSSLESS else 125 * kilobits * seconds
+    return 4 / 3 * sound + 10 * PEAKS * (stems + 1)
+
+
 def _lossless(blocks: Iterable[np.ndarray], recording: Recording, gain: float, _: int) -> str:
     return encode_blocks(blocks, recording.sample_rate, recording.channels, gain)
 

@@ -25,6 +25,7 @@ from .no_reference import WINDOW, Measures, measures
 FILE = Path(__file__).with_suffix(".json")  # written by `python -m experiments.no_reference --fit`
 SPACING = 10.0  # seconds of the recording for each window, at least
 SHORTEST = 1.0  # seconds
+SEPARATIONS = 4  # of each window
 INTERVAL = 0.8  # share of the windows of the fit whose SI-SDR lies in their interval
 FARTHEST = 2.0  # standard deviations of a measure: beyond them the fit knows nothing
 LEAST, MOST = -10.0, 20.0  # dB; at -10 nothing of the instrument is right
@@ -122,8 +123,8 @@ def estimate_quality(
 ) -> dict[str, Estimate]:
     """Of each stem of a recording, from some of its windows; none where it is silent.
 
-    Each window is separated four times: 20 s of audio. There is at most one for each `SPACING`
-    seconds of the recording. Memory holds one window.
+    Each window is separated `SEPARATIONS` times: 20 s of audio. There is at most one for each
+    `SPACING` seconds of the recording. Memory holds one window.
     """
     recording, model = done.recording, done.model
     predictor = predictors()["score" if isinstance(model, ScoreFollower) else "recording"]
@@ -165,14 +166,23 @@ def measured_window(
     return measures(again, mixture, again(mixture), sample_rate, score)
 
 
+def window_count(seconds: float, windows: int) -> int:
+    """How many windows a recording has, where `windows` are asked for."""
+    return min(windows, max(1, int(seconds / SPACING))) if seconds >= SHORTEST else 0
+
+
+def seconds_separated(seconds: float, windows: int) -> float:
+    """The seconds of audio that are separated for the estimate of a recording, at most."""
+    return SEPARATIONS * window_count(seconds, windows) * min(seconds, WINDOW)
+
+
 def cut(recording: Recording, windows: int) -> Iterator[tuple[float, np.ndarray]]:
     """Second and samples (C, n) of windows in equal distances; not those that are silent.
 
     A recording shorter than a window is one, one shorter than `SHORTEST` none.
     """
-    if recording.seconds < SHORTEST:
+    if not (count := window_count(recording.seconds, windows)):
         return
-    count = min(windows, max(1, int(recording.seconds / SPACING)))
     length = min(round(WINDOW * recording.sample_rate), recording.frames)
     firsts = (recording.frames - length) * (np.arange(count) + 0.5) / count
     waiting, kept, at = deque(firsts.astype(int).tolist()), np.zeros((recording.channels, 0)), 0

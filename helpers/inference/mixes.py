@@ -148,7 +148,9 @@ def stem_named(name: str, sources: Sequence[str]) -> str:
 def _pair(words: str) -> tuple[str, str]:
     name, equals, level = words.partition("=")
     if not equals:
-        raise ValueError(f"'{words}' has no decibels; write for example {words.strip()}=6.")
+        raise ValueError(
+            f"'{words}' has no decibels; write for example {words.strip() or 'viola'}=6."
+        )
     return name.strip(), level
 
 

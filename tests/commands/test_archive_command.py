@@ -11,11 +11,12 @@ import signal
 import subprocess
 import time
 from collections import namedtuple
+from contextlib import nullcontext
 
 import pytest
 
-from helpers.archives import stores
-from helpers.commands import separate
+from helpers.archives import cluster, stores
+from helpers.commands import archive, archive_progress, separate
 from helpers.commands.archive_progress import duration
 from helpers.files import file_sha256
 from helpers.inference import stem_files
@@ -243,6 +244,13 @@ def test_recordings_and_stems_can_lie_at_addresses(divisi, album, duo, tmp_path,
     assert code == 1 and "3 had been before" in out[-1]
 
 
+def test_a_project_of_recordings_at_an_address_is_refused(divisi, duo, tmp_path):
+    words = ("separate", "memory://in", "-o", tmp_path / "out", "--model", duo)
+    code, _, err = divisi(*words, "--project", "reaper")
+    assert code == 2 and "files on a disk and not to memory://in; leave it out." in err[0]
+    assert not (tmp_path / "out").exists()
+
+
 def test_killed_runs_share_the_work_and_leave_nothing_half(
     recording, duo, tmp_path, tmp_path_factory
 ):
@@ -301,6 +309,40 @@ def test_a_scheduler_that_does_not_answer_is_one_sentence(
 @pytest.mark.parametrize("count", ["0", "-1", "many", "1001"])
 def test_a_number_of_workers_that_is_none_is_refused(divisi, album, count):
     assert divisi("separate", album, "--workers", count)[0] == 2
+
+
+def test_a_cluster_is_either_new_or_running(divisi, album):
+    code, _, err = divisi("separate", album, "--workers", 2, "--scheduler", "tcp://127.0.0.1:9")
+    assert code == 2 and "not allowed with argument --workers" in err[0]
+
+
+def test_workers_elsewhere_get_whole_paths(divisi, album, duo, tmp_path, monkeypatch):
+    jobs = []
+    monkeypatch.setattr(cluster, "connected", lambda *_: nullcontext())
+    monkeypatch.setattr(archive, "outcomes", lambda job, *_: jobs.append(job) or iter(()))
+    monkeypatch.chdir(tmp_path)
+    for model in (os.path.relpath(duo), "bach-quartet"):
+        divisi("separate", "album", "-o", "out", "--model", model, "--scheduler", "tcp://a:1")
+    assert [job.arguments.model for job in jobs] == [os.path.abspath(duo), "bach-quartet"]
+    assert {job.output for job in jobs} == {tmp_path / "out"}
+
+
+@pytest.mark.parametrize(
+    ("options", "seconds"),
+    [((), 1 + 4 * 1), (("--estimate", "0"), 1), (("--overwrite",), 3 + 4 * 3),
+     (("--overwrite", "--skip-existing"), 1 + 4 * 1)],
+)  # fmt: skip
+def test_the_expected_time_counts_what_will_be_separated(
+    divisi, recording, duo, tmp_path, monkeypatch, options, seconds
+):
+    words = ("separate", tmp_path / "album", "-o", tmp_path / "out", "--model", duo)
+    recording("album/a.wav", seconds=2.0)
+    divisi(*words, "--estimate", "0")
+    recording("album/b.wav", seconds=1.0)
+    monkeypatch.setattr(archive_progress, "_real_time_factor", lambda *_: 100.0)
+    _, out, _ = divisi(*words, *options)
+    words = archive_progress.duration(100.0 * seconds)
+    assert out[1].startswith(f"They take about {words} on this machine")
 
 
 @pytest.mark.parametrize(

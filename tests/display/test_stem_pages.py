@@ -16,7 +16,7 @@ from helpers.audio.recordings import examine
 from helpers.audio.track import AudioError
 from helpers.display import stem_pages
 from helpers.display.player_page import ScoreView
-from helpers.display.stem_pages import COMPRESSED_RATE, write_player
+from helpers.display.stem_pages import COMPRESSED_RATE, page_bytes, write_player
 from tests.display.pages import until
 
 RATE = 44_100
@@ -103,6 +103,15 @@ def test_a_long_recording_takes_less_than_a_megabyte_a_minute(
     assert shown["sampleRate"] == COMPRESSED_RATE
     sound, rate = decoded(shown["rows"][1]["audio"])
     assert sound.shape == (20 * rate, 1)
+
+
+@pytest.mark.parametrize("lossless", [1 << 25, 1])
+def test_a_page_takes_no_more_than_was_said(separated, tmp_path, monkeypatch, lossless):
+    monkeypatch.setattr(stem_pages, "LOSSLESS", lossless)
+    recording, files = separated(20.0)
+    empty = write_player(tmp_path / "empty.html", *separated(0.01)).stat().st_size
+    page = write_player(tmp_path / "player.html", *separated(20.0)).stat().st_size
+    assert 0.1 < (page - empty) / page_bytes(20.0, 2 * recording.frames, len(files)) < 1.0
 
 
 @pytest.mark.browser

@@ -26,6 +26,7 @@ from helpers.evaluation.quality_estimate import (
     measured_window,
     predictor_of,
     predictors,
+    seconds_separated,
 )
 from helpers.inference.score_following import ScoreFollower
 from helpers.inference.stem_files import separate_recording
@@ -121,6 +122,14 @@ def test_windows_lie_in_equal_distances_and_hold_the_samples_of_the_recording(du
     for start, window in found:
         first = round(start * RATE)
         assert np.array_equal(window, whole[:, first : first + 5 * RATE])
+
+
+@pytest.mark.parametrize(
+    ("seconds", "windows", "separated"),
+    [(0.5, 3, 0), (3.0, 3, 12), (19.0, 3, 20), (20.0, 3, 40), (600.0, 3, 60), (600.0, 0, 0)],
+)
+def test_the_audio_that_is_separated_is_known_before(seconds, windows, separated):
+    assert seconds_separated(seconds, windows) == separated
 
 
 def test_a_short_recording_is_one_window_and_silence_is_none(tmp_path):

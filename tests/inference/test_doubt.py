@@ -37,7 +37,8 @@ def duo(tmp_path_factory):
     """A rendered violin and saxophone, in which the model hears a viola too."""
     score = corpus_score("bwv122.6", QUARTET)
     stems = render_score(score, FluidSynth(find_soundfont("FluidR3_GM")), RATE).stems
-    path = tmp_path_factory.mktemp("duo") / "my duo.wav"
+    path = tmp_path_factory.mktemp("duo") / "disc 1" / "my duo.wav"
+    path.parent.mkdir()
     mixture = (stems["violin"] + stems["saxophone"])[:1, : RATE * SECONDS]
     save(path, 0.5 * mixture, RATE, "PCM_16")
     return path
@@ -81,6 +82,27 @@ def test_the_player_and_the_notebook_say_it(duo, model, tmp_path):
     sentence = "viola may not play"
     assert sentence in separated.notes() and sentence in separated.player().html()
     assert "&lt;b&gt;" in StemPlayer(separated.track, remark="<b>").html()
+
+
+@pytest.mark.parametrize("place", ["disk", "memory"])
+def test_in_an_archive_the_command_corrects_the_stems_that_it_speaks_of(
+    duo, tmp_path, capsys, place
+):
+    fsspec = pytest.importorskip("fsspec")
+    album, out = str(duo.parents[1]), str(tmp_path / "out")
+    if place == "memory":
+        album, out = f"memory://{tmp_path.name}/in", f"memory://{tmp_path.name}/out"
+    system, root = fsspec.core.url_to_fs(album)
+    if place == "memory":
+        system.put(str(duo.parent), f"{root}/disc 1", recursive=True)
+    options = ["--estimate", "0", "--no-player"]
+    assert main(["separate", album, "-o", out, *options]) == 0
+    printed = capsys.readouterr().out
+    command = shlex.split(printed[printed.index("divisi separate") :].splitlines()[0])
+    assert main(command[1:]) == 0
+    base = fsspec.core.url_to_fs(out)[1]
+    stems = [path.rpartition("/out/")[2] for path in system.find(base) if path.endswith(".wav")]
+    assert sorted(stems) == ["disc 1/my duo/saxophone.wav", "disc 1/my duo/violin.wav"]
 
 
 @pytest.mark.real_audio

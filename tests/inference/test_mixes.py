@@ -203,6 +203,7 @@ def test_names_without_a_stem_are_refused(name, sources, sentence):
      (5, None, "Pass mixes as in minus=['violin'] and emphasise={'viola': 6}."),
      (None, ["viola"], "Pass mixes as in"),
      (None, "viola", "'viola' has no decibels; write for example viola=6."),
+     (None, "viola=6,", "'' has no decibels; write for example viola=6."),
      (None, "viola=loud", "viola cannot be brought forward by 'loud' dB; write a number above 0"),
      (None, "viola=-3", "viola cannot be brought forward by '-3' dB"),
      (None, "viola=nan", "viola cannot be brought forward by 'nan' dB"),
