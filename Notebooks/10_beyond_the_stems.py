@@ -461,8 +461,8 @@ plot_curves({"level of each player": levels}, xlabel="time (s)", ylabel="dBFS", 
 
 # %% [markdown]
 # Our recordings have their scores beside them. Where a recording has none, `--transcribe` reads the
-# notes from its stems, with the mistakes of section 3; `notes_from` in the manifest says which notes
-# these are.
+# notes from its stems, with the mistakes of section 3; `notes_from` in the manifest says which of
+# the two they are.
 #
 # ### Two players by hand
 #
