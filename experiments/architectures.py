@@ -23,6 +23,7 @@ from helpers.datasets.stem_folders import find_tracks
 from helpers.evaluation import results
 from helpers.evaluation.rows import Provenance, Row
 from helpers.recipes.schema import Recipe, read_recipe
+from helpers.recipes.train import build_model, mixtures
 
 TABLE = "04_architectures"
 STEP = "06 spectral tilt"
@@ -60,7 +61,7 @@ def recipe_of(system: str, seed: int) -> Recipe:
 def measure(system: str, seed: int, minutes: float, corpus: Path) -> list[Row]:
     """Train a system for its minutes and measure it."""
     recipe = recipe_of(system, seed)
-    seconds = seconds_a_step(recipe)
+    seconds = seconds_a_step(build_model(recipe), mixtures(recipe)[0], recipe.training.batch_size)
     steps = max(1, round(60 * minutes / seconds))
     print(f"{system}, seed {seed}: {steps} steps of {seconds:.2f} s", flush=True)
     recipe = replace(recipe, training=realism.budget(recipe.training, steps, seed))

@@ -17,13 +17,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
 
 from experiments.systems import SYSTEMS, Cards, System, training_examples
 from helpers import runtime
 from helpers.audio.track import Track
-from helpers.recipes.schema import Recipe
-from helpers.recipes.train import build_model, mixtures
 from helpers.training.execution import fast_precision
 from helpers.training.losses import negative_snr
 
@@ -69,11 +68,10 @@ def in_own_process(system: System, instruments: Sequence[str]) -> dict:
     return json.loads(answer) | {"peak": usage.ru_maxrss * unit}
 
 
-def seconds_a_step(recipe: Recipe, steps: int = 4) -> float:
+def seconds_a_step(model: nn.Module, mixtures: Dataset, batch: int, steps: int = 4) -> float:
     """Processor time of one core per training step, with mixing; the first step is left out."""
     torch.set_num_threads(1)
-    model, (training, _) = build_model(recipe), mixtures(recipe)
-    batches = iter(DataLoader(training, recipe.training.batch_size))
+    batches = iter(DataLoader(mixtures, batch))
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6)
     reduced, times = fast_precision() != "32-true", []
     for _ in range(steps):

@@ -5,11 +5,13 @@
 
 A network with a magnitude mask alone, then with phase and residual, all in four subbands; and the
 complete one without subbands, whose steps take four times as long, so that it makes fewer. Each is
-trained for some minutes of one processor core, on the data of `recipes/resunet-quartet.toml`, with
-half of its channels, so that minutes are hundreds of steps. The seconds a step are measured once,
-and kept in the folder of the runs. Each is measured on rendered pieces of the validation split and
-on the real excerpts of Bach10. Systems in the table are skipped and stopped trainings continue, so
-the same command resumes.
+trained for some minutes of one processor core, on the violin and the bassoon of the data of
+`recipes/resunet-quartet.toml`: minutes are not enough to tell four instruments apart, and a phase
+is worth something only where the magnitudes are nearly right. With half of the channels of that
+recipe minutes are hundreds of steps. The seconds a step are measured once, and kept in the folder
+of the runs. Each is measured on rendered pieces of the validation split and on the real excerpts of
+Bach10, as duos. Systems in the table are skipped and stopped trainings continue, so the same
+command resumes.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,7 +33,9 @@ from experiments.pieces import chorale
 from experiments.realism import budget
 from helpers import runtime
 from helpers.audio.track import Track
+from helpers.datasets.mixing import Mixer
 from helpers.datasets.stem_folders import find_tracks
+from helpers.datasets.torch_datasets import MixtureDataset
 from helpers.display.figures import publish
 from helpers.evaluation import results
 from helpers.evaluation.evaluate import evaluate, evaluate_baselines, model_separator
@@ -39,13 +43,16 @@ from helpers.evaluation.rows import Provenance, Row
 from helpers.files import replaced_atomically
 from helpers.models.resunet import ResUNet
 from helpers.music.splits import names
-from helpers.recipes.schema import Recipe, read_recipe
-from helpers.recipes.train import train
-from helpers.training.checkpoints import load_model
+from helpers.recipes.schema import Recipe, architecture, read_recipe
+from helpers.recipes.stem_banks import stem_bank
+from helpers.training.checkpoints import load_model, save_model
+from helpers.training.losses import negative_snr
+from helpers.training.trainer import fit
 
 TABLE = "06_decoupling"
 NOTEBOOK = "06_resunet"
-RENDERED, REAL = "validation chorales", "bach10_excerpts"
+DUO = ("violin", "bassoon")
+RENDERED, REAL = "chorales, two parts", "Bach10, two parts"
 #: The entries of the model's configuration that each step changes, beside those before it.
 STEPS: dict[str, dict[str, Any]] = {
     "01 magnitude": {"phase": False, "residual": False, "subbands": 4},
@@ -77,7 +84,7 @@ class Ablation:
         path = self.runs / "seconds_a_step.json"
         known = json.loads(path.read_text()) if path.exists() else {}
         if step not in known:
-            known[step] = seconds_a_step(recipe)
+            known[step] = cost(recipe)
             self.runs.mkdir(parents=True, exist_ok=True)
             with replaced_atomically(path) as draft:
                 draft.write_text(json.dumps(known, indent=2))
@@ -130,6 +137,34 @@ def recipe_of(base: Recipe, step: str) -> Recipe:
     return replace(base, name="06-decoupling", model=model)
 
 
+def network(recipe: Recipe) -> ResUNet:
+    """Untrained, for the duo."""
+    model, config = architecture(recipe, recipe.name)
+    runtime.seed_everything(recipe.training.seed)
+    return model(replace(config, sources=DUO))
+
+
+def mixtures(recipe: Recipe) -> MixtureDataset:
+    """Of the two instruments, from the stem bank of the quartet."""
+    mixer = Mixer(stem_bank(recipe, "training"), DUO, recipe.mixing, recipe.segment_seconds)
+    return MixtureDataset(mixer, recipe.training.seed)
+
+
+def cost(recipe: Recipe) -> float:
+    """Seconds of one core per training step."""
+    return seconds_a_step(network(recipe), mixtures(recipe), recipe.training.batch_size)
+
+
+def train(recipe: Recipe, folder: Path) -> Path:
+    """Train a network, or finish its training; the path of its weights."""
+    model = network(recipe)
+    history = fit(model, negative_snr, mixtures(recipe), config=recipe.training, folder=folder)
+    if not history.finished:
+        raise KeyboardInterrupt
+    provenance = {"recipe": asdict(recipe), "commit": runtime.commit()}
+    return save_model(model, folder, recipe.name, provenance)[0]
+
+
 def true_parts(model: ResUNet, stems: torch.Tensor) -> torch.Tensor:
     """What the network would have to estimate: as `ResUNet.parts`, from stems (B, S, C, T).
 
@@ -154,16 +189,19 @@ def true_parts(model: ResUNet, stems: torch.Tensor) -> torch.Tensor:
 
 
 def tests(count: int = 8, seconds: float = 10.0) -> dict[str, list[Track]]:
-    """Rendered chorales of the validation split, and the real excerpts where they are."""
+    """Rendered chorales of the validation split, and the real excerpts where they are; as duos."""
     works = names("chorale", "validation")[:count]
-    found = {RENDERED: [chorale(work, quartet(), seconds) for work in works]}
+    quartet = base_recipe().rendering.instruments
+    found = {RENDERED: [duo(chorale(work, quartet, seconds)) for work in works]}
     if root := runtime.data_root():
-        found[REAL] = [folder.load(channels=1) for folder in find_tracks(root / REAL)]
+        folders = find_tracks(root / "bach10_excerpts")
+        found[REAL] = [duo(folder.load(channels=1)) for folder in folders]
     return found
 
 
-def quartet() -> tuple[str, ...]:
-    return base_recipe().rendering.instruments
+def duo(track: Track) -> Track:
+    """Two of its instruments; the mixture is their sum."""
+    return replace(track, stems={name: track.stems[name] for name in DUO}, recording=None)
 
 
 def base_recipe() -> Recipe:
