@@ -1,6 +1,7 @@
 """Separate and measure every real recording in the folder `DIVISI_DATA`, into Results/.
 
     python -m experiments.real_recordings
+    python -m experiments.real_recordings --systems chamber
     python -m experiments.real_recordings --fit recipes/bach-quartet-real.toml
 
 The first call measures floor, ceilings and the trained models on all corpora, and draws the picture
@@ -38,9 +39,9 @@ SYSTEMS = ("bach-quartet", "chamber", "resunet-quartet", "resunet-chamber")  # w
 CORPORA = ("bach10_excerpts", "trios", "urmp_excerpts")
 
 
-def model_rows(root: Path, device: torch.device) -> Iterable[Row]:
-    """Floor, ceilings and the trained models."""
-    here = [name for name in SYSTEMS if name in available_models()]
+def model_rows(root: Path, device: torch.device, systems: Iterable[str]) -> Iterable[Row]:
+    """Floor, ceilings and trained models."""
+    here = [name for name in systems if name in available_models()]
     models = {name: load_model(name, device) for name in here}
     for corpus in CORPORA:
         for folder in tqdm(find_tracks(root / corpus), desc=corpus):
@@ -96,13 +97,14 @@ def main() -> None:
     parser.add_argument(
         "--fit", type=Path, metavar="RECIPE", help="fine-tune and leave one piece out"
     )
+    parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=SYSTEMS)
     parser.add_argument("--device", default="auto")
     arguments = parser.parse_args()
     root, device = corpus_folder(), runtime.pick_device(arguments.device)
     if arguments.fit:
         rows = list(fitted_rows(root, arguments.fit, device))
     else:
-        rows = list(model_rows(root, device))
+        rows = list(model_rows(root, device, arguments.systems))
     table = results.results_path(TABLE)
     results.append(table, rows)
     report(table)
