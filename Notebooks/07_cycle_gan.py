@@ -572,7 +572,7 @@ if {"cycle GAN", "mixed solos"} <= set(VALUE):
         words += f"On the real duo it has {real:.1f} dB, the mixture "
         words += f"{STUDY.mean('mixture', REAL):.1f} dB. "
     words += "Its weights are worth nobody's time. " if gan <= mixed else ""
-Markdown(f"{words} The course brings no weights of a cycle GAN.")
+Markdown(f"{words.strip()} The course brings no weights of a cycle GAN.")
 
 # %% [markdown]
 # Hear the network of this chapter on a rendered duo: with `TRAIN = True` the cycle GAN, else the

@@ -256,14 +256,13 @@ shown(lambda: by_soundfont(ROWS))
 
 # %%
 from experiments.comparison_charts import plot_gains, plot_ranks, plot_speed
+from experiments.comparison_tables import PUBLISHED, costs_of
 from helpers.display.figures import publish
 
 shown(lambda: publish(plot_speed(ROWS), "09_speed"))
 
+
 # %% tags=["hide-input"]
-from experiments.comparison_tables import PUBLISHED, costs_of
-
-
 def best_and_fastest() -> str:
     means = by_metric(ROWS, QUARTET)["SI-SDR"]
     factors = costs_of(ROWS)["real-time factor"].reindex(means.index).dropna()
