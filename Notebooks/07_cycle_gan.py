@@ -407,9 +407,10 @@ table["changes"] = [", ".join(f"{n}: {v:g}" for n, v in c.items()) for c in tabl
 table[["pairs", "changes", "seeds", "step_factor"]]
 
 # %% [markdown]
-# Three choices were made before these trainings, and the table does not test them: $\mu$; that
-# critics see waveforms scaled to about the level 1; and that the last layer of separator and mixer
-# starts at zero, so that the first estimates are equal shares of the mixture.
+# Three choices were made before these trainings, and the table does not test them: the value of
+# $\mu$ (only leaving the cycle out is tested); that critics see waveforms scaled to about the level
+# 1; and that the last layer of separator and mixer starts at zero, so that the first estimates are
+# equal shares of the mixture.
 
 # %%
 from experiments.cycle_gan import CURVES, NOTEBOOK, STEPS, TABLE, jobs, tests
