@@ -207,7 +207,9 @@ def separate(folder: Path) -> int:
 
 
 def render(folder: Path) -> int:
-    return run("render", folder / "input.mid", "-o", folder / "out", "--rate", 8000)
+    """With two minutes as the limit: a damaged time may be hours, which take long to write."""
+    with mock.patch("helpers.commands.render.MEMORY", 20_000_000):
+        return run("render", folder / "input.mid", "-o", folder / "out", "--rate", 8000)
 
 
 def use_card(folder: Path) -> int:
