@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import block_diag, toeplitz
+from scipy.linalg import block_diag, solveh_banded
 
 from .timing import Chords, smoothed
 
@@ -134,12 +134,12 @@ def _bounded_gls(
     -m. Jacoby et al. bound 0 <= m <= z, without which the fit is not unique.
     """
     edges = np.cumsum([0, *counts])
+    together = np.ones(len(target))  # with the next interval in one passage
+    together[edges[1:] - 1] = 0.0
     variance, neighbours = 1.0, 0.0
     for _ in range(ROUNDS):
-        covariance = block_diag(
-            *(toeplitz([variance, neighbours, *[0.0] * (count - 2)][:count]) for count in counts)
-        )
-        weighted = np.linalg.solve(covariance, design)
+        diagonals = np.stack([np.full(len(target), variance), neighbours * together])
+        weighted = solveh_banded(diagonals, design, lower=True)
         inverse = np.linalg.pinv(design.T @ weighted)
         values = inverse @ (weighted.T @ target)
         rest = target - design @ values
