@@ -8,7 +8,7 @@ export PYTHON
 export OMP_NUM_THREADS ?= 1
 
 # Python stores what it has compiled, even where the environment forbids it: to compile all of torch,
-# scipy and pandas again takes seconds, and the tests start hundreds of processes.
+# scipy and pandas again takes seconds in each of the many processes that the tests start.
 export PYTHONDONTWRITEBYTECODE =
 
 help:  ## list the targets

@@ -4,7 +4,7 @@
     python -m experiments.decoupling --minutes 30 --seeds 0 1 2 --only 01 03
 
 A network with a magnitude mask alone, then with phase and residual, all in four subbands; and the
-complete one without subbands, whose steps take four times as long, so that it makes fewer. Each is
+complete one without subbands, whose steps take longer, so that it makes fewer of them. Each is
 trained for some minutes of one processor core, on the violin and the bassoon of the data of
 `recipes/resunet-quartet.toml`: minutes are not enough to tell four instruments apart, and a phase
 is worth something only where the magnitudes are nearly right. With half of the channels of that

@@ -31,8 +31,8 @@ KEPT = {-1: -1, -2: 64 << 20, -4: 0}
 GIVEN_BACK = {-1: 128 << 10, -2: 128 << 10, -4: 65_536}
 #: Environment variables of a process that keeps, in all its threads, what `freed_memory_kept` says.
 MEMORY_KEPT = {
-    "MALLOC_ARENA_MAX": 1, "MALLOC_TRIM_THRESHOLD_": -1, "MALLOC_TOP_PAD_": 64 << 20,
-    "MALLOC_MMAP_MAX_": 0,
+    "MALLOC_ARENA_MAX": 1, "MALLOC_TRIM_THRESHOLD_": KEPT[-1], "MALLOC_TOP_PAD_": KEPT[-2],
+    "MALLOC_MMAP_MAX_": KEPT[-4],
 }  # fmt: skip
 
 

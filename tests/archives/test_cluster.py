@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import socket
 import time
 from pathlib import Path
@@ -48,6 +49,13 @@ def test_results_and_errors_come_back_and_threads_are_split(scheduler, monkeypat
     assert isinstance(found.pop("2"), ZeroDivisionError)
     assert found == {name: (name, 3) for name in ("0", "1", "3")}
     assert not queue.taken
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="variables of glibc")
+def test_local_workers_keep_freed_memory_in_the_thread_that_works():
+    with connected(1, "") as client:
+        found = client.submit(os.getenv, "MALLOC_ARENA_MAX").result()
+    assert found == "1"
 
 
 def test_a_cluster_without_workers_is_refused(monkeypatch):
