@@ -252,7 +252,7 @@ def test_a_project_of_recordings_at_an_address_is_refused(divisi, duo, tmp_path)
 
 
 def test_killed_runs_share_the_work_and_leave_nothing_half(
-    recording, duo, tmp_path, tmp_path_factory
+    divisi, recording, duo, tmp_path, tmp_path_factory
 ):
     """`DIVISI_KILLS=10` kills ten times."""
     prints = tmp_path_factory.mktemp("prints")
@@ -260,11 +260,16 @@ def test_killed_runs_share_the_work_and_leave_nothing_half(
         recording(f"album/{number}.wav", rate=48_000, channels=2, seconds=8)
     rng = random.Random(0)
     for count in range(int(os.environ.get("DIVISI_KILLS", "1"))):
-        share(tmp_path / "album", tmp_path / f"out {count}", duo, prints, rng.uniform(0.0, 4.0))
+        moment = rng.uniform(0.0, 4.0)
+        share(divisi, tmp_path / "album", tmp_path / f"out {count}", duo, prints, moment)
 
 
-def share(album, output, model, prints, moment):
-    """Two runs share an archive; the first is killed after some seconds. All is done once."""
+def share(divisi, album, output, model, prints, moment):
+    """Two runs share an archive; the first is killed after some seconds. All is done once.
+
+    A first run that is killed at its very end, after the second one left, leaves its claims: the
+    same command once more then takes them away.
+    """
     words = ("separate", album, "-o", output, "--model", model, "--skip-existing")
     first = start(*words, folder=prints)
     second = start(*words, folder=prints)
@@ -278,6 +283,8 @@ def share(album, output, model, prints, moment):
     first.process.join()
     recordings = sorted(path.stem for path in album.iterdir())
     assert sorted(index(output)) == recordings
+    code, out, _ = divisi(*words)
+    assert code == 0 and f"{len(recordings)} had been before" in out[-1]
     assert sorted(path.name for path in output.iterdir()) == [*recordings, "index.csv"]
     printed = "".join(path.read_text() for path in (first.out, second.out)).splitlines()
     made = [line for line in printed if "s of audio at" in line]
