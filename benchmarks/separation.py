@@ -16,7 +16,7 @@ from helpers.training.checkpoints import available_models, load_model
 
 RATE, SECONDS = 44100, 30
 STEMS = ["drums", "bass", "other", "vocals"]
-MODELS = ("bach-quartet", "chamber", "resunet-quartet", "resunet-chamber")  # where they are
+MODELS = ("bach-quartet", "chamber", "open-unmix-violin", "resunet-quartet", "resunet-chamber")
 
 
 def measure(arguments: Namespace) -> str:

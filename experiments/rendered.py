@@ -98,12 +98,20 @@ def small_recipe(steps: int, seed: int = 0, **training: Any) -> Recipe:
     settings = {"batch_size": 6, "warmup_steps": 20, "ema_decay": 0.98, "workers": 0} | training
     every = {"validate_every": steps, "checkpoint_every": steps}
     settings = replace(real_recipe().training, steps=steps, seed=seed, **every, **settings)
-    return replace(
+    return sized(replace(
         real_recipe(),
         name="02-study", scores=("random",), use_solos=False, model=SMALL, export={},
         segment_seconds=3.0, validation_examples=8, training=settings,
-        max_pieces=4 if runtime.profile() == "smoke" else 0,
-    )  # fmt: skip
+    ))  # fmt: skip
+
+
+def sized(recipe: Recipe) -> Recipe:
+    """The recipe; in the smoke profile a small network with as little data as possible."""
+    if runtime.profile() != "smoke":
+        return recipe
+    data = {"scores": ("random",), "max_pieces": 2, "validation_examples": 1}
+    training = replace(recipe.training, batch_size=1)
+    return replace(recipe, model=SMALL, training=training, **data)
 
 
 def trained(recipe: Recipe, run: str) -> tuple[Separator, str]:
@@ -127,11 +135,8 @@ def staged(stages: Sequence[Mapping[str, Any]], steps: int, seed: int, run: str)
 def ablation_step(changes: Mapping[str, Any], steps: int, seed: int, run: str) -> Separator:
     """A full-size network after a few training steps. changes: fields of `real_recipe`."""
     budget = {"steps": steps, "validate_every": steps, "ema_decay": 0.99, "seed": seed}
-    recipe = replace(
-        real_recipe(), name="02-ablation", training=replace(real_recipe().training, **budget)
-    )
-    if runtime.profile() == "smoke":
-        recipe = replace(recipe, model=SMALL, max_pieces=4, scores=("random",))
+    training = replace(real_recipe().training, **budget)
+    recipe = sized(replace(real_recipe(), name="02-ablation", training=training))
     return trained(replace(recipe, **changes), run)[0]
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+SILENCE = 1e-12  # RMS; the constants of openunmix fit a level near one
 FRAMES = 300  # that share one model of where the sources are, as in Open-Unmix: 7 s
 INSTALL = 'pip install "divisi[train]"'
 
@@ -20,9 +21,10 @@ def wiener_filter(
     """estimates (S, C, T) of a mixture (C, T) -> estimates (S, C, T), float32, that sum to it.
 
     Each bin of the mixture is divided in the ratio of the power spectrograms of the estimates; with
-    two channels also by their levels in both. iterations: of expectation-maximisation, 1 or more;
-    in mono the first is the Wiener filter. The filter is `openunmix.filtering.wiener`, which knows
-    one and two channels; of more, each is filtered on its own.
+    two channels also by their levels in both. What no estimate claims is shared equally.
+    iterations: of expectation-maximisation, 1 or more; in mono the first is the Wiener filter. The
+    filter is `openunmix.filtering.wiener`, which knows one and two channels; of more, each is
+    filtered on its own.
     ValueError where shapes do not fit, ImportError where openunmix is not installed.
 
     Nugraha, Liutkus and Vincent, "Multichannel audio source separation with deep neural networks",
@@ -39,6 +41,7 @@ def wiener_filter(
         filtered = [wiener_filter(e[:, None], m[None], iterations, window, hop) for e, m in pairs]
         return np.concatenate(filtered, axis=1)
     wiener = _wiener()
+    level = max(float(np.sqrt(np.mean(np.square(mixture, dtype=np.float64)))), SILENCE)
     hann = torch.hann_window(window, dtype=torch.float64)
 
     def stft(waves: np.ndarray) -> Tensor:
@@ -49,8 +52,8 @@ def wiener_filter(
         )
         return spectrum.unflatten(0, waves.shape[:-1])
 
-    spectra = stft(estimates).abs().permute(3, 2, 1, 0)  # (N, F, C, S)
-    heard = torch.view_as_real(stft(mixture).permute(2, 1, 0)).contiguous()  # (N, F, C, 2)
+    spectra = stft(estimates / level).abs().permute(3, 2, 1, 0)  # (N, F, C, S)
+    heard = torch.view_as_real(stft(mixture / level).permute(2, 1, 0)).contiguous()  # (N, F, C, 2)
     blocks = [
         wiener(spectra[start : start + FRAMES], heard[start : start + FRAMES], iterations)
         for start in range(0, len(heard), FRAMES)
@@ -60,7 +63,8 @@ def wiener_filter(
         torch.view_as_complex(filtered).flatten(0, 1), window, hop, window=hann,
         length=mixture.shape[-1],
     )  # fmt: skip
-    return waves.view(estimates.shape).numpy().astype(np.float32)
+    stems = level * waves.view(estimates.shape).numpy()
+    return (stems + (mixture - stems.sum(axis=0)) / len(stems)).astype(np.float32)
 
 
 def _wiener():

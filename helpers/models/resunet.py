@@ -147,7 +147,8 @@ class ResUNet(nn.Module):
     def parts(self, features: Tensor) -> Tensor:
         """Magnitudes (B, C * subbands, F, N) -> (B, S, parts, C * subbands, F, N), unbounded.
 
-        The highest bin is not used; zeros fill both axes up to a multiple of what is pooled.
+        The highest bin is not seen, and has the parts of its neighbour; zeros fill both axes up to
+        a multiple of what is pooled.
         """
         channels, bins, frames = features.shape[1:]
         features = self.normalise(features[:, :, :-1].flatten(1, 2)).unflatten(1, (channels, -1))
@@ -163,7 +164,7 @@ class ResUNet(nn.Module):
         for decode, skip in zip(reversed(self.decoder), reversed(skips), strict=True):
             features = decode(features, skip)
         output = self.output(self.after(features))[:, :, : bins - 1, :frames].float()
-        output = F.pad(output, (0, 0, 0, 1))
+        output = F.pad(output, (0, 0, 0, 1), mode="replicate")
         return output.unflatten(1, (len(self.sources), self.config.outputs_per_bin, channels))
 
     def decoupled(self, spectrum: Tensor, parts: Tensor, level: Tensor) -> Tensor:

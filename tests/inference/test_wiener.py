@@ -43,6 +43,22 @@ def test_in_mono_each_bin_is_divided_in_the_ratio_of_the_powers():
     np.testing.assert_allclose(filtered[:, 0], expected.numpy(), atol=1e-4)
 
 
+def test_what_nobody_claims_is_shared_equally():
+    mixture = noise(1, RATE)
+    filtered = wiener_filter(np.zeros((4, 1, RATE), np.float32), mixture, **WINDOW)
+    np.testing.assert_allclose(filtered, np.stack([mixture / 4] * 4), atol=1e-4)
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_softer_recording_is_divided_in_the_same_way(channels):
+    stems = noise(3, channels, RATE)
+    mixture = stems.sum(axis=0)
+    estimates = stems + 0.3 * (mixture - stems)
+    filtered = wiener_filter(estimates, mixture, 2, **WINDOW)
+    softer = wiener_filter(1e-4 * estimates, 1e-4 * mixture, 2, **WINDOW)
+    np.testing.assert_allclose(1e4 * softer, filtered, atol=1e-4)
+
+
 def test_tones_at_other_pitches_lose_what_leaked_from_each_other():
     time = np.arange(2 * RATE) / RATE
     stems = 0.1 * np.sin(2 * np.pi * np.array([[[440.0]], [[1000.0]]]) * time).astype(np.float32)
