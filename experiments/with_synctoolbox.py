@@ -22,7 +22,7 @@ from pathlib import Path
 import librosa
 import numpy as np
 import pandas as pd
-from libfmp.c1 import midi_to_list
+from pretty_midi import PrettyMIDI
 from synctoolbox.dtw.mrmsdtw import sync_via_mrmsdtw
 from synctoolbox.dtw.utils import (
     compute_optimal_chroma_shift,
@@ -58,8 +58,12 @@ def features_of_sound(path: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def features_of_score(path: str) -> tuple[np.ndarray, np.ndarray]:
-    columns = ["start", "duration", "pitch", "velocity", "instrument"]
-    notes = pd.DataFrame(midi_to_list(path), columns=columns)
+    parts = PrettyMIDI(path).instruments
+    notes = pd.DataFrame([
+        {"start": note.start, "duration": note.duration, "pitch": note.pitch,
+         "velocity": note.velocity, "instrument": part.name}
+        for part in parts for note in part.notes
+    ])  # fmt: skip
     return features(
         df_to_pitch_features(notes, feature_rate=FEATURE_RATE), df_to_pitch_onset_features(notes)
     )
