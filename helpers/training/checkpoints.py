@@ -124,6 +124,11 @@ def read_cards(folder: Path) -> tuple[dict[str, Card], list[CheckpointError]]:
     return cards, broken
 
 
+def card_of(name_or_path: str | Path) -> Card:
+    """The card of a model, found as by `load_model`; CheckpointError as there."""
+    return read_card(_locate(name_or_path)[1])
+
+
 def _pair(folder: Path, name: str) -> tuple[Path, Path]:
     return folder / f"{name}.safetensors", folder / f"{name}.json"
 
@@ -164,7 +169,7 @@ def _released(name: str) -> Path:
 def _card_of(name: str) -> Card:
     """LookupError where there is no such model."""
     try:
-        return read_card(_locate(name)[1])
+        return card_of(name)
     except CheckpointError as error:
         raise LookupError(name) from error
 
