@@ -76,7 +76,10 @@ class ScoreNetConfig:
                 f"highest is {self.highest}; it must be above lowest and at most half the rate."
             )
         if self.blind:
-            self.blind_config()
+            try:
+                self.blind_config()
+            except (KeyError, TypeError, ValueError) as error:
+                raise ValueError(f"blind is no network of this rate: {error.args[0]}") from error
 
     def blind_config(self) -> MaskNetConfig:
         """Of the blind network, which sees the same spectra."""
