@@ -157,15 +157,30 @@ def test_players_who_do_not_listen_have_no_correction():
     assert abs(found.correction[1, 0]) < 0.05
 
 
-def test_a_tempo_that_changes_slowly_does_not_hide_the_correction():
+def test_a_tempo_that_changes_slowly_does_not_hide_the_correction_in_many_passages():
+    """In 2,400 chords, with a small bias upwards; a single passage of 80 errs by 0.11 (RMS)."""
     swell = 0.5 * (1 + 0.15 * np.sin(np.arange(79) / 79 * 2 * np.pi))
     passages = [
         performed(LED, np.full(4, 0.02), np.full(4, 0.008), seed, 80, swell) for seed in range(30)
     ]
     found = fit_coupling(passages, width=2.0)
     off = ~np.eye(4, dtype=bool)
-    assert found.correction[off] == pytest.approx(LED[off], abs=0.12)
+    assert found.correction[off] == pytest.approx(LED[off], abs=0.07)
     assert found.following().argmin() == 0
+    alone = [fit_coupling([passage], width=2.0).correction[off] - LED[off] for passage in passages]
+    assert np.sqrt(np.mean(np.square(alone))) == pytest.approx(0.11, abs=0.01)
+
+
+def test_errors_of_measured_onsets_bring_the_corrections_closer_to_each_other():
+    pair, rng = np.array([[np.nan, 0.1], [0.5, np.nan]]), np.random.default_rng(5)
+    exact = [performed(pair, np.full(2, 0.015), np.full(2, 0.005), s, 400) for s in range(20)]
+    noisy = [
+        Chords(each.names, each.written, each.onsets + rng.normal(0, 0.02, each.onsets.shape))
+        for each in exact
+    ]
+    (a, b), (c, d) = (fit_coupling(p).correction[[0, 1], [1, 0]] for p in (exact, noisy))
+    assert (a, b) == pytest.approx((0.1, 0.5), abs=0.03)
+    assert d < 0.4 and d - c < 0.6 * (b - a)
 
 
 def test_too_few_intervals_are_refused():
