@@ -70,14 +70,28 @@ def midi_score(data: bytes, name: str, bars: Sequence[tuple[str, float]] | None 
     return Score(Path(name).stem, tuple(parts), measured)
 
 
-def write_midi(score: Score, path: Path | str) -> None:
+def write_midi(
+    score: Score,
+    path: Path | str,
+    beats: Sequence[float] = (),
+    meters: Sequence[tuple[int, int]] = (),
+) -> None:
     """One track for each part, named after its stem; fractional pitches become pitch bends.
 
     Ways to play, such as pizzicato, go to a track of the same name. Gains become channel volumes.
     Times are rounded to half a millisecond. A bend applies to a whole track: of two simultaneous
     notes of a part, the later one sets it.
+    beats: the second of each quarter, increasing from 0, as the tempo map; by default 120 quarters
+    a minute. The seconds of the notes stay what they are, to a 960th of a beat. meters: beat and
+    quarters in a bar of each time signature.
     """
     midi = pretty_midi.PrettyMIDI(resolution=TICKS, initial_tempo=120.0)
+    if len(beats) > 1:
+        midi._tick_scales = [(TICKS * k, s / TICKS) for k, s in enumerate(np.diff(beats).tolist())]
+        midi._update_tick_to_time(TICKS * (len(beats) - 1))
+    midi.time_signature_changes = [
+        pretty_midi.TimeSignature(quarters, 4, float(beats[beat])) for beat, quarters in meters
+    ]
     names = numbered_names([(part.instrument, part.number) for part in score.parts])
     for part, name in zip(score.parts, names, strict=True):
         programs = dict.fromkeys((None, *(note.program for note in part.notes)))
