@@ -14,6 +14,7 @@ trainings continue, so the same command resumes.
 from __future__ import annotations
 
 import argparse
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -29,16 +30,16 @@ from experiments.scored_pieces import BACH10, QUARTETS, TESTS, TRIOS, ScoredTrac
 from helpers import runtime
 from helpers.audio.track import Track
 from helpers.evaluation import results
-from helpers.evaluation.evaluate import evaluate, evaluate_baselines, model_separator
+from helpers.evaluation.evaluate import evaluate, evaluate_baselines, match_stems, model_separator
 from helpers.evaluation.rows import Provenance, Row
-from helpers.inference.score_following import ScoreFollower
+from helpers.inference.score_following import ScoreFollower, part_names
 from helpers.inference.separation import separate
 from helpers.music.score_errors import ScoreErrors
-from helpers.music.scores import Note, Part, Score
+from helpers.music.scores import Note, Score
 from helpers.recipes.schema import Recipe, architecture, read_recipe
 from helpers.recipes.train import train
 from helpers.training.checkpoints import available_models, load_model
-from helpers.training.conditioning import with_config
+from helpers.training.conditioning import OTHER, with_config
 
 TABLE, ROBUSTNESS, NOTEBOOK = "08_score_informed", "08_robustness", "08_with_the_score"
 GUIDED, BLIND = "guided", "chamber"
@@ -193,26 +194,26 @@ def robustness(test: str) -> Iterator[Job]:
 
 
 def without_each(model: nn.Module, each: ScoredTrack, where: Provenance) -> Iterator[Row]:
-    """Mean over the parts left out, for every stem that a score without one of them has."""
+    """Mean over the parts left out, for every stem that a score without one of them has.
+
+    The stems keep the names that they have with all parts; the player whose part is left out, which
+    has no estimate, is not measured.
+    """
     found: dict[tuple[str, str], list[Row]] = {}
-    parts = _numbered(each.score.parts)
+    names, parts = part_names(each.score), each.score.parts
+    track = match_stems(each.track, names)
     for left_out in range(len(parts) if len(parts) > 2 else 0):
-        score = replace(each.score, parts=tuple(parts[:left_out] + parts[left_out + 1 :]))
-        for row in scored_rows(GUIDED, model, [replace(each, score=score)], where):
+        kept = [place for place in range(len(parts)) if place != left_out]
+        score = replace(each.score, parts=tuple(parts[place] for place in kept))
+        follower = ScoreFollower(model, score)
+        follower.sources = (*(names[place] for place in kept), OTHER)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the player without a part
+            measured = evaluate(GUIDED, partial(follow, follower), [track], where)
+        for row in measured:
             found.setdefault((row.instrument, row.metric), []).append(row)
     for rows in found.values():
         yield replace(rows[0], value=float(np.mean([row.value for row in rows])))
-
-
-def _numbered(parts: Sequence[Part]) -> list[Part]:
-    """Parts that keep their number where another one of their instrument is left out."""
-    seen: dict[str, int] = {}
-    numbered = []
-    for part in parts:
-        seen[part.instrument] = seen.get(part.instrument, 0) + 1
-        several = sum(other.instrument == part.instrument for other in parts) > 1
-        numbered.append(replace(part, number=seen[part.instrument]) if several else part)
-    return numbered
 
 
 def base_recipe() -> Recipe:
