@@ -55,7 +55,7 @@ class ScoreFollower(nn.Module):
         self.players = torch.tensor([self._player(part.instrument) for part in score.parts])
 
     def forward(self, mixture: Tensor, starts: Tensor) -> Tensor:
-        """mixture (B, 1, T), starts (B,) in seconds of the recording -> estimates (B, P + 1, 1, T)."""
+        """mixture (B, 1, T) -> estimates (B, P + 1, 1, T). starts: (B,), in seconds."""
         seconds = mixture.shape[-1] / self.sample_rate
         notes = [
             [self._between(part, start, start + seconds) for part in self.notes]
