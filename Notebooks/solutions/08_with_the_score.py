@@ -131,15 +131,17 @@ for interval in range(13):
 # The unison cannot be separated: both masks are one half, and both estimates are the mixture. In
 # the octave every partial of the upper tone lies on one of the lower tone, and the mask can only
 # guess the ratio. In the fifth every third partial of the lower tone meets every second one of the
-# upper tone, in the fourth every fourth one meets every third. A semitone is no problem, because
+# upper tone, in the fourth every fourth one meets every third. The fifth comes out even worse than
+# the octave, although fewer partials meet: the ratio of the combs is further from the true ratio of
+# these partials. A semitone is no problem, because
 # these tones are long and the window of the STFT resolves it. Intervals of simple ratios are the
 # hard ones, and music is full of them.
 
 # %% [markdown]
 # ## 4. A part that the score lacks
 #
-# Leave out the cello. What share of its energy goes to each part and to the rest? (Give the cello
-# alone to the mask of the mixture: the masks are linear, once they are computed.) Use
+# Leave out the cello, and give the cello alone to the masks of the other parts and the rest: masks
+# are linear, once they are computed. What share of the masked energy does each one get? Use
 # `COMBS.paint`, `COMBS.expect` and the STFT of the model.
 
 # %% tags=["solution"]
@@ -157,4 +159,5 @@ for name, share in zip([*list(PIECE.track.stems)[:3], "rest"], energy / energy.s
 # %% [markdown] tags=["solution"]
 # Most of it goes to the rest, for between the combs of the other parts nobody expects anything.
 # What lies on partials of others goes to them: the combs cannot know that somebody else plays
-# there. A network that hears the cello below its partials can.
+# there. (The masked stems together hold less energy than the cello, because masks divide
+# amplitudes: each half of an amplitude has a quarter of the energy.)
