@@ -83,7 +83,7 @@ def check_file(target: Path, arguments: Namespace) -> None:
 
 
 def summary(target: Path, found: Alignment) -> str:
-    """One line: the notes of each part, the concert pitch, the fit."""
+    """One line: the notes of each part, what an A4 of the score sounds at, the fit."""
     from ..music.instruments import numbered_names
 
     names = numbered_names([(part.instrument, part.number) for part in found.score.parts])
@@ -92,5 +92,6 @@ def summary(target: Path, found: Alignment) -> str:
     )
     line = f"{target}: notes: {counts}; A4 at {440 * 2 ** (found.tuning / 1200):.1f} Hz"
     if found.transposition:
-        line += f", {found.transposition:+d} semitones from the score"
+        line += f", {found.transposition:+d} semitones from the score, whose A4 sounds at"
+        line += f" {found.sounding_a4:.1f} Hz"
     return f"{line}; fit {found.fit:.2f}"

@@ -25,8 +25,8 @@ ALIGNED = "aligned.mid"  # beside the stems: the notes in the time of the record
 MARGIN = 2.0  # seconds before and after a segment from which notes still sound in it
 
 
-def takes_score(model: nn.Module) -> bool:
-    """Whether a model separates with a score, and not without."""
+def takes_score(model: nn.Module | type[nn.Module]) -> bool:
+    """Whether a model, or its class, separates with a score, and not without."""
     return bool(getattr(model, "takes_score", False))
 
 
@@ -135,6 +135,7 @@ class FollowedRecording:
             "fit": round(self.found.fit, 4),
             "transposition": self.found.transposition,
             "a4_hz": round(440 * 2 ** (self.found.tuning / 1200), 2),
+            "sounding_a4_hz": round(self.found.sounding_a4, 2),
             "parts": {name: {"written": p.name, "notes": len(p.notes)} for name, p in parts},
         }
 

@@ -69,6 +69,11 @@ class Alignment:
     fit: float
     written: Score
 
+    @property
+    def sounding_a4(self) -> float:
+        """The frequency in Hz at which a written A4 sounds."""
+        return 440 * 2 ** ((100 * self.transposition + self.tuning) / 1200)
+
 
 def align(
     mixture: np.ndarray,
