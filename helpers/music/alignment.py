@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..audio.recordings import CANCELLED
 from ..audio.resampling import resample
 from .instruments import instrument
 from .onset_refinement import Freedom, Group, refined
@@ -91,6 +92,9 @@ def align(
     """
     scores = [score] if isinstance(score, Score) else list(score)
     mono = mixture[0] if len(mixture) == 1 else np.mean(mixture, axis=0, dtype=np.float32)
+    energies = [float(np.vdot(channel, channel)) for channel in mixture]
+    if np.vdot(mono, mono) < CANCELLED * np.mean(energies):
+        mono = mixture[np.argmax(energies)]
     sound = resample(mono, sample_rate, RATE)
     seconds = len(sound) / RATE
     tuning = estimate_tuning(sound)
