@@ -842,8 +842,9 @@ Markdown(sentence)
 # %% [markdown]
 # ## Your own recording with its score
 #
-# Put in the names of your files: a recording, and its score as MIDI or MusicXML (notation programs
-# export both). Without any, we take our piece from two files, as you would.
+# Choose a recording, and type the path of its score: MIDI or MusicXML, which all notation programs
+# export. A score that does not fit is refused with a sentence. To try it, this cell writes our piece
+# into two files, whose paths are `RECORDING` and `NOTES`:
 
 # %%
 import soundfile
@@ -853,24 +854,26 @@ from helpers.music.midi import write_midi
 
 FOLDER = output_folder("runs") / "08-own"
 FOLDER.mkdir(parents=True, exist_ok=True)
-RECORDING, NOTES = FOLDER / "quartet.wav", FOLDER / "quartet.mid"  # or your own
-if RECORDING.parent == FOLDER:
-    soundfile.write(RECORDING, PIECE.track.mixture.T, RATE, subtype="FLOAT")
-    write_midi(PIECE.score, NOTES)
+RECORDING, NOTES = FOLDER / "quartet.wav", FOLDER / "quartet.mid"
+soundfile.write(RECORDING, PIECE.track.mixture.T, RATE, subtype="FLOAT")
+write_midi(PIECE.score, NOTES)
 
 # %%
-from helpers.audio.audio import load
-from helpers.inference.score_following import ScoreFollower
-from helpers.inference.separation import separate
-from helpers.music.score_files import read_unfoldings
-from helpers.music.scores import transpose
+from helpers.display.own_recording import OwnRecording
 
-mixture, rate = load(RECORDING)
-mine = align(mixture, rate, list(read_unfoldings(NOTES)))  # refuses a score that does not fit
-follower = ScoreFollower(MODEL, transpose(mine.score, mine.tuning / 100))
-stems = dict(zip(follower.sources, separate(follower, mixture, rate), strict=True))
-print(f"fit {mine.fit:.2f}, {mine.tuning:+.0f} cents; stems: {', '.join(stems)}")
-StemPlayer({"mixture": mixture, **stems}, rate)
+OwnRecording({"guided": MODEL})
+
+# %% [markdown]
+# In a terminal: `divisi separate quartet.wav --score quartet.mid`. Beside the stems this writes
+# `aligned.mid`, the notes in the time of the recording, and `separation.json`, which has the fit of
+# the score ([more](../docs/stems.md#with-the-score)). In Python:
+
+# %%
+import helpers
+
+done = helpers.separate(RECORDING, model=MODEL, score=NOTES)
+print({name: done.report["score"][name] for name in ("fit", "transposition", "a4_hz")})
+done.player()
 
 # %% [markdown]
 # ## Recap
