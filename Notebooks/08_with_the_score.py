@@ -843,8 +843,8 @@ Markdown(sentence)
 # ## Your own recording with its score
 #
 # Choose a recording, and type the path of its score: MIDI or MusicXML, which all notation programs
-# export. A score that does not fit is refused with a sentence. To try it, this cell writes our piece
-# into two files, whose paths are `RECORDING` and `NOTES`:
+# export. A score that does not fit is refused with a sentence. To try it, this cell writes our
+# piece into two files, whose paths are `RECORDING` and `NOTES`:
 
 # %%
 import soundfile

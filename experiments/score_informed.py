@@ -111,14 +111,20 @@ def pieces(test: str) -> tuple[ScoredTrack, ...]:
 
 
 def scored_rows(
-    system: str, model: nn.Module, tracks: Sequence[ScoredTrack], where: Provenance
+    system: str,
+    model: nn.Module,
+    tracks: Sequence[ScoredTrack],
+    where: Provenance,
+    museval: bool = False,
 ) -> list[Row]:
-    """A model that takes a score, on tracks with theirs."""
+    """A model that takes a score, on tracks with theirs; museval: see `evaluate`."""
     rows = []
     for each in tracks:
         follower = ScoreFollower(model, each.score)
         separator = partial(follow, follower)
-        rows += evaluate(system, separator, [each.track], where, sources=follower.sources)
+        rows += evaluate(
+            system, separator, [each.track], where, sources=follower.sources, museval=museval
+        )
     return rows
 
 

@@ -64,7 +64,8 @@ def print_table(cards: dict[str, dict[str, Any]]) -> None:
 def _takes(name: str, card: dict[str, Any]) -> str:
     """`score` for a model that separates with a score; see `divisi separate --score`."""
     from ..inference.score_following import takes_score
-    from ..training.checkpoints import CheckpointError, model_class
+    from ..training.cards import CheckpointError
+    from ..training.checkpoints import model_class
 
     try:
         return "score" if takes_score(model_class(card, Path(f"{name}.json"))) else ""

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from torch import nn
 
+from experiments.real_recordings import guided_rows
 from experiments.score_informed import without_each
 from experiments.scored_pieces import ScoredTrack
 from helpers.audio.track import Track
@@ -52,3 +53,13 @@ def test_without_one_of_two_violins_the_other_is_measured_against_its_own_stem(q
 def test_a_score_of_two_parts_is_not_made_shorter(quartet):
     duo = ScoredTrack(quartet.track, Score("duo", quartet.score.parts[:2]))
     assert not list(without_each(Share(), duo, Provenance("test", "noise")))
+
+
+def test_the_table_of_real_recordings_says_how_good_the_scores_are(quartet):
+    model = Share()
+    model.card = {"architecture": "score_net.ScoreNet", "sha256": "0123", "provenance": {}}
+    rows = list(guided_rows(model, [quartet], "noise", "cpu"))
+    assert {row.system for row in rows} == {"guided"}
+    assert sum(row.metric == "SDR" for row in rows) == len(NAMES)
+    (heard,) = [row for row in rows if row.metric == "notes heard"]
+    assert heard.instrument == "all" and 0.0 <= heard.value < 0.5  # there is only noise
