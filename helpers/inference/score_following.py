@@ -141,9 +141,9 @@ class FollowedRecording:
 
     def write(self, folder: Path) -> dict[str, Any]:
         """Write the notes in the time of the recording; returns `report`."""
-        from ..music.midi import write_midi
+        from ..music.midi import write_midi, written_names
 
-        write_midi(self.found.score, folder / ALIGNED)
+        write_midi(self.found.score, folder / ALIGNED, written_names(self.found.score))
         return self.report()
 
 
