@@ -36,10 +36,9 @@ import torch
 
 from experiments.guided_training import recipe_of
 from experiments.score_example import example, quality, separated
-from experiments.score_informed import combs, with_fault
+from experiments.score_informed import NO_ERRORS, combs, with_fault
 from helpers import runtime
 from helpers.evaluation.metrics import si_sdr
-from helpers.music.score_errors import ScoreErrors
 
 SMOKE = runtime.profile() == "smoke"
 RATE = 44100
@@ -85,13 +84,12 @@ for name, sizes in steps.items():
 # ## 2. Late notes
 #
 # Move every onset by a random time with a standard deviation of 0, 25, 50, 100 and 200 ms
-# (`ScoreErrors` and `with_fault`, all other errors zero). How does the mean SI-SDR of the combs
+# (`NO_ERRORS` and `with_fault`). How does the mean SI-SDR of the combs
 # fall?
 
 # %% tags=["solution"]
-none = ScoreErrors(*[0.0] * 8)
 for timing in (0.0, 0.025, 0.05, 0.1, 0.2):
-    score = with_fault(PIECE.played, replace(none, timing=timing))
+    score = with_fault(PIECE.played, replace(NO_ERRORS, timing=timing))
     table = quality({"combs": separated(COMBS, score, PIECE.track)}, PIECE.track)
     print(f"{1000 * timing:3.0f} ms: {table['mean'].iloc[0]:.1f} dB")
 
