@@ -6,9 +6,9 @@
 Results/08_score_informed.csv has the combs of the notes alone, the model `guided`, the blind model
 `chamber` (told who plays), and the ablation of the guided network: without the score, with the
 score as its input, as the prior of its masks, and as both, each trained for the same number of
-steps; the last one also with scores without errors, and with a blind network that has a say. Results/08_robustness.csv has `guided` with
-scores that are late, wrong or incomplete. Rows in the tables are not measured again and stopped
-trainings continue, so the same command resumes.
+steps; the last one also with scores without errors, and with a blind network that has a say.
+Results/08_robustness.csv has `guided` with scores that are late, wrong or incomplete. Rows in the
+tables are not measured again and stopped trainings continue, so the same command resumes.
 """
 
 from __future__ import annotations
