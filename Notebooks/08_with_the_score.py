@@ -564,6 +564,7 @@ def probe(model: torch.nn.Module) -> pd.DataFrame:
     return table.T.round(2)
 
 
+# %%
 probe(COMBS)
 
 # %% [markdown]
