@@ -170,7 +170,7 @@ def _write(score: Score, beats: Beats, fifths: int, folder: Path) -> None:
 
     alone = [Score(f"{score.title}, {n}", (p,)) for n, p in named(score).items()]
     for name, each in zip((SCORE, *named(score)), (score, *alone), strict=True):
-        write_midi(each, folder / f"{name}.mid", beats.seconds, beats.meters())
+        write_midi(each, folder / f"{name}.mid", beats=beats.seconds, meters=beats.meters())
         write_sheet(each, beats, fifths, folder / f"{name}.musicxml")
 
 

@@ -15,8 +15,7 @@ from torch import nn
 
 from .. import runtime
 from ..audio.recordings import Recording
-from ..inference.score_following import ScoreFollower
-from ..inference.separation import separate
+from ..inference.separation import follows_score, separate
 from ..inference.written_stems import StemFiles
 from ..music.scores import Score
 from ..training.conditioning import OTHER
@@ -136,7 +135,7 @@ def estimate_quality(
     `SPACING` seconds of the recording. Memory holds one window.
     """
     recording, model = done.recording, done.model
-    predictor = predictors()["score" if isinstance(model, ScoreFollower) else "recording"]
+    predictor = predictors()["score" if follows_score(model) else "recording"]
     values: dict[str, list[float]] = {name: [] for name in model.sources}
     for start, mixture in cut(recording, windows):
         measured = measured_window(model, mixture, recording.sample_rate, start)
@@ -164,11 +163,11 @@ def measured_window(
 
     def again(changed: np.ndarray, delays: Sequence[float] = (), speed: float = 1.0) -> np.ndarray:
         own = model
-        if isinstance(model, ScoreFollower):
+        if follows_score(model):
             own = model.excerpt(start, seconds, delays, speed)
         return separate(own, changed, sample_rate)
 
-    if isinstance(model, ScoreFollower):
+    if follows_score(model):
         score = model.excerpt(start, seconds).score()
     return measures(again, mixture, again(mixture), sample_rate, score)
 

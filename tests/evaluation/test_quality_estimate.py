@@ -199,7 +199,8 @@ class NoteGate(nn.Module):
     def forward(self, mixture, notes, players):
         time = torch.arange(mixture.shape[-1]) / RATE
         on = (notes[..., 0, None] <= time) & (time < notes[..., 1, None])
-        return on.any(2)[:, :, None].float() * mixture[:, None]
+        parts = on.any(2)[:, :, None].float() * mixture[:, None]
+        return torch.cat([parts, torch.zeros_like(parts[:, :1])], dim=1)  # nothing is left
 
 
 def test_a_model_that_follows_a_score_is_told_how_its_mixture_was_changed():
@@ -213,7 +214,7 @@ def test_a_model_that_follows_a_score_is_told_how_its_mixture_was_changed():
     mixture = np.sin(2 * np.pi * np.outer([220.0, 1500.0], time)).sum(0, keepdims=True).astype("f4")
     found = measured_window(follower, mixture, RATE, start=10.0)
     for name in ("remix", "shift", "semitone"):
-        assert (found[name] > 15).all(), name
+        assert (found[name][:2] > 15).all(), name  # the third is `other`
 
 
 @pytest.mark.real_audio
