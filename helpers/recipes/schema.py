@@ -222,7 +222,7 @@ def read_recipe(path: str | Path) -> Recipe:
     recipe = build(Recipe, {**entries, **tables}, path, "the recipe")
     if "chorales" in recipe.scores and (count := len(recipe.rendering.instruments)) != VOICES:
         raise RecipeError(f"{path}: it lists {count} instruments; a chorale has four voices.")
-    architecture(recipe, path)
+    architecture(dataclasses.replace(recipe, blind=""), path)  # which `build_model` looks for
     return recipe
 
 

@@ -82,4 +82,4 @@ def test_only_a_mask_network_can_be_the_blind_one(recipe, blind, architecture, s
     line = f'architecture = "{architecture}"'
     path = recipe(*changes.items(), (line, f'{line}\nblind = "{blind}"'))
     with pytest.raises((RecipeError, CheckpointError), match=sentence):
-        read_recipe(path)
+        build_model(read_recipe(path))

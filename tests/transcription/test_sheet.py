@@ -137,7 +137,7 @@ def test_midi_has_the_beats_as_its_tempo_map_and_the_notes_where_they_were(tmp_p
     late = np.random.default_rng(0).uniform(0, 0.1, 400)
     notes = tuple(Note(s + x, 0.3, 60.0) for s, x in zip(seconds, late, strict=False))
     path = tmp_path / "rubato.mid"
-    write_midi(Score("", (Part("flute", notes),)), path, beats.seconds, beats.meters())
+    write_midi(Score("", (Part("flute", notes),)), path, beats=beats.seconds, meters=beats.meters())
     file = pretty_midi.PrettyMIDI(str(path))
     assert file.get_beats()[:400] == pytest.approx(seconds[:400], abs=1e-3)
     read = read_midi(path)
