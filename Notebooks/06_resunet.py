@@ -40,8 +40,8 @@
 # | evaluation | SI-SDR, and how much of it is lost outside of the training conditions |
 # | needs | two cores: 10 min (training 120); T4: not tested; disk: 0.5 GB; recordings: optional |
 #
-# Everything runs on a CPU. The tables of the last two studies take hours to compute; the cells show
-# what is in `Results/`, and name the command where a table is not there yet.
+# Everything runs on a CPU. The last two studies take hours to compute; the cells read their tables
+# in `Results/`, and the text names the commands.
 
 # %% tags=["bootstrap"]
 # On Colab: fetch the course, beside the torch and numpy that are there. Anywhere else: nothing.
@@ -257,8 +257,8 @@ print(f"residual, with the phase: {mean['all three'] - mean['magnitude + phase']
 #
 # $$y = x + f(x)$$
 #
-# If $f$ is zero, the unit changes nothing. A deep network therefore begins as a shallow one, and
-# the gradient reaches its first layers undiminished. We test the formula:
+# If $f$ is small, the unit changes little, however many of them follow each other, and the gradient
+# reaches the first layers through the sums. We test the formula with weights of zero:
 
 # %%
 from helpers.models.resunet import ResidualUnit
@@ -269,8 +269,8 @@ image = torch.randn(1, 8, 16, 16)
 print(f"largest change: {float((unit(image) - image).abs().max()):.1e}")
 
 # %% [markdown]
-# The published network has six encoder and six decoder blocks of four such units, and four blocks
-# between them:
+# The published network has six encoder and six decoder blocks of four such units, four blocks
+# between them and one after them:
 
 # %%
 with torch.device("meta"):  # counts weights without making them
@@ -326,7 +326,8 @@ pd.DataFrame(shapes, index=["channels", "frequency", "time"]).T
 #
 # ## Subbands
 #
-# Most of the time goes into the first and the last blocks, where the picture is largest. A
+# The first four levels of the U-Net cost about the same each: where the channels double, the
+# picture has a quarter of the size. A smaller picture makes all of them cheaper. A
 # [**filterbank**](../docs/glossary.md#filterbank) divides the waveform into four
 # [**subbands**](../docs/glossary.md#subband) with a quarter of the samples each (Liu et al., 2020).
 # Their spectrograms have a quarter of the bins and become four channels of one smaller picture. The
@@ -401,14 +402,14 @@ pd.DataFrame(costs).round(0)
 #
 # The recipe trains on rendered chorales, recorded notes and solos, as chapter 4 describes for
 # HT-Demucs, with the same loss. Its network begins with weights of zero in the output layer, so
-# that every stem is half of the mixture. Where the trained weights are not there yet, the cell
-# trains for a few steps, far too few to separate well.
+# that every stem is half of the mixture. With `TRAIN` the cell trains for a few steps, far too few
+# to separate well.
 
 # %%
 from experiments.curves import plot_curves
 from helpers.evaluation.results import output_folder
 from helpers.recipes.train import train
-from helpers.training.checkpoints import available_models, load_model
+from helpers.training.checkpoints import load_model
 
 sounds = {"soundfonts": ("FluidR3_GM", "MuseScore_General_Lite")}  # those that come with the course
 sounds |= {"max_seconds": 3.0, "note_samples": 0} if SMOKE else {}
@@ -424,10 +425,7 @@ recipe = replace(
     max_pieces=2 if SMOKE else 0 if GPU else 48,
 )  # fmt: skip
 RUN = output_folder("runs") / f"06-resunet-{STEPS}"
-if TRAIN or "resunet-quartet" not in available_models():
-    RESUNET = load_model(train(recipe, RUN))
-else:
-    RESUNET = load_model("resunet-quartet")
+RESUNET = load_model(train(recipe, RUN) if TRAIN else "resunet-quartet")
 card = RESUNET.card["provenance"]
 print(f"step {card['step']:,}; {card['seconds'] / 3600:.1f} hours on {card['device']}")
 
@@ -449,9 +447,11 @@ StemPlayer(model_separator(RESUNET)(PIECE), references=PIECE)
 # the energy of the bins, is 1 where it keeps the phase of the mixture, and lower where it turns it.
 
 # %%
-resampled = torch.from_numpy(PIECE.mixture)[None, :, ::2]
+from helpers.audio.resampling import resample
+
+halved = resample(PIECE.mixture, RATE, RESUNET.sample_rate)
 with torch.no_grad():
-    mix = RESUNET.stft(resampled)
+    mix = RESUNET.stft(torch.from_numpy(halved)[None])
     features = (mix.abs() / (RESUNET.level(mix) + 1e-5)) ** RESUNET.config.compression
     outputs = RESUNET.parts(features)[0]  # (sources, 4, subbands, bins, frames)
 cosine = torch.cos(torch.atan2(outputs[:, 2].tanh(), outputs[:, 1].tanh()))
@@ -481,52 +481,45 @@ pd.Series(kept_phase.numpy(), index=RESUNET.sources, name="mean cosine").round(3
 # The limits above assume perfect parts. The [**ablation**](../docs/glossary.md#ablation) `python -m
 # experiments.decoupling` asks what a trained network makes of them. It begins with the magnitude
 # alone, in four subbands, and adds the phase, then the residual. The last network has all three but
-# no subbands. Each is trained for the same time on one processor core, with two seeds. A step
-# without subbands takes longer, so the last network makes fewer of them.
-
-# %%
-from experiments.charts import plot_ablation
-from helpers.evaluation.results import read_table
-
-
-def results_of(name: str) -> pd.DataFrame | None:
-    """The published table, where it exists already."""
-    path = ROOT / "Results" / f"{name}.csv"
-    if path.exists():
-        return read_table(path)
-    print(f"Results/{name}.csv is not there yet: python -m experiments.{name[3:]}")
-    return None
-
+# no subbands. Each has half of the channels of our recipe, learns to separate two of the four
+# instruments, violin and bassoon, and is trained for eight minutes on one processor core, with two
+# seeds. A step without subbands takes longer, so the last network makes fewer of them.
 
 # %%
 from IPython.display import display
 
-ablation = results_of("06_decoupling")
-tests = [] if ablation is None else ablation["test_data"].unique()
-for test in tests:
+from experiments.charts import plot_ablation
+from helpers.evaluation.results import read_table
+
+ABLATION = read_table(ROOT / "Results" / "06_decoupling.csv")
+for test in ABLATION["test_data"].unique():
     print(test)
-    display(plot_ablation(ablation[ablation["test_data"] == test]))
+    display(plot_ablation(ABLATION[ABLATION["test_data"] == test]))
 
 # %%
-if ablation is not None:
-    rows = ablation.query("metric == 'SI-SDR' and checkpoint_sha256 != 'none'")
-    seeds = rows.groupby(["test_data", "system", "seed"])["value"].mean().unstack()
-    change = seeds.mean(axis=1).groupby("test_data").diff()
-    apart = seeds.std(axis=1) * 2**0.5
-    display(pd.DataFrame({"change": change, "seeds apart": apart}).round(1))
+rows = ABLATION.query("metric == 'SI-SDR' and checkpoint_sha256 != 'none'")
+seeds = rows.groupby(["test_data", "system", "seed"])["value"].mean().unstack()
+change = seeds.mean(axis=1).groupby("test_data").diff()
+apart = seeds.max(axis=1) - seeds.min(axis=1)
+pd.DataFrame({"mean": seeds.mean(axis=1), "change": change, "seeds apart": apart}).round(1)
 
 # %%
-if ablation is not None:
-    for (test, step), value in change.dropna().items():
-        sure = abs(value) > 2 * apart[test].max()
-        verdict = "more than twice the distance of seeds" if sure else "not clearly a change"
-        print(f"{test}, {step}: {value:+.1f} dB, {verdict}")
+for (test, step), value in change.dropna().items():
+    sure = abs(value) > 2 * apart[test].max()
+    verdict = "more than twice the distance of seeds" if sure else "not clearly a change"
+    print(f"{test}, {step}: {value:+.1f} dB, {verdict}")
 
 # %% [markdown]
 # A dot is one seed. Floor and ceiling are the mixture and the ideal ratio mask. Compare each change
-# with the distance of two seeds: a smaller one could be chance. Also keep in mind that a short
-# training measures how fast a network learns, not how good it can become, and that the true phase
-# is worth much more than what a network can read from magnitudes.
+# with the distance of two seeds: a smaller one could be chance.
+#
+# In our run (`Results/06_decoupling.csv`) the two trainings with all parts in four subbands differ
+# by 2.7 dB on the rendered chorales, with nothing changed but the seed. No step changes a mean by
+# as much: after eight minutes we cannot say which part helps. The network without subbands had time
+# for about a quarter of the steps, and ends near the others.
+#
+# Keep in mind that a short training measures how fast a network learns, not how good it can become,
+# and that the true phase is worth much more than what a network can read from magnitudes.
 #
 # **Quick questions**
 #
@@ -605,21 +598,18 @@ pd.DataFrame(scores).round(1)
 # %%
 from experiments.transfer import BASELINE_TEST, REAL, plot_changes, si_sdr_changes
 
-transfer = results_of("06_transfer")
-picture = None
-if transfer is not None:
-    titles = {BASELINE_TEST: "rendered chorales", REAL: "Bach10"}
-    picture = plot_changes(transfer, titles)
-picture
+TRANSFER = read_table(ROOT / "Results" / "06_transfer.csv")
+plot_changes(TRANSFER, {BASELINE_TEST: "rendered chorales", REAL: "Bach10"})
 
 # %%
-if transfer is not None:
-    changes = si_sdr_changes(transfer)
-    display(changes.round(1))
-    for system in [name for name in changes if not name.startswith(("mixture", "oracle"))]:
-        beyond = (changes[system] - changes["mixture"]).dropna()
-        print(f"{system} loses most, beyond the mixture, under: {beyond.idxmin()}")
-        print(f"  {beyond.min():.1f} dB; least under: {beyond.idxmax()}, {beyond.max():+.1f} dB")
+changes = si_sdr_changes(TRANSFER)
+changes.round(1)
+
+# %%
+for system in [name for name in changes if not name.startswith(("mixture", "oracle"))]:
+    beyond = (changes[system] - changes["mixture"]).dropna()
+    print(f"{system} loses most, beyond the mixture, under: {beyond.idxmin()}")
+    print(f"  {beyond.min():.1f} dB; least under: {beyond.idxmax()}, {beyond.max():+.1f} dB")
 
 # %% [markdown]
 # Which soundfonts were new to which model? The cards of the models know:
@@ -627,7 +617,7 @@ if transfer is not None:
 # %%
 from experiments.transfer import OTHER_SOUNDFONTS
 
-cards = {name: load_model(name).card for name in ("bach-quartet", "chamber")}
+cards = {name: load_model(name).card for name in ("bach-quartet", "chamber", "resunet-chamber")}
 cards["ResUNetDecouple+"] = RESUNET.card
 heard = {
     font: {
@@ -673,8 +663,8 @@ from helpers.display.own_recording import OwnRecording
 OwnRecording({"ResUNetDecouple+": RESUNET, "bach-quartet": MODELS["bach-quartet"]})
 
 # %% [markdown]
-# Without the buttons use `divisi separate my.wav --model bach-quartet` in a terminal; a model that
-# you trained is named by its file, `--model runs/NAME/NAME.safetensors`.
+# Without the buttons use `divisi separate my.wav --model resunet-quartet` in a terminal; a model
+# that you trained is named by its file, `--model runs/NAME/NAME.safetensors`.
 
 # %% [markdown]
 # ## Recap
@@ -684,12 +674,12 @@ OwnRecording({"ResUNetDecouple+": RESUNET, "bach-quartet": MODELS["bach-quartet"
 # - The true magnitude, phase and residual give the stems back, up to rounding. Without the phase
 #   there is a limit that no magnitude passes, and the residual helps only together with the phase.
 # - A residual unit adds its result to its input, so 143 convolutions can be trained. Almost all of
-#   the 102 million weights are in the deep blocks, almost all of the time is spent in the others.
+#   the 102 million weights are in the deep blocks, most of the operations in the others.
 # - Four subbands make one picture of a quarter of the size, at about a quarter of the operations,
 #   and the filterbank loses nothing that matters.
 # - The network is trained by a recipe and begins with half of the mixture in every stem.
 # - The ablation compares the parts at the same computing time; a change counts when it is clearly
-#   larger than the distance of the seeds.
+#   larger than the distance of the seeds. After eight minutes none is.
 # - Models lose most where what they rely on is missing or something new is in the mixture. The loss
 #   of the mixture itself tells how much of that is the task.
 # - `OwnRecording` in this notebook and `divisi separate` in a terminal separate a recording of
@@ -699,7 +689,8 @@ OwnRecording({"ResUNetDecouple+": RESUNET, "bach-quartet": MODELS["bach-quartet"
 #
 # With a GPU set `units = 4` and `widths = [32, 64, 128, 256, 384, 384]` in the recipe, which is the
 # published size. Add `TELEPHONE` to the mixing of a recipe, train `bach-quartet` further with it,
-# and measure again. `python -m experiments.decoupling --minutes 120` gives every network more time.
+# and measure again. `python -m experiments.decoupling --minutes 120` gives every network more time;
+# the column `config` of its table tells the budgets apart.
 #
 # ### Exercises
 #
