@@ -601,6 +601,14 @@ from experiments.transfer import BASELINE_TEST, REAL, plot_changes, si_sdr_chang
 TRANSFER = read_table(ROOT / "Results" / "06_transfer.csv")
 plot_changes(TRANSFER, {BASELINE_TEST: "rendered chorales", REAL: "Bach10"})
 
+# %% [markdown]
+# A model that separates little has little to lose. So here is first how well each one separates the
+# pieces as they are, then how much the conditions change that:
+
+# %%
+as_it_is = TRANSFER[TRANSFER["test_data"].isin([BASELINE_TEST, REAL])].query("metric == 'SI-SDR'")
+as_it_is.pivot_table("value", "test_data", "system", sort=False).round(1)
+
 # %%
 changes = si_sdr_changes(TRANSFER)
 changes.round(1)
