@@ -1,30 +1,37 @@
 """How exactly are scores aligned to recordings? Results/08_alignment.csv.
 
     DIVISI_DATA=... python -m experiments.alignment
+    DIVISI_DATA=... python -m experiments.alignment --synctoolbox sync/bin/python
 
 Onset errors where the truth is known: TRIOS, whose MIDI was aligned by hand, and rendered trios
 with a drawn tempo, players who are not together, and wrong notes. For Bach10, whose excerpts lie
 anywhere in their chorale, each stem tells whether the place is right: how much of the time of its
 aligned notes their pitch is heard in it, and how much if they came a second later. And which scores
 are refused: every recording with every score at hand, its own and all others.
+
+The second command measures Sync Toolbox where the truth is known. It needs a Python that has it;
+`experiments/with_synctoolbox.py` says how to make one.
 """
 
 from __future__ import annotations
 
+import argparse
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from experiments import synctoolbox
 from experiments.jobs import Job, corpus_folder, run
 from helpers.audio.audio import load
 from helpers.audio.resampling import resample
 from helpers.datasets.stem_folders import StemFolder, find_tracks
 from helpers.evaluation import results
 from helpers.evaluation.rows import Provenance, Row
-from helpers.music.alignment import Alignment, AlignmentError, align
+from helpers.music.alignment import AlignmentError, align
 from helpers.music.arrangements import arrangement, excerpts
 from helpers.music.midi import read_midi
 from helpers.music.pitch_features import RATE, agreement, sound_features
@@ -44,6 +51,20 @@ RENDERED = {name: place for place, name in enumerate(("quiet", "usual", "free"))
 #: Tempo (standard deviation of its logarithm in a quarter of a second), players apart (seconds),
 #: share of wrong notes.
 LIBERTIES = {"quiet": (0.02, 0.01, 0.0), "usual": (0.06, 0.02, 0.03), "free": (0.1, 0.03, 0.08)}
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A recording, (channels, samples), its score, and the notes of the score when they sound."""
+
+    recording: np.ndarray
+    sample_rate: int
+    score: Score
+    truth: Score
+
+    @property
+    def seconds(self) -> float:
+        return self.recording.shape[1] / self.sample_rate
 
 
 def performed(
@@ -81,48 +102,28 @@ def onset_errors(found: Part, truth: Part) -> np.ndarray:
     return 1000 * np.concatenate([np.abs(onsets[0][p] - onsets[1][p]) for p in same])
 
 
-def rows_of(
-    found: Alignment, truth: Score, where: Provenance, track: str, seconds: float
-) -> Iterator[Row]:
-    """Median and 95 % of the errors of each part and of all, and the fit."""
-    names_of_parts = stem_names(found.score)
-    errors = [onset_errors(*both) for both in zip(found.score.parts, truth.parts, strict=True)]
-    for name, values in zip(
-        [*names_of_parts, "all"], [*errors, np.concatenate(errors)], strict=True
-    ):
-        yield row(where, track, name, "onset error, median (ms)", np.median(values), seconds)
-        yield row(where, track, name, "onset error, 95 % (ms)", np.percentile(values, 95), seconds)
-    yield row(where, track, "all", "fit", found.fit, seconds)
-
-
-def row(
-    where: Provenance, track: str, instrument: str, metric: str, value: float, seconds: float
-) -> Row:
-    return Row(
-        where.notebook, SYSTEM, where.train_data, where.test_data, track, instrument, metric,
-        float(value), seconds, where.seed, where.config, where.checkpoint_sha256, where.commit,
-        where.device, where.profile,
-    )  # fmt: skip
-
-
-def measure_trios(folder: Path) -> list[Row]:
+def real_trio(piece: str) -> Case:
+    """A trio of TRIOS, with the MIDI files that were aligned by hand."""
+    folder = corpus_folder("trios") / piece
     score = read_midi(folder / "score.mid")
     truth = tuple(read_midi(folder / f"{name}.mid").parts[0] for name in stem_names(score))
-    mixture, rate = load(folder / "mix.flac")
-    found = align(mixture, rate, score)
-    where, seconds = Provenance("none", "trios"), mixture.shape[1] / rate
-    return list(rows_of(found, replace(score, parts=truth), where, folder.name, seconds))
+    return Case(*load(folder / "mix.flac"), score, replace(score, parts=truth))
 
 
-def measure_rendered(kind: str) -> list[Row]:
+def rendered_trio(kind: str) -> Case:
+    """A trio of the validation works, rendered with the `LIBERTIES` of this kind."""
     work = names("quartet", "validation")[RENDERED[kind]]
     score = arrangement(excerpts(work, 35.0)[1], TRIO)
     played = performed(score, np.random.default_rng(RENDERED[kind]), *LIBERTIES[kind])
     track = render_score(played, FluidSynth(find_soundfont("FluidR3_GM")), RATE)
-    seconds = track.mixture.shape[1] / RATE
-    where = Provenance("none", "rendered-rubato")
-    found = align(track.mixture, RATE, score)
-    return list(rows_of(found, as_written(played, score), where, kind, seconds))
+    return Case(track.mixture, RATE, score, as_written(played, score))
+
+
+#: Where the truth is known: by test and track.
+KNOWN = {
+    ("trios", "brahms"): real_trio,
+    **{("rendered-rubato", kind): rendered_trio for kind in RENDERED},
+}
 
 
 def as_written(played: Score, score: Score) -> Score:
@@ -138,6 +139,50 @@ def as_written(played: Score, score: Score) -> Score:
         for part, written in zip(played.parts, score.parts, strict=True)
     )
     return replace(played, parts=tuple(parts))
+
+
+def error_rows(
+    found: Score, case: Case, where: Provenance, track: str, system: str = SYSTEM
+) -> Iterator[Row]:
+    """Median and 95 % of the errors of each part and of all."""
+    errors = [onset_errors(*both) for both in zip(found.parts, case.truth.parts, strict=True)]
+    by_name = dict(zip(stem_names(found), errors, strict=True)) | {"all": np.concatenate(errors)}
+    for name, values in by_name.items():
+        for metric, value in (
+            ("onset error, median (ms)", np.median(values)),
+            ("onset error, 95 % (ms)", np.percentile(values, 95)),
+        ):
+            yield row(where, track, name, metric, value, case.seconds, system)
+
+
+def row(
+    where: Provenance,
+    track: str,
+    instrument: str,
+    metric: str,
+    value: float,
+    seconds: float,
+    system: str = SYSTEM,
+) -> Row:
+    return Row(
+        where.notebook, system, where.train_data, where.test_data, track, instrument, metric,
+        float(value), seconds, where.seed, where.config, where.checkpoint_sha256, where.commit,
+        where.device, where.profile,
+    )  # fmt: skip
+
+
+def measure_known(test: str, track: str) -> list[Row]:
+    case = KNOWN[test, track](track)
+    found, where = align(case.recording, case.sample_rate, case.score), Provenance("none", test)
+    fit = row(where, track, "all", "fit", found.fit, case.seconds)
+    return [*error_rows(found.score, case, where, track), fit]
+
+
+def measure_synctoolbox(test: str, track: str, python: str) -> list[Row]:
+    case = KNOWN[test, track](track)
+    found, version = synctoolbox.align(case.recording, case.sample_rate, case.score, python)
+    where = Provenance("none", test, config=f"{synctoolbox.SYSTEM} {version}")
+    return list(error_rows(found, case, where, track, synctoolbox.SYSTEM))
 
 
 def measure_excerpt(piece: StemFolder) -> list[Row]:
@@ -195,23 +240,36 @@ def measure_refusals(recording: Path, name: str) -> list[Row]:
 
 
 def jobs() -> Iterator[Job]:
-    def job(test: str, track: str, measure, *arguments) -> Job:
-        return Job({"system": SYSTEM, "test_data": test}, [track], lambda: measure(*arguments))
-
-    yield job("trios", "brahms", measure_trios, corpus_folder("trios") / "brahms")
-    for kind in RENDERED:
-        yield job("rendered-rubato", kind, measure_rendered, kind)
+    for test, track in KNOWN:
+        yield job(SYSTEM, test, track, measure_known, test, track)
     for piece in find_tracks(corpus_folder("bach10_excerpts")):
-        yield job("bach10", piece.name, measure_excerpt, piece)
+        yield job(SYSTEM, "bach10", piece.name, measure_excerpt, piece)
     for name, recording in recordings_at_hand().items():
-        yield job("other scores", name, measure_refusals, recording, name)
+        yield job(SYSTEM, "other scores", name, measure_refusals, recording, name)
+
+
+def synctoolbox_jobs(python: str) -> Iterator[Job]:
+    for test, track in KNOWN:
+        yield job(synctoolbox.SYSTEM, test, track, measure_synctoolbox, test, track, python)
+
+
+def job(system: str, test: str, track: str, measure: Callable, *arguments: Any) -> Job:
+    columns = {"system": system, "test_data": test}
+    return Job(columns, [track], lambda: measure(*arguments))
 
 
 def main() -> None:
-    table = results.results_path(TABLE)
-    run(list(jobs()), table, title="alignment")
+    parser = argparse.ArgumentParser(description="Measure how exactly scores are aligned.")
+    parser.add_argument(
+        "--synctoolbox", metavar="PYTHON", help="measure Sync Toolbox, which this Python has"
+    )
+    python, table = parser.parse_args().synctoolbox, results.results_path(TABLE)
+    run(list(synctoolbox_jobs(python) if python else jobs()), table, title="alignment")
     for each in results.read(table):
-        print(each.test_data, each.track, each.instrument, each.metric, round(each.value, 2))
+        print(
+            each.system, each.test_data, each.track, each.instrument, each.metric,
+            round(each.value, 2),
+        )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from experiments.alignment import SYSTEM
 from experiments.score_informed import BLIND, FAULTS, GUIDED, MISSING, ROBUSTNESS, TABLE
 from helpers import runtime
 from helpers.display.figures import MUTED, Figure, style
@@ -38,8 +39,9 @@ def missing(table: str) -> str:
 
 
 def onset_errors(rows: pd.DataFrame) -> pd.DataFrame:
-    """Errors of onsets over all parts, in ms: tracks by measure."""
-    errors = rows[rows["metric"].str.startswith("onset error") & (rows["instrument"] == "all")]
+    """Errors of onsets of `align` over all parts, in ms: tracks by measure."""
+    errors = rows[(rows["system"] == SYSTEM) & (rows["instrument"] == "all")]
+    errors = errors[errors["metric"].str.startswith("onset error")]
     table = errors.pivot_table("value", ["test_data", "track"], "metric", sort=False)
     return table.reindex(columns=ONSET_ERRORS).rename(columns=ONSET_ERRORS).round(1)
 

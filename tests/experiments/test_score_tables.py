@@ -76,3 +76,9 @@ def test_the_onset_errors_of_the_published_table_are_in_milliseconds():
     assert {"trios", "rendered-rubato"} == set(errors.index.get_level_values(0))
     assert list(errors.columns) == ["median (ms)", "95 % (ms)"]
     assert (errors["median (ms)"] > 0).all() and (errors["median (ms)"] < errors["95 % (ms)"]).all()
+
+
+def test_onset_errors_of_other_tools_are_not_averaged_with_ours():
+    ours = {("align", "trios", "all"): 8.0, ("another tool", "trios", "all"): 30.0}
+    table = score_tables.onset_errors(rows(ours, "onset error, median (ms)"))
+    assert table.loc[("trios", "one"), "median (ms)"] == 8.0
