@@ -191,12 +191,13 @@ shown(lambda: overview(PATH))
 # are [**oracles**](../docs/glossary.md#oracle), masks computed from the true stems. The values are
 # means of [**SI-SDR**](../docs/glossary.md#si-sdr) in dB over all stems of a test. An empty cell
 # means that a system has no values for some of the stems, such as those of an instrument that it
-# does not know. `-inf` means that it missed an instrument and gave silence; such stems are left out
-# of what follows. One test with all measures:
+# does not know. `-inf` means that it missed an instrument and gave silence. Stems that it missed are
+# left out of differences and gains (column `missed`), and a system with a missed stem is left out of
+# means, ranks and advice. One test with all measures:
 
 # %%
 QUARTET = "quartet-TimGM6mb"
-shown(lambda: by_metric(ROWS, QUARTET))
+shown(lambda: by_metric(ROWS, QUARTET).round(1))
 
 # %% [markdown]
 # - **SI-SDR** counts every error except a wrong level; **SI-SDRi** is its improvement over the
@@ -380,7 +381,8 @@ if ROWS is not None:
 #
 # Every system against the reference, on the stems that both separate. There are many of them, so
 # `significant` says that $p < 0.05$ after Holm's correction for [**multiple
-# comparisons**](../docs/glossary.md#multiple-comparisons).
+# comparisons**](../docs/glossary.md#multiple-comparisons). A stem in `missed` has no difference, so a
+# system with missed stems is worse than its row says.
 
 # %%
 from experiments.comparison_tables import differences
@@ -483,7 +485,8 @@ ADVICE
 
 # %% [markdown]
 # For any other ensemble, `divisi separate my.wav` detects the instruments. Name them with
-# `--instruments` where you know them: compare `chamber` with `chamber detected` above. A system of
+# `--instruments` where you know them: the table of differences compares `chamber detected` with
+# `chamber`, and its column `missed` counts the instruments that were not detected. A system of
 # several models has one command for each.
 #
 # **Do you have the score?** Then the command is `divisi separate my.wav --score my.mid`, with the

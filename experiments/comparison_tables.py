@@ -90,11 +90,15 @@ def by_stem(rows: pd.DataFrame, tests: Iterable[str], metric: str = "SI-SDR") ->
 
 
 def by_metric(rows: pd.DataFrame, test: str) -> pd.DataFrame:
-    """Mean of every metric of one test in dB: of systems with values for all stems, floor first."""
+    """Mean of every metric of one test in dB: of systems with values for all stems, floor first.
+
+    A system that missed a stem is not among them, although silence has an SNR of 0 dB.
+    """
     metrics = sorted(set(rows.loc[rows["test_data"] == test, "metric"]) - {"leak"})
     means = {metric: by_stem(rows, [test], metric).dropna(how="all") for metric in metrics}
     table = pd.DataFrame({name: stems.dropna(axis=1).mean() for name, stems in means.items()})
-    return table.loc[["mixture", *trained(table.index), "oracle-irm"]].round(1)
+    table = table.dropna(subset="SI-SDR")
+    return table.loc[["mixture", *trained(table.index), "oracle-irm"]]
 
 
 def trained(columns: Iterable[str]) -> list[str]:
@@ -116,9 +120,11 @@ def differences(
     """Every system against a reference, on the stems that both separate.
 
     Columns: the mean difference in dB (more: the system is better), its 95 % interval, the number
-    of works that it is drawn from, and whether it is significant among all of them (Holm). Works,
-    not trainings, are drawn: every system was trained once.
+    of works that it is drawn from, whether it is significant among all of them (Holm), and how many
+    stems the system missed, which are left out. Works, not trainings, are drawn: every system was
+    trained once.
     """
+    tests = list(tests)
     stems = by_stem(rows, tests, metric)
     others = [name for name in trained(stems.columns) if name != reference and reference in stems]
     pairs = {name: _finite(stems[name] - stems[reference]) for name in others}
@@ -128,7 +134,14 @@ def differences(
         {name: astuple(interval) for name, interval in found.items()}, "index", columns=columns
     )
     table["significant"] = holm(table.pop("p")) < 0.05
+    table["missed"] = [missed(rows, name, tests, metric) for name in table.index]
     return table.round(1)
+
+
+def missed(rows: pd.DataFrame, system: str, tests: Iterable[str], metric: str = "SI-SDR") -> int:
+    """How many stems of the tests a system did not detect, so that its estimate is silence."""
+    own = rows[(rows["system"] == system) & (rows["metric"] == metric)]
+    return int((own["test_data"].isin(list(tests)) & (own["value"] == -np.inf)).sum())
 
 
 def _finite(values: pd.Series) -> pd.Series:
@@ -155,11 +168,11 @@ def is_new(rows: pd.DataFrame, test: str, system: str) -> bool:
 
 def by_soundfont(rows: pd.DataFrame) -> pd.DataFrame:
     """Mean SI-SDR in dB by system and ensemble: with each soundfont, `new` where none of its
-    training data had it."""
+    training data had it; empty where the system missed a stem."""
     chosen = rows[(rows["metric"] == "SI-SDR") & ~rows["system"].isin(list(BASELINES))]
     cells = {}
     for (test, system), own in chosen.groupby(["test_data", "system"]):
-        if rendered(test):
+        if rendered(test) and (own["value"] > -np.inf).all():
             ensemble, _, font = test.partition("-")
             value = f"{own['value'].mean():.1f}{' new' * is_new(rows, test, system)}"
             cells.setdefault((ensemble, system), {})[font] = value

@@ -17,6 +17,7 @@ from experiments.comparison_tables import (
     ENSEMBLES,
     PUBLISHED,
     advice,
+    by_metric,
     by_soundfont,
     by_stem,
     differences,
@@ -33,6 +34,7 @@ from helpers.music.splits import names
 from helpers.training.checkpoints import available_models
 
 WAVE_UNET = next(system for system in SYSTEMS if system.name == "tones wave-unet")
+QUARTETS = ("quartet-FluidR3_GM", "quartet-TimGM6mb")
 BACH = next(system for system in SYSTEMS if system.name == "bach-quartet")
 
 
@@ -184,6 +186,26 @@ def test_an_instrument_that_was_missed_has_no_value(rows):
     test = "quartet-FluidR3_GM"
     assert by_stem(missed, [test])["chamber"].isna().sum() == 1
     assert ranked(missed, test) is None  # two systems are left with values for all stems
+    assert "chamber" in by_metric(rows, test).index
+    assert "chamber" not in by_metric(missed, test).index
+    assert ("quartet", "chamber") not in by_soundfont(missed).index
+
+
+def test_stems_that_a_system_missed_are_counted_beside_its_difference(rows):
+    own = rows["system"].eq("bach-quartet") & rows["instrument"].eq("clarinet")
+    bad = own & rows["metric"].eq("SI-SDR") & rows["track"].isin(["w0@0", "w1@0"])
+    found = differences(rows.assign(value=rows["value"].where(~bad, -np.inf)), "chamber", QUARTETS)
+    assert found["missed"].to_dict() == {"nussl": 0, "bach-quartet": 4}
+    assert found["difference"]["bach-quartet"] == 1.0
+
+
+def test_ranks_by_one_measure_are_not_computed_from_rounded_means(rows):
+    close = rows["system"].eq("bach-quartet") & rows["metric"].isin(["SI-SDR", "SI-SDRi"])
+    table = by_metric(
+        rows.assign(value=rows["value"].where(~close, rows["value"] - 0.98)), QUARTETS[0]
+    )
+    order = table.rank(ascending=False).drop(index=["mixture", "oracle-irm"])
+    assert (order["SI-SDR"] == order["SI-SDRi"]).all() and order["SI-SDR"].is_unique
 
 
 def test_numbers_of_circles_say_to_whom_the_soundfont_is_new(rows):
