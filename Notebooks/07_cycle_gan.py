@@ -547,8 +547,7 @@ chart("07_penalty", {"": lines}, ylabel="distance of the stems", yscale="symlog"
 
 # %% [markdown]
 # Compare this figure with that of the linear critic above. A distance that grows without end is one
-# that the separator cannot reduce; one near zero is a critic that was clipped so much that it
-# cannot tell anything apart. In both cases the separator is told nothing useful.
+# that the separator cannot reduce. Exercise 2 shows what clipping does to the slope of a critic.
 #
 # **Is it worth its time?**
 
@@ -796,8 +795,8 @@ pd.DataFrame(metrics).T.round(1) if metrics else MISSING
 #
 # 1. A separator that exchanges violin and piano: what does each half of the cycle cost, and which
 #    part of the loss notices it?
-# 2. Weight clipping: measure the slope of an untrained critic when its weights are clipped at
-#    0.01, 0.03 and 0.1. What does that do to the distance?
+# 2. Weight clipping: measure the slope of a critic whose weights are clipped at 0.01, 0.03 and 0.1,
+#    before and after some training. What does that do to the distance?
 # 3. The critic of mixtures sees sums of unrelated solos beside true duos. What can it learn that
 #    helps nobody?
 # 4. SI-SIR and SI-SAR (chapter 3) allow a gain, BSS Eval a filter of 512 samples. Compute both for
