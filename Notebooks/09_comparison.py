@@ -191,9 +191,9 @@ shown(lambda: overview(PATH))
 # are [**oracles**](../docs/glossary.md#oracle), masks computed from the true stems. The values are
 # means of [**SI-SDR**](../docs/glossary.md#si-sdr) in dB over all stems of a test. An empty cell
 # means that a system has no values for some of the stems, such as those of an instrument that it
-# does not know. `-inf` means that it missed an instrument and gave silence. Stems that it missed are
-# left out of differences and gains (column `missed`), and a system with a missed stem is left out of
-# means, ranks and advice. One test with all measures:
+# does not know. `-inf` means that it missed an instrument and gave silence. Stems that it missed
+# are left out of differences and gains (column `missed`), and a system with a missed stem is left
+# out of means, ranks and advice. One test with all measures:
 
 # %%
 QUARTET = "quartet-TimGM6mb"
@@ -381,8 +381,8 @@ if ROWS is not None:
 #
 # Every system against the reference, on the stems that both separate. There are many of them, so
 # `significant` says that $p < 0.05$ after Holm's correction for [**multiple
-# comparisons**](../docs/glossary.md#multiple-comparisons). A stem in `missed` has no difference, so a
-# system with missed stems is worse than its row says.
+# comparisons**](../docs/glossary.md#multiple-comparisons). A stem in `missed` has no difference, so
+# a system with missed stems is worse than its row says.
 
 # %%
 from experiments.comparison_tables import differences

@@ -65,11 +65,11 @@ print(f"mixture, stems, mixture: {there:.4f}; stems, mixture, stems: {back:.4f}"
 # %% [markdown]
 # ## 2. Clipped weights
 #
-# The first Wasserstein GAN limited the weights of the critic instead of its slope. The real data are
-# a tone, the generated data the same tone with noise of level 0.05. Take a critic (`WaveGANCritic`,
-# width 8) whose weights are clipped at 0.01, 0.03 and 0.1. Measure the norm of its gradient and the
-# distance that it reports, before training and after 100 steps without a penalty. Which distance is
-# right?
+# The first Wasserstein GAN limited the weights of the critic instead of its slope. The real data
+# are a tone, the generated data the same tone with noise of level 0.05. Take a critic
+# (`WaveGANCritic`, width 8) whose weights are clipped at 0.01, 0.03 and 0.1. Measure the norm of
+# its gradient and the distance that it reports, before training and after 100 steps without a
+# penalty. Which distance is right?
 
 # %% tags=["solution"]
 CONFIG = WaveGANConfig(("violin", "piano"), width=8)
@@ -85,7 +85,10 @@ def measured(critic: WaveGANCritic) -> dict[str, float]:
     made = noisy().requires_grad_()
     distance, _ = wasserstein(critic, TONE, made, penalised=False)
     (gradient,) = torch.autograd.grad(critic(made).sum(), made)
-    return {"slope": float(gradient.flatten(1).norm(dim=1).mean()), "distance": float(distance.detach())}
+    return {
+        "slope": float(gradient.flatten(1).norm(dim=1).mean()),
+        "distance": float(distance.detach()),
+    }
 
 
 # %% tags=["solution"]
@@ -144,8 +147,8 @@ print(f"distance {distance:.2f}, weights {line.weight.detach().numpy().round(2)}
 # The critic looks at the difference of the levels, which is zero in duos and one third on average
 # in random mixes, and reports about that distance. The mixer can only reduce it by changing the
 # solos, and the cycle forbids only what the separator cannot undo. So this critic pushes the mixer
-# away from the sum, although the sum is right. In music the parts of a duo share their beat and their
-# key; solos at random do not.
+# away from the sum, although the sum is right. In music the parts of a duo share their beat and
+# their key; solos at random do not.
 
 # %% [markdown]
 # ## 4. A gain or a filter
