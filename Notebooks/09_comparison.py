@@ -251,9 +251,11 @@ shown(lambda: by_soundfont(ROWS))
 #
 # $$\text{real-time factor} = \frac{\text{computing time}}{\text{duration of the audio}}$$
 #
-# At 0.1, five minutes of music take half a minute. It is measured for all stems together, on two
-# cores, without a GPU. In the picture the area of a circle shows the number of parameters, and
-# `new` that the soundfont is new to the system. Up and to the left is better.
+# At 0.1, five minutes of music take half a minute. It is measured for all stems of an ensemble
+# together, on two cores, without a GPU, and with every ensemble that a system knows: a system with
+# one network for each instrument takes longer for a quartet than for a duo. Each panel of the
+# picture has the factor of its own ensemble. The area of a circle shows the number of parameters,
+# and `new` that the soundfont is new to the system. Up and to the left is better.
 
 # %%
 from experiments.comparison_charts import plot_gains, plot_ranks, plot_speed
@@ -266,7 +268,7 @@ shown(lambda: publish(plot_speed(ROWS), "09_speed"))
 # %% tags=["hide-input"]
 def best_and_fastest() -> str:
     means = by_metric(ROWS, QUARTET)["SI-SDR"]
-    factors = costs_of(ROWS)["real-time factor"].reindex(means.index).dropna()
+    factors = costs_of(ROWS, "quartet")["real-time factor"].reindex(means.index).dropna()
     best, fastest = means[factors.index].idxmax(), factors.idxmin()
     return (
         f"On `{QUARTET}` the best system is `{best}` with {means[best]:.1f} dB, at a real-time"
@@ -280,11 +282,17 @@ Markdown(shown(best_and_fastest))
 
 # %% [markdown]
 # A hollow circle belongs to a system that has values for some of the stems only; do not compare its
-# height with others. All costs, with the number of examples in training (0 where it is not known)
-# and the memory of the whole process:
+# height with others. All costs with each ensemble, with the number of examples in training (0 where
+# it is not known) and the memory of the whole process:
+
 
 # %%
-shown(lambda: costs_of(ROWS).round(2))
+def all_costs() -> pd.DataFrame:
+    costs = {ensemble: costs_of(ROWS, ensemble) for ensemble in ENSEMBLES}
+    return pd.concat(costs, names=["ensemble"]).round(2)
+
+
+shown(all_costs)
 
 # %% [markdown]
 # ### What others report
@@ -321,7 +329,8 @@ pd.DataFrame(map(asdict, PUBLISHED)).drop(columns="test").round(1).set_index("sy
 # %% [markdown]
 # ## Which instruments gain
 #
-# The same values by instrument, as improvement over the mixture (SI-SDRi, dB):
+# The same values by instrument, as improvement over the mixture (SI-SDRi, dB), with a panel for
+# each test:
 
 # %%
 shown(lambda: publish(plot_gains(ROWS), "09_gains"))
@@ -344,7 +353,8 @@ Markdown(shown(least_and_most))
 # %% [markdown]
 # An improvement depends on where one starts. A soft instrument has a low SI-SDR in the mixture, so
 # it can gain more than a loud one. Compare systems within a column rather than instruments within a
-# row.
+# row. On recordings a column may still hold different pieces, because a system is measured on those
+# whose instruments it knows and which it has not learned from.
 
 # %% [markdown]
 # ## Which differences are more than chance?
@@ -473,8 +483,8 @@ for test, each in RANKS.items():
 #
 # For each ensemble, the best system on the test that comes nearest to a real recording, and the
 # fastest one that reaches at least half of its improvement, if it is another. `minutes` is how long
-# you wait for five minutes of music on two cores. There is no row where no system improves the
-# mixture.
+# you wait for five minutes of music of this ensemble on two cores. There is no row where no system
+# improves the mixture.
 
 # %%
 from experiments.comparison_tables import advice

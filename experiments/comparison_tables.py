@@ -22,6 +22,8 @@ ENSEMBLES = {
 }
 #: Most systems were trained with the first. The second is new to some of them: `train_data` says.
 SOUNDFONTS = ("FluidR3_GM", "TimGM6mb")
+#: The test of recorded players of an ensemble.
+REAL = {"duo": "trios-duo", "quartet": "bach10_excerpts"}
 COSTS = "costs"  # the test data of rows that hold costs
 LONG = 300.0  # seconds of the recording in the table of advice
 
@@ -182,9 +184,9 @@ def by_soundfont(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame([cells[place] for place in index], index=names, columns=list(SOUNDFONTS))
 
 
-def costs_of(rows: pd.DataFrame) -> pd.DataFrame:
-    """A row for each system, a column for each cost."""
-    chosen = rows[rows["test_data"] == COSTS]
+def costs_of(rows: pd.DataFrame, ensemble: str) -> pd.DataFrame:
+    """A row for each system that knows the ensemble, a column for each cost."""
+    chosen = rows[(rows["test_data"] == COSTS) & (rows["track"] == ensemble)]
     costs = chosen.pivot_table("value", "system", "metric", sort=False)
     return costs.loc[trained(costs.index)]
 
@@ -192,8 +194,14 @@ def costs_of(rows: pd.DataFrame) -> pd.DataFrame:
 def test_of(ensemble: str, rows: pd.DataFrame) -> str:
     """The test that comes nearest to a recording of an ensemble: a real one, else one with the
     soundfont that is new to most systems."""
-    real = {"duo": "trios-duo", "quartet": "bach10_excerpts"}.get(ensemble, "")
+    real = REAL.get(ensemble, "")
     return real if real in set(rows["test_data"]) else f"{ensemble}-{SOUNDFONTS[1]}"
+
+
+def ensemble_of(test: str) -> str:
+    """The ensemble of a test; empty where its pieces have several."""
+    played = {test: ensemble for ensemble, test in REAL.items()}
+    return test.partition("-")[0] if rendered(test) else played.get(test, "")
 
 
 def advice(rows: pd.DataFrame, reference: str = runtime.DEFAULT_MODEL) -> pd.DataFrame:
@@ -204,8 +212,9 @@ def advice(rows: pd.DataFrame, reference: str = runtime.DEFAULT_MODEL) -> pd.Dat
     Columns: the command, mean SI-SDR in dB and the mixture's, the test, and the minutes that five
     minutes of music take on two cores.
     """
-    lines, factors = [], costs_of(rows)[FACTOR]
+    lines = []
     for ensemble, instruments in ENSEMBLES.items():
+        factors = costs_of(rows, ensemble).get(FACTOR, {})
         test = test_of(ensemble, rows)
         stems = by_stem(rows, [test]).dropna(axis="columns")
         means = stems[[name for name in trained(stems.columns) if name in factors]].mean()
