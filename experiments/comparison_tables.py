@@ -24,6 +24,13 @@ ENSEMBLES = {
 SOUNDFONTS = ("FluidR3_GM", "TimGM6mb")
 #: The test of recorded players of an ensemble.
 REAL = {"duo": "trios-duo", "quartet": "bach10_excerpts"}
+#: The tests of chapter 8, which have scores, by ensemble.
+SCORED = {
+    "quartet": "bach10_excerpts",
+    "string quartet": "rendered string quartets",
+    "violin, horn, piano": "trios",
+    "two violins": "two real violins",
+}
 COSTS = "costs"  # the test data of rows that hold costs
 LONG = 300.0  # seconds of the recording in the table of advice
 
@@ -57,13 +64,13 @@ PUBLISHED = (
             ("Wave-U-Net", 3.2, "https://github.com/facebookresearch/demucs"),
             ("Open-Unmix", 5.3, "https://github.com/facebookresearch/demucs"),
             ("Conv-TasNet", 5.7, "https://github.com/facebookresearch/demucs"),
-            (
-                "cycle GAN", 6.51,
-                "https://github.com/mostafaelaraby/cyclic-gan-music-source-separation",
-            ),
             ("ResUNetDecouple+", 6.7, "https://github.com/facebookresearch/demucs"),
             ("HT-Demucs (fine-tuned, 800 extra songs)", 9.0, "https://github.com/facebookresearch/demucs"),
         )
+    ),
+    Published(
+        "cycle GAN", 6.51, "SDR (BSS Eval v3, mean of target and rest)", "MUSDB18 (popular music)",
+        "https://github.com/mostafaelaraby/cyclic-gan-music-source-separation",
     ),
 )  # fmt: skip
 
@@ -146,6 +153,14 @@ def missed(rows: pd.DataFrame, system: str, tests: Iterable[str], metric: str = 
     return int((own["test_data"].isin(list(tests)) & (own["value"] == -np.inf)).sum())
 
 
+def least_p(found: pd.DataFrame) -> float:
+    """The least p-value, after Holm, that the numbers of works in a table of differences allow.
+
+    N differences of the same sign have p = 2 / 2^N; the least of k p-values is multiplied by k.
+    """
+    return min(1.0, len(found) * 2.0 ** (1 - found["works"].max()))
+
+
 def _finite(values: pd.Series) -> pd.Series:
     return values.replace([np.inf, -np.inf], np.nan).dropna()
 
@@ -204,13 +219,18 @@ def ensemble_of(test: str) -> str:
     return test.partition("-")[0] if rendered(test) else played.get(test, "")
 
 
-def advice(rows: pd.DataFrame, reference: str = runtime.DEFAULT_MODEL) -> pd.DataFrame:
+def advice(
+    rows: pd.DataFrame,
+    scored: pd.DataFrame | None = None,
+    reference: str = runtime.DEFAULT_MODEL,
+) -> pd.DataFrame:
     """For each ensemble the best system and, where another one is, the fastest that is worth it.
 
     Worth it: at least half of the best one's improvement over the mixture. There is no advice where
     no system improves it. Only systems are compared that have values for all stems of the test.
+    scored: rows of chapter 8, for what the score gives to the ensembles of its tests.
     Columns: the command, mean SI-SDR in dB and the mixture's, the test, and the minutes that five
-    minutes of music take on two cores.
+    minutes of music take on two cores; NaN with the score, where they were not measured.
     """
     lines = []
     for ensemble, instruments in ENSEMBLES.items():
@@ -228,8 +248,22 @@ def advice(rows: pd.DataFrame, reference: str = runtime.DEFAULT_MODEL) -> pd.Dat
                 minutes = factors[system] * LONG / 60
                 line = (ensemble, wait, command(system, instruments, reference), means[system])
                 lines.append((*line, floor, test, minutes))
+    if scored is not None:
+        lines += with_the_score(scored)
     columns = ["ensemble", "you want", "command", "SI-SDR", "mixture", "test", "minutes"]
     return pd.DataFrame(lines, columns=columns).round({"SI-SDR": 1, "mixture": 1, "minutes": 1})
+
+
+def with_the_score(rows: pd.DataFrame) -> list[tuple[str, str, str, float, float, str, float]]:
+    """Lines of the table of advice: one for each ensemble that `guided` was measured on."""
+    lines = []
+    for ensemble, test in SCORED.items():
+        stems = by_stem(rows, [test])
+        if runtime.SCORE_MODEL in stems:
+            means, typed = stems.mean(), "divisi separate my.wav --score my.mid"
+            values = means[runtime.SCORE_MODEL], means["mixture"], test, np.nan
+            lines.append((ensemble, "with the score", typed, *values))
+    return lines
 
 
 def command(system: str, instruments: Sequence[str], reference: str = runtime.DEFAULT_MODEL) -> str:

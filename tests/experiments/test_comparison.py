@@ -22,6 +22,7 @@ from experiments.comparison_tables import (
     by_stem,
     differences,
     kinds,
+    least_p,
     ranked,
 )
 from experiments.costs import EXAMPLES, FACTOR, MEMORY, PARAMETERS, SIZE
@@ -318,3 +319,22 @@ def test_gains_are_improvements_by_instrument(rows):
 
 def test_a_test_that_a_system_does_not_know_has_no_column(rows):
     assert "violin-piano" not in by_stem(rows, ["quartet-TimGM6mb"])
+
+
+def test_with_few_works_no_difference_can_be_significant(rows):
+    found = differences(rows, "chamber", kinds(rows)["rendered"])
+    assert least_p(found) == 3 * 2 / 2**6
+    more = [rows[rows["track"] == f"w{n}@0"].assign(track=f"w{n + 6}@0") for n in range(6)]
+    assert least_p(differences(pd.concat([rows, *more]), "chamber", QUARTETS)) == 2 * 2 / 2**12
+    assert least_p(found.assign(works=1)) == 1
+
+
+def test_advice_has_a_line_for_those_who_have_the_score(rows):
+    real = rows.replace({"test_data": {"quartet-TimGM6mb": "bach10_excerpts"}})
+    scored = real[real["system"].isin(["mixture", "chamber"])]
+    scored = scored.replace({"system": {"chamber": "guided"}})
+    found = advice(rows, scored).set_index(["ensemble", "you want"])
+    line = found.loc[("quartet", "with the score")]
+    assert line["command"] == "divisi separate my.wav --score my.mid"
+    assert (line["SI-SDR"], line["mixture"], line["test"]) == (5.5, -4.5, "bach10_excerpts")
+    assert len(found) == len(advice(rows)) + 1
