@@ -406,35 +406,25 @@ for kind, found in FOUND.items():
 
 
 # %% tags=["hide-input"]
-def too_few() -> str:
-    """A sentence for the kinds of pieces whose works are too few for any significant difference."""
-    return " ".join(
+def too_few(kind: str, found: pd.DataFrame) -> str:
+    return (
         f"On {kind} pieces there are at most {found['works'].max():.0f} works. If a system were"
         f" better in all of them, its p would still be {least_p(found):.2g} after Holm's correction"
         f" for {len(found)} comparisons: no difference there can be significant, however large."
-        for kind, found in FOUND.items()
-        if least_p(found) >= 0.05
     )
 
 
 # %% tags=["hide-input"]
-def verdicts() -> str:
-    sentences = []
-    for kind, found in FOUND.items():
-        if least_p(found) >= 0.05:
-            continue
-        sure, positive = found["significant"].astype(bool), found["difference"] > 0
-        groups = {
-            "better": sure & positive,
-            "worse": sure & ~positive,
-            "not shown to differ": ~sure,
-        }
-        listed = [f"{word}: {', '.join(found.index[g]) or 'none'}" for word, g in groups.items()]
-        sentences.append(f"On {kind} pieces, compared with `{REFERENCE}`: {'; '.join(listed)}.")
-    return " ".join(filter(None, [too_few(), *sentences]))
+def verdict(kind: str, found: pd.DataFrame) -> str:
+    if least_p(found) >= 0.05:
+        return too_few(kind, found)
+    sure, positive = found["significant"].astype(bool), found["difference"] > 0
+    groups = {"better": sure & positive, "worse": sure & ~positive, "not shown to differ": ~sure}
+    listed = [f"{word}: {', '.join(found.index[g]) or 'none'}" for word, g in groups.items()]
+    return f"On {kind} pieces, compared with `{REFERENCE}`: {'; '.join(listed)}."
 
 
-Markdown(shown(verdicts))
+Markdown(shown(lambda: " ".join(verdict(*each) for each in FOUND.items())))
 
 # %% [markdown]
 # One thing no interval here contains: every system was trained once. Another seed of the same

@@ -260,7 +260,7 @@ def with_the_score(rows: pd.DataFrame) -> list[tuple[str, str, str, float, float
     for ensemble, test in SCORED.items():
         stems = by_stem(rows, [test])
         if runtime.SCORE_MODEL in stems:
-            means, typed = stems.mean(), "divisi separate my.wav --score my.mid"
+            means, typed = stems.mean().round(1) + 0.0, "divisi separate my.wav --score my.mid"
             values = means[runtime.SCORE_MODEL], means["mixture"], test, np.nan
             lines.append((ensemble, "with the score", typed, *values))
     return lines
