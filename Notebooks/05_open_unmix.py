@@ -454,11 +454,10 @@ from helpers.evaluation.results import read_table, results_path
 def gains() -> pd.DataFrame:
     """SI-SDR improvement in dB by target and test; empty without the table."""
     path = results_path("05_targets")
-    rows = read_table(path) if path.exists() else pd.DataFrame(columns=["metric"])
-    rows = rows[rows["metric"] == "SI-SDRi"]
+    rows = read_table(path) if path.exists() else pd.DataFrame(columns=["metric", "system"])
+    rows = rows[(rows["metric"] == "SI-SDRi") & rows["system"].str.startswith("open-unmix")]
     if rows.empty:
         return rows
-    rows = rows[rows["system"].str.startswith("open-unmix")]
     return rows.pivot_table("value", "instrument", "test_data", sort=False)
 
 
@@ -480,9 +479,9 @@ if {"rendered", "unseen soundfont"} <= set(GAINS):
 Markdown(words)
 
 # %% [markdown]
-# So "easy" and "hard" hold for the sounds of the training: with another soundfont the order of the
-# targets is nearly a new one. Chapter 4 showed why: a network that has heard few players learns
-# these players, and not the instrument.
+# So "easy" and "hard" hold for the sounds of the training: with another soundfont most targets
+# lose, some of them nearly everything, and the order may be another one. Chapter 4 showed why: a
+# network that has heard few players learns these players, and not the instrument.
 
 # %% [markdown]
 # **Quick questions**

@@ -460,6 +460,9 @@ kept_phase = (cosine * energy).sum((1, 2, 3)) / energy.sum()
 pd.Series(kept_phase.numpy(), index=RESUNET.sources, name="mean cosine").round(3)
 
 # %% [markdown]
+# If the values are all near 1, the network has not learned to turn the phase: what it has learned
+# so far is in the magnitudes.
+#
 # **Quick questions**
 #
 # *1. Why does the network begin with half of the mixture, and not with random masks?*

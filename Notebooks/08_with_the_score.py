@@ -549,15 +549,23 @@ print(f"sum minus mixture: {(estimates.sum(0) - excerpt[0]).abs().max():.0e}")
 
 # %%
 seconds = torch.arange(2 * RATE) / RATE
-tone = sum(0.1 / k * torch.sin(2 * torch.pi * 440 * k * seconds) for k in range(1, 6))[None, None]
-rows = {}
-for name, keys in {"A4 and E flat 4": (69.0, 63.0), "E flat 4 and C sharp 5": (63.0, 73.0)}.items():
-    score = torch.tensor([[[[0.0, 2.0, key]] for key in keys]])
-    with torch.no_grad():
-        energies = COMBS(tone, score, torch.tensor([[1, 1]]))[0].square().sum(-1)[:, 0]
-    shares = (energies / energies.sum()).tolist()
-    rows[name] = dict(zip(("first part", "second part", "rest"), shares, strict=True))
-pd.DataFrame(rows).T.round(2)
+TONE = sum(0.1 / k * torch.sin(2 * torch.pi * 440 * k * seconds) for k in range(1, 6))[None, None]
+KEYS = {"A4 and E flat 4": (69.0, 63.0), "E flat 4 and C sharp 5": (63.0, 73.0)}
+
+
+def probe(model: torch.nn.Module) -> pd.DataFrame:
+    """The share of the tone that each part and the rest get, for two scores."""
+    table = pd.DataFrame(index=["first part", "second part", "rest"])
+    for name, keys in KEYS.items():
+        score = torch.tensor([[[[0.0, 2.0, key]] for key in keys]])
+        with torch.no_grad():
+            energies = model(TONE, score, torch.tensor([[1, 1]]))[0].square().sum(-1)[:, 0]
+        table[name] = energies / energies.sum()
+    return table.T.round(2)
+
+
+# %%
+probe(COMBS)
 
 # %% [markdown]
 # **Quick questions**
@@ -580,7 +588,8 @@ pd.DataFrame(rows).T.round(2)
 # ## Training with scores that have errors
 #
 # The training data are mixtures whose notes are known: pieces of two to five players, rendered, and
-# unrelated stems, of which more than half have two players of one instrument. If the network
+# unrelated stems, of which more than half have two players of one instrument. Some have noise or
+# applause, or a player whose part is not given; both belong to the rest. If the network
 # always saw the exact notes, it would learn to trust them blindly. So each score is made worse
 # first: every deviation is drawn anew for each mixture, small ones more often.
 
@@ -608,7 +617,8 @@ pd.concat(
 # The recipe is `recipes/guided.toml`; `divisi train recipes/guided.toml` trains the network of the
 # course, in about three hours of one core, and resumes where it was stopped. With `TRAIN = True`
 # the next cell trains the same network on twelve random pieces of four instruments, for a few
-# minutes. The loss is the negative SNR of all stems, the rest included.
+# minutes. The loss is the negative SNR of all stems that sound, the rest included. A silent stem
+# has no loss of its own: the masks sum to one, so what leaks into it is missing in another stem.
 
 # %%
 from experiments.guided_training import guided
@@ -634,6 +644,12 @@ Markdown(
 )
 
 # %% [markdown]
+# And the probe from above, where the rest should get a tone that no part has:
+
+# %%
+probe(MODEL)
+
+# %% [markdown]
 # **Quick questions**
 #
 # *1. Why do the errors of a training example begin at zero, rather than being always large?*
@@ -643,8 +659,8 @@ Markdown(
 # Most scores are nearly right. A network that only sees bad ones learns to ignore them.
 # </details>
 #
-# *2. In a tenth of the mixtures one player is missing in the score. Where does the sound of that
-# player belong?*
+# *2. In a quarter of the mixtures of more than two players, the score lacks one of them. Where does
+# the sound of that player belong?*
 #
 # <details><summary>Answer</summary>
 #
@@ -710,8 +726,9 @@ StemPlayer(blind, references=MERGED)
 # Tunturi and others (2025) trained on synthetic sound and tested on real recordings, in two ways. A
 # network that gets the score beside the spectrogram improves on one without it, but struggles to
 # generalise from synthetic to real sound. A network that computes its mask from the score alone
-# generalises clearly better. Our network does both: its prior is the score alone, its correction
-# hears.
+# generalises clearly better. Our network combines the two: its prior is the score alone, its
+# correction sees score and spectrogram. `python -m experiments.score_informed` also trains it with
+# one of them only, to find out which one carries to real recordings.
 #
 # ### Late, wrong and missing notes
 #
@@ -826,8 +843,9 @@ Markdown(sentence)
 # %% [markdown]
 # ## Your own recording with its score
 #
-# Put in the names of your files: a recording, and its score as MIDI or MusicXML (notation programs
-# export both). Without any, we take our piece from two files, as you would.
+# Choose a recording, and type the path of its score: MIDI or MusicXML, which all notation programs
+# export. A score that does not fit is refused with a sentence. To try it, this cell writes our
+# piece into two files, whose paths are `RECORDING` and `NOTES`:
 
 # %%
 import soundfile
@@ -837,24 +855,26 @@ from helpers.music.midi import write_midi
 
 FOLDER = output_folder("runs") / "08-own"
 FOLDER.mkdir(parents=True, exist_ok=True)
-RECORDING, NOTES = FOLDER / "quartet.wav", FOLDER / "quartet.mid"  # or your own
-if RECORDING.parent == FOLDER:
-    soundfile.write(RECORDING, PIECE.track.mixture.T, RATE, subtype="FLOAT")
-    write_midi(PIECE.score, NOTES)
+RECORDING, NOTES = FOLDER / "quartet.wav", FOLDER / "quartet.mid"
+soundfile.write(RECORDING, PIECE.track.mixture.T, RATE, subtype="FLOAT")
+write_midi(PIECE.score, NOTES)
 
 # %%
-from helpers.audio.audio import load
-from helpers.inference.score_following import ScoreFollower
-from helpers.inference.separation import separate
-from helpers.music.score_files import read_unfoldings
-from helpers.music.scores import transpose
+from helpers.display.own_recording import OwnRecording
 
-mixture, rate = load(RECORDING)
-mine = align(mixture, rate, list(read_unfoldings(NOTES)))  # refuses a score that does not fit
-follower = ScoreFollower(MODEL, transpose(mine.score, mine.tuning / 100))
-stems = dict(zip(follower.sources, separate(follower, mixture, rate), strict=True))
-print(f"fit {mine.fit:.2f}, {mine.tuning:+.0f} cents; stems: {', '.join(stems)}")
-StemPlayer({"mixture": mixture, **stems}, rate)
+OwnRecording({"guided": MODEL})
+
+# %% [markdown]
+# In a terminal: `divisi separate quartet.wav --score quartet.mid`. Beside the stems this writes
+# `aligned.mid`, the notes in the time of the recording, and `separation.json`, which has the fit of
+# the score ([more](../docs/stems.md#with-the-score)). In Python:
+
+# %%
+import helpers
+
+done = helpers.separate(RECORDING, model=MODEL, score=NOTES)
+print({name: done.report["score"][name] for name in ("fit", "transposition", "a4_hz")})
+done.player()
 
 # %% [markdown]
 # ## Recap

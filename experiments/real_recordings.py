@@ -6,15 +6,16 @@
 
 The first call measures floor, ceilings and the trained models on all corpora, and draws the picture
 of the README. `chamber` is conditioned on the instruments of each track; `chamber detected` is
-conditioned on those that it detected itself, and `leak` is the level of the wrongly detected. The
-second call trains one model for every piece of Bach10 on the excerpts of the other pieces and
+conditioned on those that it detected itself, and `leak` is the level of the wrongly detected.
+`guided` has the scores of `experiments.scored_pieces`, and `notes heard` says how good these are.
+The second call trains one model for every piece of Bach10 on the excerpts of the other pieces and
 measures it on that piece. Stopped trainings continue; the table is written at the end.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
@@ -23,11 +24,13 @@ from tqdm import tqdm
 
 from experiments.folds import leave_one_out
 from experiments.jobs import corpus_folder, report
+from experiments.score_informed import GUIDED, pieces, scored_rows
+from experiments.scored_pieces import ScoredTrack, notes_heard
 from helpers import runtime
 from helpers.audio.track import Track
 from helpers.datasets.stem_folders import find_tracks
 from helpers.evaluation import results
-from helpers.evaluation.evaluate import evaluate, evaluate_baselines, model_separator
+from helpers.evaluation.evaluate import evaluate, evaluate_baselines, model_separator, rows_of
 from helpers.evaluation.rows import Provenance, Row
 from helpers.inference.detection import can_detect
 from helpers.recipes.schema import read_recipe
@@ -61,6 +64,18 @@ def measured(
         variants[f"{system} detected"] = model_separator(model, device, detecting=True)
     for name, separator in variants.items():
         yield from evaluate(name, separator, [track], where, sources=model.sources, museval=True)
+
+
+def guided_rows(
+    model: nn.Module, tracks: Sequence[ScoredTrack], corpus: str, device: torch.device
+) -> Iterable[Row]:
+    """The model that takes a score, on the tracks of a corpus, and how much of each score is heard
+    in its recording."""
+    where = Provenance.of_model(model.card, corpus, device)
+    yield from scored_rows(GUIDED, model, tracks, where, museval=True)
+    for each in tracks:
+        heard = [("all", "notes heard", notes_heard(each))]
+        yield from rows_of(GUIDED, each.name, each.track.seconds, where, heard)
 
 
 def fitted(
@@ -97,14 +112,20 @@ def main() -> None:
     parser.add_argument(
         "--fit", type=Path, metavar="RECIPE", help="fine-tune and leave one piece out"
     )
-    parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=SYSTEMS)
+    every = (*SYSTEMS, GUIDED)
+    parser.add_argument("--systems", nargs="+", choices=every, default=every)
     parser.add_argument("--device", default="auto")
     arguments = parser.parse_args()
     root, device = corpus_folder(), runtime.pick_device(arguments.device)
     if arguments.fit:
         rows = list(fitted_rows(root, arguments.fit, device))
     else:
-        rows = list(model_rows(root, device, arguments.systems))
+        blind = [system for system in arguments.systems if system != GUIDED]
+        rows = list(model_rows(root, device, blind)) if blind else []
+        if GUIDED in arguments.systems and GUIDED in available_models():
+            model = load_model(GUIDED, device)
+            for corpus in CORPORA:
+                rows += guided_rows(model, pieces(corpus), corpus, device)
     table = results.results_path(TABLE)
     results.append(table, rows)
     report(table)

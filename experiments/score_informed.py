@@ -6,14 +6,15 @@
 Results/08_score_informed.csv has the combs of the notes alone, the model `guided`, the blind model
 `chamber` (told who plays), and the ablation of the guided network: without the score, with the
 score as its input, as the prior of its masks, and as both, each trained for the same number of
-steps; the last one also with scores without errors. Results/08_robustness.csv has `guided` with
-scores that are late, wrong or incomplete. Rows in the tables are not measured again and stopped
-trainings continue, so the same command resumes.
+steps; the last one also with scores without errors, and with a blind network that has a say.
+Results/08_robustness.csv has `guided` with scores that are late, wrong or incomplete. Rows in the
+tables are not measured again and stopped trainings continue, so the same command resumes.
 """
 
 from __future__ import annotations
 
 import argparse
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -29,20 +30,21 @@ from experiments.scored_pieces import BACH10, QUARTETS, TESTS, TRIOS, ScoredTrac
 from helpers import runtime
 from helpers.audio.track import Track
 from helpers.evaluation import results
-from helpers.evaluation.evaluate import evaluate, evaluate_baselines, model_separator
+from helpers.evaluation.evaluate import evaluate, evaluate_baselines, match_stems, model_separator
 from helpers.evaluation.rows import Provenance, Row
-from helpers.inference.score_following import ScoreFollower
+from helpers.inference.score_following import ScoreFollower, part_names
 from helpers.inference.separation import separate
 from helpers.music.score_errors import ScoreErrors
-from helpers.music.scores import Note, Part, Score
+from helpers.music.scores import Note, Score
 from helpers.recipes.schema import Recipe, architecture, read_recipe
 from helpers.recipes.train import train
 from helpers.training.checkpoints import available_models, load_model
-from helpers.training.conditioning import with_config
+from helpers.training.conditioning import OTHER, with_config
 
 TABLE, ROBUSTNESS, NOTEBOOK = "08_score_informed", "08_robustness", "08_with_the_score"
 GUIDED, BLIND = "guided", "chamber"
 NO_ERRORS = ScoreErrors(*[0.0] * len(vars(ScoreErrors())))
+WITH_BLIND = "both, and a blind network"
 #: The networks of the ablation: entries of the model's configuration, and errors of the scores.
 VARIANTS: dict[str, tuple[dict[str, Any], ScoreErrors | None]] = {
     "no score": ({"prior": False, "pictures": False}, None),
@@ -50,6 +52,7 @@ VARIANTS: dict[str, tuple[dict[str, Any], ScoreErrors | None]] = {
     "score as prior": ({"prior": True, "pictures": False}, None),
     "both": ({"prior": True, "pictures": True}, None),
     "both, trained without errors": ({"prior": True, "pictures": True}, NO_ERRORS),
+    WITH_BLIND: ({"prior": True, "pictures": True}, None),
 }
 ABLATION_TESTS = (BACH10, TRIOS)
 #: What is wrong with the scores of the second table.
@@ -73,6 +76,7 @@ class Ablation:
         model, errors = VARIANTS[variant]
         return replace(
             self.base, name="08-score-informed", model=self.base.model | model,
+            blind=self.base.blind if variant == WITH_BLIND else "",
             training=budget(self.base.training, self.steps, seed),
             score_errors=errors or self.base.score_errors,
         )  # fmt: skip
@@ -110,14 +114,20 @@ def pieces(test: str) -> tuple[ScoredTrack, ...]:
 
 
 def scored_rows(
-    system: str, model: nn.Module, tracks: Sequence[ScoredTrack], where: Provenance
+    system: str,
+    model: nn.Module,
+    tracks: Sequence[ScoredTrack],
+    where: Provenance,
+    museval: bool = False,
 ) -> list[Row]:
-    """A model that takes a score, on tracks with theirs."""
+    """A model that takes a score, on tracks with theirs; museval: see `evaluate`."""
     rows = []
     for each in tracks:
         follower = ScoreFollower(model, each.score)
         separator = partial(follow, follower)
-        rows += evaluate(system, separator, [each.track], where, sources=follower.sources)
+        rows += evaluate(
+            system, separator, [each.track], where, sources=follower.sources, museval=museval
+        )
     return rows
 
 
@@ -128,7 +138,7 @@ def follow(follower: ScoreFollower, track: Track) -> dict[str, np.ndarray]:
 
 def combs(recipe: Recipe) -> nn.Module:
     """The guided network before its training: the combs of the notes as a ratio mask."""
-    kind, config = architecture(recipe, recipe.name)
+    kind, config = architecture(replace(recipe, blind=""), recipe.name)
     return with_config(kind(config), **recipe.export).eval()
 
 
@@ -193,26 +203,26 @@ def robustness(test: str) -> Iterator[Job]:
 
 
 def without_each(model: nn.Module, each: ScoredTrack, where: Provenance) -> Iterator[Row]:
-    """Mean over the parts left out, for every stem that a score without one of them has."""
+    """Mean over the parts left out, for every stem that a score without one of them has.
+
+    The stems keep the names that they have with all parts; the player whose part is left out, which
+    has no estimate, is not measured.
+    """
     found: dict[tuple[str, str], list[Row]] = {}
-    parts = _numbered(each.score.parts)
+    names, parts = part_names(each.score), each.score.parts
+    track = match_stems(each.track, names)
     for left_out in range(len(parts) if len(parts) > 2 else 0):
-        score = replace(each.score, parts=tuple(parts[:left_out] + parts[left_out + 1 :]))
-        for row in scored_rows(GUIDED, model, [replace(each, score=score)], where):
+        kept = [place for place in range(len(parts)) if place != left_out]
+        score = replace(each.score, parts=tuple(parts[place] for place in kept))
+        follower = ScoreFollower(model, score)
+        follower.sources = (*(names[place] for place in kept), OTHER)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the player without a part
+            measured = evaluate(GUIDED, partial(follow, follower), [track], where)
+        for row in measured:
             found.setdefault((row.instrument, row.metric), []).append(row)
     for rows in found.values():
         yield replace(rows[0], value=float(np.mean([row.value for row in rows])))
-
-
-def _numbered(parts: Sequence[Part]) -> list[Part]:
-    """Parts that keep their number where another one of their instrument is left out."""
-    seen: dict[str, int] = {}
-    numbered = []
-    for part in parts:
-        seen[part.instrument] = seen.get(part.instrument, 0) + 1
-        several = sum(other.instrument == part.instrument for other in parts) > 1
-        numbered.append(replace(part, number=seen[part.instrument]) if several else part)
-    return numbered
 
 
 def base_recipe() -> Recipe:

@@ -19,7 +19,7 @@ from helpers.datasets.stem_folders import find_tracks
 from helpers.music.alignment import align
 from helpers.music.arrangements import arrangement, excerpts
 from helpers.music.pitch_features import RATE as FEATURE_RATE
-from helpers.music.pitch_features import estimate_tuning
+from helpers.music.pitch_features import agreement, estimate_tuning, sound_features
 from helpers.music.score_files import read_unfoldings
 from helpers.music.scores import Note, Part, Score, transpose
 from helpers.music.splits import names
@@ -94,6 +94,19 @@ def written_down(sound: np.ndarray, sample_rate: int, shortest: float = 0.08) ->
             pitch = float(np.median(librosa.hz_to_midi(hertz[first:last])))
             notes.append(Note(first * hop / sample_rate, seconds, pitch))
     return tuple(notes)
+
+
+def notes_heard(piece: ScoredTrack) -> float:
+    """The share of the time of the notes in which the mixture has their pitch; see `agreement`."""
+    sound = resample(piece.track.mixture.mean(axis=0), piece.track.sample_rate, FEATURE_RATE)
+    tuning = estimate_tuning(sound)
+    notes = [
+        (note.onset, note.onset + note.duration, note.pitch - tuning / 100)
+        for part in piece.score.parts
+        for note in part.notes
+    ]
+    features = sound_features(sound, tuning)
+    return agreement(features, tuple(np.array(notes).T), 0.0, piece.track.seconds)[0]
 
 
 def two_violins() -> Iterator[ScoredTrack]:

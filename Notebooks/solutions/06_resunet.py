@@ -121,7 +121,7 @@ for decibels in (-20, -10, 0, 10, 20) if shutil.which(ESPEAK) else ():
     for system, stems in estimates.items():
         values = {name: si_sdr(stems[name][0], track.stems[name][0]) for name in QUARTET}
         rows[decibels, system] = {"mean": np.mean(list(values.values())), **values}
-pd.DataFrame(rows).T.round(1)
+pd.DataFrame(rows).T.astype(float).round(1)
 
 # %% [markdown] tags=["solution"]
 # At none of these levels: the model falls faster than the mixture, but from a much higher value.

@@ -36,10 +36,9 @@ import torch
 
 from experiments.guided_training import recipe_of
 from experiments.score_example import example, quality, separated
-from experiments.score_informed import combs, with_fault
+from experiments.score_informed import NO_ERRORS, combs, with_fault
 from helpers import runtime
 from helpers.evaluation.metrics import si_sdr
-from helpers.music.score_errors import ScoreErrors
 
 SMOKE = runtime.profile() == "smoke"
 RATE = 44100
@@ -85,13 +84,12 @@ for name, sizes in steps.items():
 # ## 2. Late notes
 #
 # Move every onset by a random time with a standard deviation of 0, 25, 50, 100 and 200 ms
-# (`ScoreErrors` and `with_fault`, all other errors zero). How does the mean SI-SDR of the combs
+# (`NO_ERRORS` and `with_fault`). How does the mean SI-SDR of the combs
 # fall?
 
 # %% tags=["solution"]
-none = ScoreErrors(*[0.0] * 8)
 for timing in (0.0, 0.025, 0.05, 0.1, 0.2):
-    score = with_fault(PIECE.played, replace(none, timing=timing))
+    score = with_fault(PIECE.played, replace(NO_ERRORS, timing=timing))
     table = quality({"combs": separated(COMBS, score, PIECE.track)}, PIECE.track)
     print(f"{1000 * timing:3.0f} ms: {table['mean'].iloc[0]:.1f} dB")
 
@@ -131,15 +129,17 @@ for interval in range(13):
 # The unison cannot be separated: both masks are one half, and both estimates are the mixture. In
 # the octave every partial of the upper tone lies on one of the lower tone, and the mask can only
 # guess the ratio. In the fifth every third partial of the lower tone meets every second one of the
-# upper tone, in the fourth every fourth one meets every third. A semitone is no problem, because
+# upper tone, in the fourth every fourth one meets every third. The fifth comes out even worse than
+# the octave, although fewer partials meet: the ratio of the combs is further from the true ratio of
+# these partials. A semitone is no problem, because
 # these tones are long and the window of the STFT resolves it. Intervals of simple ratios are the
 # hard ones, and music is full of them.
 
 # %% [markdown]
 # ## 4. A part that the score lacks
 #
-# Leave out the cello. What share of its energy goes to each part and to the rest? (Give the cello
-# alone to the mask of the mixture: the masks are linear, once they are computed.) Use
+# Leave out the cello, and give the cello alone to the masks of the other parts and the rest: masks
+# are linear, once they are computed. What share of the masked energy does each one get? Use
 # `COMBS.paint`, `COMBS.expect` and the STFT of the model.
 
 # %% tags=["solution"]
@@ -157,4 +157,5 @@ for name, share in zip([*list(PIECE.track.stems)[:3], "rest"], energy / energy.s
 # %% [markdown] tags=["solution"]
 # Most of it goes to the rest, for between the combs of the other parts nobody expects anything.
 # What lies on partials of others goes to them: the combs cannot know that somebody else plays
-# there. A network that hears the cello below its partials can.
+# there. (The masked stems together hold less energy than the cello, because masks divide
+# amplitudes: each half of an amplitude has a quarter of the energy.)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 SUMMARY = "a score in time with its recording"
 DESCRIPTION = """\
-Write the notes of a score as MIDI, in time with a recording: one track for each part, with the
-notes that lie in the recording.
+Write the notes of a score as MIDI, in time with a recording: one track for each part, named as in
+the score, with the notes that lie in the recording. Pizzicato has a track of its own.
 
 The recording may be an excerpt, and have another tempo, tuning or key (up to three semitones
 away); repeats may be taken or not. A score that does not fit is refused.
@@ -47,7 +47,7 @@ def run(arguments: Namespace) -> None:
     from ..files import replaced_atomically
     from ..folders import check_space, make_parents
     from ..music.alignment import align
-    from ..music.midi import write_midi
+    from ..music.midi import write_midi, written_names
     from ..music.pitch_features import RATE
 
     target = arguments.output or Path(arguments.recording.name).with_suffix(".mid")
@@ -67,7 +67,7 @@ def run(arguments: Namespace) -> None:
         found = align(mono(recording, RATE), RATE, scores, bar.update)
     make_parents(target.parent)
     with replaced_atomically(target) as draft:
-        write_midi(found.score, draft)
+        write_midi(found.score, draft, written_names(found.score))
     print(summary(target, found))
 
 
@@ -83,7 +83,7 @@ def check_file(target: Path, arguments: Namespace) -> None:
 
 
 def summary(target: Path, found: Alignment) -> str:
-    """One line: the notes of each part, the concert pitch, the fit."""
+    """One line: the notes of each part, what an A4 of the score sounds at, the fit."""
     from ..music.instruments import numbered_names
 
     names = numbered_names([(part.instrument, part.number) for part in found.score.parts])
@@ -92,5 +92,6 @@ def summary(target: Path, found: Alignment) -> str:
     )
     line = f"{target}: notes: {counts}; A4 at {440 * 2 ** (found.tuning / 1200):.1f} Hz"
     if found.transposition:
-        line += f", {found.transposition:+d} semitones from the score"
+        line += f", {found.transposition:+d} semitones from the score, whose A4 sounds at"
+        line += f" {found.sounding_a4:.1f} Hz"
     return f"{line}; fit {found.fit:.2f}"

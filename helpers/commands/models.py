@@ -40,7 +40,7 @@ def run(arguments: Namespace) -> None:
 
 
 def print_table(cards: dict[str, dict[str, Any]]) -> None:
-    rows = [("name", "instruments", "sample rate", "channels", "architecture", "licence")]
+    rows = [("name", "instruments", "sample rate", "channels", "takes", "architecture", "licence")]
     for name, card in sorted(cards.items()):
         rows.append(
             (
@@ -48,6 +48,7 @@ def print_table(cards: dict[str, dict[str, Any]]) -> None:
                 ", ".join(card["sources"]),
                 f"{card['sample_rate']} Hz",
                 str(card["config"].get("channels", 1)),
+                _takes(name, card),
                 card["architecture"],
                 _licence(card),
             )
@@ -58,6 +59,18 @@ def print_table(cards: dict[str, dict[str, Any]]) -> None:
         print("".join(letter if letter.isprintable() else "?" for letter in line.rstrip()))
     if any(row[-1].endswith(OPEN) for row in rows):
         print(f"{OPEN} trained on sounds under other terms: see the repository's {PAGE}")
+
+
+def _takes(name: str, card: dict[str, Any]) -> str:
+    """`score` for a model that separates with a score; see `divisi separate --score`."""
+    from ..inference.score_following import takes_score
+    from ..training.cards import CheckpointError
+    from ..training.checkpoints import model_class
+
+    try:
+        return "score" if takes_score(model_class(card, Path(f"{name}.json"))) else ""
+    except CheckpointError:  # of another version of Divisi, which is listed all the same
+        return ""
 
 
 def _licence(card: dict[str, Any]) -> str:

@@ -57,12 +57,13 @@ def choose_model(arguments: Namespace) -> None:
 
 
 def parts(name: str, model: nn.Module, arguments: Namespace) -> tuple[str, ...]:
-    """The names of the parts to separate, () without a score.
+    """The names of the stems: the parts and `other`; () without a score.
 
     CommandError for a score without a model that takes it, for the reverse, and for a file that is
     no score.
     """
     from ..inference.score_following import part_names, takes_score
+    from ..training.conditioning import OTHER
 
     if arguments.score is None:
         if takes_score(model):
@@ -70,7 +71,7 @@ def parts(name: str, model: nn.Module, arguments: Namespace) -> tuple[str, ...]:
         return ()
     if not takes_score(model):
         raise CommandError(f"--model {name}: takes no score; leave --model or --score out.")
-    return part_names(_read(arguments.score, tuple(arguments.parts))[0])
+    return (*part_names(_read(arguments.score, tuple(arguments.parts))[0]), OTHER)
 
 
 def read_scores(path: Path) -> list[Score]:

@@ -113,7 +113,7 @@ def run(arguments: Namespace) -> None:
         sources = chosen_sources(model, arguments.instruments)
         beside = products.Products.chosen(arguments, model, parts or sources)
     recordings, needed = [], 0
-    signals = len(parts) or most_stems(model, sources)
+    signals = 2 * len(parts) or most_stems(model, sources)  # `other` may be shared out
     for path in several.left(folders):
         with several.attempt(path):
             recording = examine(path, arguments.repair)

@@ -26,9 +26,10 @@ CODE = (
     "datasets/stem_folders.py", "datasets/medleydb.py", "datasets/registry.py",
     "datasets/stem_bank.py",
 )  # fmt: skip
-#: What no rendering imports: reading long recordings, and aligning scores to them.
+#: What no rendering imports: reading long recordings, aligning scores to them, making them worse.
 UNRELATED = (
     "recordings.py", "alignment.py", "onset_refinement.py", "pitch_features.py", "warping.py",
+    "score_errors.py",
 )  # fmt: skip
 LIBRARIES = ("pyfluidsynth", "music21", "numpy", "soxr")  # that the samples depend on
 

@@ -10,13 +10,15 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from ..audio.levels import rms
+from ..augmentation.ambience import Ambience
 from ..augmentation.rooms import room_positions
 from ..music.score_errors import ScoreErrors
 from .mixing import Mixer, MixingConfig, StemSegment, by_kind, choose_variant
 from .stem_bank import StemBank, StemVariant
 
 NOTES = 128  # of a part in one example, at most
-UNLISTED = 0.1  # share of mixtures with a player whose part the score lacks
+UNLISTED = 0.25  # share of mixtures of three or more with a player whose part the score lacks
 UNKNOWN = 0.15  # share of the parts whose instrument is not given
 
 
@@ -79,7 +81,8 @@ class PartMixer(Mixer):
 
 class ScoredDataset(Dataset):
     """Endless mixtures with notes: item i is (mixture (1, T), stems (P + 1, 1, T), notes (P, M, 3),
-    players (P,)), as `ScoreNet` takes them; the last stem is of players that the score lacks.
+    players (P,)), as `ScoreNet` takes them; the last stem, the rest, holds players that the score
+    lacks, and noise or applause in the share `ambience` of the mixtures.
 
     sources: the instruments that the model knows. errors: of the score, None for the notes as they
     are played.
@@ -121,4 +124,9 @@ class ScoredDataset(Dataset):
             name = segment.variant.instrument
             known = name in self.sources and rng.random() >= UNKNOWN
             players[part] = self.sources.index(name) + 1 if known else 0
+        if rng.random() < self.mixer.config.ambience:
+            ambience = Ambience.draw(rng)
+            sound = ambience.sound(stems.shape[-1], self.mixer.bank.sample_rate)
+            level = rms(stems.sum(0).numpy()) * 10 ** (ambience.level / 20)
+            stems[-1] += torch.from_numpy(np.float32(level) * sound)
         return stems.sum(0), stems, notes, players

@@ -91,15 +91,15 @@ function clicked(row, canvas, event, mutes) {
   seek(canvas === row.roll ? noteAt(row, event) ?? at : at);
 }
 
-// The onset of the note under the pointer.
+// The onset of the note under the pointer, or of the nearest one within CLICK pixels.
 function noteAt(row, event) {
   const box = row.roll.getBoundingClientRect(), scale = row.roll.width / box.width;
   const x = (event.clientX - box.left) * scale, y = (event.clientY - box.top) * scale;
-  const near = CLICK * scale;
-  const hit = row.boxes.find((note) =>
-    x >= note.x - near / 2 && x <= note.x + note.wide + near / 2 &&
-    y >= note.y - near && y <= note.y + note.tall + near);
-  return hit?.onset;
+  const outside = (at, from, size) => Math.max(from - at, 0, at - from - size);
+  const away = (note) =>
+    Math.hypot(outside(x, note.x, note.wide), outside(y, note.y, note.tall));
+  const nearest = row.boxes.reduce((one, other) => (away(other) < away(one) ? other : one));
+  return away(nearest) <= CLICK * scale ? nearest.onset : undefined;
 }
 
 // The muted passages of a row as buttons that remove them.

@@ -194,10 +194,10 @@ def match_stems(track: Track, sources: Sequence[str]) -> Track:
 
 
 def matched(names: Iterable[str], sources: Sequence[str]) -> dict[str, str]:
-    """For each stem the source that it belongs to, by exact name or by instrument, or itself.
+    """For each stem the source that it belongs to, by exact name, else by instrument, or itself.
 
-    Where a model has several players of an instrument, they get its stems in their order, and the
-    last one those that are left over.
+    Where a model has several players of an instrument, those without a stem of their name get its
+    other stems in their order, and the last one those that are left over.
     """
     canonical = {source: _canonical(source) for source in sources}
     count = Counter(canonical.values())
@@ -205,12 +205,15 @@ def matched(names: Iterable[str], sources: Sequence[str]) -> dict[str, str]:
     for pair in player_pairs(sources):
         first, second = (sources[place] for place in pair)
         players[canonical[first]] = [first, second]
-    found, taken = {}, Counter()
+    names = list(names)
+    free = {key: [each for each in found if each not in names] for key, found in players.items()}
+    found = {}
     for name in names:
         key = _canonical(name)
-        of_instrument = players.get(key, [name])
-        found[name] = of_instrument[min(taken[key], len(of_instrument) - 1)]
-        taken[key] += 1
+        if name in sources or key not in players:
+            found[name] = name
+        else:
+            found[name] = free[key].pop(0) if free[key] else players[key][-1]
     return found
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from ..music.scores import Score
 from ..training.conditioning import OTHER
 from .players import interchangeable
 
@@ -23,13 +26,23 @@ class Rearranged(nn.Module):
         self.sources, self.weights = tuple(sources), weights
         self.sample_rate, self.channels = model.sample_rate, model.channels
         self.segment_seconds = model.segment_seconds
+        self.follows_score = getattr(model, "follows_score", False)
         owner = weights.argmax(dim=0).tolist()  # the stem that most of a source goes to
         self.pairs = [(owner[one], owner[two]) for one, two in interchangeable(model)]
 
-    def forward(self, mixture: Tensor) -> Tensor:
-        """mixture (B, C, T) -> estimates (B, stems, C, T)."""
-        estimates = self.model(mixture)
+    def forward(self, mixture: Tensor, *starts: Tensor) -> Tensor:
+        """mixture (B, C, T) -> estimates (B, stems, C, T). starts: for a model with a score."""
+        estimates = self.model(mixture, *starts)
         return torch.einsum("sm,bmct->bsct", self.weights.to(estimates), estimates)
+
+    def excerpt(self, *changes: Any) -> Rearranged:
+        """As that of `ScoreFollower`, for a model that follows a score."""
+        return Rearranged(self.model.excerpt(*changes), self.sources, self.weights)
+
+    def score(self) -> Score:
+        """As that of `ScoreFollower`; only `other` has changed, which has no notes."""
+        score = self.model.score()
+        return replace(score, parts=score.parts[: len(self.sources)])
 
 
 def arrangement(

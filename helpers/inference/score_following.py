@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from ..audio.recordings import Recording, mono
 from ..music.instruments import numbered_names
 from ..music.scores import Note, Part, Score, transpose
+from ..training.conditioning import OTHER
 
 if TYPE_CHECKING:
     from ..music.alignment import Alignment
@@ -24,8 +25,8 @@ ALIGNED = "aligned.mid"  # beside the stems: the notes in the time of the record
 MARGIN = 2.0  # seconds before and after a segment from which notes still sound in it
 
 
-def takes_score(model: nn.Module) -> bool:
-    """Whether a model separates with a score, and not without."""
+def takes_score(model: nn.Module | type[nn.Module]) -> bool:
+    """Whether a model, or its class, separates with a score, and not without."""
     return bool(getattr(model, "takes_score", False))
 
 
@@ -37,6 +38,7 @@ def part_names(score: Score) -> tuple[str, ...]:
 class ScoreFollower(nn.Module):
     """A separator of the parts of one recording, named after them, as `separate_stream` takes it.
 
+    The last source, `other`, is what no part explains.
     model: a network that `takes_score`, such as `ScoreNet`. score: in the time of the recording, as
     `align` makes it.
     """
@@ -46,14 +48,14 @@ class ScoreFollower(nn.Module):
     def __init__(self, model: nn.Module, score: Score):
         super().__init__()
         self.model, self.config, self.card = model, model.config, getattr(model, "card", None)
-        self.sources = part_names(score)
+        self.sources = (*part_names(score), OTHER)
         self.sample_rate, self.channels = model.sample_rate, model.channels
         self.segment_seconds = model.segment_seconds
         self.notes = [_table(part) for part in score.parts]
         self.players = torch.tensor([self._player(part.instrument) for part in score.parts])
 
     def forward(self, mixture: Tensor, starts: Tensor) -> Tensor:
-        """mixture (B, 1, T), each from a second of the recording on -> estimates (B, P, 1, T)."""
+        """mixture (B, 1, T) -> estimates (B, P + 1, 1, T). starts: (B,), in seconds."""
         seconds = mixture.shape[-1] / self.sample_rate
         notes = [
             [self._between(part, start, start + seconds) for part in self.notes]
@@ -65,20 +67,21 @@ class ScoreFollower(nn.Module):
             for number, part in enumerate(parts):
                 padded[example, number, : len(part)] = torch.from_numpy(part)
         players = self.players.expand(len(notes), -1)
-        estimates = self.model(mixture, padded.to(mixture.device), players.to(mixture.device))
-        return estimates[:, : len(self.notes)]
+        return self.model(mixture, padded.to(mixture.device), players.to(mixture.device))
 
     def excerpt(
         self, start: float, seconds: float, delays: Sequence[float] = (), speed: float = 1.0
     ) -> ScoreFollower:
         """The follower of a recording that is cut from this one, and changed.
 
-        delays: seconds by which each part is later; what would pass the end comes at the beginning.
+        delays: seconds by which each source is later; what would pass the end comes at the
+        beginning.
         speed: a factor by which all is faster, and higher.
         """
         other = copy.copy(self)  # shares the model
         other.notes = []
-        for part, delay in zip(self.notes, delays or [0.0] * len(self.notes), strict=True):
+        delays = delays or [0.0] * len(self.notes)
+        for part, delay in zip(self.notes, delays, strict=False):  # `other` has no notes
             own = self._between(part, start, start + seconds).astype(float)
             early, late = delay - seconds, delay
             moved = [own + [shift, shift, 0.0] for shift in ([early, late] if delay else [late])]
@@ -87,10 +90,10 @@ class ScoreFollower(nn.Module):
         return other
 
     def score(self) -> Score:
-        """The notes of all parts, in the order of the sources."""
+        """The notes of all sources, in their order; `other` has none."""
         parts = [
             Part(name, tuple(Note(on, end - on, pitch) for on, end, pitch in part.tolist()))
-            for name, part in zip(self.sources, self.notes, strict=True)
+            for name, part in zip(self.sources, [*self.notes, np.zeros((0, 3))], strict=True)
         ]
         return Score("", tuple(parts))
 
@@ -121,25 +124,26 @@ class FollowedRecording:
 
     def notes(self) -> dict[str, list[tuple[float, float, float]]]:
         """(onset, duration, MIDI pitch) of the notes of each stem, in seconds of the recording."""
-        parts = zip(self.follower.sources, self.found.score.parts, strict=True)
+        parts = zip(part_names(self.found.score), self.found.score.parts, strict=True)
         return {name: [(n.onset, n.duration, n.pitch) for n in part.notes] for name, part in parts}
 
     def report(self) -> dict[str, Any]:
         """The entry `score` of separation.json."""
-        parts = zip(self.follower.sources, self.found.score.parts, strict=True)
+        parts = zip(part_names(self.found.score), self.found.score.parts, strict=True)
         return {
             "file": self.file,
             "fit": round(self.found.fit, 4),
             "transposition": self.found.transposition,
             "a4_hz": round(440 * 2 ** (self.found.tuning / 1200), 2),
+            "sounding_a4_hz": round(self.found.sounding_a4, 2),
             "parts": {name: {"written": p.name, "notes": len(p.notes)} for name, p in parts},
         }
 
     def write(self, folder: Path) -> dict[str, Any]:
         """Write the notes in the time of the recording; returns `report`."""
-        from ..music.midi import write_midi
+        from ..music.midi import write_midi, written_names
 
-        write_midi(self.found.score, folder / ALIGNED)
+        write_midi(self.found.score, folder / ALIGNED, written_names(self.found.score))
         return self.report()
 
 

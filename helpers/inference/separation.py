@@ -24,6 +24,11 @@ BLOCK = 1 << 18  # samples, for reading and resampling
 SHORTEST = 4096  # samples; shorter segments are padded with zeros for the model
 
 
+def follows_score(model: nn.Module) -> bool:
+    """Whether a separator has the notes of its recording, and must know where a segment begins."""
+    return getattr(model, "follows_score", False)
+
+
 def separate(
     model: nn.Module,
     mixture: np.ndarray,
@@ -146,7 +151,7 @@ def _run(model: nn.Module, mixture: Tensor, seconds: Tensor) -> Tensor:
     was_training = model.training
     model.eval()
     try:
-        place = [seconds[is_sounding]] if getattr(model, "follows_score", False) else []
+        place = [seconds[is_sounding]] if follows_score(model) else []
         answer = model(mixture[is_sounding].to(device), *place)
     finally:
         model.train(was_training)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..audio.recordings import CANCELLED
 from ..audio.resampling import resample
 from .instruments import instrument
 from .onset_refinement import Freedom, Group, refined
@@ -69,6 +70,11 @@ class Alignment:
     fit: float
     written: Score
 
+    @property
+    def sounding_a4(self) -> float:
+        """The frequency in Hz at which a written A4 sounds."""
+        return 440 * 2 ** ((100 * self.transposition + self.tuning) / 1200)
+
 
 def align(
     mixture: np.ndarray,
@@ -86,6 +92,9 @@ def align(
     """
     scores = [score] if isinstance(score, Score) else list(score)
     mono = mixture[0] if len(mixture) == 1 else np.mean(mixture, axis=0, dtype=np.float32)
+    energies = [float(np.vdot(channel, channel)) for channel in mixture]
+    if np.vdot(mono, mono) < CANCELLED * np.mean(energies):
+        mono = mixture[np.argmax(energies)]
     sound = resample(mono, sample_rate, RATE)
     seconds = len(sound) / RATE
     tuning = estimate_tuning(sound)

@@ -119,7 +119,9 @@ def _check(text: str, name: str, root: str = "score-partwise") -> None:
         nonlocal depth, element
         depth, element = depth + 1, tag
         if depth == 1 and tag.rpartition(":")[2] != root:
-            raise ValueError(f"{name}: it begins with <{tag[:40]}>, not with <{root}>.")
+            raise ValueError(
+                f"{name}: it begins with <{tag[:40]}>, not with <{root}>; export it as MusicXML."
+            )
         if depth > DEEPEST:
             raise ValueError(f"{name}: its elements are nested deeper than {DEEPEST} levels.")
         times = attributes.get("times", "1") if tag == "repeat" else "1"

@@ -42,7 +42,8 @@ RANGES: dict[str, dict[str, tuple[float, float]]] = {
     },
     "ScoreErrors": {
         "timing": (0.0, 10.0), "shift": (0.0, 10.0), "length": (0.0, 5.0), "tuning": (0.0, 1200.0),
-        "wrong": SHARE, "missing": SHARE, "extra": SHARE, "octaves": SHARE,
+        "wrong": SHARE, "missing": SHARE, "extra": SHARE, "octaves": SHARE, "drift": (0.0, 10.0),
+        "ornaments": SHARE,
     },
 }  # fmt: skip
 KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}

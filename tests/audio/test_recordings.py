@@ -62,3 +62,11 @@ def test_mono_is_the_mean_of_the_channels_in_memory_only_once(tmp_path, rate):
     tracemalloc.stop()
     assert found.dtype == np.float32 and peak < found.nbytes + 4e6
     np.testing.assert_allclose(found, resample(sound.mean(axis=0), 8000, rate)[None], atol=1e-4)
+
+
+def test_mono_of_channels_in_opposite_phase_is_the_louder_one(tmp_path):
+    sound = np.random.default_rng(0).normal(0, 0.2, 8000).astype(np.float32)
+    sound -= sound.mean()
+    soundfile.write(tmp_path / "opposite.wav", np.stack([0.9 * sound, -sound], 1), 8000, "FLOAT")
+    found = mono(examine(tmp_path / "opposite.wav"), 8000)
+    np.testing.assert_allclose(found[0], -sound, atol=1e-4)

@@ -15,6 +15,7 @@ from helpers.synthesis.renderer import render_score
 from helpers.synthesis.tones import Tones
 
 RATE = 16_000
+NAMES = ["Violino I", "Violino II", "Fagotto"]
 
 
 def score_of(number: int) -> Score:
@@ -32,7 +33,7 @@ def files(tmp_path_factory):
         replace(p, notes=tuple(replace(n, onset=n.onset / 1.2, duration=n.duration / 1.2)
                 for n in p.notes)) for p in score.parts
     )  # fmt: skip
-    write_midi(replace(score, parts=tuple(faster)), folder / "trio.mid")
+    write_midi(replace(score, parts=tuple(faster)), folder / "trio.mid", NAMES)
     write_midi(other, folder / "other.mid")
     (folder / "text.mid").write_text("no score")
     write_midi(Score("empty", ()), folder / "empty.mid")
@@ -45,6 +46,7 @@ def test_the_notes_are_written_in_the_time_of_the_recording(divisi, files, tmp_p
     assert (code, err) == (0, []) and len(out) == 1
     assert "violin-1" in out[0] and "A4 at 4" in out[0]
     written, played = read_midi(target), score_of(1)
+    assert [part.name for part in written.parts] == NAMES
     names = [(part.instrument, part.number) for part in written.parts]
     assert names == [("violin", 1), ("violin", 2), ("bassoon", None)]
     for part, truth in zip(written.parts, played.parts, strict=True):

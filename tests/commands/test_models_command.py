@@ -8,7 +8,10 @@ import sys
 
 import pytest
 
+from helpers.models.mask_net import MaskNet, MaskNetConfig
+from helpers.models.score_net import ScoreNet, ScoreNetConfig
 from helpers.runtime import DEFAULT_MODEL
+from helpers.training.checkpoints import save_model
 
 
 def test_models_are_listed_with_their_instruments(divisi, duo):
@@ -32,6 +35,16 @@ def test_the_licence_is_listed_and_marked_where_training_data_has_other_terms(di
     assert rows["chamber"].endswith("  MIT*")
     assert out[-1].startswith("*") and out[-1].endswith("docs/licences.md")
     assert divisi("models", duo.parent)[1][1].endswith("not stated")
+
+
+def test_models_that_take_a_score_are_marked(divisi, tmp_path):
+    sizes = {"width": 4, "part_width": 4, "pitch_channels": 2}
+    save_model(ScoreNet(ScoreNetConfig(("violin",), **sizes)), tmp_path, "follower", {})
+    save_model(MaskNet(MaskNetConfig(("violin",))), tmp_path, "blind", {})
+    _, out, _ = divisi("models", tmp_path)
+    start = out[0].index("takes")
+    takes = {row.split()[0]: row[start:].partition("  ")[0].strip() for row in out[1:]}
+    assert takes == {"blind": "", "follower": "score"}
 
 
 def test_an_empty_folder_suggests_training(divisi, tmp_path):

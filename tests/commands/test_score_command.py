@@ -22,6 +22,7 @@ from helpers.training.checkpoints import save_model
 from helpers.training.losses import si_sdr
 
 RATE = 22_050
+NAMES = ("violin-1", "violin-2", "cello")
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +64,9 @@ def test_each_part_has_a_stem_also_two_of_one_instrument(piece, tmp_path):
         "minus-cello.wav",
     }
     stems = torch.from_numpy(np.load(piece / "stems.npy")).float()
-    names = ("violin-1", "violin-2", "cello")
-    found = torch.stack([torch.from_numpy(load(folder / f"{name}.wav")[0][0]) for name in names])
+    found = torch.stack([torch.from_numpy(load(folder / f"{name}.wav")[0][0]) for name in NAMES])
+    assert not (folder / "other.wav").exists()  # it has no level
+    assert tuple(report["estimated_si_sdr"]) == NAMES
     floor = si_sdr(stems.sum(0).expand(3, -1), stems)
     assert (si_sdr(found, stems) - floor).min() > 5.0
     aligned, given = read_midi(folder / "aligned.mid"), read_midi(piece / "trio.mid")
@@ -72,6 +74,21 @@ def test_each_part_has_a_stem_also_two_of_one_instrument(piece, tmp_path):
         assert len(one.notes) == len(other.notes)
         late = np.median([a.onset - b.onset for a, b in zip(one.notes, other.notes, strict=True)])
         assert abs(late) < 0.03
+
+
+def test_what_no_part_explains_is_other(piece, tmp_path):
+    sound, rate = soundfile.read(piece / "trio.wav")
+    hum = 2 * sound.std() * np.sin(2 * np.pi * 35 * np.arange(len(sound)) / rate)
+    soundfile.write(tmp_path / "hum.wav", sound + hum, rate, subtype="FLOAT")
+    words = ["--score", piece / "trio.mid", "--model", piece / "combs.json", "-o", tmp_path]
+    assert main(["separate", str(tmp_path / "hum.wav"), "--no-player", *map(str, words)]) == 0
+    folder = tmp_path / "hum"
+    stems = {name: load(folder / f"{name}.wav")[0][0] for name in (*NAMES, "other")}
+    assert np.abs(sum(stems.values()) - (sound + hum)).max() < 1e-4
+    assert np.std(stems["other"]) > 0.4 * np.std(hum)
+    report = json.loads((folder / "separation.json").read_text())
+    assert tuple(report["score"]["parts"]) == tuple(report["estimated_si_sdr"]) == NAMES
+    assert len(read_midi(folder / "aligned.mid").parts) == len(NAMES)
 
 
 def test_the_player_has_the_notes(piece, tmp_path):

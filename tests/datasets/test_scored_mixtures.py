@@ -80,7 +80,21 @@ def test_an_example_is_what_the_network_takes(bank):
 def test_a_player_that_the_score_lacks_is_in_the_rest(bank):
     dataset = ScoredDataset(PartMixer(bank, MixingConfig(**DRY), SECONDS), PLAYERS)
     rests = [stems[-1].square().sum() > 0 for _, stems, _, _ in map(dataset.__getitem__, range(60))]
-    assert 0 < sum(rests) < 20
+    assert 2 < sum(rests) < 25
+
+
+def test_noise_is_in_the_rest(bank):
+    noisy, quiet = (
+        ScoredDataset(PartMixer(bank, MixingConfig(**DRY, ambience=share), SECONDS), PLAYERS)
+        for share in (1.0, 0.0)
+    )
+    for index in range(8):
+        mixture, stems, notes, _ = noisy[index]
+        torch.testing.assert_close(stems.sum(0), mixture)
+        torch.testing.assert_close(stems[:-1], quiet[index][1][:-1])
+        torch.testing.assert_close(notes, quiet[index][2])
+        added = (stems[-1] - quiet[index][1][-1]).square().mean().sqrt()
+        assert 1e-3 < added / quiet[index][0].square().mean().sqrt() < 1.1
 
 
 def test_two_players_of_one_instrument(bank):

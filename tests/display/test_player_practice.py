@@ -308,6 +308,17 @@ def test_a_click_on_a_note_plays_from_its_onset(scored):
     assert scored.evaluate("stemPlayer.position()") == pytest.approx(3.2, abs=0.03)
 
 
+def test_a_click_means_the_note_under_the_pointer_and_not_its_neighbour(opened):
+    chord = {"violin": [(2.0, 3.0, 60), (4.0, 1.0, 61), (8.0, 1.0, 79)]}
+    page = opened({"violin": noise(1, 10), "cello": noise(2, 10)}, score=ScoreView(chord))
+    roll = page.locator(".roll")
+    box = roll.bounding_box()
+    for pitch, onset in ((60, 2.0), (61, 4.0)):
+        height = 1 - (pitch - 60 + 0.5) / 20  # 20 semitones fill it
+        roll.click(position={"x": box["width"] * 4.5 / 10, "y": box["height"] * height})
+        assert page.evaluate("stemPlayer.position()") == onset
+
+
 def test_bars_are_marks_of_the_loop(scored):
     ruler = scored.locator("#ruler")
     width = ruler.bounding_box()["width"]

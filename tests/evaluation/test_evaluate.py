@@ -105,6 +105,8 @@ def test_two_stems_of_one_instrument_are_summed_for_a_model_with_one_source():
 def test_numbered_sources_keep_their_own_stems():
     track = noises("violin-1", "violin-2", "violin-3", "unknown thing")
     assert match_stems(track, ("violin-1", "violin-2")).instruments == track.instruments
+    track = noises("violin-2", "violin")  # in another order than the sources
+    assert match_stems(track, ("violin", "violin-2")).instruments == track.instruments
 
 
 def test_model_is_scored_by_the_order_of_its_sources():

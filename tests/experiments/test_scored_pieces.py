@@ -10,7 +10,9 @@ import pytest
 import soundfile
 
 from experiments import scored_pieces
-from experiments.scored_pieces import RATE, passage
+from experiments.scored_pieces import RATE, ScoredTrack, notes_heard, passage
+from helpers.audio.track import Track
+from helpers.music.scores import Note, Part, Score
 
 
 def test_the_notes_of_a_passage_lie_where_they_sound_and_at_their_pitch(tmp_path):
@@ -25,6 +27,15 @@ def test_the_notes_of_a_passage_lie_where_they_sound_and_at_their_pitch(tmp_path
     levels = np.abs(sound[0, : 7 * RATE]).reshape(7, RATE).max(axis=1)
     assert np.argmax(levels) == 3
     assert passage(tmp_path, "someone_piece", 6.0, late=1.5)[1] == ()
+
+
+def test_of_two_notes_of_equal_length_one_is_heard():
+    time = np.arange(4 * RATE) / RATE
+    tone = 0.3 * sum(np.sin(2 * np.pi * 442 * k * time) / k for k in (1, 2, 3)) * (time < 2)
+    track = Track("tone", RATE, {"violin": tone[None].astype(np.float32)})
+    notes = (Note(0.0, 2.0, 69.08), Note(2.0, 2.0, 71.08))
+    heard = notes_heard(ScoredTrack(track, Score("tone", (Part("violin", notes),))))
+    assert heard == pytest.approx(0.5, abs=0.05)
 
 
 @pytest.mark.skipif("DIVISI_DATA" not in os.environ, reason="needs the solos in DIVISI_DATA")

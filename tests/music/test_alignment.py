@@ -131,6 +131,18 @@ def test_the_concert_pitch_is_found_to_5_cents(hertz):
     assert sounding <= pitches
 
 
+def test_channels_in_opposite_phase_are_aligned_as_one_of_them():
+    one = sound(performed(piece()))[:, : 12 * RATE]
+    found = align(np.concatenate([one, -0.99 * one]), RATE, piece())
+    assert found.fit == pytest.approx(align(one, RATE, piece()).fit)
+
+
+def test_a_semitone_below_440_hz_is_415_hz():
+    times = np.zeros((2, 2))
+    found = Alignment(piece(), times, transposition=-1, tuning=0.0, fit=1.0, written=piece())
+    assert found.sounding_a4 == pytest.approx(415.3, abs=0.01)
+
+
 def test_the_choice_of_repeats_that_fits_is_taken():
     half = cut(piece(), 0.0, 12.0)
     again = tuple(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
-from helpers.music.midi import midi_score, read_midi, write_midi
+from helpers.music.midi import midi_score, read_midi, write_midi, written_names
 from helpers.music.midi_file import parse_midi
 from helpers.music.scores import Note, Part, Score
 from tests.music.midi_bytes import (
@@ -276,6 +276,17 @@ def test_gains_ways_to_play_and_numbers_survive_writing_and_reading(tmp_path):
     assert [note.program for note in read.parts[0].notes] == [None, 45]
     assert [note.pitch for note in read.parts[0].notes] == pytest.approx([67, 69.25], abs=1e-3)
     assert read.parts[0].gain == parts[0].gain and read.parts[1].gain == ()
+
+
+def test_tracks_have_the_names_of_the_parts_in_any_letters(tmp_path):
+    names = ["Violino I", "Скрипка 2"]
+    line = (Note(0, 1, 67), Note(1, 1, 69, program=45))  # pizzicato has a track of its own
+    parts = (Part("violin", line, name=names[0]), Part("violin", line[:1], name=names[1]))
+    duo = Score("duo", (*parts, Part("cello", line[:1])))
+    assert written_names(duo) == [*names, "cello"]
+    write_midi(duo, tmp_path / "duo.mid", written_names(duo))
+    read = read_midi(tmp_path / "duo.mid")
+    assert [part.name for part in read.parts] == [*names, "cello"]
 
 
 # Anything

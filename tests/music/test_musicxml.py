@@ -285,7 +285,8 @@ OUTSIDE = '<!DOCTYPE a [<!ENTITY a SYSTEM "file:///etc/hostname">]>'
     [
         (f"{ENTITIES}<score-partwise>&b;</score-partwise>", "declares entities"),
         (f"{OUTSIDE}<score-partwise>&a;</score-partwise>", "declares entities"),
-        ("<score-timewise/>", "begins with <score-timewise>"),
+        ("<score-timewise/>", "begins with <score-timewise>, not with <score-partwise>; export it"),
+        ("<museScore/>", "export it as MusicXML"),
         ("<svg/>", "begins with <svg>"),
         ("<score-partwise><part>", "not well-formed"),
         ("<score-partwise>" + "<a>" * 5000, "nested deeper"),

@@ -48,6 +48,22 @@ def test_a_share_of_the_notes_is_missing_wrong_extra_or_doubled():
     assert (np.diff(octaves[:, 0]) >= 0).all()
 
 
+def test_a_drift_grows_from_the_first_note_to_the_last():
+    late = apply(drift=0.1)[:, :2] - NOTES[:, :2]
+    np.testing.assert_allclose(late[0], 0.0, atol=1e-9)
+    assert 0.0 < abs(late[-1, 0]) <= MAX_DEVIATION * 0.1
+    np.testing.assert_allclose(np.diff(late[:, 0], 2), 0.0, atol=1e-9)
+    np.testing.assert_allclose(late[:, 0], late[:, 1])
+
+
+def test_an_ornament_is_a_short_neighbour_at_the_beginning_of_a_note():
+    ornamented = apply(ornaments=0.1)
+    short = ornamented[ornamented[:, 1] - ornamented[:, 0] < 0.2]
+    assert len(short) == len(ornamented) - len(NOTES) == pytest.approx(200, abs=50)
+    pitches = dict(NOTES[:, [0, 2]].tolist())
+    assert {abs(pitch - pitches[onset]) for onset, _, pitch in short.tolist()} == {1.0, 2.0}
+
+
 def test_the_tuning_of_a_part_is_one():
     tuned = apply(tuning=20.0)[:, 2] - NOTES[:, 2]
     assert np.ptp(tuned) < 1e-9
