@@ -38,7 +38,7 @@
 # | data | rendered chorales, as for `bach-quartet`; for the tests also drums, speech and noise |
 # | model | a residual U-Net with a decoupled complex mask, in four subbands |
 # | evaluation | SI-SDR, and how much of it is lost outside of the training conditions |
-# | needs | two cores: 10 min (training 120); T4: not tested; disk: 0.5 GB; recordings: optional |
+# | needs | two cores: 2 min; T4: not tested; disk: 0.5 GB; recordings: optional |
 #
 # Everything runs on a CPU. The last two studies take hours to compute; the cells read their tables
 # in `Results/`, and the text names the commands.

@@ -544,7 +544,7 @@ table_of("10_ensemble", ENSEMBLE_COMMAND, late)
 # In the true stems too, the violin seems more than 10 ms later than it was, and the bassoon 10 ms
 # earlier. An onset is measured where the amplitude has risen half of its way, so that a slow attack
 # is heard late. Differences of this size between instruments say nothing. In a comparison of two
-# performances by one player the error would drop out.
+# performances by one player the error should drop out, which we have not measured.
 
 # %%
 published("10_together")

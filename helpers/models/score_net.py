@@ -18,11 +18,11 @@ from .mask_net import MaskNet, MaskNetConfig
 
 INPUT_SHIFTS = (1 / 3, 1 / 2, 1, 2, 3, 4, 5, 6)  # multiples of a bin's frequency that it sees
 OUTPUT_SHIFTS = (1, 2, 3, 4, 5, 6, 7, 8)  # partials to which the features of a pitch are copied
-RISE, ONSET = 0.06, 0.06  # seconds before an onset at which a note begins; width of an onset
-RELEASE, TAIL = 0.1, 0.6  # seconds in which a note decays after its end by a factor e
 PARTIALS = 40  # of a note, in the pictures of a score
 ROLL_OFF = 0.8  # partial k has the amplitude k ** -ROLL_OFF there
 SPREAD = 25.0  # cents: standard deviation of a partial, for vibrato and tuning
+RISE, ONSET = 0.06, 0.06  # seconds before an onset at which a note begins; width of an onset
+RELEASE, TAIL = 0.1, 0.6  # seconds in which a note decays after its end by a factor e
 STEPS = 32  # of a profile's table, for each log-spaced bin
 UNKNOWN = 0  # the number of an instrument that is not known
 FAINT = 1e-3  # of the mixture: the least that a part may have by the blind network
@@ -31,7 +31,7 @@ LIMITS = {
     "sample_rate": (1000, 384_000), "channels": (1, 1), "segment_seconds": (0.01, 3600.0),
     "window": (16, 131_072), "hop": (1, 65_536), "lowest": (1.0, 20_000.0),
     "highest": (1.0, 192_000.0), "resolution": (1, 480), "width": (1, 4096),
-    "part_width": (1, 4096), "pitch_channels": (1, 4096),
+    "part_width": (1, 4096), "pitch_channels": (1, 4096), "trust": (0.0, 8.0),
 }  # fmt: skip
 
 
@@ -116,13 +116,12 @@ class ScoreNet(nn.Module):
         self.sample_rate = config.sample_rate
         self.channels = config.channels
         self.segment_seconds = config.segment_seconds
-        axis = config.lowest, config.highest, config.resolution
-        analysis, synthesis, lobes = log_frequency(config.sample_rate, config.window, *axis)
+        analysis, synthesis, lobes = log_frequency(config)
         self.register_buffer("window", torch.hann_window(config.window), persistent=False)
         self.register_buffer("analysis", analysis, persistent=False)  # (log bins, linear bins)
         self.register_buffer("synthesis", synthesis, persistent=False)  # (linear bins, log bins)
         self.register_buffer("lobes", lobes, persistent=False)  # (linear bins, log bins)
-        self.register_buffer("profiles", profiles(*axis), persistent=False)  # (2, offsets)
+        self.register_buffer("profiles", profiles(config), persistent=False)  # (2, offsets)
         width, part_width = config.width, config.part_width
         self.partials = nn.Sequential(
             nn.Conv2d(len(INPUT_SHIFTS), width, (5, 3), padding=(2, 1)),
@@ -318,40 +317,38 @@ def compress(pictures: Tensor) -> Tensor:
     return torch.log1p(100 * pictures) / math.log(101)
 
 
-def profiles(lowest: float, highest: float, resolution: int) -> Tensor:
+def profiles(config: ScoreNetConfig) -> Tensor:
     """Amplitudes of all partials of a note, and of its first one, by the distance to its pitch.
 
     (2, offsets): STEPS to each log-spaced bin, the pitch itself in the middle.
     """
-    reach = int(math.log2(highest / lowest) * resolution + 1) * 2
+    reach = int(math.log2(config.highest / config.lowest) * config.resolution + 1) * 2
     offsets = torch.arange(-reach * STEPS, reach * STEPS + 1) / STEPS  # in bins
-    spread = SPREAD / 1200 * resolution
+    spread = SPREAD / 1200 * config.resolution
     order = torch.arange(1, PARTIALS + 1)[:, None]
-    distances = (offsets - resolution * torch.log2(order)) / spread
+    distances = (offsets - config.resolution * torch.log2(order)) / spread
     bumps = torch.exp(-0.5 * distances**2)
     return torch.stack([(order**-ROLL_OFF * bumps).sum(0), bumps[0]])
 
 
-def log_frequency(
-    sample_rate: int, window: int, lowest: float, highest: float, resolution: int
-) -> tuple[Tensor, Tensor, Tensor]:
+def log_frequency(config: ScoreNetConfig) -> tuple[Tensor, Tensor, Tensor]:
     """Filterbanks from linear to log-spaced bins (log bins, linear bins) and back, transposed.
 
     Each log-spaced bin averages a triangle as wide as its spacing, at least one linear bin; the
     inverse interpolates between the two neighbours in log-frequency. The third one, for pictures of
     partials, sums those that the main lobe of the Hann window covers, where it is wider.
     """
-    spacing = sample_rate / window
-    bins = int(math.log2(highest / lowest) * resolution)
-    centres = lowest * 2 ** (torch.arange(bins) / resolution)
-    linear = torch.arange(int(highest / spacing)) * spacing
-    reach = (centres * (2 ** (1 / resolution) - 1)).clamp_min(spacing)
+    spacing = config.sample_rate / config.window
+    bins = int(math.log2(config.highest / config.lowest) * config.resolution)
+    centres = config.lowest * 2 ** (torch.arange(bins) / config.resolution)
+    linear = torch.arange(int(config.highest / spacing)) * spacing
+    reach = (centres * (2 ** (1 / config.resolution) - 1)).clamp_min(spacing)
     analysis = (1 - (linear - centres[:, None]).abs() / reach[:, None]).clamp_min(0)
-    octaves = torch.log2(linear.clamp_min(lowest) / lowest)
-    position = (octaves * resolution).clamp(0, bins - 1)
+    octaves = torch.log2(linear.clamp_min(config.lowest) / config.lowest)
+    position = (octaves * config.resolution).clamp(0, bins - 1)
     synthesis = (1 - (position[:, None] - torch.arange(bins)).abs()).clamp_min(0)
     apart = ((linear[:, None] - centres) / spacing).clamp(-2, 2)
-    lobe = torch.cos(apart * (math.pi / 4)) ** 2 / (SPREAD / 1200 * resolution * 2.5)
-    narrow = linear < spacing / (2 ** (1 / resolution) - 1)
+    lobe = torch.cos(apart * (math.pi / 4)) ** 2 / (SPREAD / 1200 * config.resolution * 2.5)
+    narrow = linear < spacing / (2 ** (1 / config.resolution) - 1)
     lobes = torch.where(narrow[:, None], lobe, synthesis)
     return analysis / analysis.sum(1, keepdim=True), synthesis, lobes

@@ -184,8 +184,8 @@ def _architecture(model: nn.Module) -> str:
     return f"{kind.__module__.removeprefix(MODELS + '.')}.{kind.__qualname__}"
 
 
-def model_class(card: Card, path: Path) -> type[nn.Module]:
-    """The class in `models/` that a card names. CheckpointError where there is none."""
+def _build(card: Card, path: Path) -> nn.Module:
+    """The untrained model that the card describes, from a class in `models/` only."""
     architecture = card["architecture"]
     wrong = f"{path}: the architecture '{architecture}'"
     if not re.fullmatch(r"[a-z_]\w*\.[A-Za-z]\w*", architecture):
@@ -202,12 +202,6 @@ def model_class(card: Card, path: Path) -> type[nn.Module]:
         raise CheckpointError(f"{wrong} is not in this version's helpers/models.") from error
     if not (isinstance(kind, type) and issubclass(kind, nn.Module) and hasattr(kind, "Config")):
         raise CheckpointError(f"{wrong} is not a model with a Config.")
-    return kind
-
-
-def _build(card: Card, path: Path) -> nn.Module:
-    """The untrained model that the card describes, from a class in `models/` only."""
-    kind, architecture = model_class(card, path), card["architecture"]
     try:
         model = kind(kind.Config(**_tuples(card["config"])))
     except (TypeError, ValueError) as error:
