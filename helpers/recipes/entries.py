@@ -38,7 +38,7 @@ RANGES: dict[str, dict[str, tuple[float, float]]] = {
         "variant_weights": (0.0, 1e6), "gain": DECIBELS, "tilt": (-60.0, 60.0),
         "equaliser": DECIBELS, "detune": (0.0, 1200.0), "transpose_range": (0.0, 12.0),
         "reverb": SHARE, "compression": SHARE, "rooms": (1, 100_000), "featured": SHARE,
-        "ambience": SHARE,
+        "solos": SHARE, "subsets": SHARE, "ambience": SHARE, "drums": SHARE,
     },
     "ScoreErrors": {
         "timing": (0.0, 10.0), "shift": (0.0, 10.0), "length": (0.0, 5.0), "tuning": (0.0, 1200.0),
