@@ -37,8 +37,9 @@ class RenderingConfig:
     as there are, `tones` with random synthetic timbres, and `timbre_substitution` with another
     instrument of that range, which teaches a network to follow the voices of a score as well as
     timbres. max_seconds: longer stems are cut. shuffled_registers, piano_texture, doubles,
-    twice, most_players: see `ensemble_score`. timing, accent, lag, tuning: see `Performance.draw`.
-    vibrato_depth, onset_noise, release: of recorded notes, upper limits of `Expression.draw`.
+    most_players, twice, doubled_lines: see `ensemble_score`. timing, accent, lag, tuning: see
+    `Performance.draw`. vibrato_depth, onset_noise, release: of recorded notes, upper limits of
+    `Expression.draw`.
     KeyError for an unknown instrument, ValueError for none.
 
     A subclass may override `performance` and `renderer`.
@@ -66,6 +67,7 @@ class RenderingConfig:
     doubles: float = 0.0
     most_players: int = 4
     twice: tuple[str, ...] = ()
+    doubled_lines: float = 0.0
 
     def __post_init__(self) -> None:
         names = tuple(find_instrument(name).name for name in self.instruments)
@@ -146,7 +148,7 @@ def render_ensemble(
     rng = config.generator(excerpt.title)
     score = ensemble_score(
         rng, excerpt, config.instruments, config.shuffled_registers, config.piano_texture,
-        config.doubles, config.most_players, config.twice,
+        config.doubles, config.most_players, config.twice, config.doubled_lines,
     )  # fmt: skip
     score = transpose(score, int(rng.integers(*TRANSPOSITIONS)))
     yield from render_variants(score, config, notes_root, rng)

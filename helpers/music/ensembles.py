@@ -105,7 +105,6 @@ PEDAL = (0.6, 2.0)  # seconds in the score between two pedal changes
 SIZES = (2, 3, 3, 4, 4)  # of an ensemble that is not from the repertoire; repeats are weights
 LARGE = 4  # players: larger ensembles share the four lines of a work
 PHRASE = (3.0, 7.0)  # seconds for which a player has a shared line
-DOUBLED = 0.6  # share of the further players who double a line; the others take turns
 
 
 def draw_ensemble(
@@ -160,14 +159,15 @@ def ensemble_score(
     doubles: float = 0.0,
     most_players: int = LARGE,
     twice: Sequence[str] = (),
+    doubled_lines: float = 0.0,
 ) -> Score:
     """An excerpt arranged for an ensemble drawn from the instruments.
 
     shuffled_registers: probability that the lines ignore the registers of the instruments.
     piano_texture: probabilities that a keyboard doubles its lines in octaves, and that it uses the
-    pedal. doubles, most_players, twice: see `draw_ensemble`; of more players than a work has
-    lines, DOUBLED double one in octaves or thirds, and the others share one, in turns of 3 to 7
-    seconds. Two of one instrument are numbered.
+    pedal. doubles, most_players, twice: see `draw_ensemble`. Of more players than a work has lines,
+    each further one doubles a line in octaves or thirds, with probability `doubled_lines`, or
+    shares one, in turns of 3 to 7 seconds. Two of one instrument are numbered.
     ValueError as in `draw_ensemble` and `arrangement`.
     """
     ensemble = draw_ensemble(rng, instruments, doubles, most_players, twice)
@@ -178,8 +178,8 @@ def ensemble_score(
     score = arrangement(excerpt, first, by_register=not shuffled)
     parts = list(score.parts)
     for name in sharing:
-        further = _double_a_line if rng.random() < DOUBLED else _share_a_line
-        parts = further(rng, parts, name)
+        doubling = bool(doubled_lines) and rng.random() < doubled_lines
+        parts = (_double_a_line if doubling else _share_a_line)(rng, parts, name)
     if piano_texture:
         parts = [_with_piano_texture(rng, part, piano_texture) for part in parts]
     return replace(score, parts=_numbered(parts))

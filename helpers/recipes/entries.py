@@ -31,7 +31,7 @@ RANGES: dict[str, dict[str, tuple[float, float]]] = {
         "shuffled_registers": SHARE, "piano_texture": SHARE, "seed": (0, 2**32 - 1),
         "timing": (0.0, 1.0), "accent": (0.0, 127.0), "lag": (0.0, 1.0), "tuning": (0.0, 100.0),
         "vibrato_depth": (0.0, 100.0), "onset_noise": SHARE, "release": (0.0, 2.0),
-        "doubles": SHARE, "most_players": (2, 7),
+        "doubles": SHARE, "most_players": (2, 7), "doubled_lines": SHARE,
     },
     "MixingConfig": {
         "coherent": SHARE, "real_share": SHARE, "inactive": SHARE, "players": (1, 64),

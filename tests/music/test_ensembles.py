@@ -90,10 +90,12 @@ def test_larger_ensembles_have_up_to_seven_players():
     assert ("flute", "oboe", "clarinet", "horn", "bassoon") in ensembles
 
 
-def score_of(ensemble: tuple[str, ...], seed: int, monkeypatch, seconds: float = 40.0):
+def score_of(
+    ensemble: tuple[str, ...], seed: int, monkeypatch, seconds: float = 40.0, doubled: float = 0.0
+):
     monkeypatch.setattr(ensembles, "draw_ensemble", lambda *_: ensemble)
     excerpt = Excerpt("bwv10.7", 0.0, seconds)
-    return ensemble_score(np.random.default_rng(seed), excerpt, TEN)
+    return ensemble_score(np.random.default_rng(seed), excerpt, TEN, doubled_lines=doubled)
 
 
 def test_a_string_quartet_has_two_numbered_violins_with_lines_of_their_own(monkeypatch):
@@ -117,11 +119,10 @@ def test_two_play_only_instruments_of_which_there_may_be_two():
 
 @pytest.mark.parametrize("size", [5, 6, 7])
 def test_players_of_a_large_ensemble_double_lines_in_octaves_and_thirds(size, monkeypatch):
-    monkeypatch.setattr(ensembles, "DOUBLED", 1.0)
     ensemble = ("violin", "violin", "viola", "cello", "clarinet", "flute", "horn")[:size]
     distances = Counter()
     for seed in range(8):
-        parts = score_of(ensemble, seed, monkeypatch).parts
+        parts = score_of(ensemble, seed, monkeypatch, doubled=1.0).parts
         assert sorted(part.instrument for part in parts) == sorted(ensemble)
         own, further = parts[:4], parts[4:]
         for part in further:
@@ -145,7 +146,6 @@ def test_players_of_a_large_ensemble_double_lines_in_octaves_and_thirds(size, mo
 
 @pytest.mark.parametrize("size", [5, 6, 7])
 def test_players_of_a_large_ensemble_take_turns_and_no_note_is_lost(size, monkeypatch):
-    monkeypatch.setattr(ensembles, "DOUBLED", 0.0)
     ensemble = ("violin", "violin", "viola", "cello", "piano", "clarinet", "flute")[:size]
     shared = score_of(ensemble, 1, monkeypatch)
     assert sorted(part.instrument for part in shared.parts) == sorted(ensemble)
