@@ -94,7 +94,9 @@ class ModelStems:
         return replace(where, config=f"{where.config} (instruments {known})")
 
     def examine(self, folder: StemFolder) -> Piece:
-        return examine_piece(folder, matched(folder.stems, self.model.sources, counted_as(self.model)))
+        return examine_piece(
+            folder, matched(folder.stems, self.model.sources, counted_as(self.model))
+        )
 
     def measure(self, piece: Piece) -> Iterator[tuple[str, str, float]]:
         sources = self.model.sources
