@@ -7,8 +7,9 @@ The first call measures the models on all real recordings, on 200 ensembles rend
 soundfont TimGM6mb, and on solos, also what the detected list costs against the true one. Each
 player counts: of two violins, a model with one violin misses one. It resumes. With `chamber` a
 track of 10 s takes about 3 s of one core, 8 s where the cost is measured: half an hour in all.
-`chamber` has trained with TimGM6mb and with files of the second development set; no model since
-has. The second call fits the thresholds of models that say what sounds on the second development
+`chamber` has trained with TimGM6mb and with files of the second development set, so they are not
+new to it, nor to `ensemble`, which starts from it and trains with neither.
+The second call fits the thresholds of models that say what sounds on the second development
 set, writes helpers/inference/detection_thresholds.json, and then measures; no recording that only
 measures takes part in the fit.
 """

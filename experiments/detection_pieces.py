@@ -17,7 +17,9 @@ from helpers.datasets.development_set import clips
 from helpers.datasets.stem_folders import find_tracks
 from helpers.music.instruments import instrument
 
-UNSEEN = "TimGM6mb"  # a soundfont that no recipe after `chamber` trains on
+#: A soundfont that no recipe after `chamber` trains on; `ensemble`, which starts from that, has
+#: inherited it.
+UNSEEN = "TimGM6mb"
 RENDERED = 200  # ensembles of each set of instruments
 MEASURED = 50  # of them, of which the cost of detection is measured
 SOLOS = 40  # of them, of which one player is left
@@ -79,7 +81,7 @@ def real_pieces(root: Path) -> Iterator[Piece]:
 def rendered_pieces(
     instruments: Sequence[str], title: str, doubles: float = 0.0, count: int = RENDERED
 ) -> Iterator[Piece]:
-    """Ensembles of the test split with the unseen soundfont, and one player of some of them."""
+    """Ensembles of the test split with that soundfont, and one player of some of them."""
     for number in range(count):
         make = partial(_ensemble, number, tuple(instruments), doubles)
         name = f"ensemble {number:03d}"

@@ -22,7 +22,7 @@ from ..audio.track import AudioError
 from ..datasets.stem_folders import StemFolder
 from ..folders import readable_size
 from ..inference.detection import can_detect
-from ..inference.players import ALL, most_stems, source_of
+from ..inference.players import ALL, counted_as, most_stems, source_of
 from ..inference.stem_files import separate_recording
 from .baselines import BASELINES
 from .evaluate import matched, measure_passes, rows_of
@@ -94,7 +94,9 @@ class ModelStems:
         return replace(where, config=f"{where.config} (instruments {known})")
 
     def examine(self, folder: StemFolder) -> Piece:
-        return examine_piece(folder, matched(folder.stems, self.model.sources))
+        return examine_piece(
+            folder, matched(folder.stems, self.model.sources, counted_as(self.model))
+        )
 
     def measure(self, piece: Piece) -> Iterator[tuple[str, str, float]]:
         sources = self.model.sources

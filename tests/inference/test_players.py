@@ -66,6 +66,21 @@ def test_an_instrument_that_is_listed_twice_means_two_players(model):
     assert chosen_sources(model, "violin-2,cello") == ("violin", "cello")
 
 
+def test_an_instrument_counts_as_the_source_that_a_model_learned_it_as():
+    counted = {"alto-saxophone": "saxophone", "baritone-saxophone": "saxophone"}
+    model = SimpleNamespace(sources=("saxophone", "saxophone-2", "piano"))
+    with pytest.raises(ValueError, match="does not separate 'alto-saxophone'"):
+        chosen_sources(model, "alto sax, piano")
+    model.config = SimpleNamespace(counted_as=counted)
+    assert chosen_sources(model, "alto sax, piano") == ("saxophone", "piano")
+    assert chosen_sources(model, "alto sax, tenor sax") == ("saxophone", "saxophone-2")
+    with pytest.warns(UserWarning, match="saxophone is listed 3 times, .* 2 stems"):
+        assert chosen_sources(model, "asax, bari sax, sax") == ("saxophone", "saxophone-2")
+    model.sources = ("saxophone", "piano")
+    with pytest.warns(UserWarning, match="'alto-saxophone-1' has a number, .* one stem"):
+        assert chosen_sources(model, "alto-saxophone-1, piano") == ("saxophone", "piano")
+
+
 def test_more_players_than_a_model_has_share_a_stem(model):
     with pytest.warns(UserWarning, match="violin is listed 3 times, but this model has 2 stems"):
         assert chosen_sources(model, "violin,violin,violin") == ("violin", "violin-2")
