@@ -80,6 +80,19 @@ def test_channels_rates_and_blocks_do_not_matter(model):
     assert len(whole.curves.values["violin"]) == 40 and whole.curves.whole == pytest.approx(20.0)
 
 
+@pytest.mark.parametrize(
+    "gains",
+    [((1, 1), (0, 0)), ((0, 0), (1, 1)), ((1, 0), (0, 1)), ((1, 1), (-1, -1))],
+    ids=["dead right", "dead left", "hard panned", "inverted"],
+)
+def test_however_players_stand_in_stereo_they_are_as_sure_as_in_mono(gains, model):
+    players = np.concatenate([tone("violin", 8.0), tone("cello", 8.0)])
+    stereo = np.array(gains, np.float32) @ players
+    mono = found(model, players.sum(axis=0, keepdims=True))
+    assert found(model, stereo).sources == ("violin", "cello")
+    assert found(model, stereo).confidence == mono.confidence
+
+
 def test_a_conditioned_model_detects_among_its_sources(model):
     sound = tone("violin", 6.0) + tone("cello", 6.0)
     few = condition_on(model, ["cello", "piano", "other"])
