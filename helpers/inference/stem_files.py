@@ -21,7 +21,7 @@ from ..audio.track import AudioError
 from ..files import check_names, drafted, moved_to_unused
 from ..training.conditioning import OTHER
 from .arranged import Rearranged, arrangement, in_order
-from .detection import can_detect, detect, thresholds
+from .detection import can_detect, detect, following, thresholds
 from .mixes import NO_MIXES, Mix, Mixes, names_of
 from .players import chosen_sources, conditioned_on, interchangeable, stem_names
 from .remarks import remarks_on
@@ -84,6 +84,7 @@ def separate_recording(
                      residual, progress)  # fmt: skip
     names = (*found.sources, RESIDUAL) if residual else found.sources
     measured = found.measured
+    detection = detection and following(detection, measured.activity)
     gains = {meter.mix: meter.gain(measured.loudness) for meter in measured.mixes}
     written = [
         WrittenMix(meter.mix, gains[meter.mix] or 1.0, meter.level) for meter in measured.mixes
