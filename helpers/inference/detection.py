@@ -49,6 +49,7 @@ class Thresholds:
 
 @cache
 def thresholds() -> Thresholds:
+    """Those of the shipped model that `FITTED` names by the hash of its weights."""
     fitted = json.loads(FITTED.read_text(encoding="utf-8"))
     return Thresholds(*(fitted[name] for name in ("detected", "second", "doubtful", "other_db")))
 
