@@ -19,12 +19,19 @@ from ..audio.levels import safe_gain
 from ..audio.recordings import Recording
 from ..audio.track import AudioError
 from ..files import check_names, drafted, moved_to_unused
+from ..folders import check_space
 from ..training.conditioning import OTHER
 from .arranged import Rearranged, arrangement, in_order
 from .detection import can_detect, detect, following, thresholds
 from .hearing import can_hear
 from .mixes import NO_MIXES, Mix, Mixes, names_of
-from .players import chosen_sources, conditioned_on, interchangeable, stem_names
+from .players import (
+    chosen_sources,
+    conditioned_on,
+    first_players,
+    interchangeable,
+    stem_names,
+)
 from .remarks import remarks_on
 from .stem_drafts import (
     DRAFT,
@@ -65,7 +72,8 @@ def separate_recording(
     adds, `recording.seconds` in all.
     Raises ValueError for instruments and mixes of instruments that the model does not separate and
     for sources that are no names of files, AudioError for a mix of an instrument that is not
-    detected, for files that cannot be written and for a model whose output is not finite.
+    detected, for files that cannot be written and for a model whose output is not finite, DiskError
+    where the disk is too small for the stems.
     """
     start = time.perf_counter()
     form.check(recording.path.name, recording.sample_rate, recording.channels)
@@ -83,6 +91,9 @@ def separate_recording(
         )
     keeps_other = OTHER in (*sources, *mixes.minus, *mixes.emphasise)
     sources = sources or (detection.sources if detection else ())
+    stems = stems_on_disk(model, sources or model.sources) + residual
+    needed = bytes_needed(recording, stems, form, mixes.count(stems))
+    check_space(folder.parent, needed)  # `folder` is mostly a hidden draft
     model = conditioned_on(model, sources) if sources else model
     found = _written(recording, model, folder, sources or model.sources, mixes, keeps_other,
                      residual, progress)  # fmt: skip
@@ -176,6 +187,18 @@ def _chosen(recording: Recording, mixes: Mixes, names: Sequence[str]) -> list[Mi
             f"{recording.path.name}: {str(error)[:-1]}, as detected; name the instruments"
             " (--instruments) if others play."
         ) from error
+
+
+def stems_on_disk(model: nn.Module, sources: Sequence[str]) -> int:
+    """How many stems, as float files, are on disk at the same time, at most.
+
+    sources: those that are chosen or detected. () where they are still to be detected: two at
+    least.
+    """
+    sources = sources or (("", "") if can_detect(model) else model.sources)
+    count = len(sources) + (OTHER in model.sources and OTHER not in sources)
+    may_change = OTHER in model.sources or first_players(sources)  # then they are written anew
+    return 2 * count if may_change else count
 
 
 def bytes_needed(recording: Recording, stems: int, form: SoundFormat, mixes: int = 0) -> int:
