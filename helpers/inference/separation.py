@@ -92,7 +92,9 @@ def _separated(
 
     pairs, whole = interchangeable(model), estimated()
     if pairs:
-        whole = continuous(whole, segments.hop, pairs, each_channel=channels != model.channels)
+        whole = continuous(
+            whole, segments.hop, pairs, model.sample_rate, each_channel=channels != model.channels
+        )
     return segments.join(whole)
 
 

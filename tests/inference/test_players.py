@@ -92,6 +92,25 @@ def test_players_that_a_model_exchanges_between_segments_keep_their_stems(channe
     assert len(set(owners)) == 1  # the same in all channels
 
 
+def pauses(name: str, *times: tuple[float, float], seconds: float = 24.0) -> np.ndarray:
+    return sum(tone(name, seconds, *each) for each in times)
+
+
+@pytest.mark.parametrize(
+    "low", [((0, 8), (12, 24)), ((0, 5), (12, 24)), ((0, 8),), ((2, 8), (18, 24))]
+)
+def test_after_a_rest_of_both_the_players_keep_their_registers(low):
+    """Segments of 2 s, a rest of 4 s, and a model that exchanges the players."""
+    low, high = pauses("violin", *low), pauses("violin-2", (0, 8), (12, 24))
+    for first in range(2):  # whichever order the model begins with
+        model = BandModel(BandConfig(flips=True))
+        model.segments = first
+        stems = dict(zip(model.sources, separate(model, low + high, RATE), strict=True))
+        players = np.stack([stems["violin"], stems["violin-2"]])
+        errors = [level(players[k] - high, high) for k in range(2)]
+        assert min(errors) < -20, errors
+
+
 def test_the_player_with_the_higher_mean_pitch_is_the_first(model, written):
     low, high = tone("violin", SECONDS), tone("violin-2", SECONDS)
     done, report, stems = written(low + high + tone("cello", SECONDS), model, "violin,violin,cello")
