@@ -45,7 +45,7 @@ def continuous(
                 before = before[..., : now.shape[-1]]
                 rests = _power(before) <= SILENT * _power(past[list(pair)])
                 rests |= _power(now) <= SILENT * _power(both)
-                if register.are_exchanged(both) if rests else _are_exchanged(before, now):
+                if register.are_exchanged(both) if rests else are_exchanged(before, now):
                     _exchange(estimates, pair)
             register.update(estimates[list(pair), :, offset:][..., :hop])
         past = estimates
@@ -83,7 +83,7 @@ def _power(sound: np.ndarray) -> float:
 def _follow_first_channel(estimates: np.ndarray, pair: tuple[int, int]) -> None:
     both = estimates[list(pair)]  # (2, C, n)
     for channel in range(1, both.shape[1]):
-        if _are_exchanged(both[:, :1], both[:, channel : channel + 1]):
+        if are_exchanged(both[:, :1], both[:, channel : channel + 1]):
             _exchange(estimates[:, channel], pair)
 
 
@@ -92,7 +92,7 @@ def _exchange(estimates: np.ndarray, pair: tuple[int, int]) -> None:
     estimates[[one, two]] = estimates[[two, one]]
 
 
-def _are_exchanged(first: np.ndarray, second: np.ndarray) -> bool:
+def are_exchanged(first: np.ndarray, second: np.ndarray) -> bool:
     """Whether two estimates (2, C, n) of one pair agree better after an exchange."""
     a, b = _magnitudes(first), _magnitudes(second)
     return bool((a * b[::-1]).sum() > (a * b).sum())
