@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from helpers.audio.recordings import examine
+from helpers.audio.levels import Level
+from helpers.audio.recordings import Recording, examine
 from helpers.audio.wav import save
 from helpers.inference.activity import Activity, joined_spans
 from helpers.inference.detection import (
@@ -24,11 +27,13 @@ from helpers.inference.detection import (
 )
 from helpers.inference.hearing import Windows
 from helpers.inference.players import conditioned_on
+from helpers.inference.remarks import remarks_on
 from helpers.inference.stem_files import separate_recording
 from helpers.models.mask_net import MaskNet, MaskNetConfig
 from helpers.training.conditioning import condition_on
 from tests.inference.bands import RATE, BandConfig, BandModel, tone
 
+RECORDING = Recording(Path("a.wav"), False, RATE, 1, RATE, True, Level(), ())
 #: 2.8 kHz, in the band of no source.
 UNKNOWN = 0.1 * np.sin(2 * np.pi * 2800 / RATE * np.arange(6 * RATE, dtype=np.float32))[None]
 
@@ -164,6 +169,31 @@ def test_a_recording_outside_of_what_is_known_is_reported(sound, sentence, model
     save(tmp_path / "a.wav", sound, RATE, "FLOAT")
     done = separate_recording(examine(tmp_path / "a.wav"), model, tmp_path)
     assert sentence in " ".join(done.remarks)
+
+
+NAMES = ("violin", "violin-2", "viola", "cello", "flute", "oboe", "horn", "tuba")
+LOUD, SOFT = Level(), Level()
+LOUD.update(np.ones((1, 10)))
+SOFT.update(np.full((1, 10), 0.3))
+
+
+def remarks(detected, other: float) -> str:
+    """On detected players, and `other`, which is heard in this share of the time."""
+    values = {name: np.ones(10) for name in detected} | {"other": np.arange(10) < 10 * other}
+    heard = {name: 0.95 for name in detected} | {"other": 0.95}
+    detection = Detection(tuple(detected), {}, heard, Curves(0.5, 5.0, values))
+    recording = replace(RECORDING, level=LOUD)
+    return " ".join(remarks_on(recording, detection, dict.fromkeys(heard, SOFT), []))
+
+
+def test_more_players_than_in_any_ensemble_are_reported():
+    assert "8 players were found, more than the 7 of an ensemble" in remarks(NAMES, 0.0)
+    assert remarks(NAMES[:7], 0.0) == ""
+
+
+def test_something_else_that_is_soft_but_always_there_is_reported():
+    sentence = "something in 80% of it is none of violin, violin-2, perhaps a voice, drums"
+    assert sentence in remarks(NAMES[:2], 0.8) and remarks(NAMES[:2], 0.4) == ""
 
 
 def test_silence_is_separated_into_silence(model, tmp_path):
