@@ -121,14 +121,3 @@ def conditioned_on(model: nn.Module, sources: Sequence[str]) -> nn.Module:
     if OTHER in model.sources:
         return condition_on(model, [*(name for name in sources if name != OTHER), OTHER])
     return condition_on(model, sources) if len(sources) > 1 else model
-
-
-def most_stems(model: nn.Module, sources: Sequence[str]) -> int:
-    """How many stems, as float files, are on disk at the same time, at most.
-
-    sources: those that are chosen; () where they are still to be detected.
-    """
-    count = len(sources or model.sources)
-    if OTHER in model.sources:
-        count += OTHER not in (sources or model.sources)
-    return 2 * count if OTHER in model.sources or interchangeable(model) else count

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections import namedtuple
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,10 +14,11 @@ from helpers.audio.audio import load
 from helpers.audio.recordings import examine
 from helpers.audio.track import AudioError
 from helpers.audio.wav import save
+from helpers.folders import DiskError
 from helpers.inference.mixes import Mixes
 from helpers.inference.players import chosen_sources, source_of, stem_names
 from helpers.inference.separation import separate
-from helpers.inference.stem_files import separate_recording
+from helpers.inference.stem_files import separate_recording, stems_on_disk
 from helpers.music.instruments import numbered_names
 from tests.inference.bands import RATE, BandConfig, BandModel, tone
 
@@ -104,6 +107,23 @@ def test_players_that_a_model_exchanges_between_segments_keep_their_stems(channe
     assert len(set(owners)) == 1  # the same in all channels
 
 
+def pauses(name: str, *times: tuple[float, float], seconds: float = 24.0) -> np.ndarray:
+    return sum(tone(name, seconds, *each) for each in times)
+
+
+@pytest.mark.parametrize("end", [6.5, 8.0])  # after an odd and an even number of segments
+@pytest.mark.parametrize("low", [((0, 24),), ((0, 5), (12, 24)), ((0, 3), (18, 24))])
+def test_after_a_rest_of_both_the_players_keep_their_registers(low, end):
+    """Segments of 2 s, a rest of 4 s, and a model that exchanges the players."""
+    model = BandModel(BandConfig(flips=True))
+    low, high = pauses("violin", *low), pauses("violin-2", (0, 24))
+    inside = np.abs(np.arange(low.shape[1]) / RATE - end - 2) < 2
+    low, high = (np.where(inside, 0, sound) for sound in (low, high))
+    stems = dict(zip(model.sources, separate(model, low + high, RATE), strict=True))
+    errors = [level(stems[name] - high, high) for name in ("violin", "violin-2")]
+    assert min(errors) < -20
+
+
 def test_the_player_with_the_higher_mean_pitch_is_the_first(model, written):
     low, high = tone("violin", SECONDS), tone("violin-2", SECONDS)
     done, report, stems = written(low + high + tone("cello", SECONDS), model, "violin,violin,cello")
@@ -188,6 +208,28 @@ def test_a_mix_of_a_second_player_who_is_not_there_is_refused(model, written):
     sound = tone("violin", 4.0) + tone("cello", 4.0)
     with pytest.raises(AudioError, match="There is no stem 'violin-2': violin has all players"):
         written(sound, model, None, mixes=Mixes.read("violin-2"))
+
+
+@pytest.mark.parametrize(
+    ("instruments", "stems"), [("violin,cello", 6), (None, 6), ("violin,violin,cello,viola", 10)]
+)
+def test_a_disk_needs_room_for_the_stems_of_those_who_play(
+    instruments, stems, model, written, monkeypatch
+):
+    """With `other`, and once more where they are written anew: not for all that a model knows."""
+    sound = tone("violin", 4.0) + tone("cello", 4.0)
+    free, usage = 4 * stems * sound.size, namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(0, 0, free - 1))
+    with pytest.raises(DiskError, match="needs .* and the disk has .* free; make room"):
+        written(sound, model, instruments)
+
+
+def test_a_disk_with_just_that_room_is_enough(model, written, monkeypatch):
+    sound = tone("violin", 4.0) + tone("cello", 4.0)
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(0, 0, 4 * 6 * sound.size))
+    assert written(sound, model, None)[0].sources == ("violin", "cello")
+    assert stems_on_disk(model, ()) == 6 and stems_on_disk(model, model.sources) == 12
 
 
 def test_a_model_that_always_separates_all_players_names_some_of_them(model, written):
