@@ -330,7 +330,7 @@ def test_a_dask_cluster_fills_the_same_bank(chorales, tmp_path):
     from distributed import Client, LocalCluster
 
     folder, build = chorales
-    cluster = LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None)
+    cluster = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
     with cluster, Client(cluster) as client, parallel_config(backend="dask"):
         build(tmp_path)
         done = client.run(lambda dask_worker: dask_worker.state.executed_count)
