@@ -120,7 +120,8 @@ def separated(system) -> StemPlayer | None:
 
 
 # %%
-players = {system.name: separated(system) for system in SYSTEMS}
+CHOSEN = [system for system in SYSTEMS if not SMOKE or system.name in SOME]
+players = {system.name: separated(system) for system in CHOSEN}
 for name, player in players.items():
     if player and name != REFERENCE:
         display(player)
@@ -168,8 +169,7 @@ if MEASURE:
     TESTS = comparison.real_tests() | rendered_tests()
     if SMOKE:
         TESTS = {"quartet-TimGM6mb": rendered_tests(2, SECONDS)["quartet-TimGM6mb"]}
-    some = [system for system in SYSTEMS if system.name in SOME]
-    comparison.compare(TESTS, some if SMOKE else SYSTEMS)
+    comparison.compare(TESTS, CHOSEN)
 PATH = results_path(comparison.TABLE)
 ROWS = read_table(PATH) if PATH.exists() else None
 
