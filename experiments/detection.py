@@ -7,12 +7,13 @@ The first call measures the models on all real recordings, on 200 ensembles rend
 soundfont TimGM6mb, and on solos, also what the detected list costs against the true one, beside
 the unprocessed mixture and the ideal masks. Each player counts: of two violins, a model with one
 violin misses one; second players count apart, too. It resumes; rows of other thresholds than the
-present ones are measured again. With `chamber` a
-track of 10 s takes about 3 s of one core, 8 s where the cost is measured: half an hour in all.
-`chamber` has trained with TimGM6mb and with files of the second development set, so they are not
-new to it, nor to `ensemble`, which starts from it and trains with neither.
-The second call fits the thresholds of models that say what sounds on the second development
-set, writes helpers/inference/detection_thresholds.json, and then measures; no recording that only
+present ones are measured again. With `chamber` a track of 10 s takes about 3 s of one core, 8 s
+where the cost is measured: half an hour in all. `chamber` has trained with TimGM6mb and with files
+of the second development set, so they are not new to it, nor to `ensemble`, which starts from it
+and trains with neither.
+
+The second call fits the thresholds of models that say what sounds on the second development set,
+writes helpers/inference/detection_thresholds.json, and then measures; no recording that only
 measures takes part in the fit.
 """
 
@@ -87,10 +88,7 @@ def piece_rows(model: nn.Module, system: str, piece: Piece, where: Provenance) -
 
 def baseline_rows(piece: Piece, where: Provenance) -> list[Row]:
     """Floor and ceilings of the SI-SDR of a piece with stems."""
-    track = piece.make()
-    stems = dict(zip(players(track.stems), track.stems.values(), strict=True))
-    track = replace(track, name=piece.name, stems=stems)
-    rows = [row for row in evaluate_baselines([track], where) if row.metric == "SI-SDR"]
+    rows = [row for row in evaluate_baselines([piece.track()], where) if row.metric == "SI-SDR"]
     return [replace(row, metric="SI-SDR, named") for row in rows]
 
 

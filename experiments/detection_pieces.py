@@ -56,6 +56,12 @@ class Piece:
     make: Callable[[], Track]
     has_stems: bool = True
 
+    def track(self) -> Track:
+        """Its track, named as the piece, with the stems named as players."""
+        track = self.make()
+        stems = dict(zip(players(track.stems), track.stems.values(), strict=True))
+        return replace(track, name=self.name, stems=stems)
+
 
 def players(stems: Iterable[str]) -> tuple[str, ...]:
     """The players of stems: `violin-1`, `violin-2` -> `violin`, `violin-2`."""

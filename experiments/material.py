@@ -126,24 +126,14 @@ def first_recipe(whole: Recipe) -> Recipe:
         max_excerpts=PIECES,
         model=model,
         rendering=replace(
-            whole.rendering,
-            instruments=SINGLE,
-            note_samples=1,
-            doubles=0.0,
-            most_players=4,
-            twice=(),
-            doubled_lines=0.0,
-        ),  # fmt: skip
+            whole.rendering, instruments=SINGLE, note_samples=1, doubles=0.0, most_players=4,
+            twice=(), doubled_lines=0.0,
+        ),
         mixing=replace(
-            whole.mixing,
-            players=(2, 4),
-            solos=0.0,
-            subsets=0.0,
-            featured={},
-            ambience=0.0,
+            whole.mixing, players=(2, 4), solos=0.0, subsets=0.0, featured={}, ambience=0.0,
             drums=0.0,
-        ),  # fmt: skip
-    )
+        ),
+    )  # fmt: skip
 
 
 def material_recipes(whole: Recipe, alone: bool = False) -> dict[str, Recipe]:

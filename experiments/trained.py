@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
-from dataclasses import replace
 from functools import cache, partial
 
 from torch import nn
 
-from experiments.detection_pieces import Piece, players
+from experiments.detection_pieces import Piece
 from experiments.jobs import Job, report, run
 from experiments.real_recordings import SYSTEMS
 from helpers import runtime
-from helpers.audio.track import Track
 from helpers.evaluation import results
 from helpers.evaluation.evaluate import evaluate, evaluate_baselines, model_separator
 from helpers.evaluation.rows import Provenance, Row
@@ -61,11 +59,11 @@ def jobs(pieces: Iterable[Piece], systems: Iterable[str], detecting: bool) -> li
 
 
 def _baselines(piece: Piece) -> list[Row]:
-    return evaluate_baselines([_track(piece)], Provenance("none", piece.test_data))
+    return evaluate_baselines([piece.track()], Provenance("none", piece.test_data))
 
 
 def _measured(system: str, piece: Piece, detecting: bool) -> list[Row]:
-    model, device, track = _loaded(system), runtime.pick_device(), _track(piece)
+    model, device, track = _loaded(system), runtime.pick_device(), piece.track()
     where = Provenance.of_model(model.card, piece.test_data, device)
     separators = {system: model_separator(model, device, conditioned=True)}
     if detecting and can_detect(model):
@@ -75,14 +73,6 @@ def _measured(system: str, piece: Piece, detecting: bool) -> list[Row]:
         for name, separator in separators.items()
         for row in evaluate(name, separator, [track], where, sources=model.sources)
     ]
-
-
-def _track(piece: Piece) -> Track:
-    """The track with its stems named as the players of a model, `violin` and `violin-2`."""
-    track = piece.make()
-    names = players(track.stems)
-    stems = dict(zip(names, track.stems.values(), strict=True))
-    return replace(track, name=piece.name, stems=stems)
 
 
 @cache

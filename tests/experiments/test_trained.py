@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from experiments import chamber_sets, trained, voice_order
-from experiments.detection_pieces import Piece
+from experiments.detection_pieces import Piece, players
 from experiments.voice_order import ORDERS
 from helpers import runtime
 from helpers.audio.track import Track
@@ -103,4 +103,4 @@ def test_both_sets_are_there_with_their_players():
     tests = {piece.test_data for piece in pieces}
     assert tests == {"string-quartets", "second-development-set"}
     quartet = next(piece for piece in pieces if piece.test_data == "string-quartets")
-    assert quartet.players == trained.players(quartet.make().stems)
+    assert quartet.players == players(quartet.make().stems)
