@@ -35,7 +35,7 @@
 # | data | twelve held-out pieces, rendered with two soundfonts; recordings of real players |
 # | model | every system of the course (`experiments/systems.py`) |
 # | evaluation | six measures, costs, intervals, ranks (`helpers/evaluation/significance.py`) |
-# | needs | two cores: not tested; T4: not tested; disk: 0.1 GB; recordings: none |
+# | needs | two cores: 2 min; T4: not tested; disk: 0.1 GB; recordings: none |
 #
 # All numbers come from one table, `Results/09_comparison.csv`, and those with a score from the
 # table of chapter 8. You need neither recordings nor a GPU.
