@@ -1,4 +1,4 @@
-"""Speed of the separation, compared with a stock HTDemucs on the same samples."""
+"""Speed and memory of the separation, compared with a stock HTDemucs on the same samples."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 from demucs.apply import apply_model
 from demucs.htdemucs import HTDemucs
 
+from benchmarks import memory
 from benchmarks.tables import seconds_of, table
 from helpers.inference.separation import separate
 from helpers.training.checkpoints import available_models, load_model
@@ -22,12 +23,14 @@ MODELS = ("bach-quartet", "chamber", "open-unmix-violin", "resunet-quartet", "re
 def measure(arguments: Namespace) -> str:
     """A Markdown table of real-time factors (computing time / duration of the audio)."""
     mixture = stereo_noise(SECONDS)
-    times = {}
+    times, peaks = {}, {}
     here = [name for name in MODELS if name in available_models()]
     for name in (arguments.model,) if arguments.model else here:
         model = load_model(name)
         elapsed = seconds_of(lambda model=model: separate(model, mixture, RATE), repeats=3)
-        times[f"Divisi, `{Path(name).stem}`"] = model, elapsed
+        label = f"Divisi, `{Path(name).stem}`"
+        times[label] = model, elapsed
+        peaks[label] = f"{memory.separate(1, name)[0]:.2f} GiB"
     stock = HTDemucs(sources=STEMS, bottom_channels=512, segment=7.8).eval()
     times["HTDemucs, random weights"] = (
         stock, seconds_of(lambda: by_demucs(stock, mixture), repeats=1)
@@ -41,14 +44,24 @@ def measure(arguments: Namespace) -> str:
             f"{elapsed:.1f} s",
             f"{elapsed / SECONDS:.3f}",
             f"{slowest / elapsed:.1f}",
+            peaks.get(name, ""),
         )
         for name, (model, elapsed) in times.items()
     ]
     caption = (
         f"{SECONDS} s of stereo at {RATE} Hz; the real-time factor is the computing time"
-        " divided by the duration of the audio, less is faster."
+        " divided by the duration of the audio, less is faster. The memory is that of a whole"
+        " `divisi separate` of one minute."
     )
-    header = ("system", "stems", "parameters", "time", "real-time factor", "times as fast")
+    header = (
+        "system",
+        "stems",
+        "parameters",
+        "time",
+        "real-time factor",
+        "times as fast",
+        "peak memory",
+    )
     return caption + "\n\n" + table(header, rows)
 
 

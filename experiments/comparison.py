@@ -11,14 +11,15 @@ whose weights have changed. Costs are rows of the test data `costs`; their track
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache, partial
+from itertools import product
 
 import torch
 
 from experiments.comparison_charts import publish_charts
-from experiments.comparison_tables import COSTS, ENSEMBLES, SOUNDFONTS
+from experiments.comparison_tables import COSTS, ENSEMBLES, REAL, SOUNDFONTS, ensemble_of
 from experiments.costs import costs
 from experiments.jobs import Job, corpus_folder, report, run
 from experiments.pieces import performed
@@ -36,7 +37,6 @@ from helpers.training.checkpoints import available_models
 
 TABLE = NOTEBOOK = "09_comparison"
 SECONDS, PIECES = 10.0, 12
-REAL_DUO = "trios-duo"  # the recording of `trios` without its horn
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def real_tests() -> dict[str, list[Piece]]:
         if root and (root / corpus).is_dir()
     }
     duos = [duo(piece) for piece in tests.get("trios", ())]
-    return tests | ({REAL_DUO: duos} if duos else {})
+    return tests | ({REAL["duo"]: duos} if duos else {})
 
 
 def recorded_piece(folder: StemFolder) -> Piece:
@@ -99,7 +99,7 @@ def recorded_piece(folder: StemFolder) -> Piece:
 
 
 def duo(piece: Piece) -> Piece:
-    """Violin and piano alone; the mixture is their sum."""
+    """Violin and piano of a trio, without its horn; the mixture is their sum."""
 
     def load() -> Track:
         track = piece.load()
@@ -159,13 +159,13 @@ def measure(system: System, pieces: Sequence[Piece], where: Provenance, museval:
     return rows
 
 
-def cost_jobs(systems: Collection[System], cards: Cards) -> list[Job]:
-    """The costs of each system, with the largest ensemble that it knows."""
+def cost_jobs(
+    systems: Collection[System], cards: Cards, ensembles: Iterable[str] = tuple(ENSEMBLES)
+) -> list[Job]:
+    """The costs of each system with each ensemble that it knows."""
     found = []
-    for system in systems:
-        known = [name for name, them in ENSEMBLES.items() if system.knows(them, cards)]
-        if known:
-            ensemble = max(known, key=lambda name: (len(ENSEMBLES[name]), name == "quartet"))
+    for system, ensemble in product(systems, ensembles):
+        if system.knows(ENSEMBLES[ensemble], cards):
             needed = system.needed(ENSEMBLES[ensemble])
             where = system.provenance(COSTS, needed, cards, NOTEBOOK)
             columns = {"system": system.name, "test_data": COSTS}
@@ -198,7 +198,9 @@ def compare(tests: Mapping[str, Sequence[Piece]], systems: Collection[System] = 
         print(sentence, flush=True)
     torch.set_num_threads(1)
     run(jobs(tests, systems, cards), table, title="systems on tests")
-    run(cost_jobs(systems, cards), table, title="costs")
+    tested = {ensemble_of(test) for test in tests}
+    ensembles = [name for name in ENSEMBLES if name in tested]
+    run(cost_jobs(systems, cards, ensembles), table, title="costs")
 
 
 def main() -> None:

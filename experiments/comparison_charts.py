@@ -12,9 +12,12 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from experiments.charts import CEILING, DASHES, FLOOR
 from experiments.comparison_tables import (
+    COSTS,
     PUBLISHED,
+    SOUNDFONTS,
     by_stem,
     costs_of,
+    ensemble_of,
     is_new,
     kinds,
     ranked,
@@ -26,39 +29,54 @@ from helpers.display.palette import SERIES, label
 from helpers.evaluation.significance import Ranks
 
 AREA = 900.0  # square points of the largest circle
-SHOWN = ("quartet-FluidR3_GM", "quartet-TimGM6mb", "bach10_excerpts")
-RANKED = SHOWN[:2]
+COLUMNS = 3  # of panels
+RANKED = ("duo-TimGM6mb", "mixed-TimGM6mb", "quartet-FluidR3_GM", "quartet-TimGM6mb")
+SHOWN = (*RANKED, "bach10_excerpts")
 
 
 def plot_speed(rows: pd.DataFrame, tests: Sequence[str] = SHOWN) -> Figure:
     """Mean SI-SDR of every system against its real-time factor; a panel for each test.
 
-    `new` beside a number: the soundfont of the test is new to the system. The area of a circle
-    shows the parameters; a hollow circle has values for some of the pieces only. Horizontal lines
-    are floor, ceiling, and figures that others have published.
+    The factor is that of the ensemble of the test. `new` beside a number: the soundfont of the test
+    is new to the system. The area of a circle shows the parameters; a hollow circle has values for
+    some of the pieces only. Horizontal lines are floor, ceiling, and figures that others have
+    published.
     """
-    tests = [test for test in tests if test in set(rows["test_data"])]
-    costs = costs_of(rows)
-    systems = list(costs.index)
-    figure = Figure(10.0, 3.8)
+    known = set(rows["test_data"])
+    costs = {test: costs_of(rows, ensemble_of(test)) for test in tests if test in known}
+    costs = {test: each for test, each in costs.items() if len(each)}
+    stems = {test: by_stem(rows, [test]) for test in costs}
+    systems = trained({name for test in costs for name in costs[test].index if name in stems[test]})
+    most = max(each[PARAMETERS].max() for each in costs.values())
+    figure = Figure(10.0, 0.6 + 3.2 * -(-len(costs) // COLUMNS))
     with style():
-        axes = figure.subplots(1, len(tests), sharex=True, sharey=True, squeeze=False)[0]
-        for ax, test in zip(axes, tests, strict=True):
-            stems = by_stem(rows, [test])
-            new = [name for name in systems if name in stems and is_new(rows, test, name)]
-            _draw_circles(ax, stems, costs, systems, new)
+        axes = _grid(figure, len(costs), sharex=True, sharey=True)
+        for ax, (test, of_test) in zip(axes, costs.items(), strict=True):
+            new = [name for name in systems if name in stems[test] and is_new(rows, test, name)]
+            _draw_circles(ax, stems[test], of_test, systems, new, most)
             for published in PUBLISHED:
                 if published.test == test and published.metric == "SI-SDR":
                     ax.axhline(published.decibels, color=MUTED, linestyle=":", linewidth=1.4)
             ax.set(title=test, xlabel=FACTOR, xscale="log")
+            ax.tick_params(labelbottom=True)
             ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
             ax.xaxis.set_minor_locator(NullLocator())
             ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             ax.grid(axis="y")
             ax.margins(x=0.2, y=0.1)
-        axes[0].set_ylabel("SI-SDR (dB)")
+        for ax in axes[::COLUMNS]:
+            ax.set_ylabel("SI-SDR (dB)")
         _add_key(figure, systems)
     return figure
+
+
+def _grid(figure: Figure, count: int, columns: int = COLUMNS, **options: bool) -> list[Axes]:
+    """Panels in rows of `columns` at most."""
+    columns = min(columns, count)
+    axes = figure.subplots(-(-count // columns), columns, squeeze=False, **options).ravel()
+    for ax in axes[count:]:
+        ax.remove()
+    return list(axes[:count])
 
 
 def _draw_circles(
@@ -67,12 +85,14 @@ def _draw_circles(
     costs: pd.DataFrame,
     systems: Sequence[str],
     new: Collection[str],
+    most: float,
 ) -> None:
+    """most: parameters of the largest circle."""
     for place, system in enumerate(systems):
-        if system not in stems:
+        if system not in stems or system not in costs.index:
             continue
         values = stems[system].dropna()
-        area = max(AREA * costs[PARAMETERS][system] / costs[PARAMETERS].max(), 4.0)
+        area = max(AREA * costs[PARAMETERS][system] / most, 4.0)
         whole = len(values) == len(stems)
         shade = SERIES[place % len(SERIES)]
         at = costs[FACTOR][system], values.mean()
@@ -100,20 +120,29 @@ def _add_key(figure: Figure, systems: Sequence[str]) -> None:
 
 
 def plot_gains(rows: pd.DataFrame) -> Figure:
-    """Mean SI-SDRi of every system for every instrument, on rendered pieces and on recordings."""
-    panels = kinds(rows)
-    tables = {kind: by_stem(rows, tests, "SI-SDRi") for kind, tests in panels.items()}
-    tables = {kind: stems.groupby("instrument").mean() for kind, stems in tables.items()}
+    """Mean SI-SDRi of every system for every instrument: a panel for each test, with one soundfont
+    above, of recordings below."""
+    panels = {
+        kind: [test for test in tests if not test.endswith(SOUNDFONTS[0])] or tests
+        for kind, tests in kinds(rows).items()
+    }
+    tables = {
+        test: by_stem(rows, [test], "SI-SDRi").groupby("instrument").mean()
+        for tests in panels.values()
+        for test in tests
+    }
     systems = trained(set().union(*(table.columns for table in tables.values())))
-    figure = Figure(10.0, 1.2 + 0.3 * len(systems))
+    figure = Figure(10.0, (1.2 + 0.3 * len(systems)) * len(panels))
     with style():
-        widths = [len(table) for table in tables.values()]
-        options = {"sharey": True, "squeeze": False, "width_ratios": widths}
-        axes = figure.subplots(1, len(tables), **options)[0]
-        for ax, (kind, table) in zip(axes, tables.items(), strict=True):
-            _draw_cells(ax, table.reindex(columns=systems).T)
-            ax.set_title(kind)
-        axes[0].set_yticks(range(len(systems)), systems)
+        parts = figure.subfigures(len(panels), squeeze=False)[:, 0]
+        for part, tests in zip(parts, panels.values(), strict=True):
+            widths = [len(tables[test]) for test in tests]
+            options = {"sharey": True, "squeeze": False, "width_ratios": widths}
+            axes = part.subplots(1, len(tests), **options)[0]
+            for ax, test in zip(axes, tests, strict=True):
+                _draw_cells(ax, tables[test].reindex(columns=systems).T)
+                ax.set_title(test)
+            axes[0].set_yticks(range(len(systems)), systems)
     return figure
 
 
@@ -137,9 +166,10 @@ def plot_ranks(found: Mapping[str, Ranks]) -> Figure:
 
     A panel for each test. Two systems whose bars do not overlap differ significantly.
     """
-    figure = Figure(10.0, 1.2 + 0.3 * max(len(each.mean) for each in found.values()))
+    height = 1.2 + 0.3 * max(len(each.mean) for each in found.values())
+    figure = Figure(10.0, height * -(-len(found) // 2))
     with style():
-        axes = figure.subplots(1, len(found), squeeze=False)[0]
+        axes = _grid(figure, len(found), columns=2)
         for ax, (test, each) in zip(axes, found.items(), strict=True):
             places, half = range(len(each.mean)), each.critical / 2
             low, high = each.mean - half, each.mean + half
@@ -154,7 +184,7 @@ def plot_ranks(found: Mapping[str, Ranks]) -> Figure:
 
 def publish_charts(rows: pd.DataFrame) -> None:
     """The figures that the table has the values for."""
-    if set(SHOWN) & set(rows["test_data"]) and not costs_of(rows).empty:
+    if set(SHOWN) & set(rows["test_data"]) and COSTS in set(rows["test_data"]):
         publish(plot_speed(rows), "09_speed")
     if kinds(rows):
         publish(plot_gains(rows), "09_gains")

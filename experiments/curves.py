@@ -33,7 +33,10 @@ def plot_curves(
         axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
         for ax, (title, curves) in zip(axes, panels.items(), strict=True):
             for (name, (x, y)), shade in zip(curves.items(), cycle(SERIES), strict=False):
-                ax.plot(x, y, color=COLOURS.get(name, shade), label=name, linewidth=1.2)
+                mark = "o" if len(x) == 1 else None  # a line of one point is invisible
+                ax.plot(
+                    x, y, color=COLOURS.get(name, shade), label=name, linewidth=1.2, marker=mark
+                )
             ax.set(title=title, xlabel=xlabel, **axis)
             ax.grid(axis="y")
         axes[0].set_ylabel(ylabel)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import nn
 
@@ -203,12 +204,23 @@ def curves(name: str, history: History, where: Provenance) -> list[Row]:
     ]  # fmt: skip
 
 
-def curve(table: Path, system: str, metric: str, seed: int = 0) -> tuple[list[int], list[float]]:
-    """(steps, values) of one curve of the table; empty without rows."""
+def of_length(rows: pd.DataFrame, steps: int = STEPS) -> pd.DataFrame:
+    """The rows of trainings of this length, and of what is not trained; a table may hold others."""
+    configs = {name: config_of(name, steps) for name in SYSTEMS}
+    return rows[rows["config"] == rows["system"].map(configs).fillna("")]
+
+
+def curve(
+    table: Path, system: str, metric: str, seed: int = 0, config: str = ""
+) -> tuple[list[int], list[float]]:
+    """(steps, values) of one curve of the table; empty without rows.
+
+    config: only rows whose config begins with this, so that trainings of two lengths do not mix.
+    """
     if not table.exists():
         return [], []
     rows = results.read_table(table).query("system == @system and metric == @metric")
-    rows = rows[rows["seed"] == seed]
+    rows = rows[(rows["seed"] == seed) & rows["config"].str.startswith(config)]
     return [int(track.split()[1]) for track in rows["track"]], rows["value"].tolist()
 
 

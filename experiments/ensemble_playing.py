@@ -5,8 +5,7 @@
 Onsets, pitch and level of each player are measured in the true stems (`true stems`) and in those
 that `chamber` separates from their mixture; of simulated players the truth is known as well
 (`truth`, and `parameters` for what they were simulated with). Rows of the track `all` pool all
-tracks of a test. The first test has no sound: players are simulated and their coupling is fitted,
-with onsets known exactly or to some milliseconds.
+tracks of a test. The first test has no sound: see `ensemble_timing.py`.
 """
 
 from __future__ import annotations
@@ -14,12 +13,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 
 import numpy as np
 
-from experiments.ensemble_charts import draw, read_tempo
+from experiments.ensemble_charts import OURS, PARAMETERS, TRUE, TRUTH, draw, read_tempo
 from experiments.ensemble_players import (
     BACH10,
     CORRECTION,
@@ -30,6 +29,7 @@ from experiments.ensemble_players import (
     Ensemble,
     ensembles,
 )
+from experiments.ensemble_timing import TIMING, WIDTH, measure_timing, timing_track
 from experiments.jobs import Job, run
 from helpers.audio.track import Track
 from helpers.evaluation import results
@@ -40,7 +40,7 @@ from helpers.music.alignment import Alignment, align
 from helpers.music.instruments import instrument
 from helpers.playing.dynamics import dynamics_coupling, level_curve, note_levels, sounding
 from helpers.playing.onsets import PlayedPart, played_parts
-from helpers.playing.phase_correction import Coupling, fit_coupling, simulate
+from helpers.playing.phase_correction import Coupling, fit_coupling
 from helpers.playing.pitch import (
     FRAME,
     LEAST_SECONDS,
@@ -54,10 +54,7 @@ from helpers.playing.pitch import (
 from helpers.playing.timing import SAME, Chords, asynchrony, chords, tempo_curve
 from helpers.training.checkpoints import load_model
 
-TABLE, MODEL = "10_ensemble", "chamber"
-TRUTH, KNOWN, TRUE, OURS = "truth", "parameters", "true stems", MODEL
-TIMING = "simulated timing"
-WIDTH = 2.0  # written seconds in which the tempo may change
+TABLE = "10_ensemble"
 APART = 1000.0  # written seconds between the chords of two tracks that are pooled
 #: Written seconds within which onsets are one, in TRIOS: its score was played into a computer.
 PLAYED_IN = 0.05
@@ -207,10 +204,10 @@ def known_values(ensemble: Ensemble) -> Iterator[Value]:
 
 def measure(test: str) -> list[Row]:
     """All rows of a test: each of its tracks, and all together."""
-    model = load_model(MODEL, "cpu")
+    model = load_model(OURS, "cpu")
     separator = model_separator(model, "cpu", conditioned=True)
     of_model, plain = Provenance.of_model(model.card, test), Provenance("none", test)
-    where = {TRUTH: plain, KNOWN: plain, TRUE: plain, OURS: of_model}
+    where = {TRUTH: plain, PARAMETERS: plain, TRUE: plain, OURS: of_model}
     rows: list[Row] = []
     passages: dict[str, list[Chords]] = {}
     sizes: dict[str, list[Interval]] = {}
@@ -252,7 +249,7 @@ def measure(test: str) -> list[Row]:
     if test == RENDERED:
         known = Coupling(several[0].names, CORRECTION, 0 * CORRECTION, TIMEKEEPER, MOTOR, 0)
         drawn = (v for v in coupling_values(known) if v[1] != "correction, standard error")
-        add(KNOWN, "all", seconds, drawn)
+        add(PARAMETERS, "all", seconds, drawn)
     return rows
 
 
@@ -269,38 +266,11 @@ def tempo_file(test: str, track: str, system: str) -> Path:
     return results.output_folder("runs") / TABLE / f"{test}-{track}-{system}.json"
 
 
-def measure_timing(events: int, noise: float, seeds: int = 40) -> list[Row]:
-    """The fit to simulated onsets that are known to `noise` milliseconds, of four players."""
-    off = ~np.eye(4, dtype=bool)
-    errors, leaders = [], []
-    for seed in range(seeds):
-        rng = np.random.default_rng([seed, events])
-        onsets = simulate(CORRECTION, TIMEKEEPER, MOTOR, np.full(events - 1, 0.8), rng)
-        onsets = onsets + rng.normal(0.0, noise / 1000, onsets.shape)
-        names = ("violin", "clarinet", "saxophone", "bassoon")
-        found = fit_coupling([Chords(names, 0.8 * np.arange(events), onsets)])
-        errors.append((found.correction - CORRECTION)[off])
-        leaders.append(found.following().argmin() == 0)
-    track = f"{events} chords, onsets to {noise:g} ms"
-    values = {
-        "correction, bias": np.mean(errors),
-        "correction, error (RMS)": np.sqrt(np.mean(np.square(errors))),
-        "leader found (share)": np.mean(leaders),
-    }
-    where = asdict(Provenance("none", TIMING))
-    return [
-        Row(system="bGLS", track=track, instrument="all", metric=metric, value=float(value),
-            n_seconds=0.8 * events, **where)
-        for metric, value in values.items()
-    ]  # fmt: skip
-
-
 def jobs() -> Iterator[Job]:
-    for events in (30, 100, 300):
-        for noise in (0.0, 5.0, 10.0, 20.0):
-            track = f"{events} chords, onsets to {noise:g} ms"
-            columns = {"system": "bGLS", "test_data": TIMING}
-            yield Job(columns, [track], lambda e=events, n=noise: measure_timing(e, n))
+    for width, events, noise in product((None, WIDTH), (30, 100, 300), (0.0, 5.0, 10.0, 20.0)):
+        columns = {"system": "bGLS", "test_data": TIMING}
+        case = events, noise, width
+        yield Job(columns, [timing_track(*case)], lambda case=case: measure_timing(*case))
     for test in (RENDERED, BACH10, TRIOS):
         columns = {"system": OURS, "test_data": test}
         yield Job(columns, ["all"], lambda t=test: measure(t))

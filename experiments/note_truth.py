@@ -1,9 +1,10 @@
 """The notes of recordings whose score lies beside them, corrected by the sound of each stem.
 
-A score that is aligned to the mixture is up to a tenth of a second off. In a stem a pitch tracker,
-pyin, which is none of those under test, hears when the pitch of a note begins and ends. Where a
-pitch is struck again, the energy at its partials says when. Of melodies in pure tones, whose onsets
-are known, this misses some by up to 50 ms: it is a truth for comparisons, not for the last digit.
+A score that is aligned to the mixture is up to a tenth of a second off. In a stem the pitch tracker
+pyin hears when the pitch of a note begins and ends. So a reader that uses pyin is favoured by this
+truth. Where a pitch is struck again, the energy at its partials says when. Of melodies in pure
+tones, whose onsets are known, this misses some by up to 50 ms: it is a truth for comparisons, not
+for the last digit.
 """
 
 from __future__ import annotations

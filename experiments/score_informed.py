@@ -6,9 +6,9 @@
 Results/08_score_informed.csv has the combs of the notes alone, the model `guided`, the blind model
 `chamber` (told who plays), and the ablation of the guided network: without the score, with the
 score as its input, as the prior of its masks, and as both, each trained for the same number of
-steps; the last one also with scores without errors. Results/08_robustness.csv has `guided` with
-scores that are late, wrong or incomplete. Rows in the tables are not measured again and stopped
-trainings continue, so the same command resumes.
+steps; the last one also with scores without errors, and with a blind network that has a say.
+Results/08_robustness.csv has `guided` with scores that are late, wrong or incomplete. Rows in the
+tables are not measured again and stopped trainings continue, so the same command resumes.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ from helpers.training.conditioning import OTHER, with_config
 TABLE, ROBUSTNESS, NOTEBOOK = "08_score_informed", "08_robustness", "08_with_the_score"
 GUIDED, BLIND = "guided", "chamber"
 NO_ERRORS = ScoreErrors(*[0.0] * len(vars(ScoreErrors())))
+WITH_BLIND = "both, and a blind network"
 #: The networks of the ablation: entries of the model's configuration, and errors of the scores.
 VARIANTS: dict[str, tuple[dict[str, Any], ScoreErrors | None]] = {
     "no score": ({"prior": False, "pictures": False}, None),
@@ -51,6 +52,7 @@ VARIANTS: dict[str, tuple[dict[str, Any], ScoreErrors | None]] = {
     "score as prior": ({"prior": True, "pictures": False}, None),
     "both": ({"prior": True, "pictures": True}, None),
     "both, trained without errors": ({"prior": True, "pictures": True}, NO_ERRORS),
+    WITH_BLIND: ({"prior": True, "pictures": True}, None),
 }
 ABLATION_TESTS = (BACH10, TRIOS)
 #: What is wrong with the scores of the second table.
@@ -74,6 +76,7 @@ class Ablation:
         model, errors = VARIANTS[variant]
         return replace(
             self.base, name="08-score-informed", model=self.base.model | model,
+            blind=self.base.blind if variant == WITH_BLIND else "",
             training=budget(self.base.training, self.steps, seed),
             score_errors=errors or self.base.score_errors,
         )  # fmt: skip
@@ -135,7 +138,7 @@ def follow(follower: ScoreFollower, track: Track) -> dict[str, np.ndarray]:
 
 def combs(recipe: Recipe) -> nn.Module:
     """The guided network before its training: the combs of the notes as a ratio mask."""
-    kind, config = architecture(recipe, recipe.name)
+    kind, config = architecture(replace(recipe, blind=""), recipe.name)
     return with_config(kind(config), **recipe.export).eval()
 
 

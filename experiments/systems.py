@@ -112,7 +112,8 @@ class System:
         return False
 
 
-#: The cycle GANs of chapter 07 are not among them: no weights of them are shipped.
+#: The cycle GANs of chapter 07 are not among them. No weights of them are shipped: pairs can be
+#: rendered for their instruments, and `violin-piano-wavegan` is the same network, trained on pairs.
 SYSTEMS = (
     System("tones wave-unet", "01", "tones-{voices}-voices-wave-unet"),
     System("tones conv-tasnet", "01", "tones-{voices}-voices-conv-tasnet"),

@@ -6,7 +6,7 @@ Notes count where their onset is within 50 ms and their pitch within 50 cents of
 part; with offsets, also their end within a fifth of their length, at least 50 ms (mir_eval). The
 ceiling reads the true stems, `chamber` its own stems, and the floor the mixture, whose notes it
 gives to the parts by their register. The settings of the readers were chosen by the Bach10 excerpts
-alone, where three pitch trackers are compared as well.
+alone, where three pitch trackers are compared as well; pyin is favoured there, see `note_truth.py`.
 """
 
 from __future__ import annotations

@@ -78,14 +78,13 @@ class Separation:
         """A mixer of all stems, to show in a notebook or to save as a web page."""
         from .audio.track import Track
         from .display.players import StemPlayer
-        from .evaluation.quality_estimate import details
+        from .evaluation.quality_estimate import details, reported
 
         track = Track(self.name, self.sample_rate, self.stems, self.mixture)
         doubtful = " and ".join(self.report["doubtful"])
         remark = f"{doubtful} may not play; correct it with {self.report['correction']}"
-        return StemPlayer(
-            track, remark=remark if doubtful else "", details=details(self.report), score=self.score
-        )
+        said = details(reported(self.report), self.stems)
+        return StemPlayer(track, remark=remark if doubtful else "", details=said, score=self.score)
 
 
 def separate(

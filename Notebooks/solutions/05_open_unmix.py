@@ -63,15 +63,15 @@ for count in range(2, 7):
 # %% [markdown]
 # ## 2. A late stem
 #
-# Shift the theremin by 1, 10, 100 and 1000 samples. What do the loss of Open-Unmix (relative to the
-# power of the stem) and the SI-SDR say? Which of the two fits what you hear?
+# Shift the theremin by 1, 10, 100 and 1000 samples. What do the loss of Open-Unmix and the SI-SDR
+# say? Which of the two fits what you hear?
 
 # %% tags=["solution"]
 stem = SONG.stems["theremin"][0]
 tensor = torch.from_numpy(stem)[None, None, None]
 for shift in (1, 10, 100, 1000):
     late = np.roll(stem, shift)
-    loss = magnitude_mse(torch.from_numpy(late)[None, None, None], tensor) / tensor.square().mean()
+    loss = magnitude_mse(torch.from_numpy(late)[None, None, None], tensor)
     print(f"{shift:4} samples: loss {float(loss):.4f}, SI-SDR {si_sdr(late, stem):6.1f} dB")
 
 # %% [markdown] tags=["solution"]
@@ -90,17 +90,17 @@ for shift in (1, 10, 100, 1000):
 rest = SONG.mixture[0] - stem
 hertz = np.fft.rfftfreq(len(stem), 1 / RATE)
 for name, steps in {"octave": 1, "third": 3, "semitone": 12, "tenth of a semitone": 120}.items():
-    edges = np.searchsorted(hertz, 50.0 * 2.0 ** (np.arange(8 * steps) / steps))
+    edges = np.searchsorted(hertz, 50.0 * 2.0 ** (np.arange(7 * steps + 1) / steps))
     edges = np.unique(edges)  # narrow bands at the bottom may hold no bin
     bands = [np.add.reduceat(np.abs(np.fft.rfft(s)) ** 2, edges)[:-1] for s in (stem, rest)]
     shares = [band / band.sum() for band in bands]
     print(f"{name}: {np.minimum(*shares).sum():.2f}")
 
 # %% [markdown] tags=["solution"]
-# Bands that are cut in two never overlap more than before, and narrow ones much less: partials that
-# share an octave seldom share a tenth of a semitone. A mask works in bins and frames, so narrow
-# bands are closer to what it can do, but they depend on the notes of the piece. Third octaves
-# compare tone colour and register, which belong to the instrument.
+# Bands that are cut into parts never overlap more than before, and narrow ones much less: partials
+# that share an octave seldom share a tenth of a semitone. A mask works in bins and frames, so
+# narrow bands are closer to what it can do, but they depend on the notes of the piece. Third
+# octaves compare tone colour and register, which belong to the instrument.
 
 # %% [markdown]
 # ## 4. More iterations
@@ -121,7 +121,7 @@ for name, stems in {"mono": TRUE, "stereo": stereo.astype(np.float32)}.items():
         print(f"{name}, {count} iterations: {quality:.1f} dB")
 
 # %% [markdown] tags=["solution"]
-# In mono each iteration divides by the squares of the powers before: the masks become harder and
-# approach a binary mask, in which the loudest source takes the whole bin. After a few iterations
-# this costs more than it gains. In stereo the iterations also learn from which direction each
-# source comes, which the estimates did not say.
+# In mono each iteration divides in the ratio of the squared powers of the iteration before: the
+# masks become harder and approach a binary mask, in which the loudest source takes the whole bin.
+# From some iteration on the mean falls again. In stereo the iterations also learn from which
+# direction each source comes, which the estimates did not say.

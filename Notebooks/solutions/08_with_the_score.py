@@ -130,10 +130,9 @@ for interval in range(13):
 # the octave every partial of the upper tone lies on one of the lower tone, and the mask can only
 # guess the ratio. In the fifth every third partial of the lower tone meets every second one of the
 # upper tone, in the fourth every fourth one meets every third. The fifth comes out even worse than
-# the octave, although fewer partials meet: the ratio of the combs is further from the true ratio of
-# these partials. A semitone is no problem, because
-# these tones are long and the window of the STFT resolves it. Intervals of simple ratios are the
-# hard ones, and music is full of them.
+# the octave, although fewer partials meet; why, we have not found out. A semitone is no problem,
+# because these tones are long and the window of the STFT resolves it. Intervals of simple ratios
+# are the hard ones, and music is full of them.
 
 # %% [markdown]
 # ## 4. A part that the score lacks

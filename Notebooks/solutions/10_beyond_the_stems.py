@@ -79,7 +79,8 @@ for error in (0.0, 0.010, 0.020):
 # In our run the corrections are 0.13 and 0.52 without errors, 0.11 and 0.43 with 10 ms, and 0.16
 # and 0.35 with 20 ms. The second player still follows, but the difference has halved. The fit takes
 # the errors for noise of hands and breath. So the coupling of players may be read from separated
-# stems only where their onsets are almost as exact as those of true stems.
+# stems only where their onsets are almost as exact as those of true stems, and only from many
+# notes: a single seed can miss by two or three standard errors.
 
 # %% [markdown]
 # ## 3. A map that passes too easily

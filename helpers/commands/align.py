@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 SUMMARY = "a score in time with its recording"
 DESCRIPTION = """\
-Write the notes of a score as MIDI, in time with a recording: one track for each part, named as in
-the score, with the notes that lie in the recording. Pizzicato has a track of its own.
+Write the notes of a score as MIDI, in time with a recording: one track for each part, named as
+in the score, with the notes that lie in the recording. Pizzicato has a track of its own.
 
 The recording may be an excerpt, and have another tempo, tuning or key (up to three semitones
 away); repeats may be taken or not. A score that does not fit is refused.

@@ -158,7 +158,9 @@ class Products:
 
 def _details(done: StemFiles, estimates: Mapping[str, Estimate]) -> dict[str, str]:
     """What the player says beside each stem: its estimated quality, and when it plays."""
-    said = {name: [each.sentence()] for name, each in estimates.items()}
+    from ..evaluation.quality_estimate import details
+
+    said = {name: [each] for name, each in details(estimates, done.sources).items()}
     for name, phrase in done.heard().items():
         said.setdefault(name, []).append(phrase)
     return {name: "; ".join(each) for name, each in said.items()}

@@ -28,8 +28,9 @@ Write DIR/TRACK/PLAYER.mid and PLAYER.musicxml for each instrument of the record
 of them together in score.mid and score.musicxml. The recording is separated, and each stem
 is read by what fits its instrument: one note at a time, or chords.
 
-The MIDI files are the performance, in time with the recording. The MusicXML is at sounding
-pitch, with estimated beats, bars and key; the tempo of each beat keeps it in time as well.
+The MIDI files are the performance, in time with the recording, with estimated beats as their
+tempo. The MusicXML is at sounding pitch, with these beats, bars and a key; the tempo of each
+beat keeps it in time as well.
 Instruments are detected where the model can detect them.
 Two more packages are needed: pip install "divisi[train,notes]"
 """
@@ -169,7 +170,7 @@ def _write(score: Score, beats: Beats, fifths: int, folder: Path) -> None:
 
     alone = [Score(f"{score.title}, {n}", (p,)) for n, p in named(score).items()]
     for name, each in zip((SCORE, *named(score)), (score, *alone), strict=True):
-        write_midi(each, folder / f"{name}.mid")
+        write_midi(each, folder / f"{name}.mid", beats=beats.seconds, meters=beats.meters())
         write_sheet(each, beats, fifths, folder / f"{name}.musicxml")
 
 

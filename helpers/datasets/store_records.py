@@ -109,7 +109,8 @@ def check_file(path: Path) -> None:
 
 @lru_cache
 def _faults(path: Path, state: tuple[int, ...]) -> list[str]:
-    """What is wrong with a file in this state; every page is read, so only once."""
+    """What is wrong with a file in this state, found only once: its tree and the head of each large
+    value are read. What is inside a value, its checksum tells."""
     return verify(path, subdir=False)
 
 

@@ -16,7 +16,7 @@ from ..audio.formats import SoundFormat
 from ..audio.levels import decibels
 from ..audio.recordings import Recording, beginning
 from ..audio.track import Track
-from ..evaluation.quality_estimate import Estimate, estimate_quality
+from ..evaluation.quality_estimate import Estimate, details, estimate_quality
 from ..files import drafted
 from ..inference.detection import Detection
 from ..inference.mixes import NO_MIXES, Mixes
@@ -56,8 +56,8 @@ class Separated:
     score: ScoreView | None = None
 
     def player(self) -> StemPlayer:
-        details = {name: estimate.sentence() for name, estimate in self.estimates.items()}
-        return StemPlayer(self.track, remark=self.doubt, details=details, score=self.score)
+        said = details(self.estimates, self.track.stems)
+        return StemPlayer(self.track, remark=self.doubt, details=said, score=self.score)
 
     def picture(self) -> str:
         """The spectrograms as HTML."""

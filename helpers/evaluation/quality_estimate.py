@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -30,6 +30,7 @@ FARTHEST = 2.0  # standard deviations of a measure: beyond them the fit knows no
 LEAST, MOST = -10.0, 20.0  # dB; at -10 nothing of the instrument is right
 SOUNDS = -25.0  # dB relative to the recording; a stem below it does not play in a window
 DO_NOT_TRUST = "do not trust"
+UNHEARD = "does not sound in the windows heard"
 #: From so many dB on the words hold.
 WORDS = (
     (8.0, "likely good"),
@@ -49,12 +50,12 @@ class Estimate:
 
     @property
     def words(self) -> str:
-        """From `likely good` to `do not trust`."""
-        return next(words for least, words in WORDS if self.value >= least)
+        """From `likely good` to `do not trust`, for the value in whole dB."""
+        return next(words for least, words in WORDS if round(self.value) >= least)
 
     def sentence(self) -> str:
         """Such as `likely good: 8 dB (6 to 11)`."""
-        return f"{self.words}: {self.value:.0f} dB ({self.low:.0f} to {self.high:.0f})"
+        return f"{self.words}: {round(self.value)} dB ({round(self.low)} to {round(self.high)})"
 
     def describe(self) -> dict[str, float]:
         """The entry of separation.json."""
@@ -66,10 +67,18 @@ def described(estimates: Mapping[str, Estimate]) -> dict[str, dict[str, float]]:
     return {name: estimate.describe() for name, estimate in estimates.items()}
 
 
-def details(report: Mapping[str, Any]) -> dict[str, str]:
-    """What a player says beside each stem, from the entry of separation.json."""
-    estimates = report.get("estimated_si_sdr", {})
-    return {name: Estimate(**each).sentence() for name, each in estimates.items()}
+def details(estimates: Mapping[str, Estimate], names: Iterable[str]) -> dict[str, str]:
+    """What a player says beside each of these stems; nothing where none was estimated."""
+    return {
+        name: estimates[name].sentence() if name in estimates else UNHEARD
+        for name in (names if estimates else ())
+        if name != OTHER
+    }
+
+
+def reported(report: Mapping[str, Any]) -> dict[str, Estimate]:
+    """The estimates in the content of separation.json."""
+    return {name: Estimate(**each) for name, each in report.get("estimated_si_sdr", {}).items()}
 
 
 @dataclass(frozen=True)
@@ -120,7 +129,7 @@ def predictor_of(table: Mapping[str, Any]) -> Predictor:
 def estimate_quality(
     done: StemFiles, windows: int = runtime.QUALITY_WINDOWS
 ) -> dict[str, Estimate]:
-    """Of each stem of a recording, from some of its windows; none where it is silent.
+    """Of each stem of a recording that sounds in some of its windows.
 
     Each window is separated `SEPARATIONS` times: 20 s of audio. There is at most one for each
     `SPACING` seconds of the recording. Memory holds one window.
@@ -134,10 +143,8 @@ def estimate_quality(
         for name, value, level in zip(values, expected, measured["level"], strict=True):
             if level > SOUNDS:
                 values[name].append(float(value))
-    if not any(values.values()):
-        return {}
     players = (name for name in done.sources if name != OTHER)
-    return {name: predictor.estimate(values[name] or [LEAST]) for name in players}
+    return {name: predictor.estimate(values[name]) for name in players if values[name]}
 
 
 def measured_window(

@@ -25,8 +25,8 @@ ALIGNED = "aligned.mid"  # beside the stems: the notes in the time of the record
 MARGIN = 2.0  # seconds before and after a segment from which notes still sound in it
 
 
-def takes_score(model: nn.Module | type[nn.Module]) -> bool:
-    """Whether a model, or its class, separates with a score, and not without."""
+def takes_score(model: nn.Module) -> bool:
+    """Whether a model separates with a score, and not without."""
     return bool(getattr(model, "takes_score", False))
 
 

@@ -6,11 +6,15 @@ Chapter: 08.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from .mask_net import MaskNet, MaskNetConfig
 
 INPUT_SHIFTS = (1 / 3, 1 / 2, 1, 2, 3, 4, 5, 6)  # multiples of a bin's frequency that it sees
 OUTPUT_SHIFTS = (1, 2, 3, 4, 5, 6, 7, 8)  # partials to which the features of a pitch are copied
@@ -21,11 +25,13 @@ RISE, ONSET = 0.06, 0.06  # seconds before an onset at which a note begins; widt
 RELEASE, TAIL = 0.1, 0.6  # seconds in which a note decays after its end by a factor e
 STEPS = 32  # of a profile's table, for each log-spaced bin
 UNKNOWN = 0  # the number of an instrument that is not known
+FAINT = 1e-3  # of the mixture: the least that a part may have by the blind network
+UNHEARD = 1 / 3  # share of the examples that train without it
 LIMITS = {
     "sample_rate": (1000, 384_000), "channels": (1, 1), "segment_seconds": (0.01, 3600.0),
     "window": (16, 131_072), "hop": (1, 65_536), "lowest": (1.0, 20_000.0),
     "highest": (1.0, 192_000.0), "resolution": (1, 480), "width": (1, 4096),
-    "part_width": (1, 4096), "pitch_channels": (1, 4096),
+    "part_width": (1, 4096), "pitch_channels": (1, 4096), "trust": (0.0, 8.0),
 }  # fmt: skip
 
 
@@ -36,6 +42,8 @@ class ScoreNetConfig:
     sources: the instruments that it knows; the parts of a score may have others.
     prior: whether the masks start from the combs of the notes. pictures: whether the network sees
     the notes. Without both it separates by the instruments alone.
+    blind: the configuration of a `MaskNet`, which knows the instruments but not the score, and
+    whose masks are taken to the power `trust`; empty for none.
     """
 
     sources: tuple[str, ...]
@@ -52,6 +60,8 @@ class ScoreNetConfig:
     pitch_channels: int = 12
     prior: bool = True
     pictures: bool = True
+    blind: Mapping[str, Any] = field(default_factory=dict)
+    trust: float = 0.5
 
     def __post_init__(self) -> None:
         for name, (least, most) in LIMITS.items():
@@ -65,6 +75,17 @@ class ScoreNetConfig:
             raise ValueError(
                 f"highest is {self.highest}; it must be above lowest and at most half the rate."
             )
+        if self.blind:
+            try:
+                self.blind_config()
+            except (KeyError, TypeError, ValueError) as error:
+                raise ValueError(f"blind is no network of this rate: {error.args[0]}") from error
+
+    def blind_config(self) -> MaskNetConfig:
+        """Of the blind network, which sees the same spectra."""
+        entries = {**self.blind, "sources": tuple(self.blind["sources"]), "active_sources": ()}
+        shared = {name: getattr(self, name) for name in ("sample_rate", "window", "hop")}
+        return MaskNetConfig(**{**entries, **shared})
 
 
 class ScoreNet(nn.Module):
@@ -74,6 +95,11 @@ class ScoreNet(nn.Module):
     others, and its instrument; the same weights then give each part its logit in every bin. What no
     part explains, `rest`, is one more part without notes. A softmax over the parts gives masks that
     sum to one. Parts in another order give the same estimates in that order.
+
+    A network that separates without the score may have a say: the logarithm of its mask for a
+    part's instrument is added to the part's logit, as in a product of experts (Hinton, "Training
+    products of experts by minimizing contrastive divergence", 2002). Two parts of one instrument
+    get the same, so that between them the score decides. Its weights are not trained here.
 
     As in `MaskNet`, the spectrum has a logarithmic axis, on which partials are moved onto their
     fundamental and back. Score-informed masks: Ewert and Müller, "Score-informed source
@@ -118,6 +144,13 @@ class ScoreNet(nn.Module):
         self.decide = nn.Conv2d(part_width, 1, (3, 1), padding=(1, 0))
         nn.init.zeros_(self.decide.weight)
         nn.init.zeros_(self.decide.bias)
+        if config.blind:
+            self.blind = MaskNet(config.blind_config()).requires_grad_(False)
+            known = list(self.blind.config.sources)
+            places = [known.index(name) if name in known else -1 for name in config.sources]
+            # Of the blind network's sources, by the number of a player: unknown, ..., the rest.
+            places = torch.tensor([-1, *places, -1])
+            self.register_buffer("places", places, persistent=False)
         self.sharpness = nn.Parameter(torch.tensor(1.0))
         self.floors = nn.Parameter(torch.tensor([0.003, 0.01]).log())  # of parts, and of the rest
         self.tail = nn.Parameter(torch.tensor(0.05).log())
@@ -146,6 +179,8 @@ class ScoreNet(nn.Module):
         logits = self.to_linear(logits, self.synthesis)  # (B, P + 1, linear bins, N)
         if self.config.prior:
             logits = logits + self.sharpness * self.expect(combs)
+        if self.config.blind:
+            logits = logits + self.config.trust * self.ask(spectrum.abs(), players, logits.shape[2])
         logits = logits.float().masked_fill((players < 0)[:, :, None, None], -torch.inf)
         above = spectrum.shape[1] - logits.shape[2]
         masks = torch.cat([logits, logits[:, :, -1:].expand(-1, -1, above, -1)], 2).softmax(1)
@@ -214,6 +249,32 @@ class ScoreNet(nn.Module):
         floors = self.floors.exp()
         floors = torch.cat([floors[:1].expand(combs.shape[1] - 1), floors[1:]])
         return torch.log(self.to_linear(combs, self.lobes) + floors[:, None, None])
+
+    @torch.no_grad()
+    def ask(self, magnitude: Tensor, players: Tensor, bins: int) -> Tensor:
+        """Log masks of the blind network for the instruments of the parts (B, P, bins, N).
+
+        magnitude (B, F, N), players (B, P). It is told who plays where it knows all instruments. A
+        part that it does not know gets what it gives to no other part, and the rest the largest
+        mask of a part, which is no opinion.
+        """
+        places = torch.where(players < 0, -1, self.places[players.clamp_min(0)])[:, :-1]
+        count = len(self.blind.config.sources)
+        named = F.one_hot(places + 1, count + 1).amax(1)[:, 1:].bool()  # (B, sources)
+        told = ((places >= 0) | (players[:, :-1] < 0)).all(1, keepdim=True)
+        active = named | ~told
+        features, _ = self.blind.features(magnitude, active)
+        masks = self.blind.masks(features, active, magnitude.shape[1])[:, :, :bins].float()
+        left = (1 - (masks * named[:, :, None, None]).sum(1, keepdim=True)).clamp_min(0)
+        each = torch.cat([left, masks], 1)  # (B, 1 + sources, bins, N)
+        index = (places + 1)[:, :, None, None].expand(-1, -1, *each.shape[2:])
+        given = each.gather(1, index) * (players[:, :-1] >= 0)[:, :, None, None]
+        opinions = torch.log(given + FAINT)
+        opinions = torch.cat([opinions, opinions.amax(1, keepdim=True)], 1)
+        if self.training:
+            heard = torch.rand(len(opinions), 1, 1, 1, device=opinions.device) >= UNHEARD
+            opinions = opinions * heard
+        return opinions
 
     def to_linear(self, features: Tensor, bank: Tensor) -> Tensor:
         """(B, P, log bins, N) -> (B, P, linear bins, N)."""

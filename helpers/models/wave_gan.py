@@ -57,6 +57,12 @@ class WaveGANConfig:
                 f"segment_seconds is {self.segment_seconds:g}, which is {self.samples} samples; it "
                 f"must be a multiple of {HOP} samples, such as {16 * HOP / self.sample_rate:g}."
             )
+        shortest = self.samples // STRIDE ** (LEVELS - 1)  # frames that a critic shuffles
+        if self.phase_shuffle >= shortest:
+            raise ValueError(
+                f"phase_shuffle is {self.phase_shuffle}; it must be below {shortest} with segments "
+                f"of {self.samples} samples."
+            )
 
     @property
     def samples(self) -> int:

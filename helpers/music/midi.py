@@ -76,15 +76,30 @@ def written_names(score: Score) -> list[str]:
     return [part.name or name for part, name in zip(score.parts, names, strict=True)]
 
 
-def write_midi(score: Score, path: Path | str, names: Sequence[str] | None = None) -> None:
+def write_midi(
+    score: Score,
+    path: Path | str,
+    names: Sequence[str] | None = None,
+    beats: Sequence[float] = (),
+    meters: Sequence[tuple[int, int]] = (),
+) -> None:
     """One track for each part; fractional pitches become pitch bends.
 
     names: of the tracks, by default those of the stems. Ways to play, such as pizzicato, go to a
     track of the same name, because a track has one program. Gains become channel volumes.
     Times are rounded to half a millisecond. A bend applies to a whole track: of two simultaneous
     notes of a part, the later one sets it.
+    beats: the second of each quarter, increasing from 0, as the tempo map; by default 120 quarters
+    a minute. The seconds of the notes stay what they are, to a 960th of a beat. meters: beat and
+    quarters in a bar of each time signature.
     """
     midi = pretty_midi.PrettyMIDI(resolution=TICKS, initial_tempo=120.0)
+    if len(beats) > 1:
+        midi._tick_scales = [(TICKS * k, s / TICKS) for k, s in enumerate(np.diff(beats).tolist())]
+        midi._update_tick_to_time(TICKS * (len(beats) - 1))
+    midi.time_signature_changes = [
+        pretty_midi.TimeSignature(quarters, 4, float(beats[beat])) for beat, quarters in meters
+    ]
     names = names or numbered_names([(part.instrument, part.number) for part in score.parts])
     for part, name in zip(score.parts, names, strict=True):
         programs = dict.fromkeys((None, *(note.program for note in part.notes)))

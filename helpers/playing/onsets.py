@@ -27,7 +27,8 @@ class PlayedPart:
     """What one player plays, with one entry for each time at which the part has an onset.
 
     written: (n,), increasing seconds in the score. onsets, ends: (n,) seconds in the recording; an
-    onset is where the amplitude of the note has risen half of its way, for a harp as for a horn.
+    onset is where the amplitude of the note has risen half of its way, for a harp as for a horn, so
+    that a slow attack is heard late.
     pitches: of each entry, MIDI as they sound in equal temperament at the tuning of the recording.
     """
 

@@ -6,8 +6,8 @@ Player i begins event n + 1 at
 
 with the interval T that all mean to play, the noise Z of the player's inner clock, the noise M of
 hands and breath, and a[i, j], the share of an asynchrony with player j that player i corrects by
-the next event. 0 is no correction. Errors of measured onsets act as M does, but bias `a` upwards:
-what was measured late seems to be made good at the next event.
+the next event. 0 is no correction. Errors of measured onsets act as M does, but the players do not
+hear them: a large `a` is found too small, and comes closer to that of the other player.
 
 Wing, Endo, Bradbury and Vorberg, "Optimal feedback correction in string quartet synchronization",
 J. R. Soc. Interface 11, 2014. Jacoby, Tishby, Repp, Ahissar and Keller, "Parameter estimation of
@@ -79,7 +79,9 @@ def fit_coupling(passages: Sequence[Chords], width: float | None = None) -> Coup
     """The coupling of players from one passage or several, each of chords of all of them.
 
     width: the tempo may change over so many written seconds; it is then the smooth line through the
-    mean onsets. By default it is steady. ValueError with fewer than three intervals a coefficient.
+    mean onsets. By default it is steady. The smooth line takes a part of what the players do: the
+    same accuracy needs several times as many chords. ValueError with fewer than three intervals a
+    coefficient.
     """
     passages = [passage.complete() for passage in passages]
     names = passages[0].names

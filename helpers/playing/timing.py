@@ -63,7 +63,9 @@ def chords(parts: Sequence[PlayedPart], same: float = SAME) -> Chords:
 @dataclass(frozen=True, eq=False)
 class Asynchrony:
     """In seconds, for each player (players,). mean: negative for one who is early. spread: the
-    standard deviation around that. error: the standard error of the mean. counts: of the onsets.
+    standard deviation of the player's own timing around that. error: the spread over the square
+    root of the count; the difference of two means has the errors of both. counts: of the onsets.
+    A player without a chord has a count of 0 and NaN else.
 
     within: the standard deviation of the onsets of one chord, root mean square over all chords
     (Rasch's asynchronization).
@@ -78,15 +80,15 @@ class Asynchrony:
 
     def leader(self) -> str | None:
         """The player who is early by more than chance explains, None where no one is."""
-        order = np.argsort(self.mean)
-        first, second = order[:2]
+        first, second = np.argsort(self.mean)[:2]  # NaN comes last
         gap = self.mean[second] - self.mean[first]
         is_clear = gap > CERTAIN * np.hypot(self.error[first], self.error[second])
         return self.names[first] if is_clear else None
 
 
 def asynchrony(found: Chords) -> Asynchrony:
-    """Each player against the others; ValueError with fewer than two chords.
+    """Each player against the others; ValueError with fewer than two chords, and for groups of
+    players who never begin together.
 
     The onsets are a time of each chord plus a deviation of each player, by least squares, so that
     players may be missing in a chord; the mean deviation of the players is 0.
@@ -96,19 +98,31 @@ def asynchrony(found: Chords) -> Asynchrony:
         raise ValueError(f"{', '.join(found.names)}: fewer than two chords; give a longer passage.")
     rows, columns = np.nonzero(~np.isnan(found.onsets))
     times = found.onsets[rows, columns]
+    counts = np.bincount(columns, minlength=players)
+    plays = counts > 0
     design = np.zeros((len(rows) + 1, count + players))
     design[np.arange(len(rows)), rows] = 1.0
     design[np.arange(len(rows)), count + columns] = 1.0
     design[-1, count:] = 1.0  # the deviations sum to 0
-    solution = np.linalg.lstsq(design, np.append(times, 0.0), rcond=None)[0]
+    design = design[:, np.concatenate([np.full(count, True), plays])]
+    solution, _, rank, _ = np.linalg.lstsq(design, np.append(times, 0.0), rcond=None)
+    if rank < design.shape[1]:
+        raise ValueError(
+            f"{', '.join(found.names)}: some never begin a note together with the others, neither "
+            "directly nor through a third player; measure each group alone."
+        )
     residuals = times - design[:-1] @ solution
-    counts = np.bincount(columns, minlength=players)
-    spread = np.sqrt(np.bincount(columns, residuals**2, players) / np.maximum(counts - 1, 1))
+    # The time of a chord of P players is the mean of theirs: it takes 1 / P of the variance.
+    kept = 1.0 - 1.0 / np.bincount(rows)[rows]
+    mean, spread, error = np.full((3, players), np.nan)
+    mean[plays] = solution[count:]
+    squares, kept = (np.bincount(columns, x, players)[plays] for x in (residuals**2, kept))
+    own = counts[plays]
+    spread[plays] = np.sqrt(squares / kept * own / np.maximum(own - 1, 1))
+    error[plays] = spread[plays] / np.sqrt(own)
     variances = np.nanvar(found.onsets, axis=1, ddof=1)
-    return Asynchrony(
-        found.names, solution[count:], spread, spread / np.sqrt(np.maximum(counts, 1)), counts,
-        float(np.sqrt(variances.mean())),
-    )  # fmt: skip
+    within = float(np.sqrt(variances.mean()))
+    return Asynchrony(found.names, mean, spread, error, counts, within)
 
 
 def smoothed(written: np.ndarray, onsets: np.ndarray, width: float) -> tuple[np.ndarray, ...]:

@@ -18,7 +18,7 @@ from .. import runtime
 from ..audio.recordings import Recording, mono
 from ..audio.track import AudioError
 from ..evaluation.no_reference import WINDOW, Measures, by_score
-from ..evaluation.quality_estimate import SOUNDS, measured_window, predictors
+from ..evaluation.quality_estimate import LEAST, SOUNDS, measured_window, predictors
 from ..inference.detection import can_detect, detect_instruments
 from ..inference.players import chosen_sources
 from ..inference.score_following import takes_score
@@ -148,7 +148,13 @@ def adapt(
         begun = RunFolder(folder / "round-0")
         begun.folder.mkdir(exist_ok=True)
         keep_settings(begun, SETTINGS, settings, "other recordings or another model", "--name")
-        before = best = quality(start, sources, deciding)
+        first = [expectation(start, sources, window) for window in deciding]
+        counted = [measured["level"] > SOUNDS for measured, _ in first]
+
+        def quality(model: nn.Module) -> float:
+            return mean_expected([expectation(model, sources, w) for w in deciding], counted)
+
+        before = best = mean_expected(first, counted)
         teacher = start
         for number in range(ROUNDS):
             student = load_model(model)
@@ -157,13 +163,12 @@ def adapt(
             dataset = RemixDataset(windows, round(SEGMENT * rate), seed + 1000 * number)
             config = training_config(start, max(1, steps // ROUNDS), learning_rate, seed)
             history = fit(
-                student, self_training_loss(), dataset,
-                lambda candidate: quality(candidate, sources, deciding),
-                config=config, folder=folder / f"round-{number}", progress=progress,
+                student, self_training_loss(), dataset, quality, config=config,
+                folder=folder / f"round-{number}", progress=progress,
             )  # fmt: skip
             if not history.finished:
                 raise KeyboardInterrupt
-            reached = quality(student, sources, deciding)
+            reached = quality(student)
             if reached <= best:
                 break
             teacher, best = student, reached
@@ -204,12 +209,17 @@ def active_sources(model: nn.Module, mixtures: Sequence[np.ndarray]) -> tuple[st
     return tuple(name for name in model.sources if name in heard and name != OTHER)
 
 
-def quality(model: nn.Module, sources: Sequence[str], windows: Sequence[Half]) -> float:
-    """The mean expected SI-SDR in dB of the active sources in all windows that they sound in."""
+def mean_expected(
+    found: Sequence[tuple[Measures, np.ndarray]], counted: Sequence[np.ndarray]
+) -> float:
+    """The mean expected SI-SDR in dB, of what `expectation` says of each window.
+
+    counted: which sources count in each window, bool (S,): those that sound by the first model. One
+    that a model silences gets the least value, so that leaving out what is bad is no gain.
+    """
     values = []
-    for window in windows:
-        measured, expected = expectation(model, sources, window)
-        values += expected[measured["level"] > SOUNDS].tolist()
+    for (measured, expected), kept in zip(found, counted, strict=True):
+        values += np.where(measured["level"] > SOUNDS, expected, LEAST)[kept].tolist()
     return float(np.mean(values)) if values else float("-inf")
 
 

@@ -22,6 +22,7 @@ from ..datasets.players import OTHER
 from ..datasets.renderings import RenderingConfig
 from ..files import is_plain_name, read_text
 from ..music.score_errors import ScoreErrors
+from ..training.checkpoints import card_of
 from ..training.config import TrainingConfig
 from ..training.renamed_fields import current_recipe
 from .entries import RecipeError, build
@@ -58,6 +59,7 @@ class Recipe:
         `chorale_instruments`, evenly spread over the works; all where there is no entry.
     start_from: the checkpoint to start from, matched by source; without it, random weights.
         start_as: for new sources, the source of that checkpoint whose weights they begin near.
+    blind: for a model that takes a score, a checkpoint of a `MaskNet` that has a say in its masks.
     interpolate: checkpoints, and how far the trained weights move towards each at the end.
     joint_loss_weight: share of `joint_snr` in the loss. inactive_source_weight: of the leakage into
         silent stems in `negative_snr`. For players: left_out: share of the conditioned examples in
@@ -96,6 +98,7 @@ class Recipe:
     max_excerpts: dict[str, int] = field(default_factory=dict)
     start_from: str = ""
     start_as: dict[str, str] = field(default_factory=dict)
+    blind: str = ""
     interpolate: dict[str, float] = field(default_factory=dict)
     joint_loss_weight: float = 0.0
     inactive_source_weight: float = 1.0
@@ -219,7 +222,7 @@ def read_recipe(path: str | Path) -> Recipe:
     recipe = build(Recipe, {**entries, **tables}, path, "the recipe")
     if "chorales" in recipe.scores and (count := len(recipe.rendering.instruments)) != VOICES:
         raise RecipeError(f"{path}: it lists {count} instruments; a chorale has four voices.")
-    architecture(recipe, path)
+    architecture(dataclasses.replace(recipe, blind=""), path)  # which `build_model` looks for
     return recipe
 
 
@@ -266,6 +269,24 @@ def architecture(recipe: Recipe, path: str | Path) -> tuple[type[nn.Module], Any
     shared = {"sources": sources, "sample_rate": recipe.rendering.sample_rate}
     if recipe.target:
         shared = {"target": recipe.target, "sample_rate": recipe.rendering.sample_rate}
+    if recipe.blind:
+        shared["blind"] = _blind_config(recipe, kind, path)
     config = build(kind, {**shared, **recipe.model}, path, "model")
     build(kind, {**shared, **recipe.model, **recipe.export}, path, "export")
     return model, config
+
+
+def _blind_config(recipe: Recipe, kind: type, path: str | Path) -> dict[str, Any]:
+    """The configuration of the checkpoint `blind`; RecipeError where it does not fit."""
+    if "blind" not in {each.name for each in dataclasses.fields(kind)}:
+        raise RecipeError(
+            f"{path}: {recipe.architecture} has no blind network; leave 'blind' out, or choose "
+            "'score_net.ScoreNet'."
+        )
+    card = card_of(recipe.blind)
+    if card["architecture"] != "mask_net.MaskNet":
+        raise RecipeError(
+            f"{path}: blind is '{recipe.blind}', a {card['architecture']}; name a checkpoint of a "
+            "mask_net.MaskNet, such as 'chamber'."
+        )
+    return card["config"]

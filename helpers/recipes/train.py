@@ -52,6 +52,8 @@ def build_model(recipe: Recipe) -> nn.Module:
     if recipe.start_from:
         start = load_model(recipe.start_from)
         start_from(built, start, Path(recipe.start_from), recipe.start_as)
+    if recipe.blind:
+        built.blind.load_state_dict(load_model(recipe.blind).state_dict())
     return built
 
 

@@ -124,6 +124,11 @@ def read_cards(folder: Path) -> tuple[dict[str, Card], list[CheckpointError]]:
     return cards, broken
 
 
+def card_of(name_or_path: str | Path) -> Card:
+    """The card of a model, found as by `load_model`; CheckpointError as there."""
+    return read_card(_locate(name_or_path)[1])
+
+
 def _pair(folder: Path, name: str) -> tuple[Path, Path]:
     return folder / f"{name}.safetensors", folder / f"{name}.json"
 
@@ -164,7 +169,7 @@ def _released(name: str) -> Path:
 def _card_of(name: str) -> Card:
     """LookupError where there is no such model."""
     try:
-        return read_card(_locate(name)[1])
+        return card_of(name)
     except CheckpointError as error:
         raise LookupError(name) from error
 
@@ -179,8 +184,8 @@ def _architecture(model: nn.Module) -> str:
     return f"{kind.__module__.removeprefix(MODELS + '.')}.{kind.__qualname__}"
 
 
-def model_class(card: Card, path: Path) -> type[nn.Module]:
-    """The class in `models/` that a card names. CheckpointError where there is none."""
+def _build(card: Card, path: Path) -> nn.Module:
+    """The untrained model that the card describes, from a class in `models/` only."""
     architecture = card["architecture"]
     wrong = f"{path}: the architecture '{architecture}'"
     if not re.fullmatch(r"[a-z_]\w*\.[A-Za-z]\w*", architecture):
@@ -197,12 +202,6 @@ def model_class(card: Card, path: Path) -> type[nn.Module]:
         raise CheckpointError(f"{wrong} is not in this version's helpers/models.") from error
     if not (isinstance(kind, type) and issubclass(kind, nn.Module) and hasattr(kind, "Config")):
         raise CheckpointError(f"{wrong} is not a model with a Config.")
-    return kind
-
-
-def _build(card: Card, path: Path) -> nn.Module:
-    """The untrained model that the card describes, from a class in `models/` only."""
-    kind, architecture = model_class(card, path), card["architecture"]
     try:
         model = kind(kind.Config(**_tuples(card["config"])))
     except (TypeError, ValueError) as error:

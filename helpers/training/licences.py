@@ -67,8 +67,8 @@ def learned_from(
     """Names of the materials that weights of this provenance learned from, in the table's order.
 
     `learned_from` and `collections` in the provenance take precedence over the recipe. card_of: the
-    card of a checkpoint that a recipe starts from or interpolates with; LookupError where there is
-    none, and then the names contain the checkpoint's own.
+    card of a checkpoint that a recipe starts from, contains or interpolates with; LookupError where
+    there is none, and then the names contain the checkpoint's own.
     """
     names = set(provenance.get("learned_from", []))
     if provenance.get("recordings"):
@@ -77,7 +77,8 @@ def learned_from(
         recipe = current_recipe(provenance["recipe"])
         names |= _sounds(recipe) | set(provenance.get("collections", _collections(recipe)))
         names |= {Path(corpus).name for corpus in recipe.get("corpora", [])}
-        for start in [recipe.get("start_from"), *recipe.get("interpolate", {})]:
+        checkpoints = [recipe.get("start_from"), recipe.get("blind")]
+        for start in [*checkpoints, *recipe.get("interpolate", {})]:
             if start:
                 names |= _inherited(start, card_of)
     order = list(materials())

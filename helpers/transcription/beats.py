@@ -34,6 +34,10 @@ class Beats:
         """Where times lie in the notation, in quarters from its beginning."""
         return np.interp(seconds, self.seconds, np.arange(len(self.seconds)))
 
+    def meters(self) -> list[tuple[int, int]]:
+        """Beat and quarters in a bar of each time signature: a pickup has its own."""
+        return [*([(0, self.pickup)] if self.pickup else []), (self.pickup, self.in_bar)]
+
     def bars(self) -> list[int]:
         """The quarter at which each bar begins, and last the one at which the notation ends."""
         last = len(self.seconds) - 1

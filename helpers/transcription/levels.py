@@ -41,7 +41,10 @@ def strikes(level: np.ndarray) -> np.ndarray:
 
 
 def with_velocities(notes: list[tuple[float, float, int]], level: np.ndarray) -> list[Note]:
-    """Notes whose velocities follow the level, every 5 ms: in General MIDI, 40 dB a decade."""
+    """Notes whose velocities follow the level, every 5 ms: in General MIDI, 40 dB a decade.
+
+    The loudest of these notes has `LOUDEST`, so that parts have no balance among each other.
+    """
     frames = [(round(onset * RATE / HOP), round(end * RATE / HOP)) for onset, end, _ in notes]
     peaks = [level[first : max(last, first + 1)].max(initial=-120.0) for first, last in frames]
     top = max(peaks, default=0.0)

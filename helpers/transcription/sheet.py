@@ -82,13 +82,16 @@ def _staff(
     bars, events = beats.bars(), written(notes, beats)
     pitches = sorted(note.pitch for note in notes)
     middle = pitches[len(pitches) // 2] if pitches else MIDDLE_C
-    for number, (start, end) in enumerate(zip(bars[:-1], bars[1:], strict=True), 1):
+    first = 0 if beats.pickup else 1
+    for number, (start, end) in enumerate(zip(bars[:-1], bars[1:], strict=True), first):
         bar = stream.Measure(number=number)
-        if number == 1:
+        if number == first:
             bar.insert(0, clef.TrebleClef() if middle >= MIDDLE_C - 3 else clef.BassClef())
             bar.insert(0, key.KeySignature(fifths))
-        if number == 1 or (number == 2 and beats.pickup):
-            bar.insert(0, meter.TimeSignature(f"{end - start}/4"))
+            bar.insert(0, meter.TimeSignature(f"{beats.in_bar}/4"))
+        if number == 0:
+            bar.paddingLeft = beats.in_bar - beats.pickup
+            bar.showNumber = stream.enums.ShowNumber.NEVER  # implicit="yes"
         for event in events:
             if start <= event.start < end:
                 bar.insert(event.start - start, _element(event, fifths))

@@ -166,5 +166,5 @@ def test_a_command_that_is_killed_leaves_nothing_half_and_the_next_one_is_as_eve
     cached, tmp_path, command
 ):
     torch.manual_seed(0)
-    seed = COMMANDS.index(command)
-    assert len(list(kill(3, tmp_path / "kills", seed, (command,)))) == 3
+    seed, times = COMMANDS.index(command), 1 if command == "train" else 3  # which takes longest
+    assert len(list(kill(times, tmp_path / "kills", seed, (command,)))) == times

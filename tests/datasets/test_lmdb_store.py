@@ -140,7 +140,7 @@ def test_exchanged_records_are_refused(path):
         Store(changed(path, swapped))[0]
 
 
-def test_a_record_of_another_store_is_refused(path, tmp_path):
+def test_a_record_of_another_track_is_refused(path, tmp_path):
     pack([track("other", 1.0, "violin", "piano")], tmp_path / "other.lmdb", progress=False)
     foreign = values(tmp_path / "other.lmdb")[b"00000000"]
     with pytest.raises(StoreError, match="record 00000000 comes from elsewhere: its track"):

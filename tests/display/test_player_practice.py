@@ -20,6 +20,7 @@ from tests.display.pages import TAP, until
 RATE = 8000
 STEP = 1 / 32768
 FADE = 0.015
+JOIN = 0.004  # of a loop: faded over where a frame of the page comes in time, which may be never
 pytestmark = pytest.mark.browser
 
 OFFLINE = """
@@ -168,8 +169,9 @@ def test_a_loop_repeats_its_samples_exactly(opened):
     sound = noise(1, 4)
     page = opened({"violin": sound}, offline=4)
     mark_loop(page, 1, 2)
-    rounds = heard(page)[: 3 * RATE].reshape(3, RATE)
-    assert np.abs(rounds - sound[0, RATE : 2 * RATE])[:, 2 * round(FADE * RATE) :].max() <= 2 * STEP
+    away_from_joins = slice(2 * round(FADE * RATE), RATE - 2 * round(JOIN * RATE))
+    rounds = heard(page)[: 3 * RATE].reshape(3, RATE)[:, away_from_joins]
+    assert np.abs(rounds - sound[0, RATE : 2 * RATE][away_from_joins]).max() <= 2 * STEP
     assert np.abs(rounds[1] - rounds[2]).max() == 0
 
 

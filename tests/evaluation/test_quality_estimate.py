@@ -26,6 +26,7 @@ from helpers.evaluation.quality_estimate import (
     measured_window,
     predictor_of,
     predictors,
+    reported,
     seconds_separated,
 )
 from helpers.inference.score_following import ScoreFollower
@@ -99,8 +100,17 @@ def test_words_follow_from_the_value(value, words):
 def test_the_report_holds_decibels_with_one_digit_and_gives_them_back():
     report = {"estimated_si_sdr": described({"cello": Estimate(6.123, 3.04, 8.26)})}
     assert report == {"estimated_si_sdr": {"cello": {"value": 6.1, "low": 3.0, "high": 8.3}}}
-    assert details(json.loads(json.dumps(report))) == {"cello": "likely fair: 6 dB (3 to 8)"}
-    assert details({}) == {}
+    again = reported(json.loads(json.dumps(report)))
+    assert details(again, ["cello", "flute", "other"]) == {
+        "cello": "likely fair: 6 dB (3 to 8)", "flute": "does not sound in the windows heard",
+    }  # fmt: skip
+    assert details(reported({}), ["cello"]) == {}
+
+
+def test_words_and_number_agree_after_rounding():
+    assert Estimate(7.6, 3.7, 8.1).sentence() == "likely good: 8 dB (4 to 8)"
+    assert Estimate(-0.3, -0.4, 2.0).sentence() == "likely poor: 0 dB (0 to 2)"
+    assert Estimate(-0.6, -3.0, 2.0).words == "do not trust"
 
 
 def test_shipped_coefficients_fit_the_measures():
@@ -165,6 +175,18 @@ def test_only_the_written_stems_are_estimated_and_none_of_silence(duo, tmp_path)
     soundfile.write(tmp_path / "silence.wav", np.zeros(6 * RATE), RATE)
     done = separate_recording(examine(tmp_path / "silence.wav"), Bands(), tmp_path)
     assert estimate_quality(done, 1) == {}
+
+
+class Cello(Bands):
+    """Gives everything to the cello."""
+
+    def forward(self, mixture):
+        return torch.stack([mixture, 0 * mixture], dim=1)
+
+
+def test_a_stem_that_does_not_sound_has_no_estimate(duo, tmp_path):
+    done = separate_recording(examine(duo), Cello(), tmp_path)
+    assert list(estimate_quality(done, 1)) == ["cello"]
 
 
 class NoteGate(nn.Module):

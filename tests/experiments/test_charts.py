@@ -138,3 +138,8 @@ def test_the_legend_names_the_curves_of_the_fullest_panel():
     few, many = ({name: ([0, 1], [0, 1]) for name in names} for names in ("ab", "abcd"))
     figure = plot_curves({"few": few, "many": many})
     assert [text.get_text() for text in figure.legends[0].get_texts()] == list("abcd")
+
+
+def test_a_curve_of_one_point_is_visible():
+    figure = plot_curves({"": {"one": ([300], [2.0]), "more": ([0, 1], [0, 1])}})
+    assert [line.get_marker() for line in figure.axes[0].lines] == ["o", "None"]

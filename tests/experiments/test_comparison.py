@@ -11,16 +11,18 @@ import pytest
 
 from experiments import comparison
 from experiments.comparison import Piece, cost_jobs, duo, jobs, rendered_tests
-from experiments.comparison_charts import plot_gains, plot_ranks, plot_speed
+from experiments.comparison_charts import SHOWN, plot_gains, plot_ranks, plot_speed
 from experiments.comparison_tables import (
     COSTS,
     ENSEMBLES,
     PUBLISHED,
     advice,
+    by_metric,
     by_soundfont,
     by_stem,
     differences,
     kinds,
+    least_p,
     ranked,
 )
 from experiments.costs import EXAMPLES, FACTOR, MEMORY, PARAMETERS, SIZE
@@ -33,6 +35,7 @@ from helpers.music.splits import names
 from helpers.training.checkpoints import available_models
 
 WAVE_UNET = next(system for system in SYSTEMS if system.name == "tones wave-unet")
+QUARTETS = ("quartet-FluidR3_GM", "quartet-TimGM6mb")
 BACH = next(system for system in SYSTEMS if system.name == "bach-quartet")
 
 
@@ -96,9 +99,16 @@ def test_other_weights_are_measured_again(tmp_path):
     assert job.columns["checkpoint_sha256"] == "new"
 
 
+def test_costs_are_those_of_every_ensemble_that_a_system_knows():
+    found = cost_jobs([WAVE_UNET, BACH], available_models())
+    pairs = [(job.columns["system"], *job.tracks) for job in found]
+    unet = [("tones wave-unet", ensemble) for ensemble in ENSEMBLES]
+    assert pairs == [*unet, ("bach-quartet", "quartet")]
+
+
 def test_costs_are_measured_in_a_process_of_their_own(tmp_path):
     table = tmp_path / "table.csv"
-    run(cost_jobs([WAVE_UNET], available_models()), table)
+    run(cost_jobs([WAVE_UNET], available_models(), ["quartet"]), table)
     rows = results.read_table(table).set_index("metric")["value"]
     assert set(rows.index) == {PARAMETERS, EXAMPLES, FACTOR, MEMORY, SIZE}
     assert rows[PARAMETERS] == available_models()["tones-4-voices-wave-unet"]["parameters"]
@@ -142,9 +152,11 @@ def rows() -> pd.DataFrame:
                         floor = MADE_UP["mixture"][ensemble == "duo"]
                         add(*place, "SI-SDR", value, data)
                         add(*place, "SI-SDRi", quality - floor, data)
-        if factor:
-            add(COSTS, system, "quartet", "all", FACTOR, factor, data)
-            add(COSTS, system, "quartet", "all", PARAMETERS, 1e6 * millions, data)
+        for ensemble, quality in (("quartet", quartet), ("duo", both)):
+            if factor and quality is not None:
+                share = len(ENSEMBLES[ensemble]) / 4
+                add(COSTS, system, ensemble, "all", FACTOR, share * factor, data)
+                add(COSTS, system, ensemble, "all", PARAMETERS, 1e6 * millions, data)
     return pd.DataFrame(map(asdict, found))
 
 
@@ -184,11 +196,51 @@ def test_an_instrument_that_was_missed_has_no_value(rows):
     test = "quartet-FluidR3_GM"
     assert by_stem(missed, [test])["chamber"].isna().sum() == 1
     assert ranked(missed, test) is None  # two systems are left with values for all stems
+    assert "chamber" in by_metric(rows, test).index
+    assert "chamber" not in by_metric(missed, test).index
+    assert ("quartet", "chamber") not in by_soundfont(missed).index
+
+
+def test_stems_that_a_system_missed_are_counted_beside_its_difference(rows):
+    own = rows["system"].eq("bach-quartet") & rows["instrument"].eq("clarinet")
+    bad = own & rows["metric"].eq("SI-SDR") & rows["track"].isin(["w0@0", "w1@0"])
+    found = differences(rows.assign(value=rows["value"].where(~bad, -np.inf)), "chamber", QUARTETS)
+    assert found["missed"].to_dict() == {"nussl": 0, "bach-quartet": 4}
+    assert found["difference"]["bach-quartet"] == 1.0
+
+
+def test_ranks_by_one_measure_are_not_computed_from_rounded_means(rows):
+    close = rows["system"].eq("bach-quartet") & rows["metric"].isin(["SI-SDR", "SI-SDRi"])
+    table = by_metric(
+        rows.assign(value=rows["value"].where(~close, rows["value"] - 0.98)), QUARTETS[0]
+    )
+    order = table.rank(ascending=False).drop(index=["mixture", "oracle-irm"])
+    assert (order["SI-SDR"] == order["SI-SDRi"]).all() and order["SI-SDR"].is_unique
 
 
 def test_numbers_of_circles_say_to_whom_the_soundfont_is_new(rows):
-    (ax,) = plot_speed(rows, ["quartet-FluidR3_GM"]).axes
-    assert [text.get_text() for text in ax.texts] == ["2 new", "3", "4"]
+    (ax,) = plot_speed(rows, ["quartet-FluidR3_GM"]).axes  # the systems of the duo have no number
+    assert [text.get_text() for text in ax.texts] == ["1 new", "2", "3"]
+
+
+def test_only_the_systems_in_the_picture_have_a_number(rows):
+    for tests, systems in (
+        (["duo-TimGM6mb"], ["violin-piano", "chamber"]),
+        (
+            ["duo-TimGM6mb", "quartet-TimGM6mb"],
+            ["violin-piano", "nussl", "bach-quartet", "chamber"],
+        ),
+    ):
+        (legend,) = plot_speed(rows, tests).legends
+        names = [text.get_text().split("  ")[-1] for text in legend.get_texts()]
+        assert names[: len(systems) + 1] == [*systems, "mixture"]
+    assert {"duo-TimGM6mb", "mixed-TimGM6mb"} <= set(SHOWN)
+
+
+def test_a_test_has_the_speed_of_its_ensemble(rows):
+    axes = plot_speed(rows, ["duo-TimGM6mb", "quartet-TimGM6mb"]).axes
+    speeds = [{round(c.get_offsets()[0][0], 4) for c in ax.collections} for ax in axes]
+    assert speeds == [{0.05, 0.005}, {0.1, 0.05, 0.02}]
 
 
 def test_a_soundfont_that_no_training_data_had_is_new(rows):
@@ -206,6 +258,7 @@ def test_advice_is_the_best_system_and_the_fastest_that_is_worth_it(rows):
     assert (best["SI-SDR"], best["mixture"], best["test"]) == (6.5, -4.5, "quartet-TimGM6mb")
     fastest = found.loc[("quartet", "fastest")]  # 6 of 11 dB of improvement, at 0.02
     assert fastest["command"].count("nussl-") == 4 and fastest["minutes"] == 0.1
+    assert best["minutes"] == 0.2  # 5 minutes at 0.05
     assert ("duo", "fastest") not in found.index  # the best is the fastest
     assert found.loc[("duo", "best"), "command"].endswith("--model violin-piano")
 
@@ -220,6 +273,7 @@ def test_the_default_model_is_told_the_instruments(rows):
     found = advice(rows[rows["system"] != "violin-piano"]).set_index(["ensemble", "you want"])
     expected = "divisi separate my.wav --instruments violin,piano"
     assert found.loc[("duo", "best"), "command"] == expected
+    assert found.loc[("duo", "best"), "minutes"] == 0.2  # at half the factor of four stems
 
 
 def test_circles_stand_at_speed_and_quality_and_have_the_area_of_the_parameters(rows):
@@ -251,9 +305,13 @@ def test_a_system_with_values_for_some_pieces_is_a_hollow_circle(rows):
 
 
 def test_gains_are_improvements_by_instrument(rows):
-    (ax,) = plot_gains(rows).axes
+    duo, ax = plot_gains(rows).axes
+    assert [each.get_title(loc="left") for each in (duo, ax)] == [
+        "duo-TimGM6mb",
+        "quartet-TimGM6mb",
+    ]
     shown = {text.get_position(): text.get_text() for text in ax.texts}
-    systems = [text.get_text() for text in ax.get_yticklabels()]
+    systems = [text.get_text() for text in duo.get_yticklabels()]
     instruments = [text.get_text() for text in ax.get_xticklabels()]
     assert shown[instruments.index("Bassoon"), systems.index("bach-quartet")] == "11.0"
     assert (instruments.index("Bassoon"), systems.index("violin-piano")) not in shown
@@ -261,3 +319,22 @@ def test_gains_are_improvements_by_instrument(rows):
 
 def test_a_test_that_a_system_does_not_know_has_no_column(rows):
     assert "violin-piano" not in by_stem(rows, ["quartet-TimGM6mb"])
+
+
+def test_with_few_works_no_difference_can_be_significant(rows):
+    found = differences(rows, "chamber", kinds(rows)["rendered"])
+    assert least_p(found) == 3 * 2 / 2**6
+    more = [rows[rows["track"] == f"w{n}@0"].assign(track=f"w{n + 6}@0") for n in range(6)]
+    assert least_p(differences(pd.concat([rows, *more]), "chamber", QUARTETS)) == 2 * 2 / 2**12
+    assert least_p(found.assign(works=1)) == 1
+
+
+def test_advice_has_a_line_for_those_who_have_the_score(rows):
+    real = rows.replace({"test_data": {"quartet-TimGM6mb": "bach10_excerpts"}})
+    scored = real[real["system"].isin(["mixture", "chamber"])]
+    scored = scored.replace({"system": {"chamber": "guided"}})
+    found = advice(rows, scored).set_index(["ensemble", "you want"])
+    line = found.loc[("quartet", "with the score")]
+    assert line["command"] == "divisi separate my.wav --score my.mid"
+    assert (line["SI-SDR"], line["mixture"], line["test"]) == (5.5, -4.5, "bach10_excerpts")
+    assert len(found) == len(advice(rows)) + 1

@@ -5,18 +5,20 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 import torch
 
 from experiments import cycle_gan, unpaired
-from experiments.cycle_gan import SYSTEMS, curve, jobs
+from experiments.cycle_gan import SYSTEMS, config_of, curve, jobs, of_length
 from experiments.jobs import missing, run
 from experiments.unpaired import SOURCES, datasets, halves, recipe_of
 from helpers.audio.track import Track
 from helpers.datasets.stem_bank import RenderedStem, build_bank
 from helpers.evaluation import results
 from helpers.evaluation.baselines import mixture_baseline, oracle_ratio_mask
+from helpers.evaluation.evaluate import rows_of
 from helpers.evaluation.rows import Provenance
 
 RATE = 16_000
@@ -151,6 +153,19 @@ def test_the_experiment_fills_both_tables_and_skips_what_they_hold(
     assert curve(curves, "cycle GAN", "val_si_sdr")[0] == [2]
     assert len(curve(curves, "pairs", "loss")[0]) == 1
     assert curve(curves, "pairs", "cycle") == ([], [])
+
+
+def test_trainings_of_two_lengths_do_not_mix(tmp_path):
+    table, rows = tmp_path / "curves.csv", []
+    for steps in (3, 30):
+        where = Provenance("07", "training", config=config_of("no cycle", steps))
+        rows += rows_of("no cycle", f"step {steps:06d}", 1.0, where, [("all", "loss", steps / 10)])
+    results.append(table, rows + rows_of("mixture", "duo", 1.0, Provenance("07", "x"), []))
+    assert curve(table, "no cycle", "loss") == ([3, 30], [0.3, 3.0])
+    assert curve(table, "no cycle", "loss", 0, config_of("no cycle", 3)) == ([3], [0.3])
+    floor = pd.DataFrame([{"system": "mixture", "config": "", "value": -5.0}])
+    kept = of_length(pd.concat([results.read_table(table), floor]), 30)
+    assert kept["value"].tolist() == [3.0, -5.0]
 
 
 @pytest.mark.parametrize("folder", [None, "empty", "trios/mozart"])

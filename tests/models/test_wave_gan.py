@@ -96,6 +96,13 @@ def test_segments_that_no_frame_ends_are_refused():
         dataclasses.replace(TINY, width=0)
 
 
+def test_a_shift_as_long_as_the_features_is_refused():
+    short = dataclasses.replace(TINY, segment_seconds=0.064, phase_shuffle=3)
+    assert WaveGANCritic(short)(torch.randn(40, 1, short.samples)).shape == (40,)
+    with pytest.raises(ValueError, match="it must be below 4 with segments of 1024 samples"):
+        dataclasses.replace(short, phase_shuffle=4)
+
+
 def test_the_separator_is_saved_and_loaded(tmp_path):
     separator, mixture = WaveGANSeparator(TINY).eval(), torch.randn(1, 1, 2000)
     save_model(separator, tmp_path, "gan", {})

@@ -17,8 +17,7 @@ HIGH = (72, 74, 76, 77, 79, 77, 76, 74, 72, 76, 79, 84, 83, 81, 79, 77, 76, 74, 
 LOW = (48, 53, 52, 50, 47, 48, 55, 53, 52, 48, 47, 45, 43, 50, 52, 53, 55, 47, 50, 48)
 
 
-@pytest.fixture(scope="module")
-def duo():
+def performed(attack_of_cello: float = ATTACK):
     """Twenty chords at 0.6 s; the cello is late by 30 ms on average, with a spread."""
     rng = np.random.default_rng(0)
     late = {"flute": rng.normal(0.0, 0.01, 20), "cello": rng.normal(0.03, 0.01, 20)}
@@ -35,11 +34,16 @@ def duo():
     )  # fmt: skip
     timbres = {
         "flute": Tones(Timbre(SPECTRA["flute"], attack=ATTACK)),
-        "cello": Tones(Timbre(SPECTRA["string"], attack=ATTACK)),
+        "cello": Tones(Timbre(SPECTRA["string"], attack=attack_of_cello)),
     }
     played = replace(score, parts=parts)
     track = render_score(played, timbres, RATE)
     return track, played, align(track.mixture, RATE, score)
+
+
+@pytest.fixture(scope="module")
+def duo():
+    return performed()
 
 
 def test_onsets_are_found_on_the_stems_to_a_few_milliseconds(duo):
@@ -60,6 +64,16 @@ def test_who_plays_late_is_found_from_the_sound(duo):
     assert result.names == ("flute", "cello")
     assert result.mean[1] - result.mean[0] == pytest.approx(late, abs=0.005)
     assert result.leader() == "flute"
+
+
+def test_a_slow_attack_is_heard_late(duo):
+    """By half of the time that it lasts longer: an onset is where the amplitude is half risen."""
+    slow = 0.11
+    means = []
+    for track, _, found in (duo, performed(slow)):
+        means.append(asynchrony(chords(played_parts(track.stems, RATE, found))).mean)
+    (flute, cello), (other, late) = means
+    assert (late - other) - (cello - flute) == pytest.approx((slow - ATTACK) / 2, abs=0.008)
 
 
 def test_a_part_without_a_stem_is_named(duo):

@@ -40,7 +40,7 @@ def test_a_player_who_is_always_20_ms_early_leads():
     onsets = np.arange(200.0)[:, None] + late + rng.normal(0, 0.015, (200, 4))
     found = asynchrony(Chords(NAMES, np.arange(200.0), onsets))
     assert found.mean == pytest.approx(late, abs=0.003)
-    assert found.spread == pytest.approx(np.full(4, 0.015 * np.sqrt(3 / 4)), rel=0.15)
+    assert found.spread == pytest.approx(np.full(4, 0.015), rel=0.1)
     assert found.within == pytest.approx(np.sqrt(0.015**2 + late.var(ddof=1)), rel=0.1)
     assert found.leader() == "violin-1"
 
@@ -59,6 +59,40 @@ def test_nobody_leads_where_the_means_differ_by_chance():
     rng = np.random.default_rng(1)
     onsets = np.arange(30.0)[:, None] + rng.normal(0, 0.02, (30, 4))
     assert asynchrony(Chords(NAMES, np.arange(30.0), onsets)).leader() is None
+
+
+def test_two_equal_players_have_a_leader_as_often_as_chance_has_it():
+    """Beyond two standard errors lie 4.6 % of normal differences."""
+    leads = []
+    for seed in range(600):
+        onsets = np.arange(50.0)[:, None] + np.random.default_rng(seed).normal(0, 0.02, (50, 2))
+        found = asynchrony(Chords(NAMES[:2], np.arange(50.0), onsets))
+        leads.append(found.leader() is not None)
+    assert 0.025 < np.mean(leads) < 0.08
+
+
+def test_the_spread_of_a_player_is_the_own_one_where_others_rest():
+    rng = np.random.default_rng(2)
+    onsets = np.arange(2000.0)[:, None] + rng.normal(0, 0.02, (2000, 3))
+    onsets[:1000, 2] = np.nan
+    found = asynchrony(Chords(NAMES[:3], np.arange(2000.0), onsets))
+    assert found.spread == pytest.approx(np.full(3, 0.02), rel=0.05)
+
+
+def test_a_player_without_a_chord_is_unknown_and_does_not_lead():
+    onsets = np.arange(20.0)[:, None] + np.array([-0.01, 0.01, np.nan])
+    found = asynchrony(Chords(NAMES[:3], np.arange(20.0), onsets))
+    assert found.mean == pytest.approx(np.array([-0.01, 0.01, np.nan]), nan_ok=True)
+    assert np.isnan([found.spread[2], found.error[2]]).all()
+    assert list(found.counts) == [20, 20, 0]
+    assert found.leader() == NAMES[0]
+
+
+def test_groups_that_never_begin_together_are_refused():
+    onsets = np.arange(20.0)[:, None] + np.array([-0.01, 0.01, 0.0, 0.02])
+    onsets[:10, 2:] = onsets[10:, :2] = np.nan
+    with pytest.raises(ValueError, match="never begin a note together"):
+        asynchrony(Chords(NAMES, np.arange(20.0), onsets))
 
 
 def test_a_single_chord_has_no_asynchrony():
@@ -123,15 +157,30 @@ def test_players_who_do_not_listen_have_no_correction():
     assert abs(found.correction[1, 0]) < 0.05
 
 
-def test_a_tempo_that_changes_slowly_does_not_hide_the_correction():
+def test_a_tempo_that_changes_slowly_does_not_hide_the_correction_in_many_passages():
+    """In 2,400 chords, with a small bias upwards; a single passage of 80 errs by 0.11 (RMS)."""
     swell = 0.5 * (1 + 0.15 * np.sin(np.arange(79) / 79 * 2 * np.pi))
     passages = [
         performed(LED, np.full(4, 0.02), np.full(4, 0.008), seed, 80, swell) for seed in range(30)
     ]
     found = fit_coupling(passages, width=2.0)
     off = ~np.eye(4, dtype=bool)
-    assert found.correction[off] == pytest.approx(LED[off], abs=0.12)
+    assert found.correction[off] == pytest.approx(LED[off], abs=0.07)
     assert found.following().argmin() == 0
+    alone = [fit_coupling([passage], width=2.0).correction[off] - LED[off] for passage in passages]
+    assert np.sqrt(np.mean(np.square(alone))) == pytest.approx(0.11, abs=0.01)
+
+
+def test_errors_of_measured_onsets_bring_the_corrections_closer_to_each_other():
+    pair, rng = np.array([[np.nan, 0.1], [0.5, np.nan]]), np.random.default_rng(5)
+    exact = [performed(pair, np.full(2, 0.015), np.full(2, 0.005), s, 400) for s in range(20)]
+    noisy = [
+        Chords(each.names, each.written, each.onsets + rng.normal(0, 0.02, each.onsets.shape))
+        for each in exact
+    ]
+    (a, b), (c, d) = (fit_coupling(p).correction[[0, 1], [1, 0]] for p in (exact, noisy))
+    assert (a, b) == pytest.approx((0.1, 0.5), abs=0.03)
+    assert d < 0.4 and d - c < 0.6 * (b - a)
 
 
 def test_too_few_intervals_are_refused():

@@ -146,6 +146,17 @@ def test_a_score_for_other_instruments_is_refused():
         adapt.ordered(score, DUO)
 
 
+def test_silencing_a_bad_stem_does_not_raise_the_expected_quality():
+    def window(*levels):
+        return {"level": np.array(levels)}, np.array([8.0, 0.0])
+
+    counted = [np.array([True, True]), np.array([True, False])]
+    before = adapt.mean_expected([window(-3.0, -9.0), window(-1.0, -40.0)], counted)
+    after = adapt.mean_expected([window(-3.0, -40.0), window(-1.0, -9.0)], counted)
+    assert before == pytest.approx((8 + 0 + 8) / 3)
+    assert after == pytest.approx((8 - 10 + 8) / 3)
+
+
 def test_the_halves_of_a_score_keep_what_sounds_in_them():
     score = Score("", (Part("flute", (Note(1.0, 1.0, 60.0), Note(3.5, 1.0, 62.0))),))
     half = adapt.Half(np.zeros((1, 8 * RATE), np.float32), score).part(4 * RATE, 8 * RATE, RATE)

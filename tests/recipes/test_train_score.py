@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 
 import pytest
+import torch
 
+from helpers.models.mask_net import MaskNet, MaskNetConfig
 from helpers.recipes.entries import RecipeError
 from helpers.recipes.schema import read_recipe
 from helpers.recipes.train import build_model, mixtures, train
-from helpers.training.checkpoints import load_model
+from helpers.training.cards import CheckpointError
+from helpers.training.checkpoints import load_model, save_model
 
 MODEL = """[model]
 window = 512
@@ -48,3 +51,35 @@ def test_errors_of_a_score_have_a_range(recipe):
     path = recipe(*CHANGES.items(), ("timing = 0.1", "timing = -1.0"))
     with pytest.raises(RecipeError, match="'timing' of score_errors is -1.0; it must be a number"):
         read_recipe(path)
+
+
+def test_a_blind_network_comes_into_the_model_and_its_materials_into_the_card(recipe, tmp_path):
+    config = MaskNetConfig(("violin", "flute"), 4000, window=512, hop=128, highest=1900.0, hidden=8)
+    sounds = {"learned_from": ["music21"]}
+    blind, _ = save_model(MaskNet(config), tmp_path / "blind", "blind", sounds)
+    path = recipe(
+        *CHANGES.items(), ('"score_net.ScoreNet"', f'"score_net.ScoreNet"\nblind = "{blind}"')
+    )
+    model = load_model(train(path, path.parent / "run"))
+    assert model.blind.sources == ("violin", "flute")
+    assert model.blind.sample_rate == model.sample_rate
+    for name, weight in load_model(blind).state_dict().items():
+        torch.testing.assert_close(model.blind.state_dict()[name], weight, atol=1e-3, rtol=1e-3)
+    assert "music21" in model.card["learned_from"]
+
+
+@pytest.mark.parametrize(
+    ("blind", "architecture", "sentence"),
+    [
+        ("nowhere", "score_net.ScoreNet", "There is no model 'nowhere'"),
+        ("violin-piano", "score_net.ScoreNet", "blind is no network of this rate: highest is 8000"),
+        ("guided", "score_net.ScoreNet", "a score_net.ScoreNet; name a checkpoint of a mask_net"),
+        ("chamber", "wave_unet.WaveUNet", "has no blind network; leave 'blind' out"),
+    ],
+)
+def test_only_a_mask_network_can_be_the_blind_one(recipe, blind, architecture, sentence):
+    changes = CHANGES if "score" in architecture else {}
+    line = f'architecture = "{architecture}"'
+    path = recipe(*changes.items(), (line, f'{line}\nblind = "{blind}"'))
+    with pytest.raises((RecipeError, CheckpointError), match=sentence):
+        build_model(read_recipe(path))

@@ -8,6 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from helpers.music.midi import read_midi, write_midi
 from helpers.music.musicxml import read_musicxml
 from helpers.music.scores import Note, Part, Score
 from helpers.transcription.beats import Beats, find_beats
@@ -110,6 +111,40 @@ def test_a_pickup_has_a_bar_of_its_own():
     beats = Beats(np.arange(10) * 0.5, in_bar=4, pickup=1)
     assert beats.bars() == [0, 1, 5, 9]
     assert Beats(np.arange(9) * 0.5, in_bar=4, pickup=0).bars() == [0, 4, 8]
+
+
+def test_a_pickup_is_bar_zero_in_the_meter_of_the_others(tmp_path):
+    from xml.etree import ElementTree
+
+    beats = Beats(np.arange(10) * 0.5, in_bar=4, pickup=1)
+    notes = tuple(Note(0.5 * k, 0.45, 60.0 + k) for k in range(9))
+    write_sheet(Score("", (Part("flute", notes),)), beats, 0, tmp_path / "pickup.musicxml")
+    part = ElementTree.parse(tmp_path / "pickup.musicxml").find("part")
+    measures = [(m.get("number"), m.get("implicit"), len(m.findall("note"))) for m in part]
+    assert measures == [("0", "yes", 1), ("1", "no", 4), ("2", "no", 4)]
+    assert [time.find("beats").text for time in part.iter("time")] == ["4"]
+    read = read_musicxml(tmp_path / "pickup.musicxml")
+    assert [note.onset for note in read.parts[0].notes] == pytest.approx(0.5 * np.arange(9))
+    assert [(bar.number, bar.start) for bar in read.bars] == [("0", 0.0), ("1", 0.5), ("2", 2.5)]
+
+
+def test_midi_has_the_beats_as_its_tempo_map_and_the_notes_where_they_were(tmp_path):
+    """400 beats with rubato: quarters begin on whole ticks, and nothing moves."""
+    import pretty_midi
+
+    seconds = rubato(np.arange(402)) - rubato(0)
+    beats = Beats(seconds, in_bar=4, pickup=1)
+    late = np.random.default_rng(0).uniform(0, 0.1, 400)
+    notes = tuple(Note(s + x, 0.3, 60.0) for s, x in zip(seconds, late, strict=False))
+    path = tmp_path / "rubato.mid"
+    write_midi(Score("", (Part("flute", notes),)), path, beats=beats.seconds, meters=beats.meters())
+    file = pretty_midi.PrettyMIDI(str(path))
+    assert file.get_beats()[:400] == pytest.approx(seconds[:400], abs=1e-3)
+    read = read_midi(path)
+    onsets = [note.onset for note in read.parts[0].notes]
+    assert onsets == pytest.approx([note.onset for note in notes], abs=1e-3)
+    assert [bar.number for bar in read.bars[:3]] == ["0", "1", "2"]
+    assert [bar.start for bar in read.bars[:3]] == pytest.approx(seconds[[0, 1, 5]], abs=1e-3)
 
 
 @pytest.mark.parametrize(
