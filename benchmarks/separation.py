@@ -17,7 +17,10 @@ from helpers.training.checkpoints import available_models, load_model
 
 RATE, SECONDS = 44100, 30
 STEMS = ["drums", "bass", "other", "vocals"]
-MODELS = ("bach-quartet", "chamber", "open-unmix-violin", "resunet-quartet", "resunet-chamber")
+MODELS = (  # where they are
+    "bach-quartet", "chamber", "ensemble", "open-unmix-violin", "resunet-quartet",
+    "resunet-chamber",
+)  # fmt: skip
 
 
 def measure(arguments: Namespace) -> str:

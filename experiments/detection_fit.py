@@ -14,7 +14,8 @@ from helpers import runtime
 from helpers.audio.levels import rms
 from helpers.audio.track import Track
 from helpers.evaluation.evaluate import match_stems
-from helpers.inference.detection import FITTED, detect
+from helpers.files import replaced_atomically
+from helpers.inference.detection import FITTED, detect, thresholds
 from helpers.inference.hearing import can_hear
 from helpers.inference.players import conditioned_on, first_players
 from helpers.inference.separation import separate
@@ -30,15 +31,19 @@ def fit_thresholds(model: nn.Module, pieces: Sequence[Piece], file: Path = FITTE
     """Write the thresholds for a model, see `Thresholds`.
 
     Two that are equally good have a range of such thresholds between them; its middle is taken.
-    ValueError for a model that does not say what sounds.
+    From then on this process detects with them. ValueError for a model that does not say what
+    sounds, and for a profile other than `full`, whose thresholds nobody may ship.
     """
     if not can_hear(model):
         raise ValueError("This model detects by levels; only one with `activity` has thresholds.")
+    if runtime.profile() != "full":
+        raise ValueError(f"{file.name}: only the profile `full` writes it (DIVISI_PROFILE=full).")
     tracks = [piece.make() for piece in pieces]
     heard: list[Heard] = []
     for piece, track in zip(pieces, tracks, strict=True):
         true = frozenset(piece.players or players(track.instruments))
-        heard.append((true, detect(model, [track.mixture], track.sample_rate, 1).heard))
+        mixture = track.mixture
+        heard.append((true, detect(model, [mixture], track.sample_rate, len(mixture)).heard))
     fitted = player_thresholds(heard)
     if OTHER in model.sources:
         levels = [pair for track in tracks for pair in levels_of_other(model, track)]
@@ -49,7 +54,10 @@ def fit_thresholds(model: nn.Module, pieces: Sequence[Piece], file: Path = FITTE
         "commit": runtime.commit(),
     }
     kept = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    file.write_text(json.dumps(kept | fitted, indent=2) + "\n", encoding="utf-8")
+    text = json.dumps(kept | fitted, indent=2) + "\n"
+    with replaced_atomically(file) as draft:
+        draft.write_text(text, encoding="utf-8")
+    thresholds.cache_clear()
 
 
 def player_thresholds(heard: Sequence[Heard]) -> dict[str, float]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from experiments import second_set
 from experiments.no_reference_pieces import ensemble
 from experiments.scored_pieces import BACH10, TRIOS, URMP
@@ -15,9 +17,12 @@ from helpers.audio.audio import load
 from helpers.audio.track import Track
 from helpers.datasets.development_set import clips
 from helpers.datasets.stem_folders import find_tracks
+from helpers.inference.activity import Activity
 from helpers.music.instruments import instrument
 
-UNSEEN = "TimGM6mb"  # a soundfont that no recipe after `chamber` trains on
+#: A soundfont that no recipe after `chamber` trains on; `ensemble`, which starts from that, has
+#: inherited it.
+UNSEEN = "TimGM6mb"
 RENDERED = 200  # ensembles of each set of instruments
 MEASURED = 50  # of them, of which the cost of detection is measured
 SOLOS = 40  # of them, of which one player is left
@@ -30,7 +35,9 @@ SEVENTEEN = (
     *TEN, "double-bass", "english-horn", "bass-clarinet", "trumpet", "trombone", "tuba", "guitar",
 )  # fmt: skip
 REAL = (BACH10, TRIOS, URMP, "live_quintet")
-#: In `live_quintet`, whose stems nobody has.
+SHORTEST = 1.5  # seconds in which a rendered player sounds at least
+SOUNDS = -30.0  # dB relative to the loudest moment of a player
+#: In `live_quintet`, a stereo pair of microphones; nobody has its stems.
 QUINTET = ("violin", "violin-2", "flute", "clarinet", "cello")
 DUO = ("violin", "bassoon")
 
@@ -48,6 +55,12 @@ class Piece:
     players: tuple[str, ...]
     make: Callable[[], Track]
     has_stems: bool = True
+
+    def track(self) -> Track:
+        """Its track, named as the piece, with the stems named as players."""
+        track = self.make()
+        stems = dict(zip(players(track.stems), track.stems.values(), strict=True))
+        return replace(track, name=self.name, stems=stems)
 
 
 def players(stems: Iterable[str]) -> tuple[str, ...]:
@@ -72,14 +85,14 @@ def real_pieces(root: Path) -> Iterator[Piece]:
                 own = players([stem])
                 name = f"{corpus} {folder.name} {stem}"
                 yield Piece("recorded solos", name, own, partial(_some, make, (stem,)), False)
-    for file in sorted((root / "live_quintet").glob("*.flac")):
-        yield Piece("live_quintet", file.stem, QUINTET, partial(_mixed, file), False)
+    if (folder := root / "live_quintet").is_dir():
+        yield Piece(folder.name, "the pair", QUINTET, partial(_stereo, folder), False)
 
 
 def rendered_pieces(
     instruments: Sequence[str], title: str, doubles: float = 0.0, count: int = RENDERED
 ) -> Iterator[Piece]:
-    """Ensembles of the test split with the unseen soundfont, and one player of some of them."""
+    """Ensembles of the test split with that soundfont, and one player of some of them."""
     for number in range(count):
         make = partial(_ensemble, number, tuple(instruments), doubles)
         name = f"ensemble {number:03d}"
@@ -104,13 +117,32 @@ def _some(make: Callable[[], Track], names: Sequence[str]) -> Track:
     return replace(track, stems={name: track.stems[name] for name in names}, recording=None)
 
 
-def _mixed(file: Path) -> Track:
-    audio, rate = load(file)
-    return Track(file.stem, rate, {"mixture": audio})
+def _stereo(folder: Path) -> Track:
+    """A recording of two microphones, `left.flac` and `right.flac`, as one."""
+    (left, rate), (right, _) = (load(folder / f"{side}.flac") for side in ("left", "right"))
+    frames = min(left.shape[1], right.shape[1])
+    return Track(folder.name, rate, {"mixture": np.concatenate([left[:, :frames],
+                                                                right[:, :frames]])})  # fmt: skip
 
 
 def _ensemble(number: int, instruments: tuple[str, ...], doubles: float) -> Track:
-    return ensemble(number, instruments, "test", (UNSEEN,), doubles, 6 if doubles else 5).track
+    return sounding(
+        ensemble(number, instruments, "test", (UNSEEN,), doubles, 6 if doubles else 5).track
+    )
+
+
+def sounding(track: Track) -> Track:
+    """The track without the players who sound for less than `SHORTEST` seconds."""
+
+    def seconds(stem: np.ndarray) -> float:
+        activity = Activity(track.sample_rate)
+        activity.update(stem)
+        powers = activity.powers()
+        limit = max(powers.max() * 10 ** (SOUNDS / 10), 1e-12)
+        return float((powers > limit).sum() * activity.seconds)
+
+    stems = {name: stem for name, stem in track.stems.items() if seconds(stem) >= SHORTEST}
+    return replace(track, stems=stems)
 
 
 def _solo(number: int, instruments: tuple[str, ...], doubles: float) -> Track:

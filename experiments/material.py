@@ -2,12 +2,22 @@
 
     python -m experiments.material
     python -m experiments.material --only 01 02 --seeds 0 --steps 200 --workers 2
+    python -m experiments.material --alone
 
-Every step adds one ingredient to the one before, up to `recipes/ensemble.toml`, of which it uses
-fewer pieces. Each network starts from `chamber` and is measured on Bach10, on rendered chorales in
-three orders of the voices, on rendered string quartets, on TRIOS and on URMP, conditioned on who
-plays. Choose by Bach10 and the rendered pieces; TRIOS and URMP are there to measure. Steps in the
-table are skipped and stopped trainings continue, so the same command resumes.
+Every step adds one ingredient to the one before; with `--alone` it is added to the first step only,
+so that the table says what each is worth by itself. The last step is `recipes/ensemble.toml` with
+fewer pieces and two differences: no instrument but the piano is featured, and it more often; and
+pitches are targets, which the recipe leaves out as long as this table has not shown that they help.
+Soundfonts, the repertoire, the order of registers, the texture of the piano, lag and release are
+those of the recipe in all steps, without vibrato and noise of onsets: what they are worth is not
+measured here.
+
+Each network starts from `chamber` and is measured on Bach10, on rendered chorales in three orders
+of the voices, on rendered string quartets, on TRIOS and on URMP, conditioned on who plays. Choose
+by Bach10 and the rendered pieces; TRIOS and URMP are there to measure. `chamber` has heard the
+soundfont of the string quartets, and the chorales are played by the soundfonts that are installed,
+so compare rows of one machine only. Steps in the table are skipped and stopped trainings continue,
+so the same command resumes.
 """
 
 from __future__ import annotations
@@ -89,9 +99,12 @@ def ablation(whole: Recipe) -> tuple[Step, ...]:
             },
             rendering={
                 name: getattr(whole.rendering, name)
-                for name in ("instruments", "doubles", "most_players")
+                for name in ("instruments", "doubles", "most_players", "twice", "doubled_lines")
             },
-            mixing={name: getattr(whole.mixing, name) for name in ("players", "ambience")},
+            mixing={
+                name: getattr(whole.mixing, name)
+                for name in ("players", "solos", "subsets", "ambience", "drums")
+            },
             model={"activity": True},
         ),
     )
@@ -113,24 +126,34 @@ def first_recipe(whole: Recipe) -> Recipe:
         max_excerpts=PIECES,
         model=model,
         rendering=replace(
-            whole.rendering, instruments=SINGLE, note_samples=1, doubles=0.0, most_players=4
+            whole.rendering, instruments=SINGLE, note_samples=1, doubles=0.0, most_players=4,
+            twice=(), doubled_lines=0.0,
         ),
-        mixing=replace(whole.mixing, players=(2, 4), featured={}, ambience=0.0),
-    )
+        mixing=replace(
+            whole.mixing, players=(2, 4), solos=0.0, subsets=0.0, featured={}, ambience=0.0,
+            drums=0.0,
+        ),
+    )  # fmt: skip
 
 
-def material_recipes(whole: Recipe) -> dict[str, Recipe]:
-    """The recipe of every step, with the ingredients of all steps up to it."""
-    recipes, recipe = {}, first_recipe(whole)
-    for step in ablation(whole):
+def material_recipes(whole: Recipe, alone: bool = False) -> dict[str, Recipe]:
+    """The recipe of every step, with the ingredients of all steps up to it.
+
+    alone: with those of the first step and its own, under another name.
+    """
+    first, *further = ablation(whole)
+    recipe = first_recipe(whole)
+    recipes = {first.name: recipe}
+    for step in further:
+        start = recipes[first.name] if alone else recipe
         recipe = replace(
-            recipe,
+            start,
             **step.recipe,
-            rendering=replace(recipe.rendering, **step.rendering),
-            mixing=replace(recipe.mixing, **step.mixing),
-            model={**recipe.model, **step.model},
+            rendering=replace(start.rendering, **step.rendering),
+            mixing=replace(start.mixing, **step.mixing),
+            model={**start.model, **step.model},
         )
-        recipes[step.name] = recipe
+        recipes[f"{step.name}, alone" if alone else step.name] = recipe
     return recipes
 
 
@@ -211,11 +234,12 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
     parser.add_argument("--steps", type=int, default=450, help="of each training (450)")
     parser.add_argument("--workers", type=int, default=1, help="trainings at a time (1)")
+    parser.add_argument("--alone", action="store_true", help="each step without those before it")
     arguments = parser.parse_args()
     recipes = [
         (step, replace(recipe, training=budget(recipe.training, arguments.steps, seed)))
         for seed in arguments.seeds
-        for step, recipe in material_recipes(whole).items()
+        for step, recipe in material_recipes(whole, arguments.alone).items()
         if step[:2] in arguments.only
     ]
     table = results.results_path(TABLE)

@@ -38,7 +38,9 @@ from helpers.recipes.train import train
 from helpers.training.checkpoints import available_models, load_model
 
 TABLE = "real_recordings"
-SYSTEMS = ("bach-quartet", "chamber", "resunet-quartet", "resunet-chamber")  # where they are
+SYSTEMS = (  # where they are
+    "bach-quartet", "chamber", "ensemble", "resunet-quartet", "resunet-chamber",
+)  # fmt: skip
 CORPORA = ("bach10_excerpts", "trios", "urmp_excerpts")
 
 

@@ -124,6 +124,8 @@ SYSTEMS = (
     System("bach-quartet", "03", "bach-quartet"),
     System("chamber", "04", "chamber"),
     System("chamber detected", "04", "chamber", detecting=True),
+    System("ensemble", "04", "ensemble"),
+    System("ensemble detected", "04", "ensemble", detecting=True),
     System("quartet-htdemucs", "04", "quartet-htdemucs"),
     System("open-unmix", "05", "open-unmix-{instrument}"),
     System("resunet-quartet", "06", "resunet-quartet"),

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from helpers import runtime
 from helpers.datasets.registry import CORPORA
 from helpers.evaluation.results import summary
 
@@ -19,7 +20,7 @@ RECORDINGS = {
 TABLES = ("real_recordings", "08_score_informed")  # the first that has a system counts
 SYSTEMS = {
     "mixture": "mixture",
-    "chamber": "Divisi",
+    runtime.DEFAULT_MODEL: "Divisi",
     "guided": "with the score",
     "oracle-irm": "ideal mask",
 }

@@ -23,7 +23,7 @@ from ..audio.recordings import examine
 from ..files import file_sha256
 from ..folders import BusyFolder, DiskError, FolderError, check_space
 from ..inference.loading import model_and_name
-from ..inference.stem_files import REPORT
+from ..inference.stem_files import REPORT, stems_on_disk
 from .errors import sentence
 from .products import Products
 
@@ -100,7 +100,7 @@ class Job:
         with stores.on_disk(entry.source) as path:
             copies |= {path: entry.source} if isinstance(entry.source, str) else {}
             recording = examine(path, self.arguments.repair)
-            signals = len(self.sources or ("", "")) + self.arguments.residual  # two at least
+            signals = stems_on_disk(model, self.sources) + self.arguments.residual
             chosen = Products.chosen(self.arguments, model, self.sources)
             check_space(folder, chosen.bytes_needed(recording, signals))
             self.separate(recording, folder, name, model, self.sources, self.arguments)

@@ -98,8 +98,8 @@ def run(arguments: Namespace) -> None:
     from ..audio.recordings import examine
     from ..folders import check_space, check_target, targets
     from ..inference.loading import model_and_name
-    from ..inference.players import chosen_sources, most_stems
-    from ..inference.stem_files import REPORT
+    from ..inference.players import chosen_sources
+    from ..inference.stem_files import REPORT, stems_on_disk
 
     folders = targets(list(dict.fromkeys(arguments.files)), arguments.output)
     several = Batch(len(folders))
@@ -113,7 +113,7 @@ def run(arguments: Namespace) -> None:
         sources = chosen_sources(model, arguments.instruments)
         beside = products.Products.chosen(arguments, model, parts or sources)
     recordings, needed = [], 0
-    signals = 2 * len(parts) or most_stems(model, sources)  # `other` may be shared out
+    signals = 2 * len(parts) or stems_on_disk(model, sources)  # `other` may be shared out
     for path in several.left(folders):
         with several.attempt(path):
             recording = examine(path, arguments.repair)

@@ -61,9 +61,9 @@ def run(arguments: Namespace) -> None:
     from ..audio.recordings import examine
     from ..folders import check_space, check_target, targets
     from ..inference.loading import model_and_name
-    from ..inference.players import chosen_sources, most_stems
+    from ..inference.players import chosen_sources
     from ..inference.stem_drafts import DRAFT
-    from ..inference.stem_files import bytes_needed
+    from ..inference.stem_files import bytes_needed, stems_on_disk
     from ..music.instruments import instrument
     from ..training.conditioning import OTHER
 
@@ -80,7 +80,7 @@ def run(arguments: Namespace) -> None:
         sources = chosen_sources(model, arguments.instruments)
         for source in {*(sources or model.sources)} - {OTHER}:
             instrument(source)
-    needed = max(bytes_needed(each, most_stems(model, sources), DRAFT) for each in recordings)
+    needed = max(bytes_needed(each, stems_on_disk(model, sources), DRAFT) for each in recordings)
     check_space(arguments.output, needed)
     fetch_weights()
     for recording in recordings:

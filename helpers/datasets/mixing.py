@@ -37,8 +37,10 @@ class MixingConfig:
     gain and equaliser (dB), detune (cents): standard deviations. tilt: range in dB per octave.
     transpose_range: largest pitch shift of a whole mixture in semitones, by resampling.
     reverb, compression: shares of the mixtures and of the stems. rooms: number of different rooms.
-    For `PlayerMixer`: featured: sources, and the share of the mixtures in which each plays for
-    certain. ambience: share of the mixtures with noise or applause.
+    For `PlayerMixer`: solos: share of the mixtures in which one player is alone. subsets: share of
+    the pieces in which only some of the players play, at least two. featured: sources, and the
+    share of the mixtures in which each plays for certain, but for solos. ambience: share of the
+    mixtures with noise or applause; drums: share of these with drums instead.
 
     A subclass may override `stem_effects` and `common_effects` to add effects of its own.
     """
@@ -57,8 +59,11 @@ class MixingConfig:
     reverb: float = 0.5
     compression: float = 0.3
     rooms: int = 64
+    solos: float = 0.0
+    subsets: float = 0.0
     featured: dict[str, float] = field(default_factory=dict)
     ambience: float = 0.0
+    drums: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("players", "tilt"):
@@ -107,13 +112,15 @@ Kinds = dict[str, list[StemVariant]]  # variants of one source, by kind
 class StemSegment:
     """A segment of a variant from `offset` (samples) on, and its effects in order.
 
-    common: the effects of all stems, the same for each segment of a mixture.
+    common: the effects of all stems, the same for each segment of a mixture. following: the
+    variants that follow a short one.
     """
 
     variant: StemVariant
     offset: int
     effects: tuple[Effect, ...]
     common: tuple[Effect, ...] = ()
+    following: tuple[StemVariant, ...] = ()
 
 
 class Pool:
@@ -245,7 +252,7 @@ class Mixer:
         stems, whole = np.zeros_like(windows), np.zeros(len(mixture))
         for index, segment in enumerate(mixture):
             if segment is not None:
-                windows[index] = self.bank.read(segment.variant, segment.offset, self.samples)
+                windows[index] = self._window(segment)
                 whole[index] = segment.variant.rms
                 stems[index] = self._apply(segment, windows[index])
         if not self.config.normalise_stems:
@@ -266,6 +273,10 @@ class Mixer:
                 notes[:, 2] += effect.cents / 100
         seconds = self.samples / self.bank.sample_rate
         return notes[(notes[:, 1] > 0) & (notes[:, 0] < seconds)]
+
+    def _window(self, segment: StemSegment) -> np.ndarray:
+        """The samples of a segment, (1, samples)."""
+        return self.bank.read(segment.variant, segment.offset, self.samples)
 
     def _apply(self, segment: StemSegment, stem: np.ndarray) -> np.ndarray:
         """A window through the effects of its segment, normalised before each of them."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -14,10 +14,11 @@ from torch.utils.data import Dataset
 from ..audio.levels import rms
 from ..augmentation.ambience import Ambience
 from ..augmentation.rooms import room_positions
-from .mixing import Mixer, MixingConfig, StemSegment, by_kind, choose_variant
+from .mixing import Mixer, MixingConfig, StemSegment, by_kind, choose_variant, normalise_rms
 from .stem_bank import StemBank, StemVariant
 
 NOTES = 128  # of a source in one example, at most
+FADE = 0.02  # seconds, at both ends of a clip that is joined to others
 OTHER = "other"  # the source of everything that is none of the other sources
 
 
@@ -37,8 +38,10 @@ class PlayerMixer(Mixer):
     instrument is the source of its name, the second, with lower notes on average, that with the
     number; a third one does not play. Instruments that are no source are `other`, and so is an
     ambience; without `other` they do not play.
-    The share `coherent` of the mixtures are pieces with all their players, the others stems of any
-    pieces; of these the share `doubles` has two players of one instrument.
+    In the share `solos` of the mixtures one player is alone, of any instrument. Of the others the
+    share `coherent` are pieces, with all their players or, in the share `subsets`, with some; the
+    rest are stems of any pieces, and of these the share `doubles` has two players of one
+    instrument. A recorded solo that is too short is followed by the next ones of its instrument.
     counted_as: the names of the sources of instruments that have another name.
     ValueError where the bank has too few players.
     """
@@ -57,13 +60,16 @@ class PlayerMixer(Mixer):
         self.doubles, self.counted_as = doubles, dict(counted_as or {})
         self.players = config.players or (2, 7)
         pieces: dict[str, dict[int, list[StemVariant]]] = defaultdict(lambda: defaultdict(list))
-        self.instruments: dict[str, list[StemVariant]] = defaultdict(list)
+        self.instruments: dict[str, list[StemVariant]] = defaultdict(list)  # by their source
+        self.clips: dict[str, list[StemVariant]] = defaultdict(list)  # solos that are too short
         for variant in bank.variants:
             if config.variant_weights.get(variant.kind, 0.0) > 0 and self._place(variant, {}) >= 0:
                 if variant.voice is not None:
                     pieces[variant.piece][variant.voice].append(variant)
                 if variant.kind != "timbre_substitution":
-                    self.instruments[variant.instrument].append(variant)
+                    self.instruments[self._source(variant.instrument)].append(variant)
+                if variant.kind == "solo" and variant.length < self.samples:
+                    self.clips[variant.instrument].append(variant)
         ensembles = (self._placed(list(pieces[name].values())) for name in sorted(pieces))
         self.pieces = [voices for voices in ensembles if len(voices) >= self.players[0]]
         self._check()
@@ -73,18 +79,27 @@ class PlayerMixer(Mixer):
         room = int(rng.integers(config.rooms))
         positions = room_positions(room) if rng.random() < config.reverb else ()
         featured = self._featured(rng)
-        if rng.random() < config.coherent:
+        alone = rng.random() < config.solos
+        if not alone and rng.random() < config.coherent:
             variants = self._piece(rng, featured)
             longest = max(variant.length for variant in variants)
-            offsets = [self._offset(rng, longest)] * len(variants)
+            offsets, following = [self._offset(rng, longest)] * len(variants), [()] * len(variants)
         else:
-            variants = self._unrelated(rng, featured)
-            offsets = [self._offset(rng, variant.length) for variant in variants]
+            variants = self._unrelated(rng, None if alone else featured, alone)
+            following = [self._following(variant) for variant in variants]
+            offsets = [
+                self._offset(rng, sum(each.length for each in (variant, *more)))
+                for variant, more in zip(variants, following, strict=True)
+            ]
         drawn = self.segments(rng, variants, offsets, positions)
-        segments = [segment for segment in drawn if segment]
+        segments = [
+            replace(segment, following=more)
+            for segment, more in zip(drawn, following, strict=True)
+            if segment
+        ]
         ambience = None
         if OTHER in self.sources and rng.random() < config.ambience:
-            ambience = Ambience.draw(rng)
+            ambience = Ambience.draw(rng, config.drums)
         segments.sort(key=self._mean_pitch, reverse=True)
         return PlayerMixture(tuple(segments), self._places(segments), ambience)
 
@@ -99,12 +114,15 @@ class PlayerMixer(Mixer):
             stems[self.sources.index(OTHER)] += np.float32(level) * sound
         return stems
 
+    def _source(self, instrument: str) -> str:
+        return self.counted_as.get(instrument, instrument)
+
     def _place(self, variant: StemVariant, taken: dict[str, int]) -> int:
         """The index of the next free source of an instrument, -1 where there is none.
 
         taken: how many players each instrument has; counted here.
         """
-        name = self.counted_as.get(variant.instrument, variant.instrument)
+        name = self._source(variant.instrument)
         name = name if name in self.sources else OTHER
         number = taken[name] = taken.get(name, 0) + 1
         if number > 1 and name != OTHER:
@@ -141,20 +159,25 @@ class PlayerMixer(Mixer):
         return names[place] if place < len(names) else None
 
     def _piece(self, rng: np.random.Generator, featured: str | None) -> list[StemVariant]:
-        """One variant of each voice of a piece, of at most as many as may play."""
+        """One variant of each voice of a piece, or of some, of at most as many as may play."""
         pieces = self.pieces if featured is None else self.with_source[featured]
         voices = pieces[rng.integers(len(pieces))]
-        if len(voices) > self.players[1]:
+        count = min(len(voices), self.players[1])
+        if rng.random() < self.config.subsets and count > 2:
+            count = int(rng.integers(2, count))
+        if len(voices) > count:
             order = rng.permutation(len(voices))
             names = self._names(voices)
             order = sorted(order, key=lambda i: names[i] not in (featured, _first(featured)))
-            voices = [voices[i] for i in sorted(order[: self.players[1]])]
+            voices = [voices[i] for i in sorted(order[:count])]
         kinds = map(by_kind, voices)
         return [choose_variant(rng, each, self.config.variant_weights) for each in kinds]
 
-    def _unrelated(self, rng: np.random.Generator, featured: str | None) -> list[StemVariant]:
-        """Variants of any pieces, of different instruments but perhaps for one."""
-        least, most = self.players
+    def _unrelated(
+        self, rng: np.random.Generator, featured: str | None, alone: bool
+    ) -> list[StemVariant]:
+        """Variants of any pieces, of different instruments but perhaps for one; or only one."""
+        least, most = (1, 1) if alone else self.players
         names = rng.permutation(sorted(self.instruments)).tolist()
         count = min(int(rng.integers(least, most + 1)), len(names))
         first = _first(featured)
@@ -162,18 +185,45 @@ class PlayerMixer(Mixer):
         names = names[:count]
         if rng.random() < self.doubles or featured != first:
             names = self._with_double(names, first)
-        variants = [
-            choose_variant(rng, by_kind(self.instruments[name]), self.config.variant_weights)
-            for name in names
-        ]
+        variants: list[StemVariant] = []
+        for place, name in enumerate(names):
+            some = self.instruments[name]
+            if name in names[:place]:  # two players do not play from the same recording
+                some = [variant for variant in some if variant not in variants]
+            variants.append(choose_variant(rng, by_kind(some), self.config.variant_weights))
         places = self._places(variants)
         return [variant for variant, place in zip(variants, places, strict=True) if place >= 0]
+
+    def _following(self, variant: StemVariant) -> tuple[StemVariant, ...]:
+        """The short solos that follow one: as many as fill a segment from anywhere in it on."""
+        clips, following, missing = self.clips[variant.instrument], [], self.samples
+        if variant not in clips:
+            return ()
+        place = clips.index(variant)
+        while missing > 0:
+            place = (place + 1) % len(clips)
+            following.append(clips[place])
+            missing -= clips[place].length
+        return tuple(following)
+
+    def _window(self, segment: StemSegment) -> np.ndarray:
+        """The samples of a segment, (1, samples); joined clips are equally loud and fade."""
+        if not segment.following:
+            return super()._window(segment)
+        fade, clips = round(FADE * self.bank.sample_rate), []
+        for variant in (segment.variant, *segment.following):
+            clip = normalise_rms(self.bank.read(variant, 0, variant.length), segment.variant.rms)
+            ramp = np.minimum(1.0, np.arange(1, variant.length + 1, dtype=np.float32) / fade)
+            clips.append(clip * ramp * ramp[::-1])
+        joined = np.concatenate(clips, axis=1)
+        return joined[:, segment.offset : segment.offset + self.samples]
 
     def _with_double(self, names: list[str], featured: str | None) -> list[str]:
         """A second player of the first instrument that may have one replaces another."""
         for twice in names:
             others = [name for name in names if name not in (twice, featured)]
-            if others and f"{self.counted_as.get(twice, twice)}-2" in self.sources:
+            two = f"{twice}-2" in self.sources and len(self.instruments[twice]) > 1
+            if others and two:
                 return [twice if name == others[-1] else name for name in names]
         return names
 

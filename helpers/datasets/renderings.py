@@ -37,8 +37,9 @@ class RenderingConfig:
     as there are, `tones` with random synthetic timbres, and `timbre_substitution` with another
     instrument of that range, which teaches a network to follow the voices of a score as well as
     timbres. max_seconds: longer stems are cut. shuffled_registers, piano_texture, doubles,
-    most_players: see `ensemble_score`. timing, accent, lag, tuning: see `Performance.draw`.
-    vibrato_depth, onset_noise, release: of recorded notes, upper limits of `Expression.draw`.
+    most_players, twice, doubled_lines: see `ensemble_score`. timing, accent, lag, tuning: see
+    `Performance.draw`. vibrato_depth, onset_noise, release: of recorded notes, upper limits of
+    `Expression.draw`.
     KeyError for an unknown instrument, ValueError for none.
 
     A subclass may override `performance` and `renderer`.
@@ -65,6 +66,8 @@ class RenderingConfig:
     release: float = 0.0
     doubles: float = 0.0
     most_players: int = 4
+    twice: tuple[str, ...] = ()
+    doubled_lines: float = 0.0
 
     def __post_init__(self) -> None:
         names = tuple(find_instrument(name).name for name in self.instruments)
@@ -75,6 +78,10 @@ class RenderingConfig:
                 "timbre substitution needs a soundfont; name one, or set timbre_substitution to 0."
             )
         object.__setattr__(self, "instruments", names)
+        twice = tuple(find_instrument(name).name for name in self.twice)
+        if other := [name for name in twice if name not in names]:
+            raise ValueError(f"'{other[0]}' of twice is none of the instruments; add it to them.")
+        object.__setattr__(self, "twice", twice)
 
     def performance(self, rng: np.random.Generator, n_parts: int) -> Performance:
         """Drawn once for each kind of variant; the tempo of the first is kept for all."""
@@ -141,7 +148,7 @@ def render_ensemble(
     rng = config.generator(excerpt.title)
     score = ensemble_score(
         rng, excerpt, config.instruments, config.shuffled_registers, config.piano_texture,
-        config.doubles, config.most_players,
+        config.doubles, config.most_players, config.twice, config.doubled_lines,
     )  # fmt: skip
     score = transpose(score, int(rng.integers(*TRANSPOSITIONS)))
     yield from render_variants(score, config, notes_root, rng)

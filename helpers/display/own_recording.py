@@ -130,7 +130,12 @@ class OwnRecording:
                 return
 
     def choose(self, path: Path) -> bool:
-        """Read a file to its end and describe it; True where it can be separated."""
+        """Read a file to its end and describe it; True where it can be separated.
+
+        The instruments of the last recording are not those of this one.
+        """
+        if self.recording is not None:
+            self.choice.offer(self.models[self.model.value])
         self.recording, self.button.disabled = None, True
         with self.reporting_errors():
             recording = examine(path)

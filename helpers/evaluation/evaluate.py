@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -178,14 +178,17 @@ def measure_passes(
         yield name, "SNR", scores.snr(each, source)
 
 
-def match_stems(track: Track, sources: Sequence[str]) -> Track:
+def match_stems(
+    track: Track, sources: Sequence[str], counted_as: Mapping[str, str] | None = None
+) -> Track:
     """The track with its stems renamed to the sources, by exact name or by instrument.
 
     Stems of one instrument (`violin-1`, `violin-2` for the single source `violin`) are summed,
     because a model has one estimate for them. Where it has two sources for an instrument, `violin`
     and `violin-2`, they go to these in their order. Other stems keep their names.
+    counted_as: the sources of instruments that have another name.
     """
-    names = matched(track.stems, sources)
+    names = matched(track.stems, sources, counted_as)
     stems: dict[str, np.ndarray] = {}
     for name, stem in track.stems.items():
         source = names[name]
@@ -193,12 +196,16 @@ def match_stems(track: Track, sources: Sequence[str]) -> Track:
     return replace(track, stems=stems)
 
 
-def matched(names: Iterable[str], sources: Sequence[str]) -> dict[str, str]:
+def matched(
+    names: Iterable[str], sources: Sequence[str], counted_as: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """For each stem the source that it belongs to, by exact name, else by instrument, or itself.
 
     Where a model has several players of an instrument, those without a stem of their name get its
-    other stems in their order, and the last one those that are left over.
+    other stems in their order, and the last one those that are left over. counted_as: the sources
+    of instruments that have another name, as `alto-saxophone`.
     """
+    counted_as = counted_as or {}
     canonical = {source: _canonical(source) for source in sources}
     count = Counter(canonical.values())
     players = {key: [source] for source, key in canonical.items() if count[key] == 1}
@@ -209,7 +216,7 @@ def matched(names: Iterable[str], sources: Sequence[str]) -> dict[str, str]:
     free = {key: [each for each in found if each not in names] for key, found in players.items()}
     found = {}
     for name in names:
-        key = _canonical(name)
+        key = counted_as.get(_canonical(name), _canonical(name))
         if name in sources or key not in players:
             found[name] = name
         else:

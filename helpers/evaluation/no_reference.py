@@ -25,6 +25,7 @@ from .metrics import si_sdr
 
 Again = Callable[[np.ndarray, Sequence[float], float], np.ndarray]
 Measures = dict[str, np.ndarray]  # by name, (sources,) each
+Pairs = Sequence[tuple[int, int]]  # see `interchangeable`
 
 WINDOW = 5.0  # seconds of a window, for those who cut recordings
 LIMITS = (-10.0, 40.0)  # dB, of agreements
@@ -47,12 +48,14 @@ def measures(
     stems: np.ndarray,
     sample_rate: int,
     score: Score | None = None,
+    pairs: Pairs = (),
 ) -> Measures:
     """All measures of a window, the level of each stem in dB relative to the mixture, and how many
     stems there are (`players`).
 
     score: its notes in seconds from the beginning of the window, one part for each stem in their
-    order. Without it `score fit` is NaN.
+    order. Without it `score fit` is NaN. pairs: of stems that belong to one instrument; which of
+    the two comes first may change from one separation to the next, and the better order counts.
     """
     overlap, leaks = leakage(stems, sample_rate)
     energies = np.square(stems, dtype=np.float64).sum((1, 2))
@@ -62,9 +65,9 @@ def measures(
         others = [*score.parts[:k], *score.parts[k + 1 :]]
         fits[k] = score_fit(stem, sample_rate, score.parts[k], others)
     return {
-        "remix": remix_consistency(again, stems, sample_rate),
-        "shift": shift_agreement(again, mixture, stems, sample_rate),
-        "semitone": semitone_agreement(again, mixture, stems),
+        "remix": remix_consistency(again, stems, sample_rate, pairs=pairs),
+        "shift": shift_agreement(again, mixture, stems, sample_rate, pairs),
+        "semitone": semitone_agreement(again, mixture, stems, pairs),
         "certainty": certainty(stems, sample_rate),
         "overlap": overlap,
         "leakage": leaks,
@@ -75,7 +78,7 @@ def measures(
 
 
 def remix_consistency(
-    again: Again, stems: np.ndarray, sample_rate: int, seed: int = 0
+    again: Again, stems: np.ndarray, sample_rate: int, seed: int = 0, pairs: Pairs = ()
 ) -> np.ndarray:
     """Agreement after remixing, (S,) in dB: the stems are shifted against each other, mixed in
     another balance, and separated again.
@@ -90,14 +93,14 @@ def remix_consistency(
     samples = stems.shape[-1]
     shifts = rng.permutation(len(stems)) * samples // len(stems)
     gains = 10 ** (rng.normal(0.0, GAIN, len(stems)) / 20)
-    pairs = zip(stems, shifts, gains, strict=True)
-    targets = np.stack([gain * np.roll(stem, shift, axis=-1) for stem, shift, gain in pairs])
+    moved = zip(stems, shifts, gains, strict=True)
+    targets = np.stack([gain * np.roll(stem, shift, axis=-1) for stem, shift, gain in moved])
     mixture = targets.sum(axis=0).astype(np.float32)
-    return _agreement(again(mixture, (shifts / sample_rate).tolist(), 1.0), targets)
+    return _agreement(again(mixture, (shifts / sample_rate).tolist(), 1.0), targets, pairs)
 
 
 def shift_agreement(
-    again: Again, mixture: np.ndarray, stems: np.ndarray, sample_rate: int
+    again: Again, mixture: np.ndarray, stems: np.ndarray, sample_rate: int, pairs: Pairs = ()
 ) -> np.ndarray:
     """Agreement with the stems of the mixture 50 ms later and with inverted polarity, (S,) in dB.
 
@@ -105,10 +108,12 @@ def shift_agreement(
     """
     late = round(SHIFT * sample_rate)
     moved = again(-np.roll(mixture, late, axis=-1), [late / sample_rate] * len(stems), 1.0)
-    return _agreement(-np.roll(moved, -late, axis=-1), stems)
+    return _agreement(-np.roll(moved, -late, axis=-1), stems, pairs)
 
 
-def semitone_agreement(again: Again, mixture: np.ndarray, stems: np.ndarray) -> np.ndarray:
+def semitone_agreement(
+    again: Again, mixture: np.ndarray, stems: np.ndarray, pairs: Pairs = ()
+) -> np.ndarray:
     """Agreement with the stems of the mixture played a semitone higher, and 6 % faster, (S,) in dB.
 
     By resampling, so that nothing but pitch and tempo changes.
@@ -117,7 +122,7 @@ def semitone_agreement(again: Again, mixture: np.ndarray, stems: np.ndarray) -> 
     short = round(samples / SEMITONE)
     higher = again(resample(mixture, samples, short), [0.0] * len(stems), samples / short)
     lower = resample(higher.reshape(-1, short), short, samples)
-    return _agreement(lower.reshape(stems.shape), stems)
+    return _agreement(lower.reshape(stems.shape), stems, pairs)
 
 
 def certainty(stems: np.ndarray, sample_rate: int) -> np.ndarray:
@@ -222,9 +227,15 @@ def _on_notes(part: Part, shape: tuple[int, int], sample_rate: int) -> np.ndarra
     return on
 
 
-def _agreement(new: np.ndarray, first: np.ndarray) -> np.ndarray:
-    """(S,) in dB; NaN for a silent stem."""
-    return np.clip(si_sdr(new.reshape(len(new), -1), first.reshape(len(first), -1)), *LIMITS)
+def _agreement(new: np.ndarray, first: np.ndarray, pairs: Pairs) -> np.ndarray:
+    """(S,) in dB; NaN for a silent stem. Of pairs in the order that agrees better."""
+    new, first = new.reshape(len(new), -1), first.reshape(len(first), -1)
+    found = np.clip(si_sdr(new, first), *LIMITS)
+    for pair in map(list, pairs):
+        exchanged = np.clip(si_sdr(new[pair[::-1]], first[pair]), *LIMITS)
+        if np.nansum(exchanged) > np.nansum(found[pair]):
+            found[pair] = exchanged
+    return found
 
 
 def _window(sample_rate: int) -> int:

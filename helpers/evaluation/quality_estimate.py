@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,10 @@ import numpy as np
 from torch import nn
 
 from .. import runtime
+from ..audio.audio import AudioFile
 from ..audio.recordings import Recording
+from ..inference.continuity import are_exchanged
+from ..inference.players import interchangeable
 from ..inference.separation import follows_score, separate
 from ..inference.written_stems import StemFiles
 from ..music.scores import Score
@@ -132,17 +137,33 @@ def estimate_quality(
     """Of each stem of a recording that sounds in some of its windows.
 
     Each window is separated `SEPARATIONS` times: 20 s of audio. There is at most one for each
-    `SPACING` seconds of the recording. Memory holds one window.
+    `SPACING` seconds of the recording. Two players of an instrument are those of the files. Memory
+    holds one window.
     """
     recording, model = done.recording, done.model
     predictor = predictors()["score" if follows_score(model) else "recording"]
     values: dict[str, list[float]] = {name: [] for name in model.sources}
-    for start, mixture in cut(recording, windows):
-        measured = measured_window(model, mixture, recording.sample_rate, start)
-        expected = predictor.values(measured)
-        for name, value, level in zip(values, expected, measured["level"], strict=True):
-            if level > SOUNDS:
-                values[name].append(float(value))
+    files = done.files()
+    pairs = [
+        pair for pair in interchangeable(model) if {model.sources[k] for k in pair} <= {*files}
+    ]
+    with ExitStack() as stack:
+        written = {}
+        for place in chain(*pairs):
+            file = stack.enter_context(AudioFile(files[model.sources[place]]))
+            written[place] = cut(file.blocks(), *places(recording, windows))
+        for start, mixture in cut(recording.blocks(), *places(recording, windows)):
+            found = {place: next(each, None) for place, each in written.items()}
+            stems = {place: window[1] for place, window in found.items() if window}
+            if not np.any(mixture):
+                continue
+            measured = measured_window(
+                model, mixture, recording.sample_rate, start / recording.sample_rate, stems=stems
+            )
+            expected = predictor.values(measured)
+            for name, value, level in zip(values, expected, measured["level"], strict=True):
+                if level > SOUNDS:
+                    values[name].append(float(value))
     players = (name for name in done.sources if name != OTHER)
     return {name: predictor.estimate(values[name]) for name in players if values[name]}
 
@@ -153,11 +174,13 @@ def measured_window(
     sample_rate: int,
     start: float = 0.0,
     score: Score | None = None,
+    stems: Mapping[int, np.ndarray] | None = None,
 ) -> Measures:
     """All measures of the stems that a model makes of a window (C, T).
 
     start: seconds from the beginning of the recording, for a model that follows a score. score:
-    that of the window for another model, one part for each of its sources, in their order.
+    that of the window for another model, one part for each of its sources, in their order. stems:
+    what was separated before, (C, T) by the place of the source; its order of two players is kept.
     """
     seconds = mixture.shape[-1] / sample_rate
 
@@ -169,7 +192,12 @@ def measured_window(
 
     if follows_score(model):
         score = model.excerpt(start, seconds).score()
-    return measures(again, mixture, again(mixture), sample_rate, score)
+    pairs, found = interchangeable(model), again(mixture)
+    for pair in map(list, pairs):
+        before = [stems[place] for place in pair if place in stems] if stems else []
+        if len(before) == 2 and are_exchanged(np.stack(before), found[pair]):
+            found[pair] = found[pair[::-1]]
+    return measures(again, mixture, found, sample_rate, score, pairs)
 
 
 def window_count(seconds: float, windows: int) -> int:
@@ -182,22 +210,26 @@ def seconds_separated(seconds: float, windows: int) -> float:
     return SEPARATIONS * window_count(seconds, windows) * min(seconds, WINDOW)
 
 
-def cut(recording: Recording, windows: int) -> Iterator[tuple[float, np.ndarray]]:
-    """Second and samples (C, n) of windows in equal distances; not those that are silent.
+def places(recording: Recording, windows: int) -> tuple[list[int], int]:
+    """Where windows in equal distances begin, and how long they are, in samples.
 
     A recording shorter than a window is one, one shorter than `SHORTEST` none.
     """
-    if not (count := window_count(recording.seconds, windows)):
-        return
+    count = window_count(recording.seconds, windows)
     length = min(round(WINDOW * recording.sample_rate), recording.frames)
-    firsts = (recording.frames - length) * (np.arange(count) + 0.5) / count
-    waiting, kept, at = deque(firsts.astype(int).tolist()), np.zeros((recording.channels, 0)), 0
-    for block in recording.blocks():
-        kept = np.concatenate([kept, block], axis=1, dtype=np.float32)
+    firsts = (recording.frames - length) * (np.arange(count) + 0.5) / max(count, 1)
+    return firsts.astype(int).tolist(), length
+
+
+def cut(
+    blocks: Iterable[np.ndarray], firsts: Sequence[int], length: int
+) -> Iterator[tuple[int, np.ndarray]]:
+    """The first sample, and all samples (C, length), of the windows of blocks (C, n)."""
+    waiting, kept, at = deque(firsts), None, 0
+    for block in blocks if firsts else ():
+        kept = block if kept is None else np.concatenate([kept, block], axis=1)
         while waiting and at + kept.shape[1] >= waiting[0] + length:
             first = waiting.popleft()
-            window = kept[:, first - at : first - at + length]
-            if np.any(window):
-                yield first / recording.sample_rate, window
+            yield first, kept[:, first - at : first - at + length]
         needless = min((waiting[0] if waiting else at + kept.shape[1]) - at, kept.shape[1])
         kept, at = kept[:, max(needless, 0) :], at + max(needless, 0)

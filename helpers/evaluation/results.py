@@ -12,7 +12,7 @@ import math
 import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TextIO
@@ -82,9 +82,12 @@ def read(path: str | Path) -> list[Row]:
     raise ValueError(f"{path}: not a results table; its columns should be {HEADER}.")
 
 
-def append(path: str | Path, rows: Iterable[Row]) -> None:
+def append(
+    path: str | Path, rows: Iterable[Row], stale: Callable[[Row], bool] = lambda row: False
+) -> None:
     """Add rows to a CSV; a row replaces one with the same `key`. Chapter: 01.
 
+    stale: whether a row of the file is to be left out.
     The file is sorted and written atomically; several processes may append at the same time.
     ValueError for rows of another profile than `full` in Results/, and for a table that others hold
     for long.
@@ -97,7 +100,7 @@ def append(path: str | Path, rows: Iterable[Row]) -> None:
     with held(path.with_name(f".{path.name}.lock"), LONGEST_WAIT) as mine:
         if not mine:
             raise ValueError(f"{path}: another process keeps writing it; choose another file.")
-        known = read(path) if path.exists() else []
+        known = [row for row in read(path) if not stale(row)] if path.exists() else []
         merged = {row.key: row for row in (*known, *rows)}
         with (
             replaced_atomically(path) as draft,

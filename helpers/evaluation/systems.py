@@ -5,7 +5,6 @@ A piece that cannot be measured costs no other one.
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,9 +19,9 @@ from torch import nn
 from ..audio.audio import AudioFile
 from ..audio.track import AudioError
 from ..datasets.stem_folders import StemFolder
-from ..folders import readable_size
+from ..folders import DiskError
 from ..inference.detection import can_detect
-from ..inference.players import ALL, most_stems, source_of
+from ..inference.players import ALL, counted_as, source_of
 from ..inference.stem_files import separate_recording
 from .baselines import BASELINES
 from .evaluate import matched, measure_passes, rows_of
@@ -94,7 +93,9 @@ class ModelStems:
         return replace(where, config=f"{where.config} (instruments {known})")
 
     def examine(self, folder: StemFolder) -> Piece:
-        return examine_piece(folder, matched(folder.stems, self.model.sources))
+        return examine_piece(
+            folder, matched(folder.stems, self.model.sources, counted_as(self.model))
+        )
 
     def measure(self, piece: Piece) -> Iterator[tuple[str, str, float]]:
         sources = self.model.sources
@@ -106,11 +107,16 @@ class ModelStems:
             )
         chosen = named if self.instruments == NAMED else self.instruments
         with tempfile.TemporaryDirectory(prefix="divisi-") as folder, ExitStack() as stack:
-            _check_space(piece, most_stems(self.model, ()) + 1, folder)
             mixture = piece.mixture or write_mixture(piece, Path(folder, "sum.wav"))
             stems = Path(folder, "stems")
             stems.mkdir()
-            done = separate_recording(mixture, self.model, stems, chosen)
+            try:
+                done = separate_recording(mixture, self.model, stems, chosen)
+            except DiskError as error:
+                found = str(error).partition(";")[0]
+                raise AudioError(
+                    f"{piece.name}: {found}; make room or set TMPDIR to another folder."
+                ) from error
             files = {source_of(n, sources): AudioFile(stems / f"{n}.wav") for n in done.sources}
             missing = [name for name in piece.stems if name not in files]
             if skipped := [name for name in missing if name not in sources]:
@@ -160,14 +166,3 @@ def baseline_rows(piece: Piece, where: Provenance) -> list[Row]:
         values = measure_passes(passes, names, names)
         rows += rows_of(system, piece.name, piece.seconds, untrained, values)
     return rows
-
-
-def _check_space(piece: Piece, files: int, folder: str) -> None:
-    samples = piece.frames * piece.channels
-    needed, free = 4 * samples * files, shutil.disk_usage(folder).free
-    if needed > free:
-        raise AudioError(
-            f"{piece.name}: its estimates need {readable_size(needed)} for a while and"
-            f" {Path(folder).parent} has {readable_size(free)} free; make room or set TMPDIR to"
-            " another folder."
-        )

@@ -33,16 +33,19 @@ class Activity:
         self._powers.append(squares[:whole].reshape(-1, self.window).mean(axis=1))
         self._rest = squares[whole:]
 
+    def powers(self) -> np.ndarray:
+        """The mean square of each window, (windows,); the last one may be shorter."""
+        rest = [self._rest.mean()] if self._rest.size else []
+        return np.concatenate([*self._powers, rest])
+
     def spans(self, reference: float) -> list[tuple[float, float]]:
         """Start and end in seconds of where the stem plays.
 
         reference: the mean square of the recording, over all samples and channels.
         """
-        rest = [self._rest.mean()] if self._rest.size else []
-        powers = np.concatenate([*self._powers, rest])
         begins, ends = (reference * 10 ** (level / 10) for level in (BEGINS, ENDS))
         plays, state = [], False
-        for power in powers:
+        for power in self.powers():
             state = power > (ends if state else begins)
             plays.append(state)
         return joined_spans(plays, self.seconds, self.frames / self.sample_rate)

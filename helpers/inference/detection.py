@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -13,9 +13,9 @@ import numpy as np
 from torch import nn
 
 from ..training.conditioning import OTHER
-from .activity import joined_spans
+from .activity import Activity, joined_spans
 from .hearing import Windows, can_hear, heard
-from .players import first_players
+from .players import first_players, stem_names
 from .separation import separate_stream
 
 #: For models that do not say what sounds: the level of a stem, in dB relative to the recording,
@@ -28,8 +28,8 @@ DETECTION_THRESHOLD = -16.0
 DOUBT = 4.0
 SLOPE = 2.0  # dB in which the confidence goes from 0.5 to 0.73
 FITTED = Path(__file__).with_name("detection_thresholds.json")
-#: A player sounds in so much of a recording at least: the greater of seconds and share.
-SHORTEST, SMALLEST = 1.5, 0.03
+SUSTAINED = 1.5  # seconds over which a confidence is averaged: a blip is no player
+SMALLEST = 0.02  # share of a recording in which a player sounds at least
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,7 @@ class Thresholds:
 
 @cache
 def thresholds() -> Thresholds:
+    """Those of the shipped model that `FITTED` names by the hash of its weights."""
     fitted = json.loads(FITTED.read_text(encoding="utf-8"))
     return Thresholds(*(fitted[name] for name in ("detected", "second", "doubtful", "other_db")))
 
@@ -172,34 +173,78 @@ def detect_instruments(
 
 
 def present(
-    confidence: dict[str, float], sources: Sequence[str], limits: Thresholds
+    confidence: Mapping[str, float], sources: Sequence[str], limits: Thresholds
 ) -> tuple[str, ...]:
-    """The sources that count as present. A second player needs the first one.
+    """The sources that count as present. Of two players, the one who is more sure is the first.
 
     confidence: of each source; `other` is none that could be present.
     """
-    firsts = first_players(sources)
+    firsts, sure = first_players(sources), dict(confidence)
+    for second, first in firsts.items():
+        sure[second], sure[first] = sorted((confidence[second], confidence[first]))
     return tuple(
         name
         for name in sources
         if name != OTHER
-        and confidence[firsts.get(name, name)] >= limits.detected
-        and (name not in firsts or confidence[name] >= limits.second)
+        and sure[firsts.get(name, name)] >= limits.detected
+        and (name not in firsts or sure[name] >= limits.second)
     )
 
 
 def sustained(curve: np.ndarray, seconds: float) -> float:
-    """What a curve reaches for at least `SHORTEST` seconds and `SMALLEST` of its windows in sum.
+    """What a curve reaches, in the mean over `SUSTAINED` seconds, in `SMALLEST` of a recording.
 
-    curve: (windows,) of so many seconds each.
+    A quantile: it does not grow with the length of a recording, whose beginning counts as what
+    follows its end. curve: (windows,) of so many seconds each.
     """
-    least = max(math.ceil(SHORTEST / seconds), math.ceil(SMALLEST * len(curve)))
-    return float(np.sort(curve)[::-1][min(least, len(curve)) - 1])
+    count = min(len(curve), math.ceil(SUSTAINED / seconds))
+    around = np.pad(curve, (0, count - 1), mode="wrap")
+    means = np.convolve(around, np.ones(count) / count, "valid")
+    return float(np.sort(means)[-math.ceil(SMALLEST * len(means))])
+
+
+def following(detection: Detection, activity: Mapping[str, Activity]) -> Detection:
+    """The detection with two players of an instrument as their stems are.
+
+    Who of two is heard has no meaning, only how many. In each window the one who more likely sounds
+    is therefore the one whose stem is louder, and of the whole recording the one who plays more is
+    the surer one. activity: of the stems, by their names.
+    """
+    if detection.curves is None:
+        return detection
+    curves = detection.curves
+    values, heard, levels = dict(curves.values), dict(detection.heard), dict(detection.levels)
+    names = dict(zip(detection.sources, stem_names(detection.sources), strict=True))
+    for second, first in first_players(detection.sources).items():
+        both = np.stack([values[first], values[second]])
+        powers = np.stack([
+            _in_windows(activity[names[name]], curves.seconds, both.shape[1])
+            for name in (first, second)
+        ])  # fmt: skip
+        low, high = np.sort(both, axis=0)
+        is_first = powers[0] >= powers[1]
+        values[first], values[second] = np.where(is_first, (high, low), (low, high))
+        surer = values[first].sum() >= values[second].sum()
+        for numbers in filter(None, (heard, levels)):
+            pair = sorted((numbers[first], numbers[second]), reverse=bool(surer))
+            numbers[first], numbers[second] = pair
+    return replace(detection, levels=levels, heard=heard, curves=replace(curves, values=values))
+
+
+def _in_windows(activity: Activity, seconds: float, count: int) -> np.ndarray:
+    """The mean power of a stem in `count` windows of so many seconds."""
+    powers = activity.powers()
+    edges = np.round(np.arange(count) * seconds / activity.seconds).astype(int)
+    edges = np.minimum(edges, len(powers) - 1)
+    sums = np.add.reduceat(powers, edges)
+    return sums / np.maximum(np.diff([*edges, len(powers)]), 1)
 
 
 def _by_activity(model: nn.Module, windows: Windows) -> Detection:
     named = zip(model.config.sources, windows.means(), strict=True)
     values = {name: curve for name, curve in named if name in model.sources}
+    for second, first in first_players(tuple(values)).items():  # how many sound, not who
+        values[second], values[first] = np.sort([values[second], values[first]], axis=0)
     confidence = {name: sustained(curve, windows.seconds) for name, curve in values.items()}
     found = present(confidence, tuple(values), thresholds())
     nothing = (OTHER,) if OTHER in model.sources else tuple(model.sources)

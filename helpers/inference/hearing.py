@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from ..audio.recordings import CANCELLED
 from .overlap_add import Segments
-from .separation import BATCH, SHORTEST, EvenBlocks, batches, resampled_blocks
+from .separation import SHORTEST, EvenBlocks, resampled_blocks
 
 WINDOW = 0.5  # seconds
 
@@ -59,44 +60,46 @@ def heard(
 ) -> Windows:
     """The probability that each source of the model's config sounds, over time.
 
-    blocks, sample_rate, channels: as for `separate_stream`, in segments and constant memory as
-    there. progress: called with the seconds that each step adds.
+    One signal is heard, see `one_channel`. blocks, sample_rate, channels: as for `separate_stream`,
+    in segments and constant memory as there. progress: called with the seconds that each step adds.
     """
     rate, hop = model.sample_rate, model.config.hop
     segments = Segments.of(model.segment_seconds, rate)
     windows = Windows(len(model.config.sources), rate / hop)
     mixture = EvenBlocks(blocks, channels)
     resampled = resampled_blocks(mixture, sample_rate, rate, (channels,))
-    size = BATCH if channels == model.channels else max(1, BATCH // channels)
     start = 0  # in samples from the beginning of a segment; later ones begin behind their margin
-    for batch in batches(segments.cut(resampled), size):
-        curves = _activity(model, np.stack([segment for segment, _, _ in batch]))
-        for curve, (segment, offset, is_last) in zip(curves, batch, strict=True):
-            stop = segment.shape[1] - offset if is_last else segments.hop + segments.margin
-            at = np.arange(curve.shape[1]) * hop - offset
-            windows.update(curve[:, (at >= start) & (at < stop)])
-            if progress is not None:
-                progress((stop - start) / rate)
-            start = segments.margin
+    for segment, offset, is_last in segments.cut(resampled):
+        curve = _activity(model, one_channel(segment))
+        stop = segment.shape[1] - offset if is_last else segments.hop + segments.margin
+        at = np.arange(curve.shape[1]) * hop - offset
+        windows.update(curve[:, (at >= start) & (at < stop)])
+        if progress is not None:
+            progress((stop - start) / rate)
+        start = segments.margin
     return windows
 
 
-@torch.inference_mode()
-def _activity(model: nn.Module, segments: np.ndarray) -> np.ndarray:
-    """segments (N, C, L) -> probabilities (N, sources, frames), zero where there is silence.
+def one_channel(sound: np.ndarray) -> np.ndarray:
+    """The mean of all channels (C, n), or the loudest one where they cancel: (1, n).
 
-    Frame k is that of sample k * hop. Of a model with other channels, each channel is heard on its
-    own, and the mean counts.
+    The rule of `recordings.mono`, for each segment of a recording.
     """
-    count, channels, length = segments.shape
-    mixture = torch.from_numpy(np.ascontiguousarray(segments, dtype=np.float32))
-    mixture = nn.functional.pad(mixture, (0, max(0, SHORTEST - length)))
-    sounds = mixture.abs().amax(dim=(1, 2)) > 0
-    if channels != model.channels:
-        mixture = mixture.reshape(count * channels, 1, -1).expand(-1, model.channels, -1)
-    answers: list[Tensor] = []
+    mean = sound.mean(axis=0, keepdims=True)
+    powers = np.square(sound).mean(axis=1)
+    if np.square(mean).mean() < CANCELLED * powers.mean():
+        return sound[[powers.argmax()]]
+    return mean
+
+
+@torch.inference_mode()
+def _activity(model: nn.Module, sound: np.ndarray) -> np.ndarray:
+    """sound (1, n) -> probabilities (sources, frames), zero for silence.
+
+    Frame k is that of sample k * hop.
+    """
+    mixture = torch.from_numpy(np.ascontiguousarray(sound, dtype=np.float32))
+    mixture = nn.functional.pad(mixture, (0, max(0, SHORTEST - mixture.shape[1])))
     device = next(model.parameters()).device
-    for rows in mixture.split(BATCH):
-        answers.append(model.activity(rows.to(device)).float().cpu())
-    curves = torch.cat(answers).reshape(count, -1, *answers[0].shape[1:]).mean(dim=1)
-    return (curves * sounds[:, None, None]).numpy()
+    curves = model.activity(mixture.expand(1, model.channels, -1).to(device))[0]
+    return (curves.float().cpu() * bool(mixture.any())).numpy()

@@ -124,7 +124,7 @@ def _meant(name: str, sources: Sequence[str]) -> Sequence[str]:
 
 
 def stem_named(name: str, sources: Sequence[str]) -> str:
-    """The stem that a name means, as in `Vl. 2` for `violin-2`.
+    """The stem that a name means, as in `Vl. 2` for `violin-2`; the only player is the first one.
 
     ValueError where there is none, and where there are several: `violin` of `violin-1`, `violin-2`.
     """
@@ -132,7 +132,8 @@ def stem_named(name: str, sources: Sequence[str]) -> str:
         return name
     row, number = find_instrument(name), read_name(name).number
     players = [each for each in sources if row is not None and find_instrument(each) == row]
-    meant = [each for each in players if number in (None, read_name(each).number)]
+    only = {1} if len(players) == 1 else set()
+    meant = [each for each in players if number in {None, read_name(each).number, *only}]
     if len(meant) == 1:
         return meant[0]
     if meant:

@@ -29,6 +29,11 @@ def stem_names(sources: Sequence[str]) -> tuple[str, ...]:
     return tuple(f"{name}-1" if name in numbered else name for name in sources)
 
 
+def counted_as(model: nn.Module) -> Mapping[str, str]:
+    """The sources of instruments that have another name: `alto-saxophone` -> `saxophone`."""
+    return getattr(getattr(model, "config", None), "counted_as", {})
+
+
 def chosen_sources(model: nn.Module, instruments: Sequence[str] | str | None) -> tuple[str, ...]:
     """The model's sources that a user asks for; () for None, which leaves the choice to detection.
 
@@ -48,32 +53,34 @@ def chosen_sources(model: nn.Module, instruments: Sequence[str] | str | None) ->
         return tuple(model.sources)
     if not words:
         raise ValueError(f"Choose at least one instrument; this model separates {known}.")
-    firsts, counts = first_players(model.sources), Counter()
+    firsts, names = first_players(model.sources), []
     for word in words:
         try:
             name = word if word in model.sources else instrument(word).name
         except KeyError as error:
             raise ValueError(error.args[0]) from error
-        if name not in model.sources:
+        source = counted_as(model).get(name, name)
+        if source not in model.sources:
             raise ValueError(f"This model does not separate '{name}'; it separates {known}.")
-        counts[firsts.get(name, name)] += 1
+        names.append(firsts.get(source, source))
+    counts = Counter(names)
     players = {name: [name, *(n for n in firsts if firsts[n] == name)] for name in counts}
-    _warn_of_shared_stems(model, words, counts, players)
+    _warn_of_shared_stems(model, dict(zip(words, names, strict=True)), counts, players)
     return tuple(player for name, count in counts.items() for player in players[name][:count])
 
 
 def _warn_of_shared_stems(
     model: nn.Module,
-    words: Sequence[str],
+    words: Mapping[str, str],
     counts: Mapping[str, int],
     players: Mapping[str, Sequence[str]],
 ) -> None:
+    """words: what a user listed, and the source of each."""
     repeated = [name for name, count in counts.items() if count > len(players[name])]
     numbered = [
         word
-        for word in words
-        if word not in model.sources and read_name(word).number
-        if len(players[instrument(word).name]) == 1
+        for word, name in words.items()
+        if word not in model.sources and read_name(word).number and len(players[name]) == 1
     ]
     if repeated and len(players[repeated[0]]) > 1:
         have = len(players[repeated[0]])
@@ -114,14 +121,3 @@ def conditioned_on(model: nn.Module, sources: Sequence[str]) -> nn.Module:
     if OTHER in model.sources:
         return condition_on(model, [*(name for name in sources if name != OTHER), OTHER])
     return condition_on(model, sources) if len(sources) > 1 else model
-
-
-def most_stems(model: nn.Module, sources: Sequence[str]) -> int:
-    """How many stems, as float files, are on disk at the same time, at most.
-
-    sources: those that are chosen; () where they are still to be detected.
-    """
-    count = len(sources or model.sources)
-    if OTHER in model.sources:
-        count += OTHER not in (sources or model.sources)
-    return 2 * count if OTHER in model.sources or interchangeable(model) else count

@@ -10,7 +10,8 @@ from ..audio.recordings import Recording
 from ..training.conditioning import OTHER
 from .detection import Detection
 
-MOSTLY = 0.5  # share of a recording's energy
+MOSTLY = 0.5  # share of a recording's energy, and of its time
+MOST_PLAYERS = 7  # of the largest ensembles that the models have learned from
 
 
 def remarks_on(
@@ -19,7 +20,7 @@ def remarks_on(
     levels: Mapping[str, Level],
     unmeasured: Sequence[str],
 ) -> tuple[str, ...]:
-    """Where nothing, one instrument or mostly something else is heard, and on mixes.
+    """Where nothing, one, very many or mostly something else is heard, and on mixes.
 
     detection: None where the instruments were given. levels: of the stems that are written.
     unmeasured: the mixes whose loudness has no meaning.
@@ -29,9 +30,11 @@ def remarks_on(
         sentences += _on_detection(file, detection)
     other = levels[OTHER].energy / (recording.level.energy or 1.0) if OTHER in levels else 0.0
     expected = not detection and len(levels) < 3  # one instrument, named: to leave all others
-    if other > MOSTLY and len(levels) > 1 and not expected:
+    time = detection.curves.share(OTHER) if detection and OTHER in detection.heard else 0.0
+    if max(other, time) > MOSTLY and OTHER in levels and len(levels) > 1 and not expected:
+        share = f"{other:.0%} of its energy" if other > MOSTLY else f"something in {time:.0%} of it"
         sentences.append(
-            f"{file}: {other:.0%} of its energy is none of {_listed(levels)}, perhaps a voice,"
+            f"{file}: {share} is none of {_listed(levels)}, perhaps a voice,"
             f" drums, an orchestra or an instrument that is not named; see the stem {OTHER}."
         )
     if unmeasured:
@@ -53,6 +56,12 @@ def _on_detection(file: str, detection: Detection) -> list[str]:
         return [
             f"{file}: {detection.present[0]} is the only instrument that was found, so its stem is"
             " nearly the whole recording; name the instruments (--instruments) if others play."
+        ]
+    if len(detection.present) > MOST_PLAYERS:
+        return [
+            f"{file}: {len(detection.present)} players were found, more than the {MOST_PLAYERS} of"
+            " an ensemble that this model knows, perhaps because it is an orchestra; name the"
+            " instruments (--instruments) if you know better."
         ]
     return []
 

@@ -7,7 +7,7 @@ segments of `overlap_add`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import torch
@@ -15,11 +15,10 @@ from torch import Tensor, nn
 
 from ..audio.offset import without_offset
 from ..audio.resampling import ResampleStream
-from .continuity import continuous
+from .continuity import Segment, continuous
 from .overlap_add import Segments
 from .players import interchangeable
 
-BATCH = 2  # segments, or channels of segments, in one call of the model
 BLOCK = 1 << 18  # samples, for reading and resampling
 SHORTEST = 4096  # samples; shorter segments are padded with zeros for the model
 
@@ -85,83 +84,58 @@ def _separated(
     model: nn.Module, blocks: Iterable[np.ndarray], segments: Segments, channels: int
 ) -> Iterator[np.ndarray]:
     """Blocks (C, n) at the model's rate -> blocks (S, C, n)."""
-    size = BATCH if channels == model.channels else max(1, BATCH // channels)
 
-    def estimated() -> Iterator[tuple[np.ndarray, int, bool]]:
-        number = 0
-        for batch in batches(segments.cut(blocks), size):
-            starts = [
-                (place * segments.hop - offset) / model.sample_rate
-                for place, (_, offset, _) in enumerate(batch, number)
-            ]
-            number += len(batch)
-            estimates = _estimate(model, np.stack([segment for segment, _, _ in batch]), starts)
-            for estimate, (_, offset, is_last) in zip(estimates, batch, strict=True):
-                yield estimate, offset, is_last
+    def estimated() -> Iterator[Segment]:
+        for place, (segment, offset, is_last) in enumerate(segments.cut(blocks)):
+            start = (place * segments.hop - offset) / model.sample_rate
+            yield _estimate(model, segment, start), offset, is_last
 
     pairs, whole = interchangeable(model), estimated()
     if pairs:
-        whole = continuous(whole, segments.hop, pairs, each_channel=channels != model.channels)
+        whole = continuous(
+            whole, segments.hop, pairs, model.sample_rate, each_channel=channels != model.channels
+        )
     return segments.join(whole)
 
 
-def batches(segments: Iterable[tuple], size: int) -> Iterator[list[tuple]]:
-    """Groups of up to `size` successive segments of the same shape."""
-    batch: list[tuple] = []
-    for segment in segments:
-        if batch and (len(batch) == size or segment[0].shape != batch[0][0].shape):
-            yield batch
-            batch = []
-        batch.append(segment)
-    if batch:
-        yield batch
-
-
-def _estimate(model: nn.Module, segments: np.ndarray, starts: Sequence[float]) -> np.ndarray:
-    """segments (N, C, L) that start at these seconds -> estimates (N, S, C, L)."""
-    count, channels, length = segments.shape
-    seconds = torch.tensor(starts)
-    mixture = torch.from_numpy(np.ascontiguousarray(segments, dtype=np.float32))
+def _estimate(model: nn.Module, segment: np.ndarray, start: float) -> np.ndarray:
+    """segment (C, L) that starts at this second -> estimates (S, C, L)."""
+    length = segment.shape[1]
+    mixture = torch.from_numpy(np.ascontiguousarray(segment, dtype=np.float32))
     mixture = nn.functional.pad(mixture, (0, max(0, SHORTEST - length)))
-    if channels == model.channels:
-        return _run(model, mixture, seconds)[..., :length].numpy()
-    single = mixture.reshape(count * channels, 1, -1)  # (N, C, L) -> (N * C, 1, L)
-    seconds = seconds.repeat_interleave(channels)
+    if len(mixture) == model.channels:
+        return _run(model, mixture, start)[..., :length].numpy()
     answers = [
-        _run(model, rows.expand(-1, model.channels, -1), some)
-        for rows, some in zip(single.split(BATCH), seconds.split(BATCH), strict=True)
+        _run(model, channel.expand(model.channels, -1), start).mean(dim=1)
+        for channel in mixture.split(1)
     ]
-    estimates = torch.cat(answers).mean(dim=2)  # (N * C, S, L)
-    return estimates.unflatten(0, (count, channels)).transpose(1, 2)[..., :length].numpy()
+    return torch.stack(answers, dim=1)[..., :length].numpy()
 
 
 @torch.inference_mode()
-def _run(model: nn.Module, mixture: Tensor, seconds: Tensor) -> Tensor:
-    """mixture (B, C, T) -> estimates (B, S, C, T) on the CPU; zeros for a silent mixture.
+def _run(model: nn.Module, mixture: Tensor, start: float) -> Tensor:
+    """mixture (C, T) -> estimates (S, C, T) on the CPU; zeros for a silent mixture.
 
-    seconds: (B,), when each begins in the recording; for a model that follows a score.
+    start: when it begins in the recording, in seconds; for a model that follows a score.
     """
+    expected = (1, len(model.sources), *mixture.shape)
+    if not mixture.any():
+        return torch.zeros(expected[1:])
     weight = next(model.parameters(), None)
     device = torch.device("cpu") if weight is None else weight.device
-    batch, channels, length = mixture.shape
-    estimates = torch.zeros(batch, len(model.sources), channels, length)
-    is_sounding = mixture.abs().amax(dim=(1, 2)) > 0
-    if not is_sounding.any():
-        return estimates
     was_training = model.training
     model.eval()
     try:
-        place = [seconds[is_sounding]] if follows_score(model) else []
-        answer = model(mixture[is_sounding].to(device), *place)
+        place = [torch.tensor([start])] if follows_score(model) else []
+        answer = model(mixture[None].to(device), *place)
     finally:
         model.train(was_training)
-    if answer.shape[1:] != estimates.shape[1:]:
+    if answer.shape != expected:
         raise ValueError(
-            f"{type(model).__name__} made {tuple(answer.shape)} of {tuple(mixture.shape)}; a "
+            f"{type(model).__name__} made {tuple(answer.shape)} of {(1, *mixture.shape)}; a "
             f"separator returns (batch, {len(model.sources)} sources, channels, samples)."
         )
-    estimates[is_sounding] = answer.float().cpu()
-    return estimates
+    return answer[0].float().cpu()
 
 
 def resampled_blocks(

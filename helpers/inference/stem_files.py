@@ -19,11 +19,19 @@ from ..audio.levels import safe_gain
 from ..audio.recordings import Recording
 from ..audio.track import AudioError
 from ..files import check_names, drafted, moved_to_unused
+from ..folders import check_space
 from ..training.conditioning import OTHER
 from .arranged import Rearranged, arrangement, in_order
-from .detection import can_detect, detect, thresholds
+from .detection import can_detect, detect, following, thresholds
+from .hearing import can_hear
 from .mixes import NO_MIXES, Mix, Mixes, names_of
-from .players import chosen_sources, conditioned_on, interchangeable, stem_names
+from .players import (
+    chosen_sources,
+    conditioned_on,
+    first_players,
+    interchangeable,
+    stem_names,
+)
 from .remarks import remarks_on
 from .stem_drafts import (
     DRAFT,
@@ -37,6 +45,9 @@ from .stem_drafts import (
 )
 from .written_stems import StemFiles, WrittenMix
 
+#: Of a model that does not say what sounds: the level of `other`, in dB relative to the recording,
+#: from which it is a stem of its own.
+OTHER_DB = -20.0
 REPORT = "separation.json"  # beside the stems of `divisi separate`
 
 
@@ -61,7 +72,8 @@ def separate_recording(
     adds, `recording.seconds` in all.
     Raises ValueError for instruments and mixes of instruments that the model does not separate and
     for sources that are no names of files, AudioError for a mix of an instrument that is not
-    detected, for files that cannot be written and for a model whose output is not finite.
+    detected, for files that cannot be written and for a model whose output is not finite, DiskError
+    where the disk is too small for the stems.
     """
     start = time.perf_counter()
     form.check(recording.path.name, recording.sample_rate, recording.channels)
@@ -79,11 +91,15 @@ def separate_recording(
         )
     keeps_other = OTHER in (*sources, *mixes.minus, *mixes.emphasise)
     sources = sources or (detection.sources if detection else ())
+    stems = stems_on_disk(model, sources or model.sources) + residual
+    needed = bytes_needed(recording, stems, form, mixes.count(stems))
+    check_space(folder.parent, needed)  # `folder` is mostly a hidden draft
     model = conditioned_on(model, sources) if sources else model
     found = _written(recording, model, folder, sources or model.sources, mixes, keeps_other,
                      residual, progress)  # fmt: skip
     names = (*found.sources, RESIDUAL) if residual else found.sources
     measured = found.measured
+    detection = detection and following(detection, measured.activity)
     gains = {meter.mix: meter.gain(measured.loudness) for meter in measured.mixes}
     written = [
         WrittenMix(meter.mix, gains[meter.mix] or 1.0, meter.level) for meter in measured.mixes
@@ -143,7 +159,8 @@ def _written(
     )  # fmt: skip
     energies = {name: measured.levels[name].energy for name in final}
     drops = OTHER in final and len(final) > 1 and not keeps_other
-    drops = drops and energies[OTHER] < recording.level.energy * 10 ** (thresholds().other_db / 10)
+    least = thresholds().other_db if can_hear(model) else OTHER_DB
+    drops = drops and energies[OTHER] < recording.level.energy * 10 ** (least / 10)
     if names == tuple(model.sources) and not drops:
         return _Found(model, final, measured)
     if {*final} != {*names}:  # a model that separates all of its sources always, and some are left
@@ -170,6 +187,18 @@ def _chosen(recording: Recording, mixes: Mixes, names: Sequence[str]) -> list[Mi
             f"{recording.path.name}: {str(error)[:-1]}, as detected; name the instruments"
             " (--instruments) if others play."
         ) from error
+
+
+def stems_on_disk(model: nn.Module, sources: Sequence[str]) -> int:
+    """How many stems, as float files, are on disk at the same time, at most.
+
+    sources: those that are chosen or detected. () where they are still to be detected: two at
+    least.
+    """
+    sources = sources or (("", "") if can_detect(model) else model.sources)
+    count = len(sources) + (OTHER in model.sources and OTHER not in sources)
+    may_change = OTHER in model.sources or first_players(sources)  # then they are written anew
+    return 2 * count if may_change else count
 
 
 def bytes_needed(recording: Recording, stems: int, form: SoundFormat, mixes: int = 0) -> int:

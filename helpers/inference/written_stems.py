@@ -155,7 +155,9 @@ class StemFiles:
         if not self.doubtful:
             return ""
         sure = [name for name in self.names.values() if name not in self.doubtful]
-        return f"--instruments {','.join(sure) if len(sure) > 1 else 'A,B,...'}"
+        alone = OTHER in self.detection.confidence  # such a model separates a single one, too
+        enough = len(sure) > (0 if alone else 1)
+        return f"--instruments {','.join(sure) if enough else 'A,B,...'}"
 
     def doubt(self) -> str:
         """A sentence on the instruments whose detection is in doubt; empty where none is."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
@@ -42,6 +42,7 @@ class MaskNetConfig:
         this source. conditioned: the network is given the active sources, in training too.
     activity: whether it also says which source sounds when. fundamentals: and at which pitches,
         which is an auxiliary target of the training.
+    counted_as: the sources of instruments that have another name, such as an alto saxophone.
     normalisation: of the convolutions' outputs, `none`, `batch`, `group` (eight groups) or `layer`
         (over channels, bins and frames of one example). dropout: of whole channels.
     """
@@ -67,6 +68,7 @@ class MaskNetConfig:
     dropout: float = 0.0
     activity: bool = False
     fundamentals: bool = False
+    counted_as: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, (least, most) in LIMITS.items():
@@ -85,6 +87,9 @@ class MaskNetConfig:
                 f"There is no normalisation '{self.normalisation}'; "
                 f"choose {', '.join(NORMALISATIONS)}."
             )
+        counted = self.counted_as
+        if type(counted) is not dict or not all(type(name) is str for name in counted.values()):
+            raise ValueError(f"counted_as is {counted!r}; it must be a table of names of sources.")
         if unknown := [name for name in self.active_sources if name not in self.sources]:
             raise ValueError(
                 f"'{unknown[0]}' is no source of this model; choose {', '.join(self.sources)}."

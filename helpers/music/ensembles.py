@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -111,11 +112,13 @@ def draw_ensemble(
     instruments: Sequence[str],
     doubles: float = 0.0,
     most_players: int = LARGE,
+    twice: Sequence[str] = (),
 ) -> tuple[str, ...]:
     """Two to `most_players` instruments, at most one of them a keyboard.
 
     With probability 0.5 an ensemble of REPERTOIRE that they can form, otherwise any. With
     probability `doubles` it has two of one instrument, otherwise they are all different.
+    twice: the instruments of which there may be two; by default all but keyboards.
     ValueError if the instruments cannot form a duo.
     """
     keyboards = [name for name in instruments if instrument(name).family == "keyboard"]
@@ -126,11 +129,13 @@ def draw_ensemble(
             "of them a keyboard."
         )
     doubled = bool(doubles) and rng.random() < doubles
+    pairs = [name for name in others if not twice or name in twice]
     known = [
         ensemble
         for ensemble in REPERTOIRE
         if set(ensemble) <= set(instruments)
         if len(ensemble) <= most_players and (len(set(ensemble)) < len(ensemble)) == doubled
+        if all(ensemble.count(name) == 1 or name in pairs for name in ensemble)
     ]
     if known and rng.random() < 0.5:
         return known[rng.integers(len(known))]
@@ -140,9 +145,9 @@ def draw_ensemble(
     size = min(sizes[rng.integers(len(sizes))], len(available) + doubled)
     if not doubled:
         return tuple(rng.choice(available, size, replace=False).tolist())
-    twice = others[rng.integers(len(others))]
-    rest = [name for name in available if name != twice]
-    return (twice, twice, *rng.choice(rest, size - 2, replace=False).tolist())
+    pair = pairs[rng.integers(len(pairs))]
+    rest = [name for name in available if name != pair]
+    return (pair, pair, *rng.choice(rest, size - 2, replace=False).tolist())
 
 
 def ensemble_score(
@@ -153,16 +158,19 @@ def ensemble_score(
     piano_texture: float = 0.0,
     doubles: float = 0.0,
     most_players: int = LARGE,
+    twice: Sequence[str] = (),
+    doubled_lines: float = 0.0,
 ) -> Score:
     """An excerpt arranged for an ensemble drawn from the instruments.
 
     shuffled_registers: probability that the lines ignore the registers of the instruments.
     piano_texture: probabilities that a keyboard doubles its lines in octaves, and that it uses the
-    pedal. doubles, most_players: see `draw_ensemble`; more players than a work has lines share
-    them, in turns of 3 to 7 seconds. Two of one instrument are numbered.
+    pedal. doubles, most_players, twice: see `draw_ensemble`. Of more players than a work has lines,
+    each further one doubles a line in octaves or thirds, with probability `doubled_lines`, or
+    shares one, in turns of 3 to 7 seconds. Two of one instrument are numbered.
     ValueError as in `draw_ensemble` and `arrangement`.
     """
-    ensemble = draw_ensemble(rng, instruments, doubles, most_players)
+    ensemble = draw_ensemble(rng, instruments, doubles, most_players, twice)
     shuffled = bool(rng.random() < shuffled_registers)
     if shuffled:
         ensemble = tuple(rng.permutation(ensemble).tolist())
@@ -170,7 +178,8 @@ def ensemble_score(
     score = arrangement(excerpt, first, by_register=not shuffled)
     parts = list(score.parts)
     for name in sharing:
-        parts = _share_a_line(rng, parts, name)
+        doubling = bool(doubled_lines) and rng.random() < doubled_lines
+        parts = (_double_a_line if doubling else _share_a_line)(rng, parts, name)
     if piano_texture:
         parts = [_with_piano_texture(rng, part, piano_texture) for part in parts]
     return replace(score, parts=_numbered(parts))
@@ -197,13 +206,7 @@ def _share_a_line(rng: np.random.Generator, parts: Sequence[Part], name: str) ->
     Lines with many notes are preferred; that of a keyboard is not shared. The new player has the
     second turn.
     """
-    row = instrument(name)
-
-    def suits(i: int) -> int:
-        return sum(row.low <= note.pitch <= row.high for note in parts[i].notes)
-
-    candidates = [i for i, p in enumerate(parts) if instrument(p.instrument).family != "keyboard"]
-    shared = max(candidates, key=suits)
+    row, shared = instrument(name), _line_for(parts, name)
     notes = parts[shared].notes
     changes = np.cumsum(rng.uniform(*PHRASE, 1 + int(parts[shared].seconds / PHRASE[0])))
     turns = np.searchsorted(changes, [note.onset for note in notes], side="right") % 2
@@ -216,6 +219,34 @@ def _share_a_line(rng: np.random.Generator, parts: Sequence[Part], name: str) ->
     parts = [*parts, Part(row.name, second)]
     parts[shared] = replace(parts[shared], notes=first)
     return parts
+
+
+def _double_a_line(rng: np.random.Generator, parts: Sequence[Part], name: str) -> list[Part]:
+    """The parts and one more, an octave or a third from the one whose line suits it best.
+
+    The third is the minor or the major one, whichever note occurs more often in the parts.
+    """
+    row, notes = instrument(name), parts[_line_for(parts, name)].notes
+    sign, third = rng.choice((-1, 1)), rng.random() < 0.5
+    often = Counter(note.pitch % 12 for part in parts for note in part.notes)
+
+    def doubled(pitch: float) -> float:
+        steps = max((3, 4), key=lambda step: often[(pitch + sign * step) % 12]) if third else 12
+        found = [pitch + sign * steps, pitch - sign * steps]
+        return next((p for p in found if row.low <= p <= row.high), in_range(found[0], row))
+
+    return [*parts, Part(row.name, tuple(replace(n, pitch=doubled(n.pitch)) for n in notes))]
+
+
+def _line_for(parts: Sequence[Part], name: str) -> int:
+    """The part with most notes in the range of an instrument, but no keyboard's."""
+    row = instrument(name)
+
+    def suits(i: int) -> int:
+        return sum(row.low <= note.pitch <= row.high for note in parts[i].notes)
+
+    candidates = [i for i, p in enumerate(parts) if instrument(p.instrument).family != "keyboard"]
+    return max(candidates, key=suits)
 
 
 def _numbered(parts: Sequence[Part]) -> tuple[Part, ...]:

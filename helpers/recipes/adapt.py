@@ -20,13 +20,15 @@ from ..audio.track import AudioError
 from ..evaluation.no_reference import WINDOW, Measures, by_score
 from ..evaluation.quality_estimate import LEAST, SOUNDS, measured_window, predictors
 from ..inference.detection import can_detect, detect_instruments
-from ..inference.players import chosen_sources
+from ..inference.players import chosen_sources, interchangeable
 from ..inference.score_following import takes_score
 from ..inference.separation import separate
 from ..music.scores import Score
 from ..training.checkpoints import load_model, save_model
 from ..training.conditioning import OTHER, condition_on
 from ..training.config import TrainingConfig
+from ..training.losses import Loss
+from ..training.objectives import PlayersObjective
 from ..training.runs import RunFolder
 from ..training.self_training import Estimated, RemixDataset, self_training_loss
 from ..training.trainer import fit
@@ -163,7 +165,7 @@ def adapt(
             dataset = RemixDataset(windows, round(SEGMENT * rate), seed + 1000 * number)
             config = training_config(start, max(1, steps // ROUNDS), learning_rate, seed)
             history = fit(
-                student, self_training_loss(), dataset, quality, config=config,
+                student, objective(start), dataset, quality, config=config,
                 folder=folder / f"round-{number}", progress=progress,
             )  # fmt: skip
             if not history.finished:
@@ -184,6 +186,15 @@ def adapt(
         }  # fmt: skip
         weights, _ = save_model(teacher, folder, name, provenance, half=True)
     return Adapted(weights, sources, before, best)
+
+
+def objective(model: nn.Module) -> Loss | PlayersObjective:
+    """The loss of a round. Of two players of an instrument the order does not matter: a teacher may
+    exchange them from one window to the next; and `other`, where a model has it, is always active.
+    """
+    if not (OTHER in model.sources or interchangeable(model)):
+        return self_training_loss()
+    return PlayersObjective(self_training_loss(), model.sources, conditioned_share=1.0)
 
 
 def training_config(model: nn.Module, steps: int, rate: float, seed: int) -> TrainingConfig:

@@ -31,14 +31,14 @@ RANGES: dict[str, dict[str, tuple[float, float]]] = {
         "shuffled_registers": SHARE, "piano_texture": SHARE, "seed": (0, 2**32 - 1),
         "timing": (0.0, 1.0), "accent": (0.0, 127.0), "lag": (0.0, 1.0), "tuning": (0.0, 100.0),
         "vibrato_depth": (0.0, 100.0), "onset_noise": SHARE, "release": (0.0, 2.0),
-        "doubles": SHARE, "most_players": (2, 7),
+        "doubles": SHARE, "most_players": (2, 7), "doubled_lines": SHARE,
     },
     "MixingConfig": {
         "coherent": SHARE, "real_share": SHARE, "inactive": SHARE, "players": (1, 64),
         "variant_weights": (0.0, 1e6), "gain": DECIBELS, "tilt": (-60.0, 60.0),
         "equaliser": DECIBELS, "detune": (0.0, 1200.0), "transpose_range": (0.0, 12.0),
         "reverb": SHARE, "compression": SHARE, "rooms": (1, 100_000), "featured": SHARE,
-        "ambience": SHARE,
+        "solos": SHARE, "subsets": SHARE, "ambience": SHARE, "drums": SHARE,
     },
     "ScoreErrors": {
         "timing": (0.0, 10.0), "shift": (0.0, 10.0), "length": (0.0, 5.0), "tuning": (0.0, 1200.0),

@@ -267,6 +267,8 @@ def architecture(recipe: Recipe, path: str | Path) -> tuple[type[nn.Module], Any
         )
     sources = recipe.sources or recipe.rendering.instruments
     shared = {"sources": sources, "sample_rate": recipe.rendering.sample_rate}
+    if recipe.counted_as:
+        shared["counted_as"] = recipe.counted_as
     if recipe.target:
         shared = {"target": recipe.target, "sample_rate": recipe.rendering.sample_rate}
     if recipe.blind:

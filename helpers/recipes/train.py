@@ -108,8 +108,9 @@ def mixtures(
     if held_out:
         return training, TrackDataset(list(held_out), sources, seconds)
     coherent = dataclasses.replace(
-        recipe.mixing, coherent=1.0, real_share=0.0, inactive=0.0, ambience=0.0
-    )
+        recipe.mixing, coherent=1.0, real_share=0.0, inactive=0.0, solos=0.0, subsets=0.0,
+        ambience=0.0,
+    )  # fmt: skip
     return training, dataset("validation", coherent, length=recipe.validation_examples)
 
 

@@ -66,25 +66,28 @@ def draw_players(
 
     As `draw_active_sources`, with players and `other` as sources: `other` is always active, and a
     second player never without the first. In the share `left_out` of the conditioned examples with
-    several instruments, one of them, with all its players, is not among the active ones, and its
-    stems (B, S, C, T) are in `other`. The last value, bool (B,), is true for conditioned examples.
+    several instruments, one of them, with all its players, is not among the active ones, not even
+    as one that rests, and its stems (B, S, C, T) are in `other`. The last value, bool (B,), is true
+    for conditioned examples.
     """
     count, device = len(stems), stems.device
     given = torch.rand(count, device=device) < share
     active = stems.square().sum((2, 3)) > TINY
     leave = given & (torch.rand(count, device=device) < left_out)
+    gone = torch.zeros_like(active)  # the players who are left out
     other = sources.index(OTHER) if OTHER in sources else None
     if other is not None and leave.any():
-        stems, sounding = stems.clone(), active.clone()
+        stems = stems.clone()
         for example in leave.nonzero().flatten().tolist():
-            players = _instrument_to_leave_out(sounding[example], sources, other)
+            players = _instrument_to_leave_out(active[example], sources, other)
             if players:
                 stems[example, other] += stems[example, players].sum(0)
                 stems[example, players] = 0.0
-                active[example, players] = False
+                gone[example, players] = True
     active = active | (torch.rand(active.shape, device=device) < extra)
     for first, second in player_pairs(sources):
         active[:, first] |= active[:, second]
+    active &= ~gone
     if other is not None:
         active[:, other] = True
     return active | ~active.any(1, keepdim=True) | ~given[:, None], stems, given
@@ -93,11 +96,11 @@ def draw_players(
 def _instrument_to_leave_out(
     sounding: Tensor, sources: Sequence[str], other: int
 ) -> list[int] | None:
-    """The players of one of the instruments that sound (S,), None where there is only one."""
+    """All players of one of the instruments that sound (S,), None where there is only one."""
     second = {b: a for a, b in player_pairs(sources)}
     places = [place for place in sounding.nonzero().flatten().tolist() if place != other]
     instruments = sorted({second.get(place, place) for place in places})
     if len(instruments) < 2:
         return None
     chosen = instruments[int(torch.randint(len(instruments), ()))]
-    return [place for place in places if second.get(place, place) == chosen]
+    return [place for place in range(len(sources)) if second.get(place, place) == chosen]

@@ -41,7 +41,10 @@ class Objective:
 class PlayersObjective(Objective):
     """The loss of a `MaskNet` whose sources are players; see `draw_players`.
 
-    The order of two players of one instrument does not matter, and only active sources count.
+    The order of two players of one instrument does not matter, and only active sources count: in
+    the examples that are not conditioned these are all sources, so that a loss which is a mean over
+    the sources, as `negative_snr`, counts less there, and `joint_snr` more. That is meant: who
+    plays is uncertain there, and a recording is separated with what was heard as the condition.
     activity_weight: of `activity_loss`, in the examples that are not conditioned.
     fundamentals_weight: of `fundamentals_loss`; the dataset then gives the notes of the sources
     too, (S, M, 3): onset and end in seconds, MIDI pitch.

@@ -40,3 +40,15 @@ def test_draws_are_of_both_kinds():
     drawn = [Ambience.draw(rng) for _ in range(300)]
     assert np.mean([ambience.claps > 0 for ambience in drawn]) == pytest.approx(0.3, abs=0.07)
     assert all(-45 <= ambience.level <= 0 for ambience in drawn)
+
+
+def test_drums_are_struck_on_their_steps_and_come_in_their_share():
+    rng = np.random.default_rng(0)
+    drawn = [Ambience.draw(rng, drums=0.4) for _ in range(300)]
+    assert np.mean([ambience.steps > 0 for ambience in drawn]) == pytest.approx(0.4, abs=0.07)
+    drums = Ambience(level=-10.0, slope=0.0, claps=0.0, start=0.0, seed=3, steps=2.0)
+    sound = drums.sound(4 * RATE, RATE)
+    np.testing.assert_array_equal(sound, drums.sound(4 * RATE, RATE))
+    power = np.square(sound[0]).reshape(8, -1)  # half a second from step to step
+    assert power.mean() == pytest.approx(1.0, rel=1e-4)
+    assert power[:, : RATE // 8].sum() > 0.7 * power.sum()

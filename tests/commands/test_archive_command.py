@@ -175,7 +175,8 @@ def test_a_disk_that_becomes_full_stops_the_run_with_whole_folders(
     (album / "disc" / "bad.wav").unlink()
     recording("album/b.wav", seconds=10, rate=44100)
     place = disk("size=1m")
-    monkeypatch.setattr("helpers.commands.archive_job.check_space", lambda *_: None)
+    for module in ("helpers.commands.archive_job", "helpers.inference.stem_files"):
+        monkeypatch.setattr(f"{module}.check_space", lambda *_: None)
     code, _, err = divisi("separate", album, "-o", place / "out", "--model", duo)
     assert code == 2 and "the disk became full" in err[-1]
     assert tree(place / "out") == {"index.csv", "a/separation.json"}

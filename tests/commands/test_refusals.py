@@ -210,7 +210,8 @@ def small_disk(tmp_path):
 
 
 def test_a_disk_that_becomes_full_leaves_nothing(divisi, recording, duo, small_disk, monkeypatch):
-    monkeypatch.setattr(folders, "check_space", lambda *_: None)
+    for module in (folders, stem_files):
+        monkeypatch.setattr(module, "check_space", lambda *_: None)
     path = recording(rate=44100, seconds=10)
     result = divisi("separate", path, "-o", small_disk / "out", "--model", duo)
     assert_refused(result, str(small_disk), "full")

@@ -57,11 +57,15 @@ def test_a_track_is_the_sum_of_clips_at_their_levels():
 
 @pytest.mark.real_audio
 @pytest.mark.parametrize("name", ["chamber", "ensemble"])
-def test_none_of_its_files_trains_and_others_of_the_same_players_do(name):
+def test_none_of_its_files_trains_nor_a_solo_of_two_of_its_players(name):
     root = runtime.data_root()
     recipe = read_recipe(runtime.repository_root() / "recipes" / f"{name}.toml")
     files = {file for each in _solo_files(recipe).values() for file in each}
     held_out = held_out_files(root)
     assert all(file.is_file() for file in held_out)
     assert files and not files & held_out
-    assert any(file.parent.name == "solo_violin" for file in files)
+    assert any(file.name.startswith("john-garner") for file in files)
+    assert not any(file.name.startswith("minji-kim") for file in files)
+    phrases = {f.parent.name for f in files if f.parent.parent.name == "philharmonia_phrases"}
+    assert "clarinet" not in phrases
+    assert phrases if name == "ensemble" else not phrases

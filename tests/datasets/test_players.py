@@ -12,6 +12,8 @@ from helpers.datasets.players import OTHER, PlayerDataset, PlayerMixer
 from helpers.datasets.stem_bank import RenderedStem, StemBank, write_piece
 from helpers.models import mask_net
 from helpers.music.scores import Note
+from helpers.recipes.schema import read_recipe
+from helpers.runtime import repository_root
 from helpers.training import conditioning
 
 RATE, SECONDS = 4000, 1.0
@@ -148,6 +150,86 @@ def test_unrelated_stems_have_two_of_one_instrument_in_their_share(bank):
     violins = 4 / 5  # a mixture without one has nobody to double
     assert np.mean(twice) == pytest.approx(0.5 * violins, abs=0.08)
     assert all(len(set(drawn.sources)) == len(drawn.sources) for drawn in draws)
+
+
+def test_one_player_is_alone_in_the_share_of_solos_and_any_instrument_is(bank):
+    mixing = mixer(bank, solos=0.25, coherent=0.8, featured={"piano": 0.5})
+    draws = [mixing.draw(np.random.default_rng(seed)) for seed in range(600)]
+    alone = [drawn.sources for drawn in draws if len(drawn.segments) == 1]
+    assert len(alone) / len(draws) == pytest.approx(0.25, abs=0.05)
+    counts = [alone.count((source,)) / len(alone) for source in (0, 2, 3, 4, 5)]
+    assert counts == pytest.approx([0.2] * 5, abs=0.08)  # featured does not count
+
+
+def test_some_of_the_players_of_a_piece_play_in_the_share_of_subsets(bank):
+    mixing = mixer(bank, subsets=0.4)
+    sizes: dict[str, list[int]] = {}
+    for seed in range(600):
+        segments = mixing.draw(np.random.default_rng(seed)).segments
+        sizes.setdefault(segments[0].variant.piece, []).append(len(segments))
+    assert set(sizes["duo"]) == set(sizes["trios"]) == {2}
+    whole = [size == 4 for size in sizes["quartet"]]
+    assert np.mean(whole) == pytest.approx(0.6, abs=0.08) and set(sizes["quartet"]) == {2, 3, 4}
+
+
+def test_shares_of_solos_and_subsets_of_the_recipe_add_up():
+    mixing = read_recipe(repository_root() / "recipes" / "ensemble.toml").mixing
+    assert 0.05 <= mixing.solos <= 0.15 and 0.1 <= mixing.subsets <= 0.3
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory):
+    """Two short recordings of a violin, a long one, and one of each of two saxophones."""
+    folder = tmp_path_factory.mktemp("clips")
+    for name, stems in {
+        "violin": (tone(60, 0.4), 0.1 * tone(72, 0.4), tone(81, 2.0)),
+        "saxophone": (tone(50, 2.0),),
+        "alto-saxophone": (tone(55, 2.0),),
+    }.items():
+        write_piece(folder, name, RATE, [RenderedStem(name, "solo", None, s) for s in stems])
+    return StemBank(folder)
+
+
+def test_short_solos_are_joined_from_anywhere_on_and_equally_loud(clips):
+    mixing = mixer(clips, coherent=0.0, solos=1.0)
+    offsets = set()
+    for seed in range(60):
+        (segment,) = mixing.draw(np.random.default_rng(seed)).segments
+        joined = bool(segment.following)
+        assert joined == (segment.variant.length < mixing.samples)
+        if joined:
+            offsets.add(segment.offset)
+            sound = mixing._window(segment)
+            assert sound.shape == (1, mixing.samples)
+            levels = [np.std(part) for part in np.split(sound[0], 5)]
+            assert min(levels) > 0.7 * max(levels)
+            found = {round(pitch_of(part)) for part in np.array_split(sound, 10, axis=1)}
+            assert found >= {60, 72}
+    assert len(offsets) > 10
+
+
+def test_two_of_one_instrument_never_play_from_the_same_recording(clips):
+    mixing = mixer(clips, coherent=0.0, doubles=1.0, players=(2, 2))
+    for seed in range(100):
+        first, second = mixing.draw(np.random.default_rng(seed)).segments
+        assert first.variant != second.variant
+
+
+def test_instruments_of_one_source_are_one_of_the_players_of_a_random_mix(clips):
+    for sources in (SOURCES, (*SOURCES, "saxophone-2")):
+        mixing = mixer(clips, sources, coherent=0.0, players=(2, 2))
+        played = set()
+        for seed in range(60):
+            segments = mixing.draw(np.random.default_rng(seed)).segments
+            played |= {segment.variant.instrument for segment in segments}
+            assert len(segments) == 2
+        assert played == {"violin", "saxophone", "alto-saxophone"}
+
+
+def test_two_saxophones_are_two_players_of_one_source(clips):
+    mixing = mixer(clips, (*SOURCES, "saxophone-2"), coherent=0.0, players=(2, 2), doubles=1.0)
+    draws = [mixing.draw(np.random.default_rng(seed)).sources for seed in range(60)]
+    assert {tuple(sorted(drawn)) for drawn in draws} == {(0, 1), (4, 6)}
 
 
 @pytest.mark.parametrize(

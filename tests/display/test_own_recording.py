@@ -138,6 +138,36 @@ def test_with_none_ticked_instruments_are_detected_shown_and_corrected(
     assert panel.choice.note.value == ""
 
 
+def test_what_was_detected_in_one_recording_is_not_taken_for_the_next(
+    recording, detector, text, tmp_path
+):
+    panel = OwnRecording(load_model(detector), tmp_path)
+    panel.choice.box.children[2].value = True  # before there is a recording: meant for it
+    upload(panel, recording())
+    assert [box.value for box in panel.choice.box.children] == [False, False, True]
+    upload(panel, recording())
+    for file in (recording(), text):
+        panel.button.click()
+        assert panel.status.value.startswith("Detected: violin, horn.")
+        upload(panel, file)
+        assert [box.value for box in panel.choice.box.children] == [False] * 3
+
+
+def test_the_mixes_of_the_menu_fit_where_one_violin_plays(tmp_path):
+    save(tmp_path / "duo.wav", tone("violin", 4.0) + tone("cello", 4.0), RATE, "FLOAT")
+    panel = OwnRecording(BandModel(), tmp_path / "out")
+    upload(panel, tmp_path / "duo.wav")
+    names = [value for _, value in panel.minus.options]
+    assert "violin-1" in names and "violin" not in names
+    panel.minus.value = panel.emphasise.value = "violin-1"
+    for archive in ("duo.zip", "duo-2.zip"):  # detected, then named
+        panel.button.click()
+        assert zipfile.ZipFile(panel.folder / archive).namelist() == [
+            "duo/violin.wav", "duo/cello.wav", "duo/minus-violin.wav", "duo/emphasise-violin.wav",
+        ]  # fmt: skip
+        assert panel.choice.chosen() == ["violin", "cello"]
+
+
 def test_an_instrument_with_several_players_has_a_number(recording, tmp_path):
     panel = OwnRecording(BandModel(), tmp_path)
     violin, viola, *_ = panel.choice.box.children

@@ -154,6 +154,16 @@ def test_numbered_stems_go_to_the_players_of_a_model():
     assert list(with_third.stems) == ["violin", "violin-2"]
 
 
+def test_an_instrument_of_another_name_goes_to_the_source_it_counts_as():
+    track = noises("alto-saxophone", "saxophone", "piano")
+    sources, aliases = ("saxophone", "saxophone-2", "piano"), {"alto-saxophone": "saxophone"}
+    assert list(match_stems(track, sources).stems) == ["alto-saxophone", "saxophone", "piano"]
+    found = match_stems(track, sources, aliases).stems
+    assert list(found) == ["saxophone-2", "saxophone", "piano"]
+    np.testing.assert_array_equal(found["saxophone-2"], track.stems["alto-saxophone"])
+    assert list(match_stems(track, ("piano",), aliases).stems) == list(track.stems)
+
+
 def test_two_players_are_measured_in_their_better_order():
     """The first estimate is the second violin with ten percent of the first, and conversely."""
     track = noises("violin-1", "violin-2", "cello")

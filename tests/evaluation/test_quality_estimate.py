@@ -12,7 +12,9 @@ import soundfile
 import torch
 from torch import nn
 
+from helpers.audio.formats import SoundFormat
 from helpers.audio.recordings import examine
+from helpers.audio.wav import save
 from helpers.evaluation.quality_estimate import (
     FILE,
     LEAST,
@@ -24,6 +26,7 @@ from helpers.evaluation.quality_estimate import (
     details,
     estimate_quality,
     measured_window,
+    places,
     predictor_of,
     predictors,
     reported,
@@ -33,6 +36,8 @@ from helpers.inference.score_following import ScoreFollower
 from helpers.inference.stem_files import separate_recording
 from helpers.music.scores import Note, Part, Score
 from helpers.runtime import data_root
+from helpers.training.conditioning import condition_on
+from tests.inference import bands
 
 RATE = 8000
 LINE = Predictor(("certainty", "remix"), (5.0, 0.0), (2.0, 10.0), (3.0, 1.0), 4.0, -2.0, 3.0)
@@ -127,10 +132,9 @@ def test_shipped_coefficients_fit_the_measures():
 def test_windows_lie_in_equal_distances_and_hold_the_samples_of_the_recording(duo):
     recording = examine(duo)
     whole = np.concatenate(list(recording.blocks()), axis=1)
-    found = list(cut(recording, 2))
-    assert [start for start, _ in found] == [5.0, 15.0]
-    for start, window in found:
-        first = round(start * RATE)
+    found = list(cut(recording.blocks(), *places(recording, 2)))
+    assert [first / RATE for first, _ in found] == [5.0, 15.0]
+    for first, window in found:
         assert np.array_equal(window, whole[:, first : first + 5 * RATE])
 
 
@@ -145,12 +149,40 @@ def test_the_audio_that_is_separated_is_known_before(seconds, windows, separated
 def test_a_short_recording_is_one_window_and_silence_is_none(tmp_path):
     tone = np.sin(np.arange(2 * RATE) / 5)
     soundfile.write(tmp_path / "short.wav", tone, RATE)
-    ((start, window),) = cut(examine(tmp_path / "short.wav"), 3)
-    assert start == 0 and window.shape == (1, 2 * RATE)
+    short = examine(tmp_path / "short.wav")
+    ((first, window),) = cut(short.blocks(), *places(short, 3))
+    assert first == 0 and window.shape == (1, 2 * RATE)
     soundfile.write(tmp_path / "click.wav", tone[:100], RATE)
-    assert list(cut(examine(tmp_path / "click.wav"), 3)) == []
-    soundfile.write(tmp_path / "silence.wav", np.zeros(30 * RATE), RATE)
-    assert list(cut(examine(tmp_path / "silence.wav"), 3)) == []
+    click = examine(tmp_path / "click.wav")
+    assert list(cut(click.blocks(), *places(click, 3))) == []
+
+
+@pytest.mark.parametrize("form", [SoundFormat("wav", "FLOAT"), SoundFormat("flac", "PCM_16")])
+def test_windows_have_the_players_of_the_files_and_agree_whoever_comes_first(form, tmp_path):
+    """The lower violin plays at 7 s only, and the model exchanges the two at every call."""
+    low = bands.tone("violin", 30.0, 5.0, 10.0)
+    sound = low + bands.tone("violin-2", 30.0) + bands.tone("cello", 30.0)
+    save(tmp_path / "trio.wav", sound, bands.RATE, "FLOAT")
+    model = bands.BandModel(bands.BandConfig(flips=True, segment_seconds=6.0))
+    done = separate_recording(
+        examine(tmp_path / "trio.wav"), model, tmp_path, "violin,violin,cello", form=form
+    )
+    found = estimate_quality(done, 3)
+    assert done.sources == ("violin-1", "violin-2", "cello")
+    assert found["violin-1"].value > 10 and found["cello"].value > 10
+    window = sound[:, 5 * bands.RATE : 10 * bands.RATE]
+    measured = measured_window(done.model, window, bands.RATE)
+    assert (measured["remix"] > 15).all() and (measured["shift"] > 15).all()
+
+
+@pytest.mark.parametrize("calls", [0, 1])  # whichever order the model begins with
+def test_a_window_keeps_the_order_of_what_was_written(calls):
+    low, high = bands.tone("violin", 5.0, level=0.02), bands.tone("violin-2", 5.0)
+    model = condition_on(bands.BandModel(bands.BandConfig(flips=True)), ["violin", "violin-2"])
+    for stems, louder in (({0: high, 1: low}, 0), ({0: low, 1: high}, 1)):
+        model.segments = calls
+        levels = measured_window(model, low + high, bands.RATE, stems=stems)["level"]
+        assert int(np.argmax(levels[:2])) == louder
 
 
 def test_good_stems_are_expected_to_be_better_than_bad_ones(duo, tmp_path):

@@ -106,7 +106,8 @@ def test_costs_are_those_of_every_ensemble_that_a_system_knows():
     assert pairs == [*unet, ("bach-quartet", "quartet")]
 
 
-def test_costs_are_measured_in_a_process_of_their_own(tmp_path):
+def test_costs_are_measured_in_a_process_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.setenv("DIVISI_PROFILE", "smoke")  # two seconds of audio
     table = tmp_path / "table.csv"
     run(cost_jobs([WAVE_UNET], available_models(), ["quartet"]), table)
     rows = results.read_table(table).set_index("metric")["value"]

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 
-from experiments.detection import overall, piece_rows, scores
+from experiments.detection import (
+    baseline_rows,
+    is_stale,
+    overall,
+    piece_rows,
+    scores,
+    with_thresholds,
+)
 from experiments.detection_fit import best, f1, fit_thresholds, player_thresholds
 from experiments.detection_pieces import (
     SEVENTEEN,
@@ -18,9 +26,11 @@ from experiments.detection_pieces import (
     players,
     real_pieces,
     rendered_pieces,
+    sounding,
 )
 from helpers import runtime
 from helpers.audio.track import Track
+from helpers.evaluation.results import append, read
 from helpers.evaluation.rows import Provenance
 from helpers.inference import detection
 from tests.inference.bands import RATE, BandModel, tone
@@ -106,24 +116,91 @@ def test_second_players_have_their_own_threshold():
     assert 0.3 < fitted["detected"] <= 0.5 and 0.6 < fitted["second"] <= 0.8
 
 
-def test_the_fit_writes_thresholds_with_which_all_are_detected(tmp_path, monkeypatch):
-    pieces = [piece("duo", "violin", "cello"), piece("trio", "violin-1", "violin-2", "viola")]
+@pytest.fixture
+def fitted(tmp_path, monkeypatch):
+    """A file of thresholds to fit, in the place of the one that is shipped."""
     file = tmp_path / "thresholds.json"
-    fit_thresholds(BandModel(), pieces, file)
-    fitted = json.loads(file.read_text())
-    assert 0.05 < fitted["detected"] < 0.95 and 0.05 < fitted["second"] < 0.95
-    assert -25 < fitted["other_db"] < -3  # a tone fewer leaves a third of the energy or more
-    assert fitted["fitted_on"] == "2 pieces of tones"
+    file.write_bytes(detection.FITTED.read_bytes())
     monkeypatch.setattr(detection, "FITTED", file)
+    monkeypatch.setenv("DIVISI_PROFILE", "full")
     detection.thresholds.cache_clear()
-    try:
-        for each in pieces:
-            track = each.make()
-            found = detection.detect(BandModel(), [track.mixture], RATE, 1)
-            assert found.present == players(track.instruments)
-    finally:
-        monkeypatch.undo()
-        detection.thresholds.cache_clear()
+    yield file
+    monkeypatch.undo()
+    detection.thresholds.cache_clear()
+
+
+def test_the_fit_writes_thresholds_with_which_this_process_detects_all(fitted):
+    pieces = [piece("duo", "violin", "cello"), piece("trio", "violin-1", "violin-2", "viola")]
+    by_hand = with_thresholds(BandModel(), WHERE).config
+    fit_thresholds(BandModel(), pieces, fitted)
+    written = json.loads(fitted.read_text())
+    assert 0.05 < written["detected"] < 0.95 and 0.05 < written["second"] < 0.95
+    assert -25 < written["other_db"] < -3  # a tone fewer leaves a third of the energy or more
+    assert written["fitted_on"] == "2 pieces of tones"
+    assert detection.thresholds().detected == written["detected"]
+    for each in pieces:
+        track = each.make()
+        found = detection.detect(BandModel(), [track.mixture], RATE, 1)
+        assert found.present == players(track.instruments)
+    config = with_thresholds(BandModel(), WHERE).config
+    assert config.startswith("none (thresholds ") and config != by_hand
+
+
+@pytest.mark.parametrize("profile", ["smoke", "reader"])
+def test_only_the_full_profile_writes_thresholds(profile, fitted, monkeypatch):
+    monkeypatch.setenv("DIVISI_PROFILE", profile)
+    before = fitted.read_bytes()
+    with pytest.raises(ValueError, match="thresholds.json: only the profile `full` writes it"):
+        fit_thresholds(BandModel(), [piece("duo", "violin", "cello")], fitted)
+    assert fitted.read_bytes() == before
+
+
+def test_rows_of_other_thresholds_leave_the_table(tmp_path):
+    duo, table = piece("duo", "violin", "cello"), tmp_path / "table.csv"
+    old, new = (replace(WHERE, config=f"bands (thresholds {mark})") for mark in ("old", "new"))
+    append(table, piece_rows(BandModel(), "bands", duo, old))
+    append(table, baseline_rows(duo, WHERE))
+    append(table, [], partial(is_stale, config={"bands": new.config}))
+    assert {row.system for row in read(table)} == {"mixture", "oracle-irm", "oracle-ibm"}
+
+
+def test_floor_and_ceiling_stand_beside_the_models():
+    rows = baseline_rows(piece("duo", "violin-1", "violin-2"), WHERE)
+    values = {(row.system, row.instrument): row.value for row in rows}
+    assert {row.metric for row in rows} == {"SI-SDR, named"}
+    assert values["mixture", "violin-2"] == pytest.approx(0, abs=0.1)
+    assert values["oracle-irm", "violin-2"] > 20
+    assert overall(rows) == []
+
+
+def test_an_instrument_that_a_model_lacks_costs_nothing_and_is_no_mean_of_costs():
+    model = BandModel()
+    model = type(model)(type(model.config)(sources=("violin", "cello", "other")))
+    stems = {"violin": tone("violin", 6.0), "horn": tone("piano", 6.0)}
+    duo = Piece("tones", "duo", (), lambda: Track("duo", RATE, stems))
+    rows = list(piece_rows(model, "bands", duo, WHERE))
+    assert {row.instrument for row in rows if "SI-SDR" in row.metric} == {"violin"}
+
+
+def test_second_players_count_apart_too():
+    values = {
+        (track, name, metric): value
+        for track, name, plays, detected in (
+            ("a", "violin", 1, 1), ("a", "violin-2", 1, 0), ("b", "horn", 1, 1),
+            ("b", "horn-2", 0, 1),
+        )
+        for metric, value in (("plays", plays), ("detected", detected))
+    }  # fmt: skip
+    found = scores(values)
+    assert found["F1"] == pytest.approx(2 / 3) and found["F1, second players"] == 0
+
+
+def test_rendered_players_who_hardly_sound_do_not_play():
+    stems = {"violin": tone("violin", 6.0), "tuba": np.zeros((1, 6 * RATE), np.float32),
+             "cello": tone("cello", 6.0, 5.5, level=0.001)}  # fmt: skip
+    assert list(sounding(Track("trio", RATE, stems)).stems) == ["violin"]
+    stems["cello"] = tone("cello", 6.0, 4.0, level=0.001)
+    assert list(sounding(Track("trio", RATE, stems)).stems) == ["violin", "cello"]
 
 
 def test_two_hundred_ensembles_and_forty_solos_are_rendered_with_the_unseen_soundfont():
@@ -154,4 +231,6 @@ def test_all_real_recordings_with_known_players_are_measured():
     assert set(duo.stems) == {"violin", "bassoon"} and np.array_equal(
         duo.mixture, sum(duo.stems.values())
     )
+    (quintet,) = (p for p in pieces if p.test_data == "live_quintet")
+    assert quintet.make().mixture.shape[0] == 2 and len(quintet.players) == 5
     assert len(list(development_pieces(runtime.data_root()))) >= 8

@@ -20,12 +20,21 @@ def whole():
 
 
 def test_every_step_is_a_valid_recipe_that_starts_from_chamber(whole):
-    for step, recipe in material_recipes(whole).items():
-        check_recipe(recipe, step)
-        assert recipe.start_from == "chamber"
+    for alone in (False, True):
+        for step, recipe in material_recipes(whole, alone).items():
+            check_recipe(recipe, step)
+            assert recipe.start_from == "chamber"
 
 
-def test_every_step_changes_something_and_the_last_is_the_recipe_with_fewer_pieces(whole):
+def test_a_step_alone_adds_its_own_ingredients_to_the_first(whole):
+    added, alone = material_recipes(whole), material_recipes(whole, alone=True)
+    assert len(added) == len(alone) and set(added) & set(alone) == {"01 old notes"}
+    first, pitches = alone["01 old notes"], alone["05 pitches as targets, alone"]
+    assert pitches == replace(first, model={**first.model, "fundamentals": True})
+    assert added["05 pitches as targets"].mixing.featured and not pitches.mixing.featured
+
+
+def test_the_last_step_is_the_recipe_but_for_pieces_more_piano_and_pitches_as_targets(whole):
     recipes = list(material_recipes(whole).values())
     assert all(one != other for one, other in zip(recipes, recipes[1:], strict=False))
     assert len(recipes) == len(ablation(whole))
@@ -50,4 +59,4 @@ def test_a_model_with_one_violin_is_measured_on_all_but_string_quartets(whole, m
     rows = material.measure("01 old notes", material_recipes(whole)["01 old notes"])
     assert {row.test_data for row in rows} == {*CORPORA, *RENDERED} - {"string-quartets"}
     assert {row.instrument for row in rows if row.metric == "SI-SDR"} == {"violin", "piano"}
-    assert {row.config for row in rows} == {"mask_net.MaskNet 5600 steps of 8x4s"}
+    assert {row.config for row in rows} == {"mask_net.MaskNet 2400 steps of 8x4s"}

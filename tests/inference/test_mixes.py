@@ -181,12 +181,17 @@ def test_the_only_player_of_an_instrument_needs_no_number():
     assert stem_named("violin", ("violin-1", "cello")) == "violin-1"
 
 
+@pytest.mark.parametrize("name", ["violin-1", "Vl. I", "violin"])
+def test_the_first_player_of_an_instrument_may_be_the_only_one(name):
+    assert stem_named(name, ("violin", "cello")) == "violin"
+
+
 @pytest.mark.parametrize(
     ("name", "sources", "sentence"),
     [("violin", QUARTET, "'violin' may mean violin-1 or violin-2; write which one."),
      ("violin-3", QUARTET, "There is no stem 'violin-3'; the stems are violin-1, violin-2, viola,"),
-     ("violin-1", ("violin", "cello"),
-      "There is no stem 'violin-1': violin has all players of this instrument; the stems are vi"),
+     ("violin-2", ("violin", "cello"),
+      "There is no stem 'violin-2': violin has all players of this instrument; the stems are vi"),
      ("kazoo", QUARTET, "There is no stem 'kazoo'; the stems are violin-1,"),
      ("horn", QUARTET, "There is no stem 'horn'; the stems are violin-1,")],
 )  # fmt: skip

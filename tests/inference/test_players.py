@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections import namedtuple
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,10 +14,11 @@ from helpers.audio.audio import load
 from helpers.audio.recordings import examine
 from helpers.audio.track import AudioError
 from helpers.audio.wav import save
+from helpers.folders import DiskError
 from helpers.inference.mixes import Mixes
 from helpers.inference.players import chosen_sources, source_of, stem_names
 from helpers.inference.separation import separate
-from helpers.inference.stem_files import separate_recording
+from helpers.inference.stem_files import separate_recording, stems_on_disk
 from helpers.music.instruments import numbered_names
 from tests.inference.bands import RATE, BandConfig, BandModel, tone
 
@@ -66,6 +69,21 @@ def test_an_instrument_that_is_listed_twice_means_two_players(model):
     assert chosen_sources(model, "violin-2,cello") == ("violin", "cello")
 
 
+def test_an_instrument_counts_as_the_source_that_a_model_learned_it_as():
+    counted = {"alto-saxophone": "saxophone", "baritone-saxophone": "saxophone"}
+    model = SimpleNamespace(sources=("saxophone", "saxophone-2", "piano"))
+    with pytest.raises(ValueError, match="does not separate 'alto-saxophone'"):
+        chosen_sources(model, "alto sax, piano")
+    model.config = SimpleNamespace(counted_as=counted)
+    assert chosen_sources(model, "alto sax, piano") == ("saxophone", "piano")
+    assert chosen_sources(model, "alto sax, tenor sax") == ("saxophone", "saxophone-2")
+    with pytest.warns(UserWarning, match="saxophone is listed 3 times, .* 2 stems"):
+        assert chosen_sources(model, "asax, bari sax, sax") == ("saxophone", "saxophone-2")
+    model.sources = ("saxophone", "piano")
+    with pytest.warns(UserWarning, match="'alto-saxophone-1' has a number, .* one stem"):
+        assert chosen_sources(model, "alto-saxophone-1, piano") == ("saxophone", "piano")
+
+
 def test_more_players_than_a_model_has_share_a_stem(model):
     with pytest.warns(UserWarning, match="violin is listed 3 times, but this model has 2 stems"):
         assert chosen_sources(model, "violin,violin,violin") == ("violin", "violin-2")
@@ -87,6 +105,23 @@ def test_players_that_a_model_exchanges_between_segments_keep_their_stems(channe
         assert min(errors) < -20 and max(errors) > 0  # all of the low tone is in one of them
         owners.append(int(np.argmin(errors)))
     assert len(set(owners)) == 1  # the same in all channels
+
+
+def pauses(name: str, *times: tuple[float, float], seconds: float = 24.0) -> np.ndarray:
+    return sum(tone(name, seconds, *each) for each in times)
+
+
+@pytest.mark.parametrize("end", [6.5, 8.0])  # after an odd and an even number of segments
+@pytest.mark.parametrize("low", [((0, 24),), ((0, 5), (12, 24)), ((0, 3), (18, 24))])
+def test_after_a_rest_of_both_the_players_keep_their_registers(low, end):
+    """Segments of 2 s, a rest of 4 s, and a model that exchanges the players."""
+    model = BandModel(BandConfig(flips=True))
+    low, high = pauses("violin", *low), pauses("violin-2", (0, 24))
+    inside = np.abs(np.arange(low.shape[1]) / RATE - end - 2) < 2
+    low, high = (np.where(inside, 0, sound) for sound in (low, high))
+    stems = dict(zip(model.sources, separate(model, low + high, RATE), strict=True))
+    errors = [level(stems[name] - high, high) for name in ("violin", "violin-2")]
+    assert min(errors) < -20
 
 
 def test_the_player_with_the_higher_mean_pitch_is_the_first(model, written):
@@ -173,6 +208,28 @@ def test_a_mix_of_a_second_player_who_is_not_there_is_refused(model, written):
     sound = tone("violin", 4.0) + tone("cello", 4.0)
     with pytest.raises(AudioError, match="There is no stem 'violin-2': violin has all players"):
         written(sound, model, None, mixes=Mixes.read("violin-2"))
+
+
+@pytest.mark.parametrize(
+    ("instruments", "stems"), [("violin,cello", 6), (None, 6), ("violin,violin,cello,viola", 10)]
+)
+def test_a_disk_needs_room_for_the_stems_of_those_who_play(
+    instruments, stems, model, written, monkeypatch
+):
+    """With `other`, and once more where they are written anew: not for all that a model knows."""
+    sound = tone("violin", 4.0) + tone("cello", 4.0)
+    free, usage = 4 * stems * sound.size, namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(0, 0, free - 1))
+    with pytest.raises(DiskError, match="needs .* and the disk has .* free; make room"):
+        written(sound, model, instruments)
+
+
+def test_a_disk_with_just_that_room_is_enough(model, written, monkeypatch):
+    sound = tone("violin", 4.0) + tone("cello", 4.0)
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(0, 0, 4 * 6 * sound.size))
+    assert written(sound, model, None)[0].sources == ("violin", "cello")
+    assert stems_on_disk(model, ()) == 6 and stems_on_disk(model, model.sources) == 12
 
 
 def test_a_model_that_always_separates_all_players_names_some_of_them(model, written):

@@ -140,6 +140,12 @@ def test_every_normalisation_keeps_the_contract(normalisation):
     torch.testing.assert_close(net(mixture).sum(1), mixture, atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize("counted_as", ["violin", {"alto-saxophone": 3}])
+def test_what_is_no_table_of_names_is_refused(counted_as):
+    with pytest.raises(ValueError, match="counted_as is .* must be a table of names of sources"):
+        MaskNetConfig(SOURCES, counted_as=counted_as)
+
+
 def test_an_unknown_normalisation_is_refused_by_name():
     with pytest.raises(ValueError, match="no normalisation 'weight'; choose none, batch"):
         small(normalisation="weight")

@@ -90,10 +90,12 @@ def test_larger_ensembles_have_up_to_seven_players():
     assert ("flute", "oboe", "clarinet", "horn", "bassoon") in ensembles
 
 
-def score_of(ensemble: tuple[str, ...], seed: int, monkeypatch, seconds: float = 40.0):
+def score_of(
+    ensemble: tuple[str, ...], seed: int, monkeypatch, seconds: float = 40.0, doubled: float = 0.0
+):
     monkeypatch.setattr(ensembles, "draw_ensemble", lambda *_: ensemble)
     excerpt = Excerpt("bwv10.7", 0.0, seconds)
-    return ensemble_score(np.random.default_rng(seed), excerpt, TEN)
+    return ensemble_score(np.random.default_rng(seed), excerpt, TEN, doubled_lines=doubled)
 
 
 def test_a_string_quartet_has_two_numbered_violins_with_lines_of_their_own(monkeypatch):
@@ -104,6 +106,42 @@ def test_a_string_quartet_has_two_numbered_violins_with_lines_of_their_own(monke
     heights = [np.mean([note.pitch for note in part.notes]) for part in score.parts]
     assert heights == sorted(heights, reverse=True)
     assert score.parts[0].notes != score.parts[1].notes
+
+
+def test_two_play_only_instruments_of_which_there_may_be_two():
+    rng = np.random.default_rng(0)
+    three = ("violin", "horn", "guitar", "piano")
+    ensembles = [draw_ensemble(rng, three, 0.8, twice=("violin", "horn")) for _ in range(500)]
+    counts = Counter(name for each in ensembles for name, n in Counter(each).items() if n > 1)
+    assert set(counts) == {"violin", "horn"}
+    assert sum(counts.values()) / len(ensembles) == pytest.approx(0.8, abs=0.06)
+
+
+@pytest.mark.parametrize("size", [5, 6, 7])
+def test_players_of_a_large_ensemble_double_lines_in_octaves_and_thirds(size, monkeypatch):
+    ensemble = ("violin", "violin", "viola", "cello", "clarinet", "flute", "horn")[:size]
+    distances = Counter()
+    for seed in range(8):
+        parts = score_of(ensemble, seed, monkeypatch, doubled=1.0).parts
+        assert sorted(part.instrument for part in parts) == sorted(ensemble)
+        own, further = parts[:4], parts[4:]
+        for part in further:
+            row = instrument(part.instrument)
+            assert all(row.low <= note.pitch <= row.high for note in part.notes)
+            (doubled,) = {
+                tuple(n.pitch - d.pitch for n, d in zip(part.notes, other.notes, strict=True))
+                for other in own
+                if [n.onset for n in other.notes] == [n.onset for n in part.notes]
+            }
+            distances.update(abs(steps) % 12 for steps in doubled)
+            assert sum(steps == 0 for steps in doubled) < 0.2 * len(doubled)
+        times = [time for part in parts for time in (note.onset for note in part.notes)]
+        together = [
+            sum(any(n.onset <= t < n.onset + n.duration for n in part.notes) for part in parts)
+            for t in times
+        ]
+        assert np.mean(together) > size - 0.5
+    assert set(distances) <= {0, 3, 4, 8, 9} and 0.2 < distances[0] / sum(distances.values()) < 0.8
 
 
 @pytest.mark.parametrize("size", [5, 6, 7])

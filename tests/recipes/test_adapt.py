@@ -75,6 +75,31 @@ def test_the_best_student_is_written_with_its_card(duo, start, tmp_path, monkeyp
     assert card["sources"] == [*DUO, "oboe"]  # of the first model, also those that do not play
 
 
+def test_a_model_of_players_learns_whatever_their_order_and_with_other(duo, tmp_path, monkeypatch):
+    monkeypatch.setattr(adapt, "MARGIN", -99.0)
+    config = MaskNetConfig(
+        ("flute", "flute-2", "cello", "other"), RATE, window=1024, hop=256, highest=3500.0,
+        resolution=12, width=8, pitch_channels=4, hidden=32, layers=1, conditioned=True,
+        activity=True,
+    )  # fmt: skip
+    torch.manual_seed(3)
+    start = MaskNet(config)
+    weights = str(save_model(start, tmp_path, "start", {})[0])
+    done = adapt.adapt(
+        [examine(duo[0])], weights, instruments="flute,flute,cello", steps=2,
+        folder=tmp_path / "run", progress=False,
+    )  # fmt: skip
+    assert done.sources == ("flute", "flute-2", "cello") and done.weights.exists()
+    stems = torch.randn(2, 4, 1, 4 * RATE)
+    stems[:, 3] = 0.0
+    exchanged = stems[:, [1, 0, 2, 3]]
+    loss = adapt.objective(start)
+    torch.manual_seed(0)
+    value = loss(start, stems.sum(1), stems)
+    torch.manual_seed(0)
+    assert loss(start, stems.sum(1), exchanged).item() == pytest.approx(value.item(), abs=1e-5)
+
+
 def test_a_stopped_run_is_resumed_with_the_same_result(duo, start, tmp_path, monkeypatch):
     monkeypatch.setattr(adapt, "MARGIN", -99.0)
     words = {"instruments": DUO, "steps": 6, "learning_rate": 1e-3, "progress": False}

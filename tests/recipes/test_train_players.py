@@ -8,10 +8,12 @@ import torch
 
 from helpers.cli import main
 from helpers.datasets.players import NOTES
+from helpers.inference.players import chosen_sources
 from helpers.recipes import stem_banks
 from helpers.recipes.entries import RecipeError
 from helpers.recipes.schema import read_recipe
 from helpers.recipes.train import build_model, mixtures
+from helpers.runtime import repository_root
 from helpers.training.checkpoints import load_model
 from helpers.training.conditioning import condition_on
 
@@ -54,6 +56,7 @@ def test_players_are_trained_from_a_recipe_and_separate(players, tmp_path):
     model = load_model(tmp_path / "run" / "tiny.safetensors")
     assert model.sources == ("violin", "violin-2", "clarinet", "other")
     assert model.card["provenance"]["validation"]
+    assert chosen_sources(model, "saxophone, violin") == ("violin", "violin-2")
     mixture = 0.1 * torch.randn(1, 1, 9000)
     duo = condition_on(model, ["violin", "violin-2"])
     with torch.no_grad():
@@ -116,6 +119,12 @@ def test_sources_that_do_not_fit_are_refused(players, old, new, sentence):
     with pytest.raises(RecipeError, match=sentence) as refused:
         read_recipe(players((old, new)))
     assert str(refused.value).startswith(str(players()))
+
+
+def test_two_of_one_instrument_are_drawn_where_the_model_of_the_repository_has_two():
+    recipe = read_recipe(repository_root() / "recipes" / "ensemble.toml")
+    names = {recipe.counted_as.get(name, name) for name in recipe.rendering.twice}
+    assert names == {name.removesuffix("-2") for name in recipe.sources if name.endswith("-2")}
 
 
 def test_excerpts_are_spread_over_the_works(recipe, monkeypatch):

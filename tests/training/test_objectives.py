@@ -122,6 +122,18 @@ def test_an_instrument_that_is_left_out_goes_to_other_with_all_its_players():
     assert 0.3 < violins.sum() / left_out.sum() < 0.7
 
 
+def test_an_instrument_that_is_left_out_is_not_told_as_one_that_rests():
+    torch.manual_seed(0)
+    stems = quartet(400)
+    stems[:200, 0] = 0.0  # the first violin rests
+    active, moved, _ = draw_players(stems, SOURCES, share=1.0, left_out=1.0, extra=0.5)
+    sounding = moved.square().sum((2, 3)) > 0
+    cello = ~sounding[:, 2]
+    assert 0.3 < cello.float().mean() < 0.7
+    assert not active[cello, 2].any() and active[cello, 0].all()
+    assert not active[~cello, :2].any() and active[~cello, 2].all()
+
+
 def test_the_only_instrument_is_never_left_out_and_a_second_player_comes_with_the_first():
     torch.manual_seed(0)
     stems = torch.zeros(300, 4, 1, 50)
