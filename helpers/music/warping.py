@@ -34,7 +34,8 @@ COARSE = 0.2  # seconds of a frame of the coarse pass
 MOST_CELLS = 12_000_000  # of its matrix: an hour in frames of a second
 PADDING = 100  # frames of silence before and after the score, where applause finds its place
 SMOOTHING = 1.0  # seconds, of its path: it has steps, players' tempo has none
-PAUSE, SHORT_PAUSE = 1.0, 0.2  # seconds of silence that a path can follow; what longer ones become
+PAUSE, SHORT_PAUSE = 0.5, 0.2  # seconds of silence that a path can follow; what longer ones become
+LAST = 0.15  # seconds before a pause in which no note begins
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,7 @@ class Map:
 @dataclass(frozen=True)
 class Pauses:
     """Pauses inside a recording of more than `PAUSE` seconds; a path, which cannot rest, sees only
-    `SHORT_PAUSE` seconds of them, the last ones: no note begins in a pause, so that one which
-    seems to is the first after it.
+    `SHORT_PAUSE` seconds of them, the last ones.
 
     kept: the frames of the features that it sees.
     """
@@ -110,14 +110,22 @@ class Pauses:
         return ((self.kept[:-1] + 1)[np.diff(self.kept) > 1] / FRAMES_A_SECOND).tolist()
 
     def put_back(self, found: Map) -> Map:
-        """A map of the recording without these parts as one of the recording."""
+        """A map of the recording without these parts as one of the recording.
+
+        Silence does not say where a path passes through it. No note begins in a pause or just
+        before it, so what seems to is what comes after it.
+        """
 
         def back(seconds: float | np.ndarray) -> np.ndarray:
             place = np.clip(np.int_(seconds * FRAMES_A_SECOND), 0, len(self.kept) - 1)
             return seconds + (self.kept[place] - place) / FRAMES_A_SECOND
 
         start, end = float(back(found.start)), float(back(found.end))
-        return replace(found, recording=back(found.recording), start=start, end=end)
+        onsets = found.recording
+        for cut in np.flatnonzero(np.diff(self.kept) > 1) + 1:
+            begin, sound = cut / FRAMES_A_SECOND, cut / FRAMES_A_SECOND + SHORT_PAUSE
+            onsets = np.where((onsets > begin - LAST) & (onsets < sound), sound, onsets)
+        return replace(found, recording=back(onsets), start=start, end=end)
 
 
 @dataclass(frozen=True)
