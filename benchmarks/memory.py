@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import tempfile
 from argparse import Namespace
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.tables import table
+from experiments.processes import finished
 from helpers.audio.wav import AtomicWav
 from helpers.runtime import DEFAULT_MODEL
 
@@ -44,24 +39,9 @@ def separate(minutes: int, model: str) -> tuple[float, float]:
 
 
 def command(*words: str) -> tuple[float, float]:
-    """Peak resident memory in GiB and processor time in seconds of a `divisi` command.
-
-    It is started by a new process, because Linux counts the peak of the one that starts it.
-    """
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as starter:
-        return starter.submit(_command, words).result()
-
-
-def _command(words: Sequence[str]) -> tuple[float, float]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "helpers.cli", *words], stdout=subprocess.DEVNULL
-    )
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        raise RuntimeError(f"divisi {words[0]} ended with {process.returncode}.")
-    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux kilobytes
-    return usage.ru_maxrss * unit / 2**30, usage.ru_utime + usage.ru_stime
+    """Peak resident memory in GiB and processor time in seconds of a `divisi` command."""
+    process = finished("helpers.cli", *words)
+    return process.peak / 2**30, process.seconds
 
 
 def write_noise(path: Path, minutes: int) -> None:

@@ -28,7 +28,7 @@ from helpers.display.figures import INK, MUTED, Figure, publish, style
 from helpers.display.palette import SERIES, label
 from helpers.evaluation.significance import Ranks
 
-AREA = 900.0  # square points of the largest circle
+AREA = 250.0  # square points of the largest circle
 COLUMNS = 3  # of panels
 RANKED = ("duo-TimGM6mb", "mixed-TimGM6mb", "quartet-FluidR3_GM", "quartet-TimGM6mb")
 SHOWN = (*RANKED, "bach10_excerpts")

@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 
@@ -20,6 +17,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
+from experiments.processes import finished
 from experiments.systems import SYSTEMS, Cards, System, training_examples
 from helpers import runtime
 from helpers.audio.track import Track
@@ -55,17 +53,8 @@ def costs(
 
 def in_own_process(system: System, instruments: Sequence[str]) -> dict:
     """`elapsed` seconds, `device`, and the `peak` resident memory in bytes."""
-    words = [sys.executable, "-m", "experiments.costs", system.name, *instruments]
-    folder = runtime.repository_root()
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, cwd=folder)
-    with process.stdout as pipe:
-        answer = pipe.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        raise RuntimeError(f"The separation with {system.name} ended with {process.returncode}.")
-    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux kilobytes
-    return json.loads(answer) | {"peak": usage.ru_maxrss * unit}
+    process = finished("experiments.costs", system.name, *instruments)
+    return json.loads(process.output) | {"peak": process.peak}
 
 
 def seconds_a_step(model: nn.Module, mixtures: Dataset, batch: int, steps: int = 4) -> float:

@@ -65,13 +65,14 @@ def datasets(recipe: Recipe) -> dict[str, Dataset]:
     }
 
 
-def recipe_of(seed: int = 0, steps: int = 500) -> Recipe:
-    """The recipe with a seed and a number of steps; in the smoke profile, at the size of a test."""
+def recipe_of(seed: int = 0, steps: int = 500, pieces: int | None = None) -> Recipe:
+    """The recipe with a seed, a number of steps and, to look at the data only, of `pieces`; in the
+    smoke profile, at the size of a test."""
     path = runtime.repository_root() / "recipes" / "violin-piano-wavegan.toml"
     recipe = read_recipe(path)
     training = replace(recipe.training, seed=seed, steps=steps, validate_every=steps)
     if runtime.profile() != "smoke":
-        return replace(recipe, training=training)
+        return replace(recipe, training=training, max_pieces=pieces or recipe.max_pieces)
     return replace(
         recipe, training=replace(training, batch_size=2, checkpoint_every=steps), max_pieces=4,
         model={**recipe.model, "width": 2}, validation_examples=2,

@@ -22,7 +22,7 @@ from .instruments import instrument
 from .onset_refinement import Freedom, Group, refined
 from .pitch_features import RATE, Notes, agreement, estimate_tuning, sound_features
 from .scores import Bar, Note, Part, Score, transpose
-from .warping import FINE, NEUTRAL, Map, Place, coarse, followed
+from .warping import FINE, NEUTRAL, Map, Pauses, Place, coarse, followed
 
 #: All parts together, then each part around their common onsets.
 TOGETHER = Freedom(reach=0.25, stay=1.0, stiffness=0.5)
@@ -99,21 +99,23 @@ def align(
     seconds = len(sound) / RATE
     tuning = estimate_tuning(sound)
     features = sound_features(sound, tuning)
-    score, place = _best(features, scores)
+    score, place, pauses = _best_with_pauses(features, scores)
+    features, played = features[:, pauses.kept], seconds - pauses.seconds
     progress(seconds)
     score = transpose(score, place.shift)
     rough = place.map
     common = followed(features, _table(_notes(score)), rough, FINE, progress)
-    fit = _fit(features, score, common, place.gain * seconds / (rough.end - rough.start))
-    if fit < least_fit(seconds) or rough.end - rough.start < EXPLAINED * seconds:
+    fit = _fit(features, score, common, place.gain * played / (rough.end - rough.start))
+    if fit < least_fit(played) or rough.end - rough.start < EXPLAINED * played:
         raise AlignmentError(
             f"{score.title}: this score does not fit the recording (its fit is {fit:.2f}, of"
-            f" {least_fit(seconds):.2f} that are needed); give the score of what is played.",
+            f" {least_fit(played):.2f} that are needed); give the score of what is played.",
             fit,
         )
-    common = _together(sound, score, common, tuning, progress)
+    common = _together(sound, score, pauses.put_back(common), tuning, progress)
     parts = tuple(
-        _apart(sound, score, number, common, tuning) for number in range(len(score.parts))
+        _apart(sound, score, number, common, tuning, pauses.begins)
+        for number in range(len(score.parts))
     )
     times = np.stack([common.score, common.recording])
     aligned = replace(score, parts=parts, bars=_bars(score, common, seconds))
@@ -142,6 +144,15 @@ def _bars(score: Score, common: Map, seconds: float) -> tuple[Bar, ...]:
 def least_fit(seconds: float) -> float:
     """The fit that a score needs for a recording of this length."""
     return FITS_LONG + (FITS_BRIEF - FITS_LONG) * min(1.0, BRIEF / max(seconds, 0.1))
+
+
+def _best_with_pauses(features: np.ndarray, scores: Sequence[Score]) -> tuple[Score, Place, Pauses]:
+    """As `_best`, of the recording as it is, or without its long pauses if more is explained so."""
+    pauses = Pauses.of(features)
+    none = Pauses(np.arange(features.shape[1]))
+    some = [pauses] if pauses.seconds else []
+    found = [(*_best(features[:, each.kept], scores), each) for each in (none, *some)]
+    return max(found, key=lambda each: each[1].gain * len(each[2].kept))
 
 
 def _best(features: np.ndarray, scores: Sequence[Score]) -> tuple[Score, Place]:
@@ -214,8 +225,18 @@ def _together(
     return replace(common, score=times[0], recording=times[1])
 
 
-def _apart(sound: np.ndarray, score: Score, number: int, common: Map, tuning: float) -> Part:
-    """A part in the time of the recording, without the notes outside of it."""
+def _apart(
+    sound: np.ndarray,
+    score: Score,
+    number: int,
+    common: Map,
+    tuning: float,
+    pauses: Sequence[float],
+) -> Part:
+    """A part in the time of the recording, without the notes outside of it.
+
+    pauses: seconds in which a pause begins, through which no note is held.
+    """
     part = score.parts[number]
     inside = {
         note: span
@@ -236,6 +257,7 @@ def _apart(sound: np.ndarray, score: Score, number: int, common: Map, tuning: fl
     for note, (onset, end) in sorted(inside.items(), key=lambda each: -each[0].onset):
         onset = float(max(new.get(round(note.onset, 3), onset), common.start))
         end = min(end, common.end, following.get(note.pitch, end))
+        end = min([end, *(pause for pause in pauses if pause > onset)])
         notes.append(replace(note, onset=onset, duration=float(max(end - onset, SHORTEST))))
         following[note.pitch] = max(onset, common.start + SHORTEST)
     notes.sort(key=lambda note: (note.onset, note.pitch))

@@ -34,6 +34,8 @@ COARSE = 0.2  # seconds of a frame of the coarse pass
 MOST_CELLS = 12_000_000  # of its matrix: an hour in frames of a second
 PADDING = 100  # frames of silence before and after the score, where applause finds its place
 SMOOTHING = 1.0  # seconds, of its path: it has steps, players' tempo has none
+PAUSE, SHORT_PAUSE = 0.5, 0.2  # seconds of silence that a path can follow; what longer ones become
+LAST = 0.15  # seconds before a pause in which no note begins
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,57 @@ class Map:
         tempo = np.ptp(self.recording) / max(np.ptp(self.score), 1e-6)
         outside = seconds - np.clip(seconds, self.score[0], self.score[-1])
         return inside + tempo * outside
+
+
+@dataclass(frozen=True)
+class Pauses:
+    """Pauses inside a recording of more than `PAUSE` seconds; a path, which cannot rest, sees only
+    `SHORT_PAUSE` seconds of them, the last ones.
+
+    kept: the frames of the features that it sees.
+    """
+
+    kept: np.ndarray
+
+    @classmethod
+    def of(cls, features: np.ndarray) -> Pauses:
+        """Those of features (81, frames), 0 where there are no tones; not those at its ends."""
+        toneless = ~features.any(axis=0)
+        bounds = np.flatnonzero(np.diff(toneless, prepend=False, append=False))
+        kept = np.ones(len(toneless), bool)
+        for first, last in bounds.reshape(-1, 2):
+            is_long = last - first > PAUSE * FRAMES_A_SECOND
+            if is_long and first > 0 and last < len(toneless):
+                kept[first : last - round(SHORT_PAUSE * FRAMES_A_SECOND)] = False
+        return cls(np.flatnonzero(kept))
+
+    @property
+    def seconds(self) -> float:
+        """How long the part is that a path does not see."""
+        return (self.kept[-1] + 1 - len(self.kept)) / FRAMES_A_SECOND
+
+    @property
+    def begins(self) -> list[float]:
+        """Where in the recording, in seconds, each part begins that a path does not see."""
+        return ((self.kept[:-1] + 1)[np.diff(self.kept) > 1] / FRAMES_A_SECOND).tolist()
+
+    def put_back(self, found: Map) -> Map:
+        """A map of the recording without these parts as one of the recording.
+
+        Silence does not say where a path passes through it. No note begins in a pause or just
+        before it, so what seems to is what comes after it.
+        """
+
+        def back(seconds: float | np.ndarray) -> np.ndarray:
+            place = np.clip(np.int_(seconds * FRAMES_A_SECOND), 0, len(self.kept) - 1)
+            return seconds + (self.kept[place] - place) / FRAMES_A_SECOND
+
+        start, end = float(back(found.start)), float(back(found.end))
+        onsets = found.recording
+        for cut in np.flatnonzero(np.diff(self.kept) > 1) + 1:
+            begin, sound = cut / FRAMES_A_SECOND, cut / FRAMES_A_SECOND + SHORT_PAUSE
+            onsets = np.where((onsets > begin - LAST) & (onsets < sound), sound, onsets)
+        return replace(found, recording=back(onsets), start=start, end=end)
 
 
 @dataclass(frozen=True)

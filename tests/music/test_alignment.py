@@ -165,6 +165,36 @@ def test_the_choice_of_repeats_that_fits_is_taken():
         assert count == sum(len(part.notes) for part in played.parts)
 
 
+def paused(score: Score, where: float, seconds: float) -> Score:
+    """The score with a pause for all, in which nothing sounds."""
+    parts = []
+    for part in score.parts:
+        notes = [
+            replace(n, onset=n.onset + seconds)
+            if n.onset > where
+            else replace(n, duration=min(n.duration, where - n.onset))
+            for n in part.notes
+        ]
+        parts.append(replace(part, notes=tuple(notes)))
+    return replace(score, parts=tuple(parts))
+
+
+@pytest.mark.parametrize("pause", [1.0, 3.0, 10.0])
+def test_a_pause_inside_the_recording_moves_no_note(pause):
+    truth = performed(piece())
+    onsets = [np.array([n.onset for n in part.notes]) for part in truth.parts]
+    together = [
+        t for t in onsets[0] if t > 6 and all(abs(each - t).min() < 0.05 for each in onsets)
+    ]
+    where = together[0] - 0.1  # all of them begin a note after it
+    truth = paused(truth, where, pause)
+    found = align(sound(truth), RATE, piece())
+    wrong = errors(found, truth)
+    assert np.median(wrong) < 0.015 and wrong.max() < 0.3
+    ends = [n.onset + n.duration for p in found.score.parts for n in p.notes if n.onset < where]
+    assert max(ends) < where + 1.1  # none is held through the pause
+
+
 def test_a_long_piece_is_aligned_in_blocks_and_few_coarse_frames(monkeypatch):
     monkeypatch.setattr(warping, "MOST_CELLS", 3000)
     monkeypatch.setattr(warping, "MIDDLE", replace(warping.MIDDLE, block=8.0))
