@@ -296,6 +296,7 @@ def table_of(name: str, command: str, show) -> object:
 ADAPTATION = "10_adaptation", "python -m experiments.adaptation"
 
 
+# %%
 def adapted(path) -> pd.DataFrame:
     """`chamber`, and what the adaptation returns with each seed."""
     rows = read_table(path).query("metric == 'SI-SDR'")

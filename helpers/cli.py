@@ -36,7 +36,7 @@ from .commands import (
 )
 from .commands.errors import complain, sentence
 from .commands.streams import Console
-from .signals import STOPPING, handling
+from .signals import STOPPING, handling, repeated
 
 COMMANDS = {
     "separate": separate,
@@ -115,7 +115,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     out, err = Console(sys.stdout), Console(sys.stderr)
     with redirect_stdout(out), redirect_stderr(err):
         try:
-            with handling(stop), runtime.freed_memory_kept():
+            with handling(stop), repeated(stopped), runtime.freed_memory_kept():
                 code = run(parser().parse_args(argv), stopped)
         except KeyboardInterrupt:  # before the command began, or after its end
             code = 128 + (stopped or [signal.SIGINT])[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import faulthandler
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ STOPPING = tuple(
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
     if hasattr(signal, name)
 )
+
+SOON = 0.02  # seconds
 
 
 @contextmanager
@@ -48,6 +51,28 @@ def deferred() -> Iterator[None]:
     finally:
         if waiting:
             signal.raise_signal(waiting[0])
+
+
+@contextmanager
+def repeated(stopped: list[int]) -> Iterator[None]:
+    """Let a signal come again soon whose KeyboardInterrupt Python could only report.
+
+    It was raised while an object was destroyed, such as a generator that is not read to its end.
+    stopped: the number of the signal, which is taken out, so that it counts as new.
+    """
+    before = sys.unraisablehook
+
+    def hook(unraisable: sys.UnraisableHookArgs) -> None:
+        if stopped and isinstance(unraisable.exc_value, KeyboardInterrupt):
+            threading.Timer(SOON, signal.raise_signal, [stopped.pop()]).start()
+        else:
+            before(unraisable)
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 def _use_own_stack() -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
+
+from helpers.signals import handling, repeated
 
 #: A convolution that torch computes with oneDNN's matrix products, a thousand signals a second.
 SIGNALLED = """
@@ -35,3 +39,23 @@ def test_signals_do_not_damage_what_torch_computes():
         [sys.executable, "-c", SIGNALLED], capture_output=True, text=True, check=False
     )
     assert ended.returncode == 0, ended.stderr
+
+
+def test_a_signal_while_an_object_is_destroyed_is_not_lost(capsys):
+    stopped = []
+
+    def stop(number, _):
+        stopped.append(number)
+        raise KeyboardInterrupt
+
+    def blocks():
+        try:
+            yield 1
+        finally:
+            signal.raise_signal(signal.SIGTERM)
+
+    with handling(stop), repeated(stopped), pytest.raises(KeyboardInterrupt):
+        next(blocks())  # destroyed at once; what is raised there is ignored
+        time.sleep(5)
+    assert stopped == [signal.SIGTERM]
+    assert "Traceback" not in capsys.readouterr().err

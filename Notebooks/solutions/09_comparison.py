@@ -35,14 +35,10 @@ import pandas as pd
 from experiments import comparison
 from experiments.comparison_tables import by_metric, by_stem, by_work
 from helpers import runtime
-from helpers.evaluation.results import read_table, results_path
+from helpers.evaluation.results import read_table
 from helpers.evaluation.significance import paired_bootstrap
 
-PATH = results_path(comparison.TABLE)
-if runtime.profile() == "smoke" and not PATH.exists():
-    tests = {"quartet-TimGM6mb": comparison.rendered_tests(2, 2.0)["quartet-TimGM6mb"]}
-    chosen = ("tones wave-unet", "bach-quartet", "chamber")
-    comparison.compare(tests, [each for each in comparison.SYSTEMS if each.name in chosen])
+PATH = runtime.repository_root() / "Results" / f"{comparison.TABLE}.csv"
 ROWS = read_table(PATH) if PATH.exists() else None
 print("The table is there." if PATH.exists() else "`python -m experiments.comparison` makes it.")
 
