@@ -107,7 +107,12 @@ class Pauses:
     @property
     def begins(self) -> list[float]:
         """Where in the recording, in seconds, each part begins that a path does not see."""
-        return ((self.kept[:-1] + 1)[np.diff(self.kept) > 1] / FRAMES_A_SECOND).tolist()
+        return ((self.kept[self._cuts - 1] + 1) / FRAMES_A_SECOND).tolist()
+
+    @property
+    def _cuts(self) -> np.ndarray:
+        """The indices in `kept` of the first frames after these parts."""
+        return np.flatnonzero(np.diff(self.kept) > 1) + 1
 
     def put_back(self, found: Map) -> Map:
         """A map of the recording without these parts as one of the recording.
@@ -122,8 +127,8 @@ class Pauses:
 
         start, end = float(back(found.start)), float(back(found.end))
         onsets = found.recording
-        for cut in np.flatnonzero(np.diff(self.kept) > 1) + 1:
-            begin, sound = cut / FRAMES_A_SECOND, cut / FRAMES_A_SECOND + SHORT_PAUSE
+        for begin in self._cuts / FRAMES_A_SECOND:
+            sound = begin + SHORT_PAUSE
             onsets = np.where((onsets > begin - LAST) & (onsets < sound), sound, onsets)
         return replace(found, recording=back(onsets), start=start, end=end)
 
