@@ -3,10 +3,11 @@
     DIVISI_DATA=... python -m experiments.score_informed
     python -m experiments.score_informed --steps 1500 --seeds 0 1 --only "score as prior"
 
-Results/08_score_informed.csv has the combs of the notes alone, the model `guided`, the blind model
-`chamber` (told who plays), and the ablation of the guided network: without the score, with the
-score as its input, as the prior of its masks, and as both, each trained for the same number of
-steps; the last one also with scores without errors, and with a blind network that has a say.
+Results/08_score_informed.csv has the combs of the notes alone, and times the masks of the blind
+model `chamber`; the model `guided`; `chamber` alone, told who plays; and the ablation of the guided
+network: without the score, with the score as its input, as the prior of its masks, and as both,
+each trained for the same number of steps; the last one also with scores without errors, and with a
+blind network that has a say.
 Results/08_robustness.csv has `guided` with scores that are late, wrong or incomplete. Rows in the
 tables are not measured again and stopped trainings continue, so the same command resumes.
 """
@@ -136,10 +137,16 @@ def follow(follower: ScoreFollower, track: Track) -> dict[str, np.ndarray]:
     return dict(zip(follower.sources, estimates, strict=True))
 
 
-def combs(recipe: Recipe) -> nn.Module:
-    """The guided network before its training: the combs of the notes as a ratio mask."""
-    kind, config = architecture(replace(recipe, blind=""), recipe.name)
-    return with_config(kind(config), **recipe.export).eval()
+def combs(recipe: Recipe, blind: str = "") -> nn.Module:
+    """The guided network before its training: the combs of the notes as a ratio mask.
+
+    blind: a checkpoint that has a say in it.
+    """
+    kind, config = architecture(replace(recipe, blind=blind), recipe.name)
+    model = kind(config)
+    if blind:
+        model.blind.load_state_dict(load_model(blind).state_dict())
+    return with_config(model, **recipe.export).eval()
 
 
 def references(recipe: Recipe, test: str) -> Iterator[Job]:
@@ -152,6 +159,8 @@ def references(recipe: Recipe, test: str) -> Iterator[Job]:
 
     yield job("mixture", lambda: evaluate_baselines([piece.track for piece in pieces(test)], where))
     yield job("combs", lambda: scored_rows("combs", combs(recipe), pieces(test), where))
+    product = f"combs and {BLIND}"
+    yield job(product, lambda: scored_rows(product, combs(recipe, BLIND), pieces(test), where))
     if GUIDED in models():
         yield job(GUIDED, lambda: scored_rows(GUIDED, *loaded(GUIDED, test)))
     if test != QUARTETS and "violins" not in test:  # it has one stem for both violins

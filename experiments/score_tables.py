@@ -5,7 +5,15 @@ from __future__ import annotations
 import pandas as pd
 
 from experiments.alignment import SYSTEM
-from experiments.score_informed import BLIND, FAULTS, GUIDED, MISSING, ROBUSTNESS, TABLE
+from experiments.score_informed import (
+    BLIND,
+    FAULTS,
+    GUIDED,
+    MISSING,
+    ROBUSTNESS,
+    TABLE,
+    VARIANTS,
+)
 from helpers import runtime
 from helpers.display.figures import MUTED, Figure, style
 from helpers.display.palette import SERIES
@@ -67,6 +75,17 @@ def guided_and_blind(rows: pd.DataFrame) -> str:
         f"Against `{BLIND}`, which is told the instruments, the score changes the mean SI-SDR by"
         f" {each}. `{BLIND}` is better on {worse} of {len(both)} stems."
     )
+
+
+def ablation(rows: pd.DataFrame) -> pd.DataFrame:
+    """Mean SI-SDR in dB of the networks of the ablation, by test, and that of each seed."""
+    rows = rows[(rows["metric"] == "SI-SDR") & rows["system"].isin(VARIANTS)]
+    seeds = rows.pivot_table("value", "system", ["test_data", "seed"], sort=False)
+    table = seeds.T.groupby("test_data", sort=False).mean().T.round(1).astype(str)
+    for test in table:
+        each = seeds[test].sort_index(axis=1).round(1).astype(str)
+        table[test] += " (" + each.agg(", ".join, axis=1) + ")"
+    return table.reindex([name for name in VARIANTS if name in table.index])
 
 
 def by_fault(rows: pd.DataFrame) -> pd.DataFrame:

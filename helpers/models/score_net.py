@@ -42,6 +42,8 @@ class ScoreNetConfig:
     sources: the instruments that it knows; the parts of a score may have others.
     prior: whether the masks start from the combs of the notes. pictures: whether the network sees
     the notes. Without both it separates by the instruments alone.
+    instruments: whether the correction is given the instrument of a part; otherwise only the blind
+        network is.
     blind: the configuration of a `MaskNet`, which knows the instruments but not the score, and
     whose masks are taken to the power `trust`; empty for none.
     """
@@ -60,6 +62,7 @@ class ScoreNetConfig:
     pitch_channels: int = 12
     prior: bool = True
     pictures: bool = True
+    instruments: bool = True
     blind: Mapping[str, Any] = field(default_factory=dict)
     trust: float = 0.5
 
@@ -218,6 +221,9 @@ class ScoreNet(nn.Module):
         self, heard: Tensor, combs: Tensor, fundamentals: Tensor, onsets: Tensor, players: Tensor
     ) -> Tensor:
         """Logits of every part (B, P, log bins, N)."""
+        if not self.config.instruments:
+            named = (players > 0) & (players <= len(self.sources))
+            players = players.masked_fill(named, UNKNOWN)
         is_part = players >= 0
         example = is_part.nonzero()[:, 0]  # of each part, (all parts of the batch,)
         own = compress(combs)[is_part]  # (all parts, 2, log bins, N), as all that follows

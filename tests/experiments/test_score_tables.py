@@ -37,6 +37,20 @@ def test_means_begin_with_the_floor():
     assert table.loc["guided", "trios"] == 7.5
 
 
+def test_the_ablation_has_the_mean_of_each_variant_and_its_seeds():
+    measured = pd.concat([
+        rows({("both", "trios", "horn"): 5.0, ("both", "trios", "piano"): 6.0}, seed=0),
+        rows({("both", "trios", "horn"): 6.0, ("both", "trios", "piano"): 7.0}, seed=1),
+        rows({("no score", "trios", "horn"): -1.0}, seed=0),
+        rows({("no score", "trios", "horn"): -2.0}, seed=1),
+        rows({("guided", "trios", "horn"): 9.0}, seed=0),
+    ])  # fmt: skip
+    table = score_tables.ablation(measured)
+    assert list(table.index) == ["no score", "both"]
+    assert list(table["trios"]) == ["-1.5 (-1.0, -2.0)", "6.0 (5.5, 6.5)"]
+    assert score_tables.ablation(measured[measured["system"] == "guided"]).empty
+
+
 def test_faults_stand_in_their_order_and_their_cost_is_the_mean_over_the_tests():
     by_config = {
         "onsets 200 ms": (4.0, 5.0),

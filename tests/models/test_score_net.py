@@ -66,6 +66,16 @@ def test_parts_in_another_order_give_the_same_estimates_in_that_order():
 
 
 @torch.no_grad()
+def test_without_instruments_only_the_notes_tell_the_parts_apart():
+    mixture, others = (tone(69) + tone(60))[None, None], torch.tensor([[2, 0]])
+    told, untold = small(), small(instruments=False)
+    assert not torch.allclose(told(mixture, NOTES, PLAYERS), told(mixture, NOTES, others))
+    estimates = untold(mixture, NOTES, PLAYERS)
+    torch.testing.assert_close(untold(mixture, NOTES, others), estimates)
+    assert not torch.allclose(estimates[:, 0], estimates[:, 1])
+
+
+@torch.no_grad()
 def test_the_combs_alone_separate_two_tones():
     stems = torch.stack([tone(69), tone(60)])
     estimates = small(trained=False)(stems.sum(0)[None, None], NOTES, PLAYERS)
