@@ -7,7 +7,7 @@ Results/08_score_informed.csv has the combs of the notes alone, and times the ma
 model `chamber`; the model `guided`; `chamber` alone, told who plays; and the ablation of the guided
 network: without the score, with the score as its input, as the prior of its masks, and as both,
 each trained for the same number of steps; the last one also with scores without errors, and with a
-blind network that has a say.
+blind network that has a say, beside which it may do without the instruments of the parts.
 Results/08_robustness.csv has `guided` with scores that are late, wrong or incomplete. Rows in the
 tables are not measured again and stopped trainings continue, so the same command resumes.
 """
@@ -46,6 +46,7 @@ TABLE, ROBUSTNESS, NOTEBOOK = "08_score_informed", "08_robustness", "08_with_the
 GUIDED, BLIND = "guided", "chamber"
 NO_ERRORS = ScoreErrors(*[0.0] * len(vars(ScoreErrors())))
 WITH_BLIND = "both, and a blind network"
+ONLY_BLIND = "both, only the blind network knows instruments"
 #: The networks of the ablation: entries of the model's configuration, and errors of the scores.
 VARIANTS: dict[str, tuple[dict[str, Any], ScoreErrors | None]] = {
     "no score": ({"prior": False, "pictures": False}, None),
@@ -54,6 +55,7 @@ VARIANTS: dict[str, tuple[dict[str, Any], ScoreErrors | None]] = {
     "both": ({"prior": True, "pictures": True}, None),
     "both, trained without errors": ({"prior": True, "pictures": True}, NO_ERRORS),
     WITH_BLIND: ({"prior": True, "pictures": True}, None),
+    ONLY_BLIND: ({"prior": True, "pictures": True, "instruments": False}, None),
 }
 ABLATION_TESTS = (BACH10, TRIOS)
 #: What is wrong with the scores of the second table.
@@ -76,8 +78,9 @@ class Ablation:
     def recipe(self, variant: str, seed: int) -> Recipe:
         model, errors = VARIANTS[variant]
         return replace(
-            self.base, name="08-score-informed", model=self.base.model | model,
-            blind=self.base.blind if variant == WITH_BLIND else "",
+            self.base, name="08-score-informed",
+            model={**self.base.model, "instruments": True, **model},
+            blind=self.base.blind if variant in (WITH_BLIND, ONLY_BLIND) else "",
             training=budget(self.base.training, self.steps, seed),
             score_errors=errors or self.base.score_errors,
         )  # fmt: skip
