@@ -686,7 +686,9 @@ probe(MODEL)
 # the blind network does not know gets what that network gives to nobody else. Its weights are not
 # trained here. In a third of the training examples it is left out, so that the correction $g$
 # does not lean on it. The exponent $\lambda = 0.5$ was chosen on the Bach10 excerpts, before any
-# training:
+# training. In the weights of the course the correction itself is not given the instruments
+# (`instruments = false` in the recipe): how they sound is the other expert's business, and what a
+# small network learns of it from renderings carries badly to recordings, as a table below shows.
 
 # %%
 from experiments.score_informed import BLIND
@@ -718,11 +720,11 @@ quality({key: systems[key] for key in ("combs, aligned", f"combs and {BLIND}")},
 #
 # ## What does the score add?
 #
-# Now the measured tables: real recordings with their scores, and string quartets rendered with a
-# soundfont that did not train. `chamber` is the blind network of chapter 4, which is told the
-# instruments. `combs` are the combs alone, `guided` is the network of this chapter. Mean SI-SDR in
-# dB; `chamber` has one stem for all violins, so it has no value where two of them play. `combs and
-# chamber` is the product of the two before any training:
+# Now the measured tables: real recordings with their scores, and rendered string quartets. Their
+# soundfont did not train the guided network, but `chamber`. `chamber` is the blind network of
+# chapter 4, which is told the instruments. `combs` are the combs alone, `guided` is the network
+# of this chapter. Mean SI-SDR in dB; `chamber` has one stem for all violins, so it has no value
+# where two of them play. `combs and chamber` is the product of the two before any training:
 
 # %%
 ROWS = score_tables.published_rows("08_score_informed")
@@ -865,8 +867,9 @@ StemPlayer(duo["guided"], references=DUO)
 
 # %% [markdown]
 # And real violins: passages of two players, each recorded alone, mixed at equal level, with the
-# notes that others aligned to them. No such recording was in the training. Where you have these
-# recordings, listen to the first of the passages:
+# notes that others aligned to them. No such recording trained the guided network. `chamber` has
+# heard one of these players, but it gives two violins and the rest the same, and has no say here.
+# Where you have these recordings, listen to the first of the passages:
 
 # %%
 from experiments.scored_pieces import two_violins
