@@ -32,6 +32,7 @@ LIMITS = {
     "window": (16, 131_072), "hop": (1, 65_536), "lowest": (1.0, 20_000.0),
     "highest": (1.0, 192_000.0), "resolution": (1, 480), "width": (1, 4096),
     "part_width": (1, 4096), "pitch_channels": (1, 4096), "trust": (0.0, 8.0),
+    "correction": (0.0, 8.0),
 }  # fmt: skip
 
 
@@ -43,7 +44,9 @@ class ScoreNetConfig:
     prior: whether the masks start from the combs of the notes. pictures: whether the network sees
     the notes. Without both it separates by the instruments alone.
     instruments: whether the correction is given the instrument of a part; otherwise only the blind
-        network is.
+    network is.
+    correction: a factor of what the network adds to the logits of the combs: 1 in training; a
+    smaller one stays nearer to what needs no training.
     blind: the configuration of a `MaskNet`, which knows the instruments but not the score, and
     whose masks are taken to the power `trust`; empty for none.
     """
@@ -63,6 +66,7 @@ class ScoreNetConfig:
     prior: bool = True
     pictures: bool = True
     instruments: bool = True
+    correction: float = 1.0
     blind: Mapping[str, Any] = field(default_factory=dict)
     trust: float = 0.5
 
@@ -180,6 +184,7 @@ class ScoreNet(nn.Module):
             combs, fundamentals, onsets = self.paint(notes.float(), spectrum.shape[-1])
         logits = self.correct(heard, combs, fundamentals, onsets, players)
         logits = self.to_linear(logits, self.synthesis)  # (B, P + 1, linear bins, N)
+        logits = self.config.correction * logits
         if self.config.prior:
             logits = logits + self.sharpness * self.expect(combs)
         if self.config.blind:

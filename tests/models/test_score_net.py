@@ -76,6 +76,19 @@ def test_without_instruments_only_the_notes_tell_the_parts_apart():
 
 
 @torch.no_grad()
+def test_half_of_the_correction_lies_between_the_combs_and_all_of_it():
+    mixture, estimates = (tone(69) + tone(60))[None, None], {}
+    for share in (0.0, 0.5, 1.0):
+        model = small(correction=share)
+        torch.nn.init.normal_(model.decide.weight, std=0.1)
+        estimates[share] = model(mixture, NOTES, PLAYERS)
+    combs = small(trained=False)(mixture, NOTES, PLAYERS)
+    torch.testing.assert_close(estimates[0.0], combs)
+    near, far = ((estimates[share] - combs).square().sum() for share in (0.5, 1.0))
+    assert 0 < near < far
+
+
+@torch.no_grad()
 def test_the_combs_alone_separate_two_tones():
     stems = torch.stack([tone(69), tone(60)])
     estimates = small(trained=False)(stems.sum(0)[None, None], NOTES, PLAYERS)
