@@ -46,7 +46,8 @@ class ScoreNetConfig:
     instruments: whether the correction is given the instrument of a part; otherwise only the blind
     network is.
     correction: a factor of what the network adds to the logits of the combs: 1 in training; a
-    smaller one stays nearer to what needs no training.
+    smaller one stays nearer to what needs no training. It is 1 for parts that the blind network
+    cannot tell apart.
     blind: the configuration of a `MaskNet`, which knows the instruments but not the score, and
     whose masks are taken to the power `trust`; empty for none.
     """
@@ -184,7 +185,7 @@ class ScoreNet(nn.Module):
             combs, fundamentals, onsets = self.paint(notes.float(), spectrum.shape[-1])
         logits = self.correct(heard, combs, fundamentals, onsets, players)
         logits = self.to_linear(logits, self.synthesis)  # (B, P + 1, linear bins, N)
-        logits = self.config.correction * logits
+        logits = self.caution(players)[:, :, None, None] * logits
         if self.config.prior:
             logits = logits + self.sharpness * self.expect(combs)
         if self.config.blind:
@@ -253,6 +254,16 @@ class ScoreNet(nn.Module):
         decided = self.decide(features)[:, 0]
         logits = decided.new_zeros((*players.shape, *decided.shape[1:]))
         return logits.masked_scatter(is_part[..., None, None], decided)
+
+    def caution(self, players: Tensor) -> Tensor:
+        """The factor of the correction of each part (B, P), for players (B, P)."""
+        factors = torch.full(players.shape, self.config.correction, device=players.device)
+        if not self.config.blind:
+            return factors
+        places = self.places[players.clamp_min(0)].masked_fill(players < 0, -2)
+        places[:, -1] = -3  # the rest
+        alike = (places[:, :, None] == places[:, None]).sum(-1) > 1
+        return factors.masked_fill(alike, 1.0)
 
     def expect(self, combs: Tensor) -> Tensor:
         """Log magnitudes that the notes lead to expect (B, P, linear bins, N)."""

@@ -54,6 +54,22 @@ def test_masks_sum_to_the_mixture_whoever_plays(players):
     assert not estimates[:, silent].any()
 
 
+@pytest.mark.parametrize(
+    ("players", "factors"),
+    [
+        ([1, 2, -1], [0.5, 0.5]),
+        ([1, 1, 2], [1.0, 1.0, 0.5]),
+        ([0, 2, -1], [0.5, 0.5]),
+        ([0, 2, 0], [1.0, 0.5, 1.0]),
+    ],
+)
+def test_the_correction_is_whole_where_the_blind_network_cannot_tell_parts_apart(players, factors):
+    rest = 3
+    found = guided(correction=0.5).caution(torch.tensor([[*players, rest]]))[0].tolist()
+    assert found[: len(factors)] == factors
+    assert found[-1] == 0.5
+
+
 @torch.no_grad()
 def test_between_two_of_one_instrument_the_score_decides():
     violins, distrusted = torch.tensor([[1, 1]]), guided(trust=0.0)
