@@ -4,10 +4,11 @@
     python -m experiments.score_informed --steps 1500 --seeds 0 1 --only "score as prior"
 
 Results/08_score_informed.csv has the combs of the notes alone, and times the masks of the blind
-model `chamber`; the model `guided`; `chamber` alone, told who plays; and the ablation of the guided
-network: without the score, with the score as its input, as the prior of its masks, and as both,
-each trained for the same number of steps; the last one also with scores without errors, and with a
-blind network that has a say, beside which it may do without the instruments of the parts.
+model `chamber`; the model `guided`, also with its whole correction; `chamber` alone, told who
+plays; and the ablation of the guided network: without the score, with the score as its input, as
+the prior of its masks, and as both, each trained for the same number of steps; the last one also
+with scores without errors, and with a blind network that has a say, beside which it may do without
+the instruments of the parts.
 Results/08_robustness.csv has `guided` with scores that are late, wrong or incomplete. Rows in the
 tables are not measured again and stopped trainings continue, so the same command resumes.
 """
@@ -46,6 +47,7 @@ TABLE, ROBUSTNESS, NOTEBOOK = "08_score_informed", "08_robustness", "08_with_the
 GUIDED, BLIND = "guided", "chamber"
 NO_ERRORS = ScoreErrors(*[0.0] * len(vars(ScoreErrors())))
 WITH_BLIND = "both, and a blind network"
+WHOLE = f"{GUIDED}, whole correction"
 ONLY_BLIND = "both, only the blind network knows instruments"
 #: The networks of the ablation: entries of the model's configuration, and errors of the scores.
 VARIANTS: dict[str, tuple[dict[str, Any], ScoreErrors | None]] = {
@@ -166,6 +168,7 @@ def references(recipe: Recipe, test: str) -> Iterator[Job]:
     yield job(product, lambda: scored_rows(product, combs(recipe, BLIND), pieces(test), where))
     if GUIDED in models():
         yield job(GUIDED, lambda: scored_rows(GUIDED, *loaded(GUIDED, test)))
+        yield job(WHOLE, partial(whole_rows, test))
     if test != QUARTETS and "violins" not in test:  # it has one stem for both violins
         yield job(BLIND, partial(blind_rows, test))
 
@@ -174,6 +177,12 @@ def blind_rows(test: str) -> list[Row]:
     model, tracks, where = loaded(BLIND, test)
     separator = model_separator(model, conditioned=True)
     return evaluate(BLIND, separator, [each.track for each in tracks], where, sources=model.sources)
+
+
+def whole_rows(test: str) -> list[Row]:
+    """The guided network with all that it has learned."""
+    model, tracks, where = loaded(GUIDED, test)
+    return scored_rows(WHOLE, with_config(model, correction=1.0).eval(), tracks, where)
 
 
 def models() -> set[str]:
