@@ -46,8 +46,8 @@ class ScoreNetConfig:
     instruments: whether the correction is given the instrument of a part; otherwise only the blind
     network is.
     correction: a factor of what the network adds to the logits of the combs: 1 in training; a
-    smaller one stays nearer to what needs no training. It is 1 for parts that the blind network
-    cannot tell apart.
+    smaller one stays nearer to what needs no training. Between parts that the blind network cannot
+    tell apart it is 1.
     blind: the configuration of a `MaskNet`, which knows the instruments but not the score, and
     whose masks are taken to the power `trust`; empty for none.
     """
@@ -185,7 +185,7 @@ class ScoreNet(nn.Module):
             combs, fundamentals, onsets = self.paint(notes.float(), spectrum.shape[-1])
         logits = self.correct(heard, combs, fundamentals, onsets, players)
         logits = self.to_linear(logits, self.synthesis)  # (B, P + 1, linear bins, N)
-        logits = self.caution(players)[:, :, None, None] * logits
+        logits = self.cautious(logits, players)
         if self.config.prior:
             logits = logits + self.sharpness * self.expect(combs)
         if self.config.blind:
@@ -255,15 +255,17 @@ class ScoreNet(nn.Module):
         logits = decided.new_zeros((*players.shape, *decided.shape[1:]))
         return logits.masked_scatter(is_part[..., None, None], decided)
 
-    def caution(self, players: Tensor) -> Tensor:
-        """The factor of the correction of each part (B, P), for players (B, P)."""
-        factors = torch.full(players.shape, self.config.correction, device=players.device)
-        if not self.config.blind:
-            return factors
+    def cautious(self, logits: Tensor, players: Tensor) -> Tensor:
+        """The correction (B, P, bins, N) times `correction`; what it says between parts that are
+        alike for the blind network stays whole. players (B, P).
+        """
+        if not self.config.blind or self.config.correction == 1.0:
+            return self.config.correction * logits
         places = self.places[players.clamp_min(0)].masked_fill(players < 0, -2)
         places[:, -1] = -3  # the rest
-        alike = (places[:, :, None] == places[:, None]).sum(-1) > 1
-        return factors.masked_fill(alike, 1.0)
+        alike = (places[:, :, None] == places[:, None]).to(logits.dtype)
+        shared = (alike / alike.sum(-1, keepdim=True)) @ logits.flatten(2)  # means of those alike
+        return logits - (1 - self.config.correction) * shared.view_as(logits)
 
     def expect(self, combs: Tensor) -> Tensor:
         """Log magnitudes that the notes lead to expect (B, P, linear bins, N)."""

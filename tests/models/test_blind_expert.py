@@ -54,20 +54,16 @@ def test_masks_sum_to_the_mixture_whoever_plays(players):
     assert not estimates[:, silent].any()
 
 
-@pytest.mark.parametrize(
-    ("players", "factors"),
-    [
-        ([1, 2, -1], [0.5, 0.5]),
-        ([1, 1, 2], [1.0, 1.0, 0.5]),
-        ([0, 2, -1], [0.5, 0.5]),
-        ([0, 2, 0], [1.0, 0.5, 1.0]),
-    ],
-)
-def test_the_correction_is_whole_where_the_blind_network_cannot_tell_parts_apart(players, factors):
-    rest = 3
-    found = guided(correction=0.5).caution(torch.tensor([[*players, rest]]))[0].tolist()
-    assert found[: len(factors)] == factors
-    assert found[-1] == 0.5
+def test_the_correction_is_whole_between_parts_that_the_blind_network_cannot_tell_apart():
+    model, rest = guided(correction=0.5), 3
+    logits = torch.tensor([4.0, 2.0, 6.0, 8.0])[None, :, None, None]
+    for players, expected in {
+        (1, 2, -1): [2.0, 1.0, 3.0, 4.0],
+        (1, 1, 2): [2.5, 0.5, 3.0, 4.0],  # two violins: the mean by half, the difference whole
+        (0, 2, 0): [1.5, 1.0, 3.5, 4.0],  # two that it does not know
+    }.items():
+        found = model.cautious(logits, torch.tensor([[*players, rest]]))
+        assert found.flatten().tolist() == expected
 
 
 @torch.no_grad()
