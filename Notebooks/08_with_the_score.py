@@ -657,9 +657,9 @@ probe(MODEL)
 
 # %% [markdown]
 # In our run the trained network gives the rest nothing: what the score lacks goes to the parts.
-# In most examples the rest is silent, and what goes there is missing in a stem; the network has
-# learned to leave it empty. A loss for a silent rest would only teach that more strongly. The
-# price is paid where a score lacks a part, as a table below shows.
+# In most examples the rest is silent, and what goes there is missing in a stem, so the network
+# has learned to leave it empty. The price is paid where a score lacks a part, as a table below
+# shows.
 #
 # **Quick questions**
 #
@@ -795,15 +795,15 @@ shown = score_tables.ablation(ROWS)
 shown if len(shown) else Markdown(score_tables.missing("08_score_informed"))
 
 # %% [markdown]
-# Every network had 120 steps of six examples (`--steps 120`), a quarter of the training of the
-# course, and the combs alone are the row `combs` of the table above. Without the score so few
+# Every network had 120 steps of six examples (`--steps 120`), about a quarter of the training of
+# the course, and the combs alone are the row `combs` of the table above. Without the score so few
 # steps separate nothing. With the score as an input the network has to learn what a comb is, and
-# does, but on Bach10 it is behind its prior, which knows that from the beginning: the order that
-# Tunturi and others found. On the single excerpt of TRIOS both are as good. The largest gain is
-# the second expert, on both. Whether the correction is given the instruments too makes no
-# difference on Bach10, and on TRIOS a small one. Exact scores in the training did no harm to
-# these recordings, whose scores are nearly exact too. Differences that are smaller than those of
-# two seeds say nothing.
+# does, but on Bach10 it is behind the one whose prior knows that from the beginning: the order
+# that Tunturi and others found. On the single excerpt of TRIOS the two are within a few tenths.
+# Once there is a score, the largest gain is the second expert, on both. Whether the correction is
+# given the instruments too makes no difference on Bach10, and on TRIOS a small one. Exact scores
+# in the training did no harm to these recordings, whose scores are nearly exact too. Differences
+# that are smaller than those of two seeds say nothing.
 #
 # These are few steps. What does the whole training add, and does all of it carry? The weights of
 # the course use the correction $g$ by half (`correction = 0.5` in the recipe), except between
@@ -815,10 +815,10 @@ chosen = ROWS[ROWS["system"].isin([f"combs and {BLIND}", "guided", WHOLE])]
 score_tables.means(chosen) if len(chosen) else Markdown(score_tables.missing("08_score_informed"))
 
 # %% [markdown]
-# Half of the correction loses nothing on Bach10 against none at all, and is above none and all on
-# the rendered quartets and on URMP. On TRIOS all of it would be better, but one excerpt chooses
-# nothing. A network that is trained on renderings learns some things about renderings; this is one
-# way to take less of them.
+# Half of the correction is as good on Bach10 as none, and better than none and all on the
+# rendered quartets and on URMP. On TRIOS all of it would be better, but one excerpt chooses
+# nothing. A network that is trained on renderings learns some things about renderings; this is
+# one way to take less of them.
 #
 # ### Late, wrong and missing notes
 #

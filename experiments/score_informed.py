@@ -40,7 +40,7 @@ from helpers.music.score_errors import ScoreErrors
 from helpers.music.scores import Note, Score
 from helpers.recipes.schema import Recipe, architecture, read_recipe
 from helpers.recipes.train import train
-from helpers.training.checkpoints import available_models, load_model
+from helpers.training.checkpoints import available_models, card_of, load_model
 from helpers.training.conditioning import OTHER, with_config
 
 TABLE, ROBUSTNESS, NOTEBOOK = "08_score_informed", "08_robustness", "08_with_the_score"
@@ -159,18 +159,19 @@ def references(recipe: Recipe, test: str) -> Iterator[Job]:
     names = [piece.name for piece in pieces(test)]
     where = Provenance(NOTEBOOK, test)
 
-    def job(system: str, measure: Callable[[], list[Row]]) -> Job:
-        return Job({"system": system, "test_data": test}, names, measure)
+    def job(system: str, measure: Callable[[], list[Row]], model: str = "") -> Job:
+        columns = {"system": system, "test_data": test, **weights(model)}
+        return Job(columns, names, measure)
 
     yield job("mixture", lambda: evaluate_baselines([piece.track for piece in pieces(test)], where))
     yield job("combs", lambda: scored_rows("combs", combs(recipe), pieces(test), where))
     product = f"combs and {BLIND}"
     yield job(product, lambda: scored_rows(product, combs(recipe, BLIND), pieces(test), where))
     if GUIDED in models():
-        yield job(GUIDED, lambda: scored_rows(GUIDED, *loaded(GUIDED, test)))
-        yield job(WHOLE, partial(whole_rows, test))
+        yield job(GUIDED, lambda: scored_rows(GUIDED, *loaded(GUIDED, test)), GUIDED)
+        yield job(WHOLE, partial(whole_rows, test), GUIDED)
     if test != QUARTETS and "violins" not in test:  # it has one stem for both violins
-        yield job(BLIND, partial(blind_rows, test))
+        yield job(BLIND, partial(blind_rows, test), BLIND)
 
 
 def blind_rows(test: str) -> list[Row]:
@@ -183,6 +184,11 @@ def whole_rows(test: str) -> list[Row]:
     """The guided network with all that it has learned."""
     model, tracks, where = loaded(GUIDED, test)
     return scored_rows(WHOLE, with_config(model, correction=1.0).eval(), tracks, where)
+
+
+def weights(model: str) -> dict[str, str]:
+    """The column that tells rows of other weights of a shipped model; none for no model."""
+    return {"checkpoint_sha256": card_of(model)["sha256"]} if model else {}
 
 
 def models() -> set[str]:
@@ -219,7 +225,7 @@ def robustness(test: str) -> Iterator[Job]:
         return [row for each in tracks for row in without_each(model, each, where)]
 
     for fault in (*FAULTS, MISSING):
-        columns = {"system": GUIDED, "test_data": test, "config": fault}
+        columns = {"system": GUIDED, "test_data": test, "config": fault, **weights(GUIDED)}
         yield Job(columns, names, partial(measure, fault))
 
 
