@@ -36,6 +36,7 @@
 # - follow a network that is guided by the score layer by layer, and show that the order of the
 #   parts does not matter to it;
 # - train it with scores that have errors;
+# - multiply its masks by those of a network that knows how instruments sound;
 # - read what the score adds, and what wrong scores cost;
 # - separate two violins, and a recording of your own with its score.
 #
