@@ -14,12 +14,6 @@
 # %% [markdown]
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/divisi-contributors/divisi/blob/main/Notebooks/08_with_the_score.ipynb)
 #
-# [![Open in
-# Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/divisi-contributors/divisi/blob/main/Notebooks/08_with_the_score.ipynb)
-#
-# [![Open in
-# Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/divisi-contributors/divisi/blob/main/Notebooks/08_with_the_score.ipynb)
-#
 # # With the score: alignment, combs and two violins apart
 #
 # *Who plays what is written down.* The networks of the chapters before this one must guess which
