@@ -17,12 +17,14 @@ OTHER = "other"  # the source of all that is none of the other sources; it is al
 def with_config(model: nn.Module, **changes: Any) -> nn.Module:
     """A model with the same weights and a changed configuration, such as another sample rate.
 
-    ValueError where the configuration is invalid.
+    Layers that it does not have any more, such as those of `activity`, are left out. ValueError
+    where the configuration is invalid, RuntimeError where the weights do not fit.
     """
     if not changes:
         return model
     other = type(model)(dataclasses.replace(model.config, **changes))
-    other.load_state_dict(model.state_dict())
+    own = other.state_dict().keys()
+    other.load_state_dict({name: value for name, value in model.state_dict().items() if name in own})
     return other
 
 
