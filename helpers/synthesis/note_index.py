@@ -131,7 +131,8 @@ def note_players(root: NotesRoot, instrument: str | None = None) -> list[Path]:
         folder, _ = folder_and_set(collection)
         for note in indexed_notes(collection):
             if not note.phrase and instrument in (None, note.instrument):
-                players[folder / note.set] = None
+                own = note.set in ("", folder.name)  # a set may have an index of its own, too
+                players[folder if own else folder / note.set] = None
     return list(players)
 
 

@@ -24,7 +24,9 @@ def with_config(model: nn.Module, **changes: Any) -> nn.Module:
         return model
     other = type(model)(dataclasses.replace(model.config, **changes))
     own = other.state_dict().keys()
-    other.load_state_dict({name: value for name, value in model.state_dict().items() if name in own})
+    other.load_state_dict(
+        {name: value for name, value in model.state_dict().items() if name in own}
+    )
     return other
 
 

@@ -95,3 +95,11 @@ def test_a_wrong_cell_is_named_with_its_line(tmp_path, row, message):
 def test_only_the_columns_that_are_asked_for_are_checked(tmp_path):
     root = folder(tmp_path, "file\na.wav\n")
     assert [row["file"] for row in read_index(root / "index.csv", "file")] == ["a.wav"]
+
+
+def test_a_set_with_an_index_of_its_own_is_the_same_player(tmp_path):
+    header = "instrument,pitch,dynamic,file,gain_db,set"
+    for folder, file in {"": "one/a.wav", "one": "a.wav"}.items():
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / "index.csv").write_text(f"{header}\nviolin,A4,forte,{file},0,one\n")
+    assert note_players(tmp_path) == note_players(tmp_path / "one") == [tmp_path / "one"]
