@@ -103,9 +103,9 @@ def separate(
 
     instruments: those of the recording, such as `["violin", "cello"]`; `"all"` for all instruments
     of the model; by default they are detected where the model can detect them.
-    model: a name in `available_models()`, a path, or a loaded model; by default `chamber`, on the
-    fastest device that is available. sample_rate: of an array, in Hz. repair: read samples of a
-    file that are not finite as zeros.
+    model: a name in `available_models()`, a path, or a loaded model; by default `chamber`, or
+    `ensemble` for players that it lacks, on the fastest device that is available. sample_rate: of
+    an array, in Hz. repair: read samples of a file that are not finite as zeros.
     minus: instruments of which each is left out of a mix, such as `["violin"]`, or `"each"`.
     emphasise: dB by which each of these instruments is brought forward in a mix that is as loud as
     the recording, such as `{"viola": 6}` or `{"each": 6}`.
@@ -124,7 +124,7 @@ def separate(
     from .audio.recordings import examine
     from .audio.wav import save
     from .evaluation.quality_estimate import described, estimate_quality
-    from .inference.loading import model_and_name
+    from .inference.loading import model_and_name, model_for
     from .inference.mixes import Mixes
     from .inference.score_following import align_recording, takes_score
     from .inference.stem_files import separate_recording
@@ -132,7 +132,7 @@ def separate(
     asked, view = Mixes.read(minus, emphasise), None
     if score is not None and model is None:
         model = runtime.SCORE_MODEL
-    name, model = model_and_name(model)
+    name, model = model_and_name(model_for(model, instruments))
     with tempfile.TemporaryDirectory(prefix="divisi-") as folder:
         if isinstance(recording, (str, Path)):
             path = Path(recording)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 DEFAULT_MODEL = "chamber"
 QUALITY_WINDOWS = 3  # of a recording, from which the quality of its stems is estimated
+LARGE_MODEL = "ensemble"  # where players are named that the default one lacks
 SCORE_MODEL = "guided"  # of `divisi separate --score`
 INSTALL_ALL = 'pip install "divisi[train]"'  # what all commands need, not only `separate`
 DRIVE = Path("/content/drive/MyDrive/divisi")  # on Colab, once Google Drive is connected

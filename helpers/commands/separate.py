@@ -25,8 +25,10 @@ SUMMARY = "recordings in, stems out"
 DESCRIPTION = """\
 Write DIR/TRACK/INSTRUMENT.wav for each instrument of the recording, with its sample rate,
 length and channels, and separation.json and player.html beside them. The instruments are
-detected automatically where the model can detect them. What none of them explains becomes
-other.wav, with models that have it and where it has level; the stems sum to the recording.
+detected automatically where the model can detect them. If you name players that the default
+model lacks, such as violin,violin or a trumpet, a larger one separates them. What none of
+them explains becomes other.wav, with models that have it and where it has level; the stems
+sum to the recording.
 
 One gain is applied to all files, and only where one of them would clip, so that their balance
 is kept. Integer recordings become 24-bit stems; float recordings stay float.
@@ -89,7 +91,10 @@ def run(arguments: Namespace) -> None:
     One of several that cannot be separated is named, and costs the others nothing. PartlyDone at
     the end where there was one. Folders: see `archive.run`.
     """
+    from ..inference.loading import model_and_name, model_for
+
     score.choose_model(arguments)
+    arguments.model = model_for(arguments.model, arguments.instruments)
     if arguments.estimate < 0:
         raise CommandError(f"--estimate {arguments.estimate}: it must be 0 or more.")
     if archive.is_archive(arguments):
@@ -97,7 +102,6 @@ def run(arguments: Namespace) -> None:
         return
     from ..audio.recordings import examine
     from ..folders import check_space, check_target, targets
-    from ..inference.loading import model_and_name
     from ..inference.players import chosen_sources
     from ..inference.stem_files import REPORT, stems_on_disk
 

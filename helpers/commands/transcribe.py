@@ -60,7 +60,7 @@ def run(arguments: Namespace) -> None:
     check_installed()
     from ..audio.recordings import examine
     from ..folders import check_space, check_target, targets
-    from ..inference.loading import model_and_name
+    from ..inference.loading import model_and_name, model_for
     from ..inference.players import chosen_sources
     from ..inference.stem_drafts import DRAFT
     from ..inference.stem_files import bytes_needed, stems_on_disk
@@ -76,7 +76,8 @@ def run(arguments: Namespace) -> None:
             recordings.append(examine(path))
     several.check()
     with refusing(ValueError, KeyError):
-        name, model = model_and_name(arguments.model, arguments.device)
+        chosen = model_for(arguments.model, arguments.instruments)
+        name, model = model_and_name(chosen, arguments.device)
         sources = chosen_sources(model, arguments.instruments)
         for source in {*(sources or model.sources)} - {OTHER}:
             instrument(source)

@@ -45,10 +45,7 @@ def chosen_sources(model: nn.Module, instruments: Sequence[str] | str | None) ->
     if instruments is None:
         return ()
     known = ", ".join(model.sources)
-    words = instruments.split(",") if isinstance(instruments, str) else instruments
-    if not isinstance(words, Iterable) or not all(isinstance(word, str) for word in words):
-        raise ValueError(f"instruments is {words!r}; pass names, such as ['violin', 'cello'].")
-    words = [word.strip() for word in words if word.strip()]
+    words = words_of(instruments)
     if words == [ALL]:
         return tuple(model.sources)
     if not words:
@@ -67,6 +64,14 @@ def chosen_sources(model: nn.Module, instruments: Sequence[str] | str | None) ->
     players = {name: [name, *(n for n in firsts if firsts[n] == name)] for name in counts}
     _warn_of_shared_stems(model, dict(zip(words, names, strict=True)), counts, players)
     return tuple(player for name, count in counts.items() for player in players[name][:count])
+
+
+def words_of(instruments: Sequence[str] | str) -> list[str]:
+    """The words of a list, or of a text with commas; ValueError for anything else."""
+    words = instruments.split(",") if isinstance(instruments, str) else instruments
+    if not isinstance(words, Iterable) or not all(isinstance(word, str) for word in words):
+        raise ValueError(f"instruments is {words!r}; pass names, such as ['violin', 'cello'].")
+    return [word.strip() for word in words if word.strip()]
 
 
 def _warn_of_shared_stems(
