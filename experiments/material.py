@@ -47,7 +47,6 @@ from helpers.music import splits
 from helpers.music.arrangements import arrangement, excerpts
 from helpers.recipes.schema import Recipe, read_recipe
 from helpers.recipes.train import train
-from helpers.synthesis.soundfonts import find_soundfonts
 from helpers.training.checkpoints import load_model
 
 TABLE = "04_material"
@@ -211,8 +210,8 @@ def floor_job(test_data: str) -> Job:
     if test_data == STRING_QUARTETS:
         names = [excerpts(work, SECONDS)[0].title for work in splits.names("quartet", "test")]
     else:
-        fonts = cycle(find_soundfonts())
-        names = [f"{work} {font.stem}" for work, font in zip(splits.TEST, fonts, strict=False)]
+        fonts = cycle(SOUNDFONTS)
+        names = [f"{work} {font}" for work, font in zip(splits.TEST, fonts, strict=False)]
     return Job({"system": "mixture", "test_data": test_data}, names, measure_floor)
 
 

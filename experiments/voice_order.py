@@ -20,10 +20,11 @@ from experiments.trained import measure_trained
 from helpers.audio.track import Track
 from helpers.music.scores import corpus_score
 from helpers.music.splits import TEST
-from helpers.synthesis.soundfonts import find_soundfonts
+from helpers.synthesis.soundfonts import find_soundfont
 
 TABLE = "voice_order"
 SECONDS = 20
+SOUNDFONTS = ("FluidR3_GM", "MuseScore_General_Lite", "TimGM6mb")  # in turn
 ORDERS = {
     "chorales-in-order": ("violin", "clarinet", "saxophone", "bassoon"),
     "chorales-clarinet-on-top": ("clarinet", "violin", "saxophone", "bassoon"),
@@ -33,7 +34,7 @@ ORDERS = {
 
 def tracks(order: tuple[str, ...]) -> Iterator[Track]:
     """The beginning of every test chorale, with alternating soundfonts and equally loud stems."""
-    return (chorale(*each, order) for each in zip(TEST, cycle(find_soundfonts()), strict=False))
+    return (chorale(*each, order) for each in _works())
 
 
 def chorale(work: str, soundfont: Path, order: tuple[str, ...]) -> Track:
@@ -43,10 +44,14 @@ def chorale(work: str, soundfont: Path, order: tuple[str, ...]) -> Track:
 def pieces() -> Iterator[Piece]:
     """The same chorales in all orders."""
     for test_data, order in ORDERS.items():
-        for work, font in zip(TEST, cycle(find_soundfonts()), strict=False):
+        for work, font in _works():
             yield Piece(
                 test_data, f"{work} {font.stem}", order, partial(chorale, work, font, order)
             )
+
+
+def _works() -> Iterator[tuple[str, Path]]:
+    return zip(TEST, cycle(map(find_soundfont, SOUNDFONTS)), strict=False)
 
 
 if __name__ == "__main__":
