@@ -34,6 +34,7 @@
 # - test trained networks with signals whose answer is known;
 # - condition a model of ten instruments on those that play, and measure what this is worth;
 # - see what a network forgets in further training, and interpolate between two sets of weights;
+# - separate two players of one instrument, give what nobody knows a stem, and detect who plays;
 # - separate your own recording, and fine-tune a model on your own players.
 #
 # | brick | in this chapter |
@@ -366,7 +367,7 @@ plot_curves({"output of the attention": curves}, xlabel="time (s)", ylabel="pitc
 # another:
 
 # %%
-from experiments.pieces import chorale, haydn_trio
+from experiments.pieces import chorale, haydn
 from helpers.augmentation.effects import Tilt
 from helpers.augmentation.recording_chain import Codec, Microphone, Noise
 from helpers.augmentation.rooms import Reverb
@@ -895,7 +896,7 @@ pd.DataFrame(shares).T.round(2)
 # real recordings follow.
 
 # %%
-TRIO = haydn_trio(("violin", "horn", "piano"), SECONDS)
+TRIO = haydn(("violin", "horn", "piano"), SECONDS)
 StemPlayer(TRIO)
 
 # %% tags=["sample"]
@@ -1121,6 +1122,143 @@ print(f"{QUINTET.name}: {', '.join(PLAYING)}")
 StemPlayer(model_separator(condition_on(CHAMBER, PLAYING))(QUINTET), RATE)
 
 # %% [markdown]
+# ## Any ensemble: players, `other`, and who plays
+#
+# `chamber` has one stem for each of ten instruments. A string quartet has two violins, and a
+# trumpet has no stem at all. `ensemble` was trained on from `chamber` (`recipes/ensemble.toml`). It
+# has more instruments, two players of most of them, and one more source, `other`, for everything
+# else.
+
+# %%
+ENSEMBLE = load_model("ensemble")
+alone = [name for name in ENSEMBLE.sources if not name.endswith("-2")]
+twice = [name for name in alone if f"{name}-2" in ENSEMBLE.sources]
+print(f"{len(ENSEMBLE.sources)} sources: {', '.join(alone)}")
+print(f"Two players of {', '.join(twice)}")
+
+# %% [markdown]
+# ### Two players of one instrument
+#
+# A mask network recognises a source by its timbre, and two violins have the same. If the training
+# demanded the first violin in the first stem, it would punish a perfect separation in the other
+# order. So the loss of two [**players**](../docs/glossary.md#player) is that of the better order,
+# as in the permutation-invariant training of chapter one, but only among players of one
+# instrument:
+#
+# $$L = \min_{\pi} \sum_{j \in \{1, 2\}} \ell\left(\hat s_{\pi(j)}, s_j\right)$$
+#
+# What is left to tell them apart is continuity and register: a line seldom leaps into another. The
+# test piece is the quartet by Haydn again, this time as it was written, with two violins.
+
+# %%
+from helpers.evaluation.baselines import oracle_ratio_mask
+
+STRINGS = haydn(("violin", "violin", "viola", "cello"), SECONDS)
+with_two = condition_on(ENSEMBLE, ("violin", "violin-2", "viola", "cello"))
+found = model_separator(with_two)(STRINGS)
+stems = dict(zip(STRINGS.stems, found.values(), strict=False))  # `other` is the last one
+StemPlayer(stems, references=STRINGS)
+
+# %%
+systems = {"mixture": dict.fromkeys(STRINGS.stems, STRINGS.mixture), "ensemble": stems}
+systems["ideal ratio mask"] = oracle_ratio_mask(STRINGS)
+values = {
+    system: {name: si_sdr(each[name][0], true[0]) for name, true in STRINGS.stems.items()}
+    for system, each in systems.items()
+}
+pd.DataFrame(values).astype(float).round(1)
+
+# %% [markdown]
+# Every stem is better than the mixture, the cello by far, the second violin least of all: it often
+# plays in the register of the viola and with the timbre of the first violin, so that the network
+# has little to go by. A score says which note is whose
+# ([chapter 8](08_with_the_score.ipynb)).
+#
+# ### What no player explains
+#
+# The masks sum to one. When an instrument plays that the model was not told of, its sound has to
+# go into the stems of the others. A source [`other`](../docs/glossary.md#other) gives it a place.
+# It is always active, and it learns from noise, applause and instruments that have no source, and
+# from examples in which an instrument that plays is left out of the condition. In the trio we now
+# conceal the horn from both models:
+
+# %%
+TOLD = ("violin", "piano")
+without_horn = {
+    name: model_separator(condition_on(model, TOLD))(TRIO)
+    for name, model in {"chamber": CHAMBER, "ensemble": ENSEMBLE}.items()
+}
+values = {
+    name: {key: float(si_sdr(stems[key][0], TRIO.stems[key][0])) for key in TOLD}
+    for name, stems in without_horn.items()
+}
+values["ensemble"]["horn"] = si_sdr(without_horn["ensemble"]["other"][0], TRIO.stems["horn"][0])
+values["mixture"] = {key: si_sdr(TRIO.mixture[0], stem[0]) for key, stem in TRIO.stems.items()}
+pd.DataFrame(values).astype(float).round(1)
+
+# %% [markdown]
+# `chamber` has to share the horn out to violin and piano, so both suffer. With `other` they suffer
+# less, and the horn, which nobody has named, comes out of the mixture too.
+#
+# ### Who plays?
+#
+# A model that is told nothing can say who plays: it separates into all of its sources, and the
+# instruments whose stems are loud enough are there. The picture shows this over time, one line an
+# instrument, and at the right the confidence; in grey those that were nearly detected:
+
+# %%
+from helpers.display.who_plays import plot_who_plays
+from helpers.inference.detection import detect
+
+plot_who_plays(detect(CHAMBER, [TRIO.mixture], RATE, 1))
+
+# %% [markdown]
+# How often is the list right? Each player counts, also the second of two. The
+# [precision](../docs/glossary.md#detection) is the share of the detected players who play, the
+# recall the share of those who play that are detected, and $F_1$ the harmonic mean of both. The
+# last column is what the detected list costs against the true one, in dB:
+
+# %%
+rows = read_table(ROOT / "Results" / "04_detection.csv").query("track == 'all tracks'")
+table = rows.pivot_table(index=["test_data", "system"], columns="metric", values="value")
+table[["precision", "recall", "F1", "cost of detection"]].round(2)
+
+# %% [markdown]
+# Our trio shows what goes wrong: cello and bassoon do not play, their stems are pieces of the horn
+# and of the piano. Their confidence is low, but so is that of the horn, which does play. On real
+# quartets, whose sounds and voices are like those of the training, the list is nearly always
+# right. A single player comes with companions: where fewer than two are loud enough, all sources
+# of the model count. And second players are hardly ever found. So name the players if you know
+# them.
+#
+# **Quick questions**
+#
+# *1. Why may the loss exchange two violins, but not a violin and a viola?*
+#
+# <details><summary>Answer</summary>
+#
+# A violin and a viola have names that the listener knows: stems in the wrong order are an error.
+# Two violins are both violins, and which one is the first is a convention, here that of the higher
+# line.
+# </details>
+#
+# *2. Which players does a threshold on the level of a stem miss?*
+#
+# <details><summary>Answer</summary>
+#
+# Those who play softly, or seldom: their stem has little energy, as little as what leaks into the
+# stem of an instrument that does not play at all.
+# </details>
+#
+# *3. What would happen to `other` if no example had left an instrument out?*
+#
+# <details><summary>Answer</summary>
+#
+# It would learn the sound of noise and applause only, and an instrument that nobody named would go
+# into the stems of the others again.
+# </details>
+
+# %% [markdown]
 # ## Long recordings: streaming
 #
 # The features that a network computes for a concert of two hours do not fit into memory. `divisi
@@ -1170,13 +1308,16 @@ StemPlayer(model_separator(condition_on(CHAMBER, PLAYING))(QUINTET), RATE)
 #
 # Run the cell. Choose a recording (any sample rate, any number of channels), a model and its
 # instruments, and press the button. The stems appear below it: listen to them beside the mixture,
-# look at their spectrograms, download them as a zip. `chamber` is conditioned on the instruments
-# that you choose.
+# look at their spectrograms, download them as a zip. `chamber` and `ensemble` are conditioned on
+# the instruments that you choose; for `ensemble` you may also choose how many players each has.
+# Choose none to have them detected: the picture shows who was heard when, and you can correct the
+# list and separate again.
 
 # %%
 from helpers.display.own_recording import OwnRecording
 
-OwnRecording({"chamber": CHAMBER, "bach-quartet": MASK_NET, "HT-Demucs": HT_DEMUCS})
+OFFERED = {"chamber": CHAMBER, "ensemble": ENSEMBLE}
+OwnRecording(OFFERED | {"bach-quartet": MASK_NET, "HT-Demucs": HT_DEMUCS})
 
 # %% [markdown]
 # Without the buttons use `helpers.separate("my.wav")`, or in a terminal
@@ -1211,6 +1352,8 @@ OwnRecording({"chamber": CHAMBER, "bach-quartet": MASK_NET, "HT-Demucs": HT_DEMU
 #   improvement.
 # - Further training can make a network forget. Interpolation with older weights brings some of it
 #   back, at a cost for instruments that the older weights do not know.
+# - Two players of one instrument are two sources; the loss takes the better of their two orders.
+#   `other` takes what no player explains. The levels of the stems say who plays.
 # - `divisi separate` separates a recording of yours, and `divisi finetune` fits a model to your
 #   players.
 #

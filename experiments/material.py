@@ -210,7 +210,7 @@ def floor_job(test_data: str) -> Job:
     if test_data == STRING_QUARTETS:
         names = [excerpts(work, SECONDS)[0].title for work in splits.names("quartet", "test")]
     else:
-        fonts = cycle(SOUNDFONTS)
+        fonts = cycle(voice_order.SOUNDFONTS)
         names = [f"{work} {font}" for work, font in zip(splits.TEST, fonts, strict=False)]
     return Job({"system": "mixture", "test_data": test_data}, names, measure_floor)
 

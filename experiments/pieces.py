@@ -44,7 +44,8 @@ def chorale(work: str, instruments: tuple[str, ...], seconds: float) -> Track:
     return rendered(corpus_score(work, instruments), seconds, work)
 
 
-def haydn_trio(instruments: tuple[str, ...], seconds: float) -> Track:
-    """An excerpt of a quartet by Haydn that no model was trained on, arranged for others."""
+def haydn(instruments: tuple[str, ...], seconds: float) -> Track:
+    """An excerpt of a quartet by Haydn that no model was trained on, for instruments from high to
+    low."""
     excerpt = excerpts(names("quartet", "test")[0], 12.0)[1]
     return rendered(arrangement(excerpt, instruments), seconds, "Haydn")

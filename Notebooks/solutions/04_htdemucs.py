@@ -34,7 +34,7 @@ import torch
 
 from experiments.layers import outputs_of
 from experiments.pieces import SAMPLE_RATE as RATE
-from experiments.pieces import haydn_trio
+from experiments.pieces import haydn
 from helpers import runtime
 from helpers.evaluation.baselines import oracle_ratio_mask
 from helpers.evaluation.evaluate import model_separator
@@ -44,7 +44,7 @@ from helpers.training.conditioning import condition_on
 
 # %%
 INSTRUMENTS = ("violin", "horn", "piano")
-TRIO = haydn_trio(INSTRUMENTS, seconds=3 if runtime.profile() == "smoke" else 12)
+TRIO = haydn(INSTRUMENTS, seconds=3 if runtime.profile() == "smoke" else 12)
 
 
 def spectrum(wave: np.ndarray, window: int = 4096) -> torch.Tensor:

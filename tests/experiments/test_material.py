@@ -59,4 +59,5 @@ def test_a_model_with_one_violin_is_measured_on_all_but_string_quartets(whole, m
     rows = material.measure("01 old notes", material_recipes(whole)["01 old notes"])
     assert {row.test_data for row in rows} == {*CORPORA, *RENDERED} - {"string-quartets"}
     assert {row.instrument for row in rows if row.metric == "SI-SDR"} == {"violin", "piano"}
-    assert {row.config for row in rows} == {"mask_net.MaskNet 2400 steps of 8x4s"}
+    steps = whole.training.steps
+    assert {row.config for row in rows} == {f"mask_net.MaskNet {steps} steps of 8x4s"}
