@@ -1,7 +1,7 @@
 """Who plays? Precision, recall and F1 of the detected instruments. Results/04_detection.csv.
 
     DIVISI_DATA=... python -m experiments.detection
-    DIVISI_DATA=... python -m experiments.detection --models ensemble --fit
+    DIVISI_DATA=... python -m experiments.detection --models NAME --fit
 
 The first call measures the models on all real recordings, on 200 ensembles rendered with the
 soundfont TimGM6mb, and on solos, also what the detected list costs against the true one, beside
@@ -12,9 +12,10 @@ where the cost is measured: half an hour in all. `chamber` has trained with TimG
 of the second development set, so they are not new to it, nor to `ensemble`, which starts from it
 and trains with neither.
 
-The second call fits the thresholds of models that say what sounds on the second development set,
-writes helpers/inference/detection_thresholds.json, and then measures; no recording that only
-measures takes part in the fit.
+The second call is for a model that says itself what sounds (`activity`), as none that ships does.
+It fits thresholds on the second development set, writes
+helpers/inference/detection_thresholds.json, and then measures; no recording that only measures
+takes part in the fit.
 """
 
 from __future__ import annotations

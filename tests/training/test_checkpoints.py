@@ -71,6 +71,17 @@ def test_another_configuration_keeps_the_weights(saved):
     assert with_config(model) is model
 
 
+def test_a_model_without_activity_keeps_all_its_other_weights():
+    config = MaskNetConfig(("violin", "piano"), width=4, pitch_channels=2, hidden=8, layers=1,
+                           activity=True)  # fmt: skip
+    model = MaskNet(config).eval()
+    other = with_config(model, activity=False).eval()
+    assert {*model.state_dict()} - {*other.state_dict()} == {"sounding.weight", "sounding.bias"}
+    mixture = torch.randn(1, 1, 8192)
+    with torch.no_grad():
+        assert torch.equal(other(mixture), model(mixture))
+
+
 def test_a_model_without_conditioning_stays_as_it_is(saved):
     model, _, _ = saved
     assert condition_on(model, SOURCES[:1]) is model
