@@ -1,27 +1,20 @@
 """Who plays? Precision, recall and F1 of the detected instruments. Results/04_detection.csv.
 
     DIVISI_DATA=... python -m experiments.detection
-    DIVISI_DATA=... python -m experiments.detection --models NAME --fit
 
-The first call measures the models on all real recordings, on 200 ensembles rendered with the
+Measured are the models on all real recordings, on 200 ensembles rendered with the
 soundfont TimGM6mb, and on solos, also what the detected list costs against the true one, beside
 the unprocessed mixture and the ideal masks. Each player counts: of two violins, a model with one
-violin misses one; second players count apart, too. It resumes; rows of other thresholds than the
-present ones are measured again. With `chamber` a track of 10 s takes about 3 s of one core, 8 s
+violin misses one; second players count apart, too. It resumes; rows of another threshold than the
+present one are measured again. With `chamber` a track of 10 s takes about 3 s of one core, 8 s
 where the cost is measured: half an hour in all. `chamber` has trained with TimGM6mb and with files
 of the second development set, so they are not new to it, nor to `ensemble`, which starts from it
 and trains with neither.
-
-The second call is for a model that says itself what sounds (`activity`), as none that ships does.
-It fits thresholds on the second development set, writes
-helpers/inference/detection_thresholds.json, and then measures; no recording that only measures
-takes part in the fit.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cache, partial
@@ -30,7 +23,6 @@ from itertools import chain
 import numpy as np
 from torch import nn
 
-from experiments.detection_fit import fit_thresholds
 from experiments.detection_pieces import (
     DOUBLES,
     REAL,
@@ -49,8 +41,7 @@ from helpers.audio.track import Track
 from helpers.evaluation.evaluate import evaluate_baselines, match_stems, measure
 from helpers.evaluation.results import append, results_path
 from helpers.evaluation.rows import Provenance, Row
-from helpers.inference.detection import detect, thresholds
-from helpers.inference.hearing import can_hear
+from helpers.inference.detection import DETECTION_THRESHOLD, detect
 from helpers.inference.players import conditioned_on
 from helpers.inference.separation import separate
 from helpers.training.checkpoints import available_models, load_model
@@ -76,8 +67,8 @@ def piece_rows(model: nn.Module, system: str, piece: Piece, where: Provenance) -
     for name in dict.fromkeys((*true, *found.present)):
         yield row(name, "plays", float(name in true))
         yield row(name, "detected", float(name in found.present))
-        if name in found.confidence:
-            yield row(name, "confidence", found.confidence[name])
+        if name in found.levels:
+            yield row(name, "level", found.levels[name])
     if piece.has_stems:
         track = match_stems(track, model.sources)
         own = [name for name in track.stems if name in model.sources]
@@ -159,12 +150,9 @@ def counted(pairs: Sequence[tuple[float, float]]) -> dict[str, float]:
     }
 
 
-def with_thresholds(model: nn.Module, where: Provenance) -> Provenance:
-    """The provenance of what a model detects; its config names the thresholds, where it has any."""
-    if not can_hear(model):
-        return where
-    mark = hashlib.sha256(repr(thresholds()).encode()).hexdigest()[:8]
-    return replace(where, config=f"{where.config} (thresholds {mark})")
+def with_threshold(where: Provenance) -> Provenance:
+    """The provenance of what a model detects; its config names the threshold."""
+    return replace(where, config=f"{where.config} (from {DETECTION_THRESHOLD:g} dB)")
 
 
 @cache
@@ -181,7 +169,7 @@ def jobs(system: str, pieces: Iterable[Piece]) -> list[Job]:
     found = []
     for piece in pieces:
         where = Provenance.of_model(available_models()[system], piece.test_data, "cpu", NOTEBOOK)
-        where = with_thresholds(_loaded(system), where)
+        where = with_threshold(where)
         columns = {"system": system, "test_data": piece.test_data, "config": where.config}
         columns["checkpoint_sha256"] = where.checkpoint_sha256
         found.append(Job(columns, [piece.name], partial(_measured, system, piece, where)))
@@ -189,7 +177,7 @@ def jobs(system: str, pieces: Iterable[Piece]) -> list[Job]:
 
 
 def is_stale(row: Row, config: Mapping[str, str]) -> bool:
-    """Whether a row was measured with other thresholds. config: of each system as it is now."""
+    """Whether a row was measured with another threshold. config: of each system as it is now."""
     return row.config != config.get(row.system, row.config)
 
 
@@ -205,13 +193,10 @@ def baseline_jobs(pieces: Iterable[Piece]) -> list[Job]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", nargs="+", default=MODELS, metavar="NAME")
-    parser.add_argument("--fit", action="store_true", help="fit the thresholds of the first model")
     parser.add_argument("--rendered", type=int, default=RENDERED, metavar="N")
     parser.add_argument("--workers", type=int, default=1)
     arguments = parser.parse_args()
     root, table = corpus_folder(), results_path(TABLE)
-    if arguments.fit:
-        fit_thresholds(load_model(arguments.models[0]), list(development_pieces(root)))
     count = 3 if runtime.profile() == "smoke" else arguments.rendered
     for system in arguments.models:
         if system not in available_models():

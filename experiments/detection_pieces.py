@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,9 @@ from helpers.music.instruments import instrument
 #: A soundfont that no recipe after `chamber` trains on; `ensemble`, which starts from that, has
 #: inherited it.
 UNSEEN = "TimGM6mb"
+SEEN = ("FluidR3_GM", "MuseScore_General_Lite")
 RENDERED = 200  # ensembles of each set of instruments
+CHOOSING = 48  # of each set, by which a threshold is chosen
 MEASURED = 50  # of them, of which the cost of detection is measured
 SOLOS = 40  # of them, of which one player is left
 DOUBLES = 0.3  # share of the ensembles with two of one instrument, where all instruments play
@@ -39,6 +42,7 @@ SHORTEST = 1.5  # seconds in which a rendered player sounds at least
 SOUNDS = -30.0  # dB relative to the loudest moment of a player
 #: In `live_quintet`, a stereo pair of microphones; nobody has its stems.
 QUINTET = ("violin", "violin-2", "flute", "clarinet", "cello")
+BACH10_DUOS = "bach10 duos"
 DUO = ("violin", "bassoon")
 
 
@@ -80,7 +84,7 @@ def real_pieces(root: Path) -> Iterator[Piece]:
             make = partial(folder.load, channels=1)
             yield Piece(corpus, folder.name, players(folder.stems), make)
             if corpus == BACH10:
-                yield Piece("bach10 duos", folder.name, DUO, partial(_some, make, DUO))
+                yield Piece(BACH10_DUOS, folder.name, DUO, partial(_some, make, DUO))
             for stem in folder.stems:
                 own = players([stem])
                 name = f"{corpus} {folder.name} {stem}"
@@ -102,8 +106,28 @@ def rendered_pieces(
         yield Piece(f"rendered solos, {title}", f"solo {number:03d}", (), make, False)
 
 
+def choosing_pieces(root: Path, count: int = CHOOSING) -> Iterator[Piece]:
+    """All by which a threshold may be chosen.
+
+    The second development set, Bach10, its duos and players alone, and ensembles and single players
+    rendered from validation works with soundfonts that the models train on.
+    """
+    yield from development_pieces(root)
+    yield from (piece for piece in real_pieces(root) if BACH10 in piece.test_data + piece.name
+                or piece.test_data == BACH10_DUOS)  # fmt: skip
+    for instruments, title, doubles in (
+        (TEN, "ten instruments", 0.0), (SEVENTEEN, "seventeen instruments", DOUBLES)
+    ):  # fmt: skip
+        for number in range(count):
+            make = partial(_ensemble, number, instruments, doubles, "validation", SEEN)
+            yield Piece(f"validation works, {title}", f"ensemble {number:03d}", (), make)
+        for number in range(count // 2):
+            make = partial(_solo, number, instruments, doubles, "validation", SEEN)
+            yield Piece(f"validation solos, {title}", f"solo {number:03d}", (), make)
+
+
 def development_pieces(root: Path) -> Iterator[Piece]:
-    """The second development set, on which thresholds are fitted."""
+    """The second development set."""
     stems: dict[str, dict[str, None]] = {}
     for clip in clips():
         stems.setdefault(clip.ensemble, {})[clip.stem] = None
@@ -125,10 +149,15 @@ def _stereo(folder: Path) -> Track:
                                                                 right[:, :frames]])})  # fmt: skip
 
 
-def _ensemble(number: int, instruments: tuple[str, ...], doubles: float) -> Track:
-    return sounding(
-        ensemble(number, instruments, "test", (UNSEEN,), doubles, 6 if doubles else 5).track
-    )
+def _ensemble(
+    number: int,
+    instruments: tuple[str, ...],
+    doubles: float,
+    split: str = "test",
+    soundfonts: Sequence[str] = (UNSEEN,),
+) -> Track:
+    most = 6 if doubles else 5
+    return sounding(ensemble(number, instruments, split, soundfonts, doubles, most).track)
 
 
 def sounding(track: Track) -> Track:
@@ -145,8 +174,8 @@ def sounding(track: Track) -> Track:
     return replace(track, stems=stems)
 
 
-def _solo(number: int, instruments: tuple[str, ...], doubles: float) -> Track:
-    track = _ensemble(number, instruments, doubles)
+def _solo(number: int, *of_ensemble: Any) -> Track:
+    track = _ensemble(number, *of_ensemble)
     return _some(lambda: track, [track.instruments[number % len(track.stems)]])
 
 

@@ -2,62 +2,38 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cache
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from torch import nn
 
 from ..training.conditioning import OTHER
 from .activity import Activity, joined_spans
-from .hearing import Windows, can_hear, heard
 from .players import first_players, stem_names
 from .separation import separate_stream
+from .windows import Windows
 
-#: For models that do not say what sounds: the level of a stem, in dB relative to the recording,
-#: below which its instrument counts as absent. A lower threshold misses fewer instruments and
-#: detects more that are absent, whose stems then contain a part of the others.
-DETECTION_THRESHOLD = -16.0
-#: How many dB such a detected stem must be below an equal share of the recording to be doubtful. Of
+#: The level of a stem, in dB relative to the recording, below which its instrument counts as
+#: absent. A lower threshold misses fewer instruments and detects more that are absent, whose stems
+#: then contain a part of the others. `experiments.detection_threshold` compares.
+DETECTION_THRESHOLD = -13.0
+SUSTAINED = 10.0  # seconds over which a level is a mean: who rests for most of a movement plays too
+SMALLEST = 0.05  # share of a recording in which this level is reached
+SOFT = 0.1  # of the mean power of a recording: where all are softer, its level counts as this
+#: How many dB a detected stem must be below an equal share of the recording to be doubtful. Of
 #: the duos and trios of `bach10_excerpts`, 51 come with a player too many; 50 of them have a
 #: doubtful stem, and so have 2 of the 19 whose players are right.
 DOUBT = 4.0
 SLOPE = 2.0  # dB in which the confidence goes from 0.5 to 0.73
-FITTED = Path(__file__).with_name("detection_thresholds.json")
-SUSTAINED = 1.5  # seconds over which a confidence is averaged: a blip is no player
-SMALLEST = 0.02  # share of a recording in which a player sounds at least
-
-
-@dataclass(frozen=True)
-class Thresholds:
-    """Of models that say what sounds; `python -m experiments.detection --fit` writes the file.
-
-    detected, second: the confidence from which an instrument, and its second player, counts as
-    present; below `doubtful` it is in doubt. other_db: the level of `other`, relative to the
-    recording, from which it is a stem of its own.
-    """
-
-    detected: float
-    second: float
-    doubtful: float
-    other_db: float
-
-
-@cache
-def thresholds() -> Thresholds:
-    """Those of the shipped model that `FITTED` names by the hash of its weights."""
-    fitted = json.loads(FITTED.read_text(encoding="utf-8"))
-    return Thresholds(*(fitted[name] for name in ("detected", "second", "doubtful", "other_db")))
 
 
 @dataclass(frozen=True)
 class Curves:
     """How likely each source sounds, from 0 to 1, in windows of `seconds`; (windows,) each.
 
+    A logistic function of its level there, 0.5 at `DETECTION_THRESHOLD`.
     whole: seconds of the recording, in which the last window ends early.
     """
 
@@ -78,40 +54,34 @@ class Curves:
 class Detection:
     """What a model hears in a recording.
 
-    sources: those detected. levels: of all stems, in dB relative to the recording, for a model that
-    separates to detect; such a model detects all sources where it detects fewer than two. heard:
-    for a model that says what sounds, how likely each source is present, from 0 to 1; where none
-    is, `sources` is `other`, or all. curves: of all sources over time.
+    sources: those detected; where nothing is, `other`, or all. levels: of all stems, see
+    `sustained_levels`. curves: of all sources over time.
     """
 
     sources: tuple[str, ...]
-    levels: dict[str, float] = field(default_factory=dict)
-    heard: dict[str, float] = field(default_factory=dict)
+    levels: dict[str, float]
     curves: Curves | None = None
 
     @property
     def present(self) -> tuple[str, ...]:
-        """Those that count as present, none where `sources` is `other`, or all."""
-        if not self.heard:
-            return self.sources
-        return present(self.heard, tuple(self.heard), thresholds())
+        """Those that count as present; none where `sources` is `other`, or all of silence."""
+        return tuple(
+            name for name in self.sources if name != OTHER and self.levels[name] > -math.inf
+        )
 
     @property
     def doubtful(self) -> tuple[str, ...]:
-        """The detected sources whose confidence is low.
+        """The detected sources whose confidence is low, see `DOUBT`.
 
-        Either their instruments are absent or they play little; see `DOUBT` and `Thresholds`.
+        Either their instruments are absent or they play little.
         """
-        least = thresholds().doubtful if self.heard else 0.5
         found = self.confidence
-        return tuple(name for name in self.sources if name != OTHER and found[name] < least)
+        return tuple(name for name in self.present if found[name] < 0.5)
 
     @property
     def confidence(self) -> dict[str, float]:
         """From 0 to 1, that each source plays."""
-        if self.heard:
-            return self.heard
-        players = len(self.sources)
+        players = max(len(self.present), 1)
         return {name: level_confidence(level, players) for name, level in self.levels.items()}
 
     def describe(self, names: dict[str, str]) -> dict[str, dict[str, object]]:
@@ -155,14 +125,36 @@ def detect(
 ) -> Detection:
     """The sources that a model hears in a recording, in the order of the model.
 
-    By their activity where the model estimates it, else those whose stems, by the unconditioned
-    model, are above `DETECTION_THRESHOLD`.
+    Those whose stems, by the unconditioned model, have a level above `DETECTION_THRESHOLD`, see
+    `sustained_levels`; where none has, the loudest, or nothing where that is `other`. Of two
+    players of an instrument the louder one in each window is the first: who of them a stem is has
+    no meaning there.
     blocks, sample_rate, channels: as for `separate_stream`, in the same constant memory. progress:
     called with the seconds that each step adds.
     """
-    if can_hear(model):
-        return _by_activity(model, heard(model, blocks, sample_rate, channels, progress))
-    return _by_level(model, blocks, sample_rate, channels, progress)
+    names = tuple(model.sources)
+    stem_powers, powers = Windows(len(names), sample_rate), Windows(1, sample_rate)
+
+    def measured() -> Iterator[np.ndarray]:
+        for block in blocks:
+            powers.update(np.square(block, dtype=np.float64).sum(axis=0, keepdims=True))
+            yield block
+
+    for stems in separate_stream(model, measured(), sample_rate, channels):
+        stem_powers.update(np.square(stems, dtype=np.float64).sum(axis=1))
+        if progress is not None:
+            progress(stems.shape[-1] / sample_rate)
+    own, mixture = stem_powers.means(), powers.means()[0]
+    for second, first in first_players(names).items():  # how many play, not who
+        pair = [names.index(second), names.index(first)]
+        own[pair] = np.sort(own[pair], axis=0)
+    found = sustained_levels(own, mixture, powers.seconds)
+    levels = dict(zip(names, found.tolist(), strict=True))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        over_time = 10 * np.log10(own / mixture.mean())
+    likely = np.nan_to_num(_logistic(over_time - DETECTION_THRESHOLD))
+    curves = Curves(powers.seconds, powers.whole, dict(zip(names, likely, strict=True)))
+    return Detection(detected(levels), levels, curves)
 
 
 def detect_instruments(
@@ -172,35 +164,39 @@ def detect_instruments(
     return detect(model, blocks, sample_rate, channels).sources
 
 
-def present(
-    confidence: Mapping[str, float], sources: Sequence[str], limits: Thresholds
+def sustained_levels(powers: np.ndarray, mixture: np.ndarray, seconds: float) -> np.ndarray:
+    """The levels of stems, dB relative to the recording, in the mean over `SUSTAINED` seconds.
+
+    Of each the level that is reached in `SMALLEST` of the recording, whose beginning counts as what
+    follows its end. Of a shorter recording it is the level in the whole. powers (sources, windows)
+    and mixture (windows,): mean squares in windows of so many seconds. -> (sources,); NaN where the
+    recording is silent.
+    """
+    count = min(len(mixture), math.ceil(SUSTAINED / seconds))
+    powers, mixture = _moving_means(powers, count), _moving_means(mixture[None], count)[0]
+    mixture = np.maximum(mixture, SOFT * mixture.mean())
+    with np.errstate(divide="ignore", invalid="ignore"):
+        levels = 10 * np.log10(powers / mixture)
+    return np.sort(levels, axis=1)[:, -math.ceil(SMALLEST * levels.shape[1])]
+
+
+def _moving_means(values: np.ndarray, count: int) -> np.ndarray:
+    """(rows, n) -> the mean from each on over `count`, across the end; (rows, n)."""
+    around = np.pad(values, ((0, 0), (0, count - 1)), mode="wrap")
+    return np.lib.stride_tricks.sliding_window_view(around, count, axis=1).mean(axis=2)
+
+
+def detected(
+    levels: Mapping[str, float], threshold: float = DETECTION_THRESHOLD
 ) -> tuple[str, ...]:
-    """The sources that count as present. Of two players, the one who is more sure is the first.
-
-    confidence: of each source; `other` is none that could be present.
+    """The sources that count as present by their levels, as `detect` finds them; `other`, or all,
+    where none is. levels, threshold: in dB relative to the recording.
     """
-    firsts, sure = first_players(sources), dict(confidence)
-    for second, first in firsts.items():
-        sure[second], sure[first] = sorted((confidence[second], confidence[first]))
-    return tuple(
-        name
-        for name in sources
-        if name != OTHER
-        and sure[firsts.get(name, name)] >= limits.detected
-        and (name not in firsts or sure[name] >= limits.second)
-    )
-
-
-def sustained(curve: np.ndarray, seconds: float) -> float:
-    """What a curve reaches, in the mean over `SUSTAINED` seconds, in `SMALLEST` of a recording.
-
-    A quantile: it does not grow with the length of a recording, whose beginning counts as what
-    follows its end. curve: (windows,) of so many seconds each.
-    """
-    count = min(len(curve), math.ceil(SUSTAINED / seconds))
-    around = np.pad(curve, (0, count - 1), mode="wrap")
-    means = np.convolve(around, np.ones(count) / count, "valid")
-    return float(np.sort(means)[-math.ceil(SMALLEST * len(means))])
+    if all(map(math.isnan, levels.values())):
+        return (OTHER,) if OTHER in levels else tuple(levels)
+    loud = {name for name, level in levels.items() if level > threshold} - {OTHER}
+    loud = loud or {max(levels, key=levels.__getitem__)}  # if that is `other`, nothing is present
+    return tuple(name for name in levels if name in loud)
 
 
 def following(detection: Detection, activity: Mapping[str, Activity]) -> Detection:
@@ -213,7 +209,7 @@ def following(detection: Detection, activity: Mapping[str, Activity]) -> Detecti
     if detection.curves is None:
         return detection
     curves = detection.curves
-    values, heard, levels = dict(curves.values), dict(detection.heard), dict(detection.levels)
+    values, levels = dict(curves.values), dict(detection.levels)
     names = dict(zip(detection.sources, stem_names(detection.sources), strict=True))
     for second, first in first_players(detection.sources).items():
         both = np.stack([values[first], values[second]])
@@ -225,10 +221,8 @@ def following(detection: Detection, activity: Mapping[str, Activity]) -> Detecti
         is_first = powers[0] >= powers[1]
         values[first], values[second] = np.where(is_first, (high, low), (low, high))
         surer = values[first].sum() >= values[second].sum()
-        for numbers in filter(None, (heard, levels)):
-            pair = sorted((numbers[first], numbers[second]), reverse=bool(surer))
-            numbers[first], numbers[second] = pair
-    return replace(detection, levels=levels, heard=heard, curves=replace(curves, values=values))
+        levels[first], levels[second] = sorted((levels[first], levels[second]), reverse=bool(surer))
+    return replace(detection, levels=levels, curves=replace(curves, values=values))
 
 
 def _in_windows(activity: Activity, seconds: float, count: int) -> np.ndarray:
@@ -238,59 +232,6 @@ def _in_windows(activity: Activity, seconds: float, count: int) -> np.ndarray:
     edges = np.minimum(edges, len(powers) - 1)
     sums = np.add.reduceat(powers, edges)
     return sums / np.maximum(np.diff([*edges, len(powers)]), 1)
-
-
-def _by_activity(model: nn.Module, windows: Windows) -> Detection:
-    named = zip(model.config.sources, windows.means(), strict=True)
-    values = {name: curve for name, curve in named if name in model.sources}
-    for second, first in first_players(tuple(values)).items():  # how many sound, not who
-        values[second], values[first] = np.sort([values[second], values[first]], axis=0)
-    confidence = {name: sustained(curve, windows.seconds) for name, curve in values.items()}
-    found = present(confidence, tuple(values), thresholds())
-    nothing = (OTHER,) if OTHER in model.sources else tuple(model.sources)
-    return Detection(
-        found or nothing, {}, confidence, Curves(windows.seconds, windows.whole, values)
-    )
-
-
-def _by_level(
-    model: nn.Module,
-    blocks: Iterable[np.ndarray],
-    sample_rate: int,
-    channels: int,
-    progress: Callable[[float], object] | None,
-) -> Detection:
-    energy, frames = 0.0, 0
-
-    def measured() -> Iterator[np.ndarray]:
-        nonlocal energy, frames
-        for block in blocks:
-            energy += float(np.square(block, dtype=np.float64).sum())
-            frames += block.shape[1]
-            yield block
-
-    stem_energies, powers = np.zeros(len(model.sources)), Windows(len(model.sources), sample_rate)
-    for stems in separate_stream(model, measured(), sample_rate, channels):
-        squares = np.square(stems, dtype=np.float64)
-        stem_energies += squares.sum(axis=(1, 2))
-        powers.update(squares.sum(axis=1))
-        if progress is not None:
-            progress(stems.shape[-1] / sample_rate)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        levels = 10 * np.log10(stem_energies / energy)
-        over_time = 10 * np.log10(powers.means() * frames / energy)
-    firsts = first_players(model.sources)
-    known = tuple(name for name in model.sources if name != OTHER)
-    loud = {
-        n for n, level in zip(model.sources, levels, strict=True) if level > DETECTION_THRESHOLD
-    }
-    loud |= {first for second, first in firsts.items() if second in loud}
-    names = tuple(name for name in known if name in loud)
-    sources = names if len(names) > 1 else known
-    likely = np.nan_to_num(_logistic(over_time - DETECTION_THRESHOLD))
-    named = dict(zip(model.sources, likely, strict=True))
-    curves = Curves(powers.seconds, powers.whole, named)
-    return Detection(sources, dict(zip(model.sources, levels.tolist(), strict=True)), {}, curves)
 
 
 def _logistic(margin: float | np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from ..audio.recordings import Recording
 from ..training.conditioning import OTHER
 from .detection import Detection
 
-MOSTLY = 0.5  # share of a recording's energy, and of its time
+MOSTLY = 0.5  # share of a recording's energy
 MOST_PLAYERS = 7  # of the largest ensembles that the models have learned from
 
 
@@ -26,15 +26,13 @@ def remarks_on(
     unmeasured: the mixes whose loudness has no meaning.
     """
     file, sentences = recording.path.name, []
-    if detection and detection.heard and recording.level.energy:
+    if detection and recording.level.energy:
         sentences += _on_detection(file, detection)
     other = levels[OTHER].energy / (recording.level.energy or 1.0) if OTHER in levels else 0.0
     expected = not detection and len(levels) < 3  # one instrument, named: to leave all others
-    time = detection.curves.share(OTHER) if detection and OTHER in detection.heard else 0.0
-    if max(other, time) > MOSTLY and OTHER in levels and len(levels) > 1 and not expected:
-        share = f"{other:.0%} of its energy" if other > MOSTLY else f"something in {time:.0%} of it"
+    if other > MOSTLY and len(levels) > 1 and not expected:
         sentences.append(
-            f"{file}: {share} is none of {_listed(levels)}, perhaps a voice,"
+            f"{file}: {other:.0%} of its energy is none of {_listed(levels)}, perhaps a voice,"
             f" drums, an orchestra or an instrument that is not named; see the stem {OTHER}."
         )
     if unmeasured:

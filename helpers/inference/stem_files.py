@@ -22,8 +22,7 @@ from ..files import check_names, drafted, moved_to_unused
 from ..folders import check_space
 from ..training.conditioning import OTHER
 from .arranged import Rearranged, arrangement, in_order
-from .detection import can_detect, detect, following, thresholds
-from .hearing import can_hear
+from .detection import can_detect, detect, following
 from .mixes import NO_MIXES, Mix, Mixes, names_of
 from .players import (
     chosen_sources,
@@ -45,9 +44,7 @@ from .stem_drafts import (
 )
 from .written_stems import StemFiles, WrittenMix
 
-#: Of a model that does not say what sounds: the level of `other`, in dB relative to the recording,
-#: from which it is a stem of its own.
-OTHER_DB = -20.0
+OTHER_DB = -20.0  # the level of `other`, relative to the recording, from which it is a stem
 REPORT = "separation.json"  # beside the stems of `divisi separate`
 
 
@@ -159,8 +156,7 @@ def _written(
     )  # fmt: skip
     energies = {name: measured.levels[name].energy for name in final}
     drops = OTHER in final and len(final) > 1 and not keeps_other
-    least = thresholds().other_db if can_hear(model) else OTHER_DB
-    drops = drops and energies[OTHER] < recording.level.energy * 10 ** (least / 10)
+    drops = drops and energies[OTHER] < recording.level.energy * 10 ** (OTHER_DB / 10)
     if names == tuple(model.sources) and not drops:
         return _Found(model, final, measured)
     if {*final} != {*names}:  # a model that separates all of its sources always, and some are left

@@ -86,12 +86,11 @@ class StemFiles:
         return {stem: found[name] for name, stem in self.names.items()}
 
     def heard(self) -> dict[str, str]:
-        """For a model that says what sounds, a phrase on when each detected stem plays."""
-        if not self.detection or not self.detection.heard:
-            return {}
-        entries = self.detection.describe(self.names)
+        """A phrase on how much each detected stem plays."""
+        entries = self.detection.describe(self.names) if self.detection else {}
+        doubt = {name: ", in doubt" for name in self.doubtful}
         return {
-            name: f"plays {entry['share_of_time']:.0%} of the time, {entry['confidence']:.0%} sure"
+            name: f"plays {entry['share_of_time']:.0%} of the time{doubt.get(name, '')}"
             for name, entry in entries.items()
         }
 

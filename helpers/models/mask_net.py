@@ -40,8 +40,8 @@ class MaskNetConfig:
     complex_mask_channels: width of the layers that make the masks complex; 0 keeps them real.
     active_sources: where they are known, the model returns these only, and `other` where it has
         this source. conditioned: the network is given the active sources, in training too.
-    activity: whether it also says which source sounds when. fundamentals: and at which pitches,
-        which is an auxiliary target of the training.
+    fundamentals: whether it also says which source sounds at which pitches, which is an auxiliary
+        target of the training.
     counted_as: the sources of instruments that have another name, such as an alto saxophone.
     normalisation: of the convolutions' outputs, `none`, `batch`, `group` (eight groups) or `layer`
         (over channels, bins and frames of one example). dropout: of whole channels.
@@ -66,7 +66,6 @@ class MaskNetConfig:
     conditioned: bool = False
     normalisation: str = "none"
     dropout: float = 0.0
-    activity: bool = False
     fundamentals: bool = False
     counted_as: dict[str, str] = field(default_factory=dict)
 
@@ -99,12 +98,10 @@ class MaskNetConfig:
 class Details(NamedTuple):
     """All that the network says of a mixture.
 
-    estimates (B, all sources, C, T). activity: logits (B, all sources, N), or None. fundamentals:
-    logits (B, all sources, log bins, N), or None.
+    estimates (B, all sources, C, T). fundamentals: logits (B, all sources, log bins, N), or None.
     """
 
     estimates: Tensor
-    activity: Tensor | None = None
     fundamentals: Tensor | None = None
 
 
@@ -165,8 +162,6 @@ class MaskNet(nn.Module):
         self.gather = nn.Conv2d(len(OUTPUT_SHIFTS) * pitch_channels + width, width, 1)
         self.refine = nn.Conv2d(width, width, (5, 3), padding=(2, 1))
         self.decide = nn.Conv2d(width, len(config.sources), (3, 1), padding=(1, 0))
-        if config.activity:
-            self.sounding = nn.Linear(hidden, len(config.sources))
         if config.fundamentals:
             self.played = nn.Conv2d(pitch_channels, len(config.sources), 1)
         if config.complex_mask_channels:
@@ -180,8 +175,6 @@ class MaskNet(nn.Module):
         channels = {"decide.weight": (0, sources), "decide.bias": (0, sources)}
         if self.config.conditioned:
             channels["conditioning.weight"] = (1, sources)
-        if self.config.activity:
-            channels |= {"sounding.weight": (0, sources), "sounding.bias": (0, sources)}
         if self.config.fundamentals:
             channels |= {"played.weight": (0, sources), "played.bias": (0, sources)}
         if self.config.complex_mask_channels:
@@ -223,27 +216,10 @@ class MaskNet(nn.Module):
         estimates = torch.stack(estimates).unflatten(0, (batch, channels)).transpose(1, 2)
         if not details:
             return estimates
-        heads = [
-            self.sounding(context).transpose(1, 2) if self.config.activity else None,
-            self.played(pitches) if self.config.fundamentals else None,
-        ]
-        heads = [h if h is None else h.unflatten(0, (batch, channels)).mean(1) for h in heads]
-        return Details(estimates, *heads)
-
-    def activity(self, mixture: Tensor) -> Tensor:
-        """mixture (B, C, T) -> probability that each source sounds (B, all sources, N).
-
-        Of the network that is not given the active sources. Frame k lies around sample k * hop;
-        there are 1 + T // hop. ValueError for a model that was not built with `activity`.
-        """
-        if not self.config.activity:
-            raise ValueError("This model does not estimate activity; train it with `activity`.")
-        spectrum = self.stft(mixture.flatten(0, 1)).abs()
-        active = torch.ones_like(self.active).expand(len(spectrum), -1)
-        context = self.listen(spectrum, active)[2]
-        frames = 1 + mixture.shape[-1] // self.config.hop
-        probabilities = self.sounding(context[:, :frames]).float().sigmoid().transpose(1, 2)
-        return probabilities.unflatten(0, mixture.shape[:2]).mean(1)
+        if not self.config.fundamentals:
+            return Details(estimates)
+        played = self.played(pitches).unflatten(0, (batch, channels)).mean(1)
+        return Details(estimates, played)
 
     def features(self, magnitude: Tensor, active: Tensor) -> tuple[Tensor, Tensor]:
         """magnitude (B, F, N) -> features (B, width, log bins, N) and level (B, 1, N)."""

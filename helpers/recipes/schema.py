@@ -63,9 +63,9 @@ class Recipe:
     interpolate: checkpoints, and how far the trained weights move towards each at the end.
     joint_loss_weight: share of `joint_snr` in the loss. inactive_source_weight: of the leakage into
         silent stems in `negative_snr`. For players: left_out: share of the conditioned examples in
-        which an instrument is left out of the conditioning and belongs to `other`; activity_weight
-        and fundamentals_weight: of the losses of which source sounds when, and at which pitches,
-        for a model with `activity` and `fundamentals`.
+        which an instrument is left out of the conditioning and belongs to `other`;
+        fundamentals_weight: of the loss of which source sounds at which pitches, for a model with
+        `fundamentals`.
     use_note_samples, use_solos: whether recorded notes and solos under `DIVISI_DATA` are used.
     note_collections: folders of recorded notes, or sets in them as `FOLDER/SET`; `all` for every
         folder that has an index.csv. Of a folder, sets are left out whose terms nobody states,
@@ -103,7 +103,6 @@ class Recipe:
     joint_loss_weight: float = 0.0
     inactive_source_weight: float = 1.0
     left_out: float = 0.0
-    activity_weight: float = 0.1
     fundamentals_weight: float = 0.1
     use_note_samples: bool = True
     use_solos: bool = True
@@ -260,7 +259,7 @@ def architecture(recipe: Recipe, path: str | Path) -> tuple[type[nn.Module], Any
         raise RecipeError(
             f"{path}: {name} has no target; leave 'target' out, or choose 'open_unmix.OpenUnmix'."
         )
-    if recipe.sources and "activity" not in {each.name for each in dataclasses.fields(kind)}:
+    if recipe.sources and "fundamentals" not in {each.name for each in dataclasses.fields(kind)}:
         raise RecipeError(
             f"{path}: the sources of {name} cannot be players; leave 'sources' out, or choose"
             " 'mask_net.MaskNet'."

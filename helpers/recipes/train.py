@@ -248,7 +248,6 @@ def _objective(recipe: Recipe) -> Loss | PlayersObjective:
         recipe.sources,
         recipe.training.conditioned_share,
         recipe.left_out,
-        recipe.activity_weight if config.activity else 0.0,
         recipe.fundamentals_weight if config.fundamentals else 0.0,
     )
 

@@ -17,7 +17,7 @@ OTHER = "other"  # the source of all that is none of the other sources; it is al
 def with_config(model: nn.Module, **changes: Any) -> nn.Module:
     """A model with the same weights and a changed configuration, such as another sample rate.
 
-    Layers that it does not have any more, such as those of `activity`, are left out. ValueError
+    Layers that it does not have any more, such as those of `fundamentals`, are left out. ValueError
     where the configuration is invalid, RuntimeError where the weights do not fit.
     """
     if not changes:

@@ -14,7 +14,6 @@ from torch import Tensor
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 TINY = 1e-8  # a stem whose squared samples sum to less is silent
-FAINT = -35.0  # dB relative to the mixture: quieter sound, such as a release, counts as silence
 
 
 def si_sdr(estimates: Tensor, stems: Tensor) -> Tensor:
@@ -143,25 +142,6 @@ def matching_order(estimates: Tensor, stems: Tensor, pairs: Sequence[tuple[int, 
             crossed = both & (product < 0)
             order[crossed, first], order[crossed, second] = second, first
     return order
-
-
-def activity_loss(logits: Tensor, stems: Tensor, window: int, hop: int) -> Tensor:
-    """Mean binary cross-entropy of the logits (B, S, N) that a source sounds in a frame."""
-    sounding = sounding_frames(stems, window, hop)
-    logits = logits[..., : sounding.shape[-1]].float()
-    return F.binary_cross_entropy_with_logits(logits, sounding.float())
-
-
-def sounding_frames(stems: Tensor, window: int, hop: int) -> Tensor:
-    """The frames in which a stem is above FAINT, relative to the whole mixture: bool (B, S, N).
-
-    stems (B, S, C, T). Frame k has `window` samples around sample k * hop; N is 1 + T // hop.
-    """
-    mixture = stems.sum(1).square().mean((1, 2)) + TINY  # (B,)
-    power = F.avg_pool1d(
-        stems.square().mean(2), window, hop, padding=window // 2, count_include_pad=False
-    )
-    return power > 10.0 ** (FAINT / 10.0) * mixture[:, None, None]
 
 
 def fundamentals_loss(logits: Tensor, sounding: Tensor, known: Tensor) -> Tensor:

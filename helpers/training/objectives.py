@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from .conditioning import OTHER, draw_active_sources, draw_players, player_pairs
-from .losses import TINY, Loss, activity_loss, fundamentals_loss, matching_order, reordered
+from .losses import TINY, Loss, fundamentals_loss, matching_order, reordered
 from .runs import TrainingError
 
 
@@ -45,7 +45,6 @@ class PlayersObjective(Objective):
     the examples that are not conditioned these are all sources, so that a loss which is a mean over
     the sources, as `negative_snr`, counts less there, and `joint_snr` more. That is meant: who
     plays is uncertain there, and a recording is separated with what was heard as the condition.
-    activity_weight: of `activity_loss`, in the examples that are not conditioned.
     fundamentals_weight: of `fundamentals_loss`; the dataset then gives the notes of the sources
     too, (S, M, 3): onset and end in seconds, MIDI pitch.
     """
@@ -56,18 +55,15 @@ class PlayersObjective(Objective):
         sources: Sequence[str],
         conditioned_share: float = 0.0,
         left_out: float = 0.0,
-        activity_weight: float = 0.0,
         fundamentals_weight: float = 0.0,
     ):
         super().__init__(loss, conditioned_share)
         self.sources, self.left_out = tuple(sources), left_out
-        self.activity_weight, self.fundamentals_weight = activity_weight, fundamentals_weight
+        self.fundamentals_weight = fundamentals_weight
 
     def __call__(self, model: nn.Module, mixture: Tensor, stems: Tensor, *notes: Tensor) -> Tensor:
         config = model.config
-        active, stems, given = draw_players(
-            stems, self.sources, self.conditioned_share, self.left_out
-        )
+        active, stems, _ = draw_players(stems, self.sources, self.conditioned_share, self.left_out)
         found = model(mixture, active, details=True)
         order = matching_order(found.estimates, stems, player_pairs(self.sources))
         stems = reordered(stems, order)
@@ -76,11 +72,6 @@ class PlayersObjective(Objective):
             for estimate, stem, own in zip(found.estimates, stems, active, strict=True)
         ]
         value = torch.stack(losses).mean()
-        if self.activity_weight and not given.all():
-            free = ~given
-            activity = activity_loss(found.activity[free], stems[free], config.window, config.hop)
-            # As if it were summed over all examples: a divided batch has the same gradient.
-            value = value + self.activity_weight * activity * free.float().mean()
         if self.fundamentals_weight:
             notes = reordered(notes[0], order)
             sounding = sounding_bins(notes, found.fundamentals.shape[2:], config)

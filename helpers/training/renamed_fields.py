@@ -54,6 +54,8 @@ VARIANTS = {"foreign": "timbre_substitution"}
 #: Table of a recipe -> dropped field -> the value at which it did nothing. With this value the
 #: field is ignored; a recipe with another value is refused, a card keeps it as a record.
 DROPPED: dict[str, dict[str, Any]] = {
+    "model": {"activity": False},
+    "export": {"activity": False},
     "rendering": {
         "asynchrony": [0.0, 0.0],
         "darkening": 0.0,
@@ -73,6 +75,13 @@ def renamed(entries: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, A
     return {names.get(name, name): value for name, value in entries.items()}
 
 
+def without_idle(entries: Mapping[str, Any], idle: Mapping[str, Any]) -> dict[str, Any]:
+    """The entries but for dropped fields with the value at which they did nothing."""
+    return {
+        name: value for name, value in entries.items() if name not in idle or value != idle[name]
+    }
+
+
 def current_recipe(recipe: Mapping[str, Any]) -> dict[str, Any]:
     """A recipe, as TOML or a card has it, under today's names and without idle dropped fields."""
     recipe = renamed(recipe, RECIPE)
@@ -82,12 +91,8 @@ def current_recipe(recipe: Mapping[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
     for table, names in tables.items():
         if isinstance(recipe.get(table), Mapping):
-            idle = DROPPED.get(table, {})
-            recipe[table] = {
-                name: value
-                for name, value in renamed(recipe[table], names).items()
-                if name not in idle or value != idle[name]
-            }
+            current = renamed(recipe[table], names)
+            recipe[table] = without_idle(current, DROPPED.get(table, {}))
     mixing = recipe.get("mixing")
     if isinstance(mixing, Mapping) and isinstance(mixing.get("variant_weights"), Mapping):
         mixing["variant_weights"] = renamed(mixing["variant_weights"], VARIANTS)
@@ -98,7 +103,7 @@ def current_card(card: Mapping[str, Any]) -> dict[str, Any]:
     """A card under today's names."""
     card = dict(card)
     if isinstance(card.get("config"), Mapping):
-        card["config"] = renamed(card["config"], MODEL)
+        card["config"] = without_idle(renamed(card["config"], MODEL), DROPPED["model"])
     provenance = card.get("provenance")
     if isinstance(provenance, Mapping) and isinstance(provenance.get("recipe"), Mapping):
         card["provenance"] = {**provenance, "recipe": current_recipe(provenance["recipe"])}

@@ -23,17 +23,15 @@ def test_each_detected_player_has_a_line_of_its_confidence():
     drawn = lines(figure)
     assert list(drawn) == ["Violin 1", "Violin 2", "Cello"]
     second = drawn["Violin 2"]
-    assert second[1:7] == pytest.approx(0.05, abs=0.01) and second[9:] == pytest.approx(
-        0.95, abs=0.01
-    )
-    assert figure.axes[0].texts[0].get_text() == "95%"
+    assert second[1:7] == pytest.approx(0.0, abs=0.01) and second[9:] == pytest.approx(1.0, abs=0.1)
+    assert figure.axes[0].texts[0].get_text() == f"{found.confidence['violin']:.0%}"
     assert figure.axes[0].get_xlim() == (0, pytest.approx(8.0))
 
 
 def test_what_was_nearly_detected_is_there_too_but_not_what_is_absent():
-    heard = {"violin": 0.9, "viola": 0.4, "horn": 0.1, "other": 0.9}
-    curves = Curves(0.5, 2.0, {name: np.full(4, value) for name, value in heard.items()})
-    assert list(lines(plot_who_plays(Detection(("violin",), {}, heard, curves)))) == [
+    levels = {"violin": 0.0, "viola": -5.0, "horn": -20.0, "other": -3.0}
+    curves = Curves(0.5, 2.0, {name: np.full(4, 0.5) for name in levels})
+    assert list(lines(plot_who_plays(Detection(("violin",), levels, curves)))) == [
         "Violin", "Viola",
     ]  # fmt: skip
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 
@@ -11,14 +9,13 @@ from helpers.audio.track import Track
 from helpers.datasets.stem_folders import find_tracks
 from helpers.evaluation.evaluate import model_separator
 from helpers.evaluation.metrics import si_sdr
-from helpers.inference.detection import FITTED
 from helpers.music import splits
 from helpers.music.arrangements import arrangement, excerpts
 from helpers.runtime import data_root
 from helpers.synthesis.fluidsynth import FluidSynth
 from helpers.synthesis.renderer import render_score
 from helpers.synthesis.soundfonts import find_soundfonts
-from helpers.training.checkpoints import available_models, load_model
+from helpers.training.checkpoints import load_model
 
 RATE, SECONDS = 44_100, 8
 TRIO = ("violin", "horn", "piano")
@@ -44,18 +41,6 @@ def trio():
     stems = {name: stem[:, : SECONDS * RATE] for name, stem in track.stems.items()}
     stems = {name: 0.05 * stem / stem.std() for name, stem in stems.items()}
     return Track(str(excerpt), RATE, stems)
-
-
-def test_the_thresholds_of_detection_are_those_of_a_model_that_comes_with_the_project():
-    fitted = json.loads(FITTED.read_text(encoding="utf-8"))
-    shipped = {card["sha256"] for card in available_models().values() if hears(card)}
-    assert fitted["checkpoint_sha256"] in shipped or (
-        not shipped and fitted["fitted_on"].startswith("nothing yet")
-    )
-
-
-def hears(card) -> bool:
-    return card["config"].get("activity", False)
 
 
 def test_a_rendered_trio_is_separated_and_better_with_conditioning(trio):

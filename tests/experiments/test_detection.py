@@ -1,40 +1,48 @@
-"""The study of detection: its scores, its fit and its pieces, with known answers."""
+"""The study of detection: its scores, its threshold and its pieces, with known answers."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from experiments import detection_pieces
 from experiments.detection import (
     baseline_rows,
     is_stale,
     overall,
     piece_rows,
     scores,
-    with_thresholds,
 )
-from experiments.detection_fit import best, f1, fit_thresholds, player_thresholds
 from experiments.detection_pieces import (
     SEVENTEEN,
     TEN,
     Piece,
+    choosing_pieces,
     development_pieces,
     players,
     real_pieces,
     rendered_pieces,
     sounding,
 )
+from experiments.detection_threshold import threshold_rows
 from helpers import runtime
 from helpers.audio.track import Track
 from helpers.evaluation.results import append, read
 from helpers.evaluation.rows import Provenance
-from helpers.inference import detection
 from tests.inference.bands import RATE, BandModel, tone
 
+REAL_TESTS = ("bach10_excerpts", "bach10 duos", "trios", "recorded solos")
+REAL_PIECES = [
+    Piece(test, name, (), lambda: None)
+    for test, name in (
+        ("bach10_excerpts", "01"), ("bach10 duos", "01"), ("trios", "brahms"),
+        ("recorded solos", "bach10_excerpts 01 violin"), ("recorded solos", "trios brahms horn"),
+    )
+]  # fmt: skip
 WHERE = Provenance("test", "tones", train_data="none", checkpoint_sha256="0123")
 
 
@@ -101,63 +109,34 @@ def test_real_ensembles_count_together_too():
     assert recalls == {"trios": 1, "urmp_excerpts": 0, "tones": 0, "all real ensembles": 0.5}
 
 
-def test_the_best_threshold_is_the_middle_of_the_best_range():
-    cases = [(True, 0.62), (True, 0.8), (False, 0.2), (False, 0.32)]
-    assert best(np.arange(0.1, 1.0, 0.1), lambda limit: f1(cases, limit)) == pytest.approx(0.5)
+def test_precision_rises_with_the_threshold_and_recall_falls():
+    """The cello has -11.7 dB; the piano, of which a model may not know, is in `other`."""
+    duo = {"violin": tone("violin", 6.0), "cello": tone("cello", 6.0, level=0.027)}
+    pieces = [Piece("tones", "duo", (), lambda: Track("duo", RATE, duo))]
+    pieces += [replace(pieces[0], players=("violin",))]  # as if the cello did not play
+    rows = list(threshold_rows(BandModel(), "bands", pieces, WHERE))
+    values = {row.metric: row.value for row in rows}
+    assert values["precision at -13 dB"] == 0.75 and values["recall at -13 dB"] == 1.0
+    assert values["precision at -10 dB"] == 1.0 and values["recall at -10 dB"] == pytest.approx(
+        2 / 3
+    )
+    assert {row.n_seconds for row in rows} == {12.0}
 
 
-def test_second_players_have_their_own_threshold():
-    heard = [
-        (frozenset({"violin", "violin-2"}), {"violin": 0.9, "violin-2": 0.8, "horn": 0.1}),
-        (frozenset({"violin"}), {"violin": 0.9, "violin-2": 0.6, "horn": 0.3}),
-        (frozenset({"horn"}), {"violin": 0.1, "violin-2": 0.9, "horn": 0.5}),
-    ]
-    fitted = player_thresholds(heard)
-    assert 0.3 < fitted["detected"] <= 0.5 and 0.6 < fitted["second"] <= 0.8
+def test_one_may_choose_by_recordings_that_do_not_only_measure(monkeypatch):
+    monkeypatch.setattr(detection_pieces, "development_pieces", lambda root: iter(()))
+    monkeypatch.setattr(detection_pieces, "real_pieces", lambda root: iter(REAL_PIECES))
+    found = list(choosing_pieces(Path(), count=2))
+    assert [piece.name for piece in found if piece.test_data in REAL_TESTS] == [
+        "01", "01", "bach10_excerpts 01 violin",
+    ]  # fmt: skip
+    assert [piece.name for piece in found].count("solo 000") == 2
+    assert len(found[3].make().stems) > 1
 
 
-@pytest.fixture
-def fitted(tmp_path, monkeypatch):
-    """A file of thresholds to fit, in the place of the one that is shipped."""
-    file = tmp_path / "thresholds.json"
-    file.write_bytes(detection.FITTED.read_bytes())
-    monkeypatch.setattr(detection, "FITTED", file)
-    monkeypatch.setenv("DIVISI_PROFILE", "full")
-    detection.thresholds.cache_clear()
-    yield file
-    monkeypatch.undo()
-    detection.thresholds.cache_clear()
-
-
-def test_the_fit_writes_thresholds_with_which_this_process_detects_all(fitted):
-    pieces = [piece("duo", "violin", "cello"), piece("trio", "violin-1", "violin-2", "viola")]
-    by_hand = with_thresholds(BandModel(), WHERE).config
-    fit_thresholds(BandModel(), pieces, fitted)
-    written = json.loads(fitted.read_text())
-    assert 0.05 < written["detected"] < 0.95 and 0.05 < written["second"] < 0.95
-    assert -25 < written["other_db"] < -3  # a tone fewer leaves a third of the energy or more
-    assert written["fitted_on"] == "2 pieces of tones"
-    assert detection.thresholds().detected == written["detected"]
-    for each in pieces:
-        track = each.make()
-        found = detection.detect(BandModel(), [track.mixture], RATE, 1)
-        assert found.present == players(track.instruments)
-    config = with_thresholds(BandModel(), WHERE).config
-    assert config.startswith("none (thresholds ") and config != by_hand
-
-
-@pytest.mark.parametrize("profile", ["smoke", "reader"])
-def test_only_the_full_profile_writes_thresholds(profile, fitted, monkeypatch):
-    monkeypatch.setenv("DIVISI_PROFILE", profile)
-    before = fitted.read_bytes()
-    with pytest.raises(ValueError, match="thresholds.json: only the profile `full` writes it"):
-        fit_thresholds(BandModel(), [piece("duo", "violin", "cello")], fitted)
-    assert fitted.read_bytes() == before
-
-
-def test_rows_of_other_thresholds_leave_the_table(tmp_path):
+def test_rows_of_another_threshold_leave_the_table(tmp_path):
     duo, table = piece("duo", "violin", "cello"), tmp_path / "table.csv"
-    old, new = (replace(WHERE, config=f"bands (thresholds {mark})") for mark in ("old", "new"))
+    old, new = (replace(WHERE, config=f"bands (from {mark} dB)") for mark in (-16, -13))
     append(table, piece_rows(BandModel(), "bands", duo, old))
     append(table, baseline_rows(duo, WHERE))
     append(table, [], partial(is_stale, config={"bands": new.config}))

@@ -16,7 +16,6 @@ BANDS = {
     "piano": (1400, 1600),
 }  # fmt: skip
 TONES = {name: sum(edges) / 2 for name, edges in BANDS.items()}
-SOUNDS = 1e-4  # of a segment's mean power, from which a source sounds in a frame
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,6 @@ class BandConfig:
     hop: int = 256
     active_sources: tuple[str, ...] = ()
     conditioned: bool = True
-    activity: bool = True
     flips: bool = False  # the violins are exchanged in every second segment
 
 
@@ -64,21 +62,6 @@ class BandModel(nn.Module):
         hertz = torch.fft.rfftfreq(mixture.shape[-1], 1 / RATE)
         low, high = BANDS[name]
         return torch.fft.irfft(spectrum * ((low <= hertz) & (hertz <= high)), mixture.shape[-1])
-
-    def activity(self, mixture: Tensor) -> Tensor:
-        """0.95 where the band of a source has energy, 0.05 elsewhere."""
-        frames = 1 + mixture.shape[-1] // self.config.hop
-        limit = SOUNDS * mixture.square().mean((1, 2))[:, None]
-        curves = []
-        for name in self.config.sources:
-            if name == "other":
-                curves.append(torch.zeros(len(mixture), frames))
-                continue
-            power = self.band(mixture, name).square().mean(1)
-            power = nn.functional.pad(power, (0, frames * self.config.hop - power.shape[-1]))
-            power = power.unflatten(-1, (frames, -1)).mean(-1)
-            curves.append(torch.where(power > limit, 0.95, 0.05))
-        return torch.stack(curves, dim=1)
 
 
 def tone(name: str, seconds: float, start: float = 0.0, end: float = 1e9, level: float = 0.1):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from helpers.inference.activity import Activity, label_text
+from helpers.inference.activity import Activity, joined_spans, label_text
 
 RATE = 8000
 
@@ -75,3 +75,8 @@ def test_labels_are_read_again_in_the_order_of_time():
     ]  # fmt: skip
     assert "0.333333\t3600.123456\tcello\n" in text
     assert label_text({"violin": []}) == ""
+
+
+def test_spans_bridge_short_rests_and_end_with_the_recording():
+    plays = [True, True, False, True, False, False, False, True]
+    assert joined_spans(plays, 0.4, 3.0) == [(0.0, 1.6), (pytest.approx(2.8), 3.0)]

@@ -80,7 +80,6 @@ def test_a_model_of_players_learns_whatever_their_order_and_with_other(duo, tmp_
     config = MaskNetConfig(
         ("flute", "flute-2", "cello", "other"), RATE, window=1024, hop=256, highest=3500.0,
         resolution=12, width=8, pitch_channels=4, hidden=32, layers=1, conditioned=True,
-        activity=True,
     )  # fmt: skip
     torch.manual_seed(3)
     start = MaskNet(config)

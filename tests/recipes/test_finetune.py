@@ -77,9 +77,7 @@ def test_a_model_of_players_keeps_its_sources(stems, start, tmp_path):
         for name, value in load_model(start).card["config"].items()
         if name not in ("sources", "sample_rate")
     }
-    model = MaskNet(
-        MaskNetConfig(players, RATE, **config | {"conditioned": True, "activity": True})
-    )
+    model = MaskNet(MaskNetConfig(players, RATE, **config | {"conditioned": True}))
     path = str(save_model(model, tmp_path, "players", {})[0])
     tuned = finetune.finetune(stems, path, steps=2, folder=tmp_path / "run")
     assert load_model(tuned.weights).sources == players

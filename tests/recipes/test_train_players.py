@@ -24,7 +24,6 @@ saxophone = "violin"
 
 [model]
 conditioned = true
-activity = true
 window = 512
 hop = 128
 highest = 1900.0
@@ -61,7 +60,6 @@ def test_players_are_trained_from_a_recipe_and_separate(players, tmp_path):
     duo = condition_on(model, ["violin", "violin-2"])
     with torch.no_grad():
         torch.testing.assert_close(duo(mixture).sum(1), mixture, atol=1e-5, rtol=0)
-        assert model.activity(mixture).shape == (1, 4, 1 + 9000 // 128)
 
 
 def test_validation_is_conditioned_and_has_the_stems_of_the_pieces(players):
@@ -73,7 +71,7 @@ def test_validation_is_conditioned_and_has_the_stems_of_the_pieces(players):
 
 
 def test_fundamentals_are_a_target_where_the_model_has_them(players, tmp_path):
-    path = players(("activity = true", "activity = true\nfundamentals = true"))
+    path = players(("[model]\n", "[model]\nfundamentals = true\n"))
     mixture, stems, notes = mixtures(read_recipe(path))[0][0]
     assert notes.shape == (4, NOTES, 3) and (notes[-1] == -1).all()
     sounding = stems.flatten(1).any(1)

@@ -71,12 +71,12 @@ def test_another_configuration_keeps_the_weights(saved):
     assert with_config(model) is model
 
 
-def test_a_model_without_activity_keeps_all_its_other_weights():
+def test_a_model_without_fundamentals_keeps_all_its_other_weights():
     config = MaskNetConfig(("violin", "piano"), width=4, pitch_channels=2, hidden=8, layers=1,
-                           activity=True)  # fmt: skip
+                           fundamentals=True)  # fmt: skip
     model = MaskNet(config).eval()
-    other = with_config(model, activity=False).eval()
-    assert {*model.state_dict()} - {*other.state_dict()} == {"sounding.weight", "sounding.bias"}
+    other = with_config(model, fundamentals=False).eval()
+    assert {*model.state_dict()} - {*other.state_dict()} == {"played.weight", "played.bias"}
     mixture = torch.randn(1, 1, 8192)
     with torch.no_grad():
         assert torch.equal(other(mixture), model(mixture))

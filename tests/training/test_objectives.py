@@ -13,12 +13,10 @@ from torch import nn
 from helpers.models.mask_net import Details, MaskNet, MaskNetConfig
 from helpers.training.conditioning import condition_on, draw_players, player_pairs
 from helpers.training.losses import (
-    activity_loss,
     fundamentals_loss,
     joint_snr,
     matched,
     negative_snr,
-    sounding_frames,
 )
 from helpers.training.objectives import PlayersObjective, sounding_bins
 
@@ -73,14 +71,14 @@ class Fixed(nn.Module):
 
     fundamentals = None
 
-    def __init__(self, estimates: torch.Tensor, activity: torch.Tensor | None = None):
+    def __init__(self, estimates: torch.Tensor):
         super().__init__()
-        self.estimates, self.logits = estimates, activity
+        self.estimates = estimates
         self.config = SimpleNamespace(window=128, hop=64)
 
     def forward(self, mixture, active, details):
         self.active = active
-        return Details(self.estimates, self.logits, self.fundamentals)
+        return Details(self.estimates, self.fundamentals)
 
 
 @pytest.mark.parametrize("loss", [LOSS, joint_snr])
@@ -152,34 +150,6 @@ def test_without_other_nothing_is_left_out():
     torch.testing.assert_close(moved, stems)
 
 
-def test_a_frame_sounds_above_minus_35_decibels_of_the_mixture():
-    stems = torch.zeros(1, 2, 1, 4096)
-    stems[0, 0] = 0.1
-    stems[0, 1, 0, :2048] = 0.1 * 10 ** (-34 / 20)
-    stems[0, 1, 0, 2048:] = 0.1 * 10 ** (-36 / 20)
-    sounding = sounding_frames(stems, window=256, hop=128)
-    assert sounding.shape == (1, 2, 33)
-    assert sounding[0, 0].all() and sounding[0, 1, :15].all() and not sounding[0, 1, 18:].any()
-
-
-def test_the_activity_loss_of_sure_answers_is_zero():
-    stems = torch.zeros(1, 2, 1, 4096)
-    stems[0, 0] = 0.1
-    sure = torch.tensor([[[20.0], [-20.0]]]).expand(1, 2, 40)  # with frames of the padding
-    assert activity_loss(sure, stems, 256, 128) < 1e-6
-    assert activity_loss(-sure, stems, 256, 128) > 15
-
-
-def test_activity_counts_in_examples_that_are_not_conditioned_only():
-    stems = quartet()
-    silent = Fixed(stems, torch.full((4, 4, 20), -20.0))
-    losses = [
-        PlayersObjective(joint_snr, SOURCES, share, 0.0, 1.0)(silent, stems.sum(1), stems)
-        for share in (0.0, 1.0)
-    ]
-    assert losses[0] - losses[1] == pytest.approx(0.75 * 20.0, rel=0.01)  # three of four sound
-
-
 def test_a_note_sounds_in_its_bin_and_the_two_beside_it_for_its_time():
     config = SimpleNamespace(lowest=55.0, resolution=36, hop=100, sample_rate=1000)
     notes = torch.full((1, 2, 3, 3), -1.0)
@@ -227,40 +197,6 @@ def small(**settings) -> MaskNet:
     return MaskNet(MaskNetConfig(SOURCES, 8000, **config))
 
 
-def tones(seed: int, batch: int = 4) -> torch.Tensor:
-    """High violin, low cello, each silent in some half of an example; (B, 4, 1, 2048)."""
-    draw = torch.Generator().manual_seed(seed)
-    time = torch.arange(2048) / 8000
-    stems = torch.zeros(batch, 4, 1, len(time))
-    for example in range(batch):
-        for source, (low, high) in ((0, (700, 900)), (2, (150, 250))):
-            hertz = low + (high - low) * torch.rand((), generator=draw)
-            stems[example, source, 0] = 0.1 * torch.sin(2 * torch.pi * hertz * time)
-            half = int(torch.randint(3, (), generator=draw))
-            if half < 2:
-                stems[example, source, 0, 1024 * half : 1024 * (half + 1)] = 0.0
-    return stems
-
-
-def test_the_activity_head_learns_who_sounds_when():
-    model = small(activity=True, resolution=12, hop=256)
-    objective = PlayersObjective(joint_snr, SOURCES, 0.0, 0.0, 10.0)
-    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
-    for step in range(200):
-        stems = tones(step)
-        optimizer.zero_grad()
-        objective(model, stems.sum(1), stems).backward()
-        optimizer.step()
-    stems = tones(1000, batch=16)
-    with torch.no_grad():
-        found = model.eval().activity(stems.sum(1))
-    sounding = sounding_frames(stems, 512, 256)
-    assert found.shape == sounding.shape
-    right = ((found > 0.5) == sounding).float().mean((0, 2))
-    assert right.min() > 0.9
-    assert sounding[:, [0, 2]].float().mean() < 0.85  # what `always` would have right
-
-
 def test_a_conditioned_model_with_other_returns_it_last_and_its_stems_sum_to_the_mixture():
     duo = condition_on(small(), ["cello", "violin"])
     assert duo.sources == ("cello", "violin", "other")
@@ -268,8 +204,3 @@ def test_a_conditioned_model_with_other_returns_it_last_and_its_stems_sum_to_the
     with torch.no_grad():
         torch.testing.assert_close(duo(mixture).sum(1), mixture, atol=1e-5, rtol=0)
     assert small().sources == SOURCES
-
-
-def test_a_model_without_activity_says_so():
-    with pytest.raises(ValueError, match="does not estimate activity"):
-        small().activity(noise(1, 1, 3000))

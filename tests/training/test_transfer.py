@@ -32,7 +32,7 @@ MODELS = {
     "mask net": mask_net,
     "conditioned mask net": lambda sources: mask_net(sources, conditioned=True),
     "complex mask net": lambda sources: mask_net(sources, conditioned=True, phases=4),
-    "mask net with heads": lambda sources: mask_net(sources, activity=True, fundamentals=True),
+    "mask net with heads": lambda sources: mask_net(sources, fundamentals=True),
     "wave-u-net": lambda sources: WaveUNet(
         WaveUNetConfig(sources, channels=2, levels=2, width=2, difference_output=False)
     ),

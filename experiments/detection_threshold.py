@@ -1,0 +1,94 @@
+"""From which level is a stem that of a player? Results/04_detection_threshold.csv.
+
+    DIVISI_DATA=... python -m experiments.detection_threshold
+
+Precision, recall and F1 of the detected players at every threshold from -20 to -8 dB, on the pieces
+by which one may choose, `choosing_pieces`; `DETECTION_THRESHOLD` is chosen by this table. It
+resumes, and takes ten minutes of one core.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from functools import cache, partial
+
+from torch import nn
+
+from experiments.detection import EVERY, MODELS, NOTEBOOK, counted
+from experiments.detection_pieces import Piece, choosing_pieces, players
+from experiments.jobs import Job, corpus_folder, read_rows, run
+from helpers import runtime
+from helpers.evaluation.results import results_path
+from helpers.evaluation.rows import Provenance, Row
+from helpers.inference.detection import detect, detected
+from helpers.training.checkpoints import available_models, load_model
+from helpers.training.conditioning import OTHER
+
+TABLE = "04_detection_threshold"
+THRESHOLDS = range(-20, -7)  # dB
+
+
+def threshold_rows(
+    model: nn.Module, system: str, pieces: Sequence[Piece], where: Provenance
+) -> Iterator[Row]:
+    """Precision, recall and F1 over all players of the pieces, by threshold."""
+    heard, seconds = [], 0.0
+    for piece in pieces:
+        track = piece.make()
+        true = {*(piece.players or players(track.instruments))}
+        found = detect(model, [track.mixture], track.sample_rate, track.channels)
+        heard.append((true, found.levels))
+        seconds += track.seconds
+    for threshold in THRESHOLDS:
+        pairs = []
+        for true, levels in heard:
+            found = {*detected(levels, threshold)} - {OTHER}
+            pairs += [(float(n in true), float(n in found)) for n in true | found]
+        for metric, value in counted(pairs).items():
+            yield Row(system=system, track=EVERY, instrument="all", n_seconds=seconds,
+                      metric=f"{metric} at {threshold} dB", value=value,
+                      **asdict(where))  # fmt: skip
+
+
+@cache
+def _loaded(system: str) -> nn.Module:
+    return load_model(system)
+
+
+def _measured(system: str, pieces: Sequence[Piece], where: Provenance) -> list[Row]:
+    return list(threshold_rows(_loaded(system), system, pieces, where))
+
+
+def jobs(system: str, pieces: Sequence[Piece]) -> list[Job]:
+    """One a test, of the pieces whose players the model knows."""
+    card, found = available_models()[system], []
+    for test in dict.fromkeys(piece.test_data for piece in pieces):
+        own = [piece for piece in pieces if piece.test_data == test]
+        where = Provenance.of_model(card, test, "cpu", NOTEBOOK)
+        columns = {"system": system, "test_data": test}
+        columns["checkpoint_sha256"] = where.checkpoint_sha256
+        found.append(Job(columns, [EVERY], partial(_measured, system, own, where)))
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--models", nargs="+", default=MODELS, metavar="NAME")
+    parser.add_argument("--workers", type=int, default=1)
+    arguments = parser.parse_args()
+    options = {"count": 3} if runtime.profile() == "smoke" else {}
+    pieces = list(choosing_pieces(corpus_folder(), **options))
+    table = results_path(TABLE)
+    for system in arguments.models:
+        larger = "tuba" in available_models()[system]["sources"]
+        own = [piece for piece in pieces if larger or "seventeen" not in piece.test_data]
+        run(jobs(system, own), table, arguments.workers, system)
+    for row in read_rows(table):
+        if row.metric.startswith("F1"):
+            print(f"{row.system:10} {row.test_data:40} {row.metric:14} {row.value:6.2f}")
+
+
+if __name__ == "__main__":
+    main()
