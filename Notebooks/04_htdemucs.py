@@ -929,12 +929,13 @@ pd.Series(levels, name="level (dB)").sort_values(ascending=False).round(1)
 # `--instruments violin,horn,piano`.
 #
 # When nobody knows the instruments, [**detection**](../docs/glossary.md#detection) can estimate
-# them. The model first separates without conditioning. Instruments whose level is more than 16 dB
+# them. The model first separates without conditioning. Instruments whose level is more than 13 dB
 # below the mixture,
 #
-# $$10 \log_{10} \frac{\|\hat s_j\|^2}{\|x\|^2} < -16 \text{ dB}$$
+# $$10 \log_{10} \frac{\|\hat s_j\|^2}{\|x\|^2} < -13 \text{ dB}$$
 #
-# are treated as inactive, and the model separates again with the others as active sources.
+# are treated as inactive, and the model separates again with the others as active sources. Whoever
+# rests for most of a movement plays too, so the level is that of the loudest ten seconds, or nearly.
 # `divisi separate` does this when no instruments are given:
 
 # %%

@@ -5,7 +5,7 @@
     python -m experiments.material --alone
 
 Every step adds one ingredient to the one before; with `--alone` it is added to the first step only,
-so that the table says what each is worth by itself. The last step is `recipes/ensemble-first.toml`
+so that the table says what each is worth by itself. The last step is `recipes/ensemble.toml`
 with fewer pieces and two differences: no instrument but the piano is featured, and it more often;
 and pitches are targets, which the recipe leaves out as long as this table has not shown that they
 help. Soundfonts, the repertoire, the order of registers, the texture of the piano, lag and release
@@ -226,7 +226,7 @@ def jobs(recipes: Sequence[tuple[str, Recipe]]) -> list[Job]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    whole = read_recipe(runtime.repository_root() / "recipes" / "ensemble-first.toml")
+    whole = read_recipe(runtime.repository_root() / "recipes" / "ensemble.toml")
     numbers = [step.name[:2] for step in ablation(whole)]
     parser.add_argument("--only", nargs="+", choices=numbers, default=numbers, help="these steps")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
