@@ -935,14 +935,14 @@ pd.Series(levels, name="level (dB)").sort_values(ascending=False).round(1)
 # $$10 \log_{10} \frac{\|\hat s_j\|^2}{\|x\|^2} < -13 \text{ dB}$$
 #
 # are treated as inactive, and the model separates again with the others as active sources. Whoever
-# rests for most of a movement plays too, so the level is that of the loudest ten seconds, or nearly.
+# rests for most of a movement plays too, so the level is that of about the loudest ten seconds.
 # `divisi separate` does this when no instruments are given:
 
 # %%
-from helpers.inference.detection import DETECTION_THRESHOLD, detect_instruments
+from helpers.inference.detection import detect_instruments, detection_threshold
 
 instruments = detect_instruments(CHAMBER, [TRIO.mixture], RATE, 1)
-print(f"above {DETECTION_THRESHOLD:.0f} dB: {', '.join(instruments)}")
+print(f"above {detection_threshold(CHAMBER):.0f} dB: {', '.join(instruments)}")
 silence = dict.fromkeys(TRIO.stems, np.zeros_like(TRIO.mixture))
 detected = silence | model_separator(condition_on(CHAMBER, instruments))(TRIO)
 pd.DataFrame({"detected": quality(detected)}).round(1)

@@ -41,7 +41,7 @@ from helpers.audio.track import Track
 from helpers.evaluation.evaluate import evaluate_baselines, match_stems, measure
 from helpers.evaluation.results import append, results_path
 from helpers.evaluation.rows import Provenance, Row
-from helpers.inference.detection import DETECTION_THRESHOLD, detect
+from helpers.inference.detection import detect, detection_threshold
 from helpers.inference.players import conditioned_on
 from helpers.inference.separation import separate
 from helpers.training.checkpoints import available_models, load_model
@@ -150,9 +150,9 @@ def counted(pairs: Sequence[tuple[float, float]]) -> dict[str, float]:
     }
 
 
-def with_threshold(where: Provenance) -> Provenance:
+def with_threshold(model: nn.Module, where: Provenance) -> Provenance:
     """The provenance of what a model detects; its config names the threshold."""
-    return replace(where, config=f"{where.config} (from {DETECTION_THRESHOLD:g} dB)")
+    return replace(where, config=f"{where.config} (from {detection_threshold(model):g} dB)")
 
 
 @cache
@@ -169,7 +169,7 @@ def jobs(system: str, pieces: Iterable[Piece]) -> list[Job]:
     found = []
     for piece in pieces:
         where = Provenance.of_model(available_models()[system], piece.test_data, "cpu", NOTEBOOK)
-        where = with_threshold(where)
+        where = with_threshold(_loaded(system), where)
         columns = {"system": system, "test_data": piece.test_data, "config": where.config}
         columns["checkpoint_sha256"] = where.checkpoint_sha256
         found.append(Job(columns, [piece.name], partial(_measured, system, piece, where)))

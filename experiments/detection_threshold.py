@@ -1,18 +1,21 @@
 """From which level is a stem that of a player? Results/04_detection_threshold.csv.
 
     DIVISI_DATA=... python -m experiments.detection_threshold
+    DIVISI_DATA=... python -m experiments.detection_threshold --write
 
 Precision, recall and F1 of the detected players at every threshold from -20 to -8 dB, on the pieces
-by which one may choose, `choosing_pieces`; `DETECTION_THRESHOLD` is chosen by this table. It
-resumes, and takes ten minutes of one core.
+by which one may choose, `choosing_pieces`. With `--write` each model's card gets the threshold with
+the highest F1 in the mean over the tests. It resumes, and takes ten minutes of one core.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import cache, partial
+from pathlib import Path
 
 from torch import nn
 
@@ -22,6 +25,7 @@ from experiments.jobs import Job, corpus_folder, read_rows, run
 from helpers import runtime
 from helpers.evaluation.results import results_path
 from helpers.evaluation.rows import Provenance, Row
+from helpers.files import replaced_atomically
 from helpers.inference.detection import detect, detected
 from helpers.training.checkpoints import available_models, load_model
 from helpers.training.conditioning import OTHER
@@ -73,9 +77,29 @@ def jobs(system: str, pieces: Sequence[Piece]) -> list[Job]:
     return found
 
 
+def best_threshold(rows: Sequence[Row], system: str) -> tuple[int, float]:
+    """The threshold with the highest F1 in the mean over the tests, and this F1."""
+    sums: dict[int, list[float]] = {}
+    for row in rows:
+        metric, _, threshold = row.metric.partition(" at ")
+        if row.system == system and metric == "F1":
+            sums.setdefault(int(threshold.removesuffix(" dB")), []).append(row.value)
+    means = {threshold: sum(values) / len(values) for threshold, values in sums.items()}
+    best = max(means, key=means.__getitem__)
+    return best, means[best]
+
+
+def write(card: Path, threshold: float) -> None:
+    """Note the threshold in a card."""
+    entries = json.loads(card.read_text(encoding="utf-8")) | {"detection_threshold": threshold}
+    with replaced_atomically(card) as draft:
+        draft.write_text(json.dumps(entries, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", nargs="+", default=MODELS, metavar="NAME")
+    parser.add_argument("--write", action="store_true", help="the best into the models' cards")
     parser.add_argument("--workers", type=int, default=1)
     arguments = parser.parse_args()
     options = {"count": 3} if runtime.profile() == "smoke" else {}
@@ -85,9 +109,10 @@ def main() -> None:
         larger = "tuba" in available_models()[system]["sources"]
         own = [piece for piece in pieces if larger or "seventeen" not in piece.test_data]
         run(jobs(system, own), table, arguments.workers, system)
-    for row in read_rows(table):
-        if row.metric.startswith("F1"):
-            print(f"{row.system:10} {row.test_data:40} {row.metric:14} {row.value:6.2f}")
+        best, score = best_threshold(read_rows(table), system)
+        print(f"{system}: {best} dB, F1 {score:.2f} in the mean over the tests")
+        if arguments.write and runtime.profile() == "full":
+            write(runtime.repository_root() / "Checkpoints" / f"{system}.json", best)
 
 
 if __name__ == "__main__":

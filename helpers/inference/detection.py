@@ -16,8 +16,9 @@ from .separation import separate_stream
 from .windows import Windows
 
 #: The level of a stem, in dB relative to the recording, below which its instrument counts as
-#: absent. A lower threshold misses fewer instruments and detects more that are absent, whose stems
-#: then contain a part of the others. `experiments.detection_threshold` compares.
+#: absent, for a model whose card has no `detection_threshold`. A lower threshold misses fewer
+#: instruments and detects more that are absent, whose stems then contain a part of the others.
+#: `experiments.detection_threshold` compares.
 DETECTION_THRESHOLD = -13.0
 SUSTAINED = 10.0  # seconds over which a level is a mean: who rests for most of a movement plays too
 SMALLEST = 0.05  # share of a recording in which this level is reached
@@ -33,7 +34,7 @@ SLOPE = 2.0  # dB in which the confidence goes from 0.5 to 0.73
 class Curves:
     """How likely each source sounds, from 0 to 1, in windows of `seconds`; (windows,) each.
 
-    A logistic function of its level there, 0.5 at `DETECTION_THRESHOLD`.
+    A logistic function of its level there, 0.5 at the threshold of the model.
     whole: seconds of the recording, in which the last window ends early.
     """
 
@@ -115,6 +116,12 @@ def can_detect(model: nn.Module) -> bool:
     return bool(getattr(getattr(model, "config", None), "conditioned", False))
 
 
+def detection_threshold(model: nn.Module) -> float:
+    """The threshold of a model in dB, from its card; see `DETECTION_THRESHOLD`."""
+    card = getattr(model, "card", None) or {}
+    return float(card.get("detection_threshold", DETECTION_THRESHOLD))
+
+
 def detect(
     model: nn.Module,
     blocks: Iterable[np.ndarray],
@@ -125,14 +132,14 @@ def detect(
 ) -> Detection:
     """The sources that a model hears in a recording, in the order of the model.
 
-    Those whose stems, by the unconditioned model, have a level above `DETECTION_THRESHOLD`, see
+    Those whose stems, by the unconditioned model, have a level above `detection_threshold`, see
     `sustained_levels`; where none has, the loudest, or nothing where that is `other`. Of two
     players of an instrument the louder one in each window is the first: who of them a stem is has
     no meaning there.
     blocks, sample_rate, channels: as for `separate_stream`, in the same constant memory. progress:
     called with the seconds that each step adds.
     """
-    names = tuple(model.sources)
+    names, threshold = tuple(model.sources), detection_threshold(model)
     stem_powers, powers = Windows(len(names), sample_rate), Windows(1, sample_rate)
 
     def measured() -> Iterator[np.ndarray]:
@@ -152,9 +159,9 @@ def detect(
     levels = dict(zip(names, found.tolist(), strict=True))
     with np.errstate(divide="ignore", invalid="ignore"):
         over_time = 10 * np.log10(own / mixture.mean())
-    likely = np.nan_to_num(_logistic(over_time - DETECTION_THRESHOLD))
+    likely = np.nan_to_num(_logistic(over_time - threshold))
     curves = Curves(powers.seconds, powers.whole, dict(zip(names, likely, strict=True)))
-    return Detection(detected(levels), levels, curves)
+    return Detection(detected(levels, threshold), levels, curves)
 
 
 def detect_instruments(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -28,11 +29,12 @@ from experiments.detection_pieces import (
     rendered_pieces,
     sounding,
 )
-from experiments.detection_threshold import threshold_rows
+from experiments.detection_threshold import best_threshold, threshold_rows, write
 from helpers import runtime
 from helpers.audio.track import Track
 from helpers.evaluation.results import append, read
-from helpers.evaluation.rows import Provenance
+from helpers.evaluation.rows import Provenance, Row
+from helpers.inference.detection import detect
 from tests.inference.bands import RATE, BandModel, tone
 
 REAL_TESTS = ("bach10_excerpts", "bach10 duos", "trios", "recorded solos")
@@ -121,6 +123,28 @@ def test_precision_rises_with_the_threshold_and_recall_falls():
         2 / 3
     )
     assert {row.n_seconds for row in rows} == {12.0}
+
+
+def test_the_best_threshold_goes_into_the_card(tmp_path):
+    row = Row(system="bands", track="all", instrument="all", metric="", value=0.0, n_seconds=1.0,
+              **asdict(WHERE))  # fmt: skip
+    rows = [
+        replace(row, test_data=test, metric=f"{metric} at {threshold} dB", value=value)
+        for test, metric, threshold, value in (
+            ("a", "F1", -13, 0.8), ("b", "F1", -13, 0.8), ("a", "F1", -15, 0.9),
+            ("b", "F1", -15, 0.6), ("a", "recall", -15, 1.0),
+        )
+    ]  # fmt: skip
+    assert best_threshold(rows, "bands") == (-13, pytest.approx(0.8))
+    card = tmp_path / "bands.json"
+    card.write_text('{"sources": ["violin"]}\n')
+    write(card, -13)
+    assert json.loads(card.read_text()) == {"sources": ["violin"], "detection_threshold": -13}
+    model = BandModel()
+    model.card = {"detection_threshold": -20.0}
+    soft = tone("violin", 6.0) + tone("cello", 6.0, level=0.015)  # -16.6 dB
+    assert detect(model, [soft], RATE, 1).present == ("violin", "cello")
+    assert detect(BandModel(), [soft], RATE, 1).present == ("violin",)
 
 
 def test_one_may_choose_by_recordings_that_do_not_only_measure(monkeypatch):
