@@ -126,7 +126,7 @@ def test_precision_rises_with_the_threshold_and_recall_falls():
 
 
 def test_the_best_threshold_goes_into_the_card(tmp_path):
-    row = Row(system="bands", track="all", instrument="all", metric="", value=0.0, n_seconds=1.0,
+    row = Row(system="bands", track="all", instrument="all", metric="F1", value=0.0, n_seconds=1.0,
               **asdict(WHERE))  # fmt: skip
     rows = [
         replace(row, test_data=test, metric=f"{metric} at {threshold} dB", value=value)
