@@ -1242,8 +1242,9 @@ table[["precision", "recall", "F1", "cost of detection"]].round(2)
 # %% [markdown]
 # Our trio shows what goes wrong: the horn is missing, because a part of its notes went to the stems
 # of bassoon and cello, and what is left is too soft. On real quartets, whose sounds and voices are
-# like those of the training, the list is nearly always right. A single player often comes with a companion, a stem of some of its notes. And second
-# players are hardly ever found. So name the players if you know them.
+# like those of the training, the list is nearly always right. A single player often comes with a
+# companion, a stem of some of its notes. And second players are hardly ever found. So name the
+# players if you know them.
 #
 # **Quick questions**
 #
