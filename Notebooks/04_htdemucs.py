@@ -1213,8 +1213,8 @@ rows.pivot_table(index="test_data", columns="system", values="value").round(1)
 
 # %% [markdown]
 # In the quartets of Bach10 nothing is lost: each instrument is in the register that the models know
-# from the training. Most is lost in the trio with horn, and much with two violins. There the models
-# follow the register, not the timbre.
+# from the training. Most is lost in the trio with horn, and much with two violins. A likely reason
+# is that the models go by the register more than by the timbre.
 #
 # ### Who plays?
 #
@@ -1243,7 +1243,7 @@ table[["precision", "recall", "F1", "cost of detection"]].round(2)
 # Our trio shows what goes wrong: the horn is missing, because a part of its notes went to the stems
 # of bassoon and cello, and what is left is too soft. On real quartets, whose sounds and voices are
 # like those of the training, the list is nearly always right. A single player often comes with a
-# companion, a stem of some of its notes. And second players are hardly ever found. So name the
+# companion, a stem of some of its notes. And no second player was found in any test. So name the
 # players if you know them.
 #
 # **Quick questions**

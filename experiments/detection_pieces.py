@@ -113,8 +113,8 @@ def choosing_pieces(root: Path, count: int = CHOOSING) -> Iterator[Piece]:
     rendered from validation works with soundfonts that the models train on.
     """
     yield from development_pieces(root)
-    yield from (piece for piece in real_pieces(root) if BACH10 in piece.test_data + piece.name
-                or piece.test_data == BACH10_DUOS)  # fmt: skip
+    yield from (piece for piece in real_pieces(root)
+                if piece.test_data in (BACH10, BACH10_DUOS) or BACH10 in piece.name)  # fmt: skip
     for instruments, title, doubles in (
         (TEN, "ten instruments", 0.0), (SEVENTEEN, "seventeen instruments", DOUBLES)
     ):  # fmt: skip

@@ -20,7 +20,7 @@ from pathlib import Path
 from torch import nn
 
 from experiments.detection import EVERY, MODELS, NOTEBOOK, counted
-from experiments.detection_pieces import Piece, choosing_pieces, players
+from experiments.detection_pieces import SEVENTEEN, Piece, choosing_pieces, players
 from experiments.jobs import Job, corpus_folder, read_rows, run
 from helpers import runtime
 from helpers.evaluation.results import results_path
@@ -66,7 +66,7 @@ def _measured(system: str, pieces: Sequence[Piece], where: Provenance) -> list[R
 
 
 def jobs(system: str, pieces: Sequence[Piece]) -> list[Job]:
-    """One a test, of the pieces whose players the model knows."""
+    """One a test; players whom the model does not know are missed."""
     card, found = available_models()[system], []
     for test in dict.fromkeys(piece.test_data for piece in pieces):
         own = [piece for piece in pieces if piece.test_data == test]
@@ -106,7 +106,9 @@ def main() -> None:
     pieces = list(choosing_pieces(corpus_folder(), **options))
     table = results_path(TABLE)
     for system in arguments.models:
-        larger = "tuba" in available_models()[system]["sources"]
+        if system not in available_models():
+            continue
+        larger = {*SEVENTEEN} <= {*available_models()[system]["sources"]}
         own = [piece for piece in pieces if larger or "seventeen" not in piece.test_data]
         run(jobs(system, own), table, arguments.workers, system)
         best, score = best_threshold(read_rows(table), system)
