@@ -115,7 +115,8 @@ def parse(path: Path | str) -> list[dict]:
     """The parts of a score file that music21 reads, as `work` gives them."""
     from music21 import converter
 
-    score = converter.parse(path)
+    # without the pickles of music21, which are broken where two processes write one at once
+    score = converter.parse(path, forceSource=True, storePickle=False)
     align_bars(list(score.parts))
     to_sounding_pitch(score)
     parts = []

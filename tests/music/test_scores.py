@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from music21 import note, stream, tie
+from music21 import environment, note, stream, tie
 
 from helpers.music import corpus
 from helpers.music.corpus import BACH10_TITLES, chorale_names
@@ -110,6 +110,18 @@ def test_ties_are_merged_rests_kept_and_chords_spread(tmp_path):
     stream.Score([part]).write("musicxml", file)
     (parsed,) = corpus.parse(file)
     assert parsed == {"name": "Flute", "notes": [[0.0, 3.0, 72], [4.0, 4.0, 76]]}
+
+
+def test_parsing_leaves_no_pickle_that_another_process_could_read_half_written(
+    tmp_path, monkeypatch
+):
+    piece = stream.Score([stream.Part([note.Note("C5", quarterLength=4)])])
+    file = tmp_path / "one.musicxml"
+    piece.write("musicxml", file)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(environment.Environment, "getRootTempDir", lambda _: scratch)
+    assert corpus.parse(file) and not list(scratch.iterdir())
 
 
 def written(*lengths: str) -> str:
