@@ -80,7 +80,8 @@ SOME = ("tones wave-unet", "bach-quartet", "chamber")  # the systems of the smok
 # instruments, only voices: here the highest voice is assigned to the instrument with the highest
 # register. The system `chamber` is given the list of the instruments, as
 # `divisi separate --instruments` does; `chamber detected` is the same network, which has to detect
-# them. What separates with a score (chapter 8) comes at the end.
+# them. `ensemble` and `ensemble detected` are the model of chapter 4 with more instruments, two
+# players of one among them. What separates with a score (chapter 8) comes at the end.
 
 # %%
 from experiments.systems import SYSTEMS, missing
@@ -157,8 +158,8 @@ players[REFERENCE]
 # ensembles and rendered with two soundfonts. The recordings of real players are excerpts of Bach10,
 # TRIOS and URMP. A system has values only where it knows all instruments, and it is not measured on
 # pieces that it was trained on. The networks of chapter 3 that come with the course learned from
-# all pieces of Bach10 but one. The recipes of `bach-quartet` and `chamber` were chosen with the
-# help of the excerpts of Bach10, so their values there are somewhat too good.
+# all pieces of Bach10 but one. The recipes of `bach-quartet`, `chamber` and `ensemble` were chosen
+# with the help of the excerpts of Bach10, so their values there are somewhat too good.
 
 # %%
 from experiments import comparison

@@ -6,11 +6,11 @@
 
 Every step adds one ingredient to the one before; with `--alone` it is added to the first step only,
 so that the table says what each is worth by itself. The last step is `recipes/ensemble.toml`
-with fewer pieces and two differences: no instrument but the piano is featured, and it more often;
-and pitches are targets, which the recipe leaves out as long as this table has not shown that they
-help. Soundfonts, the repertoire, the order of registers, the texture of the piano, lag and release
-are those of the recipe in all steps, without vibrato and noise of onsets: what they are worth is
-not measured here.
+with fewer pieces and these differences: the equalisers of the players are weaker; no instrument but
+the piano is featured, and it more often; pitches are targets; and the weights do not move back
+towards those of `chamber`, so that the effects can be seen. Soundfonts, the repertoire, the order
+of registers, the texture of the piano, lag and release are those of the recipe in all steps,
+without vibrato and noise of onsets: what they are worth is not measured here.
 
 Each network starts from `chamber` and is measured on Bach10, on rendered chorales in three orders
 of the voices, on rendered string quartets, on TRIOS and on URMP, conditioned on who plays. Choose
@@ -87,11 +87,12 @@ def ablation(whole: Recipe) -> tuple[Step, ...]:
             rendering={"note_samples": whole.rendering.note_samples},
         ),
         Step("03 phrases", recipe={"note_collections": whole.note_collections}),
-        Step("04 more piano", mixing={"featured": {"piano": 0.4}}),
-        Step("05 pitches as targets", model={"fundamentals": True}),
-        Step("06 six seconds", recipe={"segment_seconds": whole.segment_seconds}, model=long),
+        Step("04 weaker equalisers", mixing={"tilt": (-3.0, 1.5), "equaliser": 1.5}),
+        Step("05 more piano", mixing={"featured": {"piano": 0.4}}),
+        Step("06 pitches as targets", model={"fundamentals": True}),
+        Step("07 six seconds", recipe={"segment_seconds": whole.segment_seconds}, model=long),
         Step(
-            "07 two of one instrument and other",
+            "08 two of one instrument and other",
             recipe={
                 name: getattr(whole, name)
                 for name in ("sources", "counted_as", "start_as", "doubles", "left_out")
@@ -114,6 +115,7 @@ def first_recipe(whole: Recipe) -> Recipe:
     return replace(
         whole,
         name="material",
+        interpolate={},
         sources=SINGLE,
         counted_as={},
         start_as={},

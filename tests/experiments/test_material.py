@@ -29,19 +29,21 @@ def test_every_step_is_a_valid_recipe_that_starts_from_chamber(whole):
 def test_a_step_alone_adds_its_own_ingredients_to_the_first(whole):
     added, alone = material_recipes(whole), material_recipes(whole, alone=True)
     assert len(added) == len(alone) and set(added) & set(alone) == {"01 old notes"}
-    first, pitches = alone["01 old notes"], alone["05 pitches as targets, alone"]
+    first, pitches = alone["01 old notes"], alone["06 pitches as targets, alone"]
     assert pitches == replace(first, model={**first.model, "fundamentals": True})
-    assert added["05 pitches as targets"].mixing.featured and not pitches.mixing.featured
+    assert added["06 pitches as targets"].mixing.featured and not pitches.mixing.featured
 
 
-def test_the_last_step_is_the_recipe_but_for_pieces_more_piano_and_pitches_as_targets(whole):
+def test_the_last_step_is_the_recipe_but_for_what_the_docstring_names(whole):
     recipes = list(material_recipes(whole).values())
     assert all(one != other for one, other in zip(recipes, recipes[1:], strict=False))
     assert len(recipes) == len(ablation(whole))
     last = asdict(recipes[-1])
     different = {name for name, value in asdict(whole).items() if last[name] != value}
-    assert different == {"name", "max_excerpts", "mixing", "model"}
-    assert recipes[-1].mixing == replace(whole.mixing, featured={"piano": 0.4})
+    assert different == {"name", "max_excerpts", "interpolate", "mixing", "model"}
+    assert recipes[-1].mixing == replace(
+        whole.mixing, featured={"piano": 0.4}, tilt=(-3.0, 1.5), equaliser=1.5
+    )
     assert recipes[-1].model == {**whole.model, "fundamentals": True}
 
 
