@@ -80,8 +80,8 @@ SOME = ("tones wave-unet", "bach-quartet", "chamber")  # the systems of the smok
 # instruments, only voices: here the highest voice is assigned to the instrument with the highest
 # register. The system `chamber` is given the list of the instruments, as
 # `divisi separate --instruments` does; `chamber detected` is the same network, which has to detect
-# them. `ensemble` and `ensemble detected` are the model of chapter 4 with more instruments, two
-# players of one among them. What separates with a score (chapter 8) comes at the end.
+# them. `ensemble` and `ensemble detected` are the same with the model of chapter 4 that knows more
+# instruments, and two players of many. What separates with a score (chapter 8) comes at the end.
 
 # %%
 from experiments.systems import SYSTEMS, missing

@@ -133,6 +133,7 @@ def first_recipe(whole: Recipe) -> Recipe:
             whole.mixing, players=(2, 4), solos=0.0, subsets=0.0, featured={}, ambience=0.0,
             drums=0.0,
         ),
+        training=replace(whole.training, workers=0),  # a process of a job can start no others
     )  # fmt: skip
 
 
@@ -236,9 +237,8 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1, help="trainings at a time (1)")
     parser.add_argument("--alone", action="store_true", help="each step without those before it")
     arguments = parser.parse_args()
-    in_process = replace(whole.training, workers=0)  # a process of a job starts no further ones
     recipes = [
-        (step, replace(recipe, training=budget(in_process, arguments.steps, seed)))
+        (step, replace(recipe, training=budget(recipe.training, arguments.steps, seed)))
         for seed in arguments.seeds
         for step, recipe in material_recipes(whole, arguments.alone).items()
         if step[:2] in arguments.only

@@ -40,7 +40,8 @@ def test_the_last_step_is_the_recipe_but_for_what_the_docstring_names(whole):
     assert len(recipes) == len(ablation(whole))
     last = asdict(recipes[-1])
     different = {name for name, value in asdict(whole).items() if last[name] != value}
-    assert different == {"name", "max_excerpts", "interpolate", "mixing", "model"}
+    assert different == {"name", "max_excerpts", "interpolate", "mixing", "model", "training"}
+    assert recipes[-1].training == replace(whole.training, workers=0)
     assert recipes[-1].mixing == replace(
         whole.mixing, featured={"piano": 0.4}, tilt=(-3.0, 1.5), equaliser=1.5
     )
