@@ -36,9 +36,9 @@ class RenderingConfig:
     `soundfonts` (file names without suffix), `note_samples` from recorded notes, of as many players
     as there are, `tones` with random synthetic timbres, and `timbre_substitution` with another
     instrument of that range, which teaches a network to follow the voices of a score as well as
-    timbres. max_seconds: longer stems are cut. shuffled_registers, piano_texture, doubles,
-    most_players, twice, doubled_lines: see `ensemble_score`. timing, accent, lag, tuning: see
-    `Performance.draw`. vibrato_depth, onset_noise, release: of recorded notes, upper limits of
+    timbres. max_seconds: longer stems are cut. shuffled_registers: probability that the lines of an
+    excerpt ignore the registers of the instruments. piano_texture, doubles, most_players, twice,
+    doubled_lines: see `ensemble_score`. timing, accent, lag, tuning: see `Performance.draw`. vibrato_depth, onset_noise, release: of recorded notes, upper limits of
     `Expression.draw`.
     KeyError for an unknown instrument, ValueError for none.
 
@@ -135,7 +135,11 @@ def render_excerpt(
     """All variants of an excerpt for its ensemble, or for the instruments of the config,
     transposed by up to a third."""
     rng = config.generator(excerpt.title)
-    score = arrangement(excerpt, excerpt.ensemble or config.instruments)
+    ensemble = excerpt.ensemble or config.instruments
+    shuffled = config.shuffled_registers > 0 and rng.random() < config.shuffled_registers
+    if shuffled:
+        ensemble = tuple(rng.permutation(ensemble).tolist())
+    score = arrangement(excerpt, ensemble, by_register=not shuffled)
     score = transpose(score, int(rng.integers(*TRANSPOSITIONS)))
     yield from render_variants(score, config, notes_root, rng)
 

@@ -228,6 +228,19 @@ def test_the_ensemble_of_an_excerpt_takes_the_place_of_the_instruments(rendered)
     assert [stem.instrument for stem in stems] == ["flute", "bassoon"]
 
 
+def test_shuffled_registers_give_a_named_ensemble_other_lines(rendered):
+    heights = {0.0: [], 0.5: []}
+    for shuffled, above in heights.items():
+        chosen = config(QUARTET, soundfonts=("a",), shuffled_registers=shuffled)
+        for end in (4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0):
+            rendered.clear()
+            excerpt = Excerpt("bwv269", 0.0, end, ("violin", "clarinet"))
+            list(render_excerpt(excerpt, chosen, None))
+            height = {p.instrument: np.mean([n.pitch for n in p.notes]) for _, _, p in rendered}
+            above.append(height["violin"] > height["clarinet"])
+    assert all(heights[0.0]) and 0 < np.mean(heights[0.5]) < 1
+
+
 def test_an_ensemble_is_drawn_from_the_instruments_of_the_config(rendered):
     chosen = config((*QUARTET, "piano"), soundfonts=("a",))
     ensembles = {
