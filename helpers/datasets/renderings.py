@@ -38,8 +38,8 @@ class RenderingConfig:
     instrument of that range, which teaches a network to follow the voices of a score as well as
     timbres. max_seconds: longer stems are cut. shuffled_registers: probability that the lines of an
     excerpt ignore the registers of the instruments. piano_texture, doubles, most_players, twice,
-    doubled_lines: see `ensemble_score`. timing, accent, lag, tuning: see `Performance.draw`. vibrato_depth, onset_noise, release: of recorded notes, upper limits of
-    `Expression.draw`.
+    doubled_lines: see `ensemble_score`. timing, accent, lag, tuning: see `Performance.draw`.
+    vibrato_depth, onset_noise, release: of recorded notes, upper limits of `Expression.draw`.
     KeyError for an unknown instrument, ValueError for none.
 
     A subclass may override `performance` and `renderer`.
