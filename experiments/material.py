@@ -6,18 +6,24 @@
 
 Every step adds one ingredient to the one before; with `--alone` it is added to the first step only,
 so that the table says what each is worth by itself. The last step is `recipes/ensemble.toml`
-with fewer pieces and these differences: the equalisers of the players are weaker; no instrument but
-the piano is featured, and it more often; pitches are targets; and the weights do not move back
-towards those of `chamber`, so that the effects can be seen. Soundfonts, the repertoire, the order
-of registers, the texture of the piano, lag and release are those of the recipe in all steps,
-without vibrato and noise of onsets: what they are worth is not measured here.
+with fewer pieces and these differences: lines are exchanged more often; the equalisers of the
+players are weaker; no instrument but the piano is featured, and it more often; pitches are targets;
+and the weights do not move back towards those of `chamber`, so that the effects can be seen.
+Soundfonts, the repertoire, the texture of the piano, lag and release are those of the recipe in all
+steps, without vibrato and noise of onsets: what they are worth is not measured here.
 
-Each network starts from `chamber` and is measured on Bach10, on rendered chorales in three orders
-of the voices, on rendered string quartets, on TRIOS and on URMP, conditioned on who plays. Choose
-by Bach10 and the rendered pieces; TRIOS and URMP are there to measure. `chamber` has heard the
-soundfont of the string quartets, and the chorales are played by the soundfonts that are installed,
-so compare rows of one machine only. Steps in the table are skipped and stopped trainings continue,
-so the same command resumes.
+Each network starts from the third stage of `chamber`, trained with `recipes/chamber-third.toml`, or
+taken from the history of the repository, where it shipped as `chamber`:
+
+    mkdir -p runs/chamber-third
+    git show 5074530:Checkpoints/chamber.json > runs/chamber-third/chamber-third.json
+    git show 5074530:Checkpoints/chamber.safetensors > runs/chamber-third/chamber-third.safetensors
+
+It is measured on Bach10, on rendered chorales in three orders of the voices, on rendered string
+quartets, on TRIOS and on URMP, conditioned on who plays. Choose by Bach10 and the rendered pieces;
+TRIOS and URMP are there to measure. The start has heard the soundfont of the string quartets, and
+the chorales are played by the soundfonts that are installed, so compare rows of one machine only.
+Steps in the table are skipped and stopped trainings continue, so the same command resumes.
 """
 
 from __future__ import annotations
@@ -53,7 +59,8 @@ TABLE = "04_material"
 CORPORA = ("bach10_excerpts", "trios", "urmp_excerpts")
 STRING_QUARTETS = "string-quartets"
 RENDERED = (*voice_order.ORDERS, STRING_QUARTETS)
-SOUNDFONT = "TimGM6mb"  # not in the recipe; `chamber`, where all steps start, has heard it
+SOUNDFONT = "TimGM6mb"  # not in the recipe; the weights where all steps start have heard it
+START = "runs/chamber-third/chamber-third.safetensors"
 SECONDS = 20.0
 SINGLE = (
     "violin", "viola", "cello", "flute", "oboe", "clarinet", "saxophone", "bassoon", "horn",
@@ -87,12 +94,13 @@ def ablation(whole: Recipe) -> tuple[Step, ...]:
             rendering={"note_samples": whole.rendering.note_samples},
         ),
         Step("03 phrases", recipe={"note_collections": whole.note_collections}),
-        Step("04 weaker equalisers", mixing={"tilt": (-3.0, 1.5), "equaliser": 1.5}),
-        Step("05 more piano", mixing={"featured": {"piano": 0.4}}),
-        Step("06 pitches as targets", model={"fundamentals": True}),
-        Step("07 six seconds", recipe={"segment_seconds": whole.segment_seconds}, model=long),
+        Step("04 lines exchanged", rendering={"shuffled_registers": 0.5}),
+        Step("05 weaker equalisers", mixing={"tilt": (-3.0, 1.5), "equaliser": 1.5}),
+        Step("06 more piano", mixing={"featured": {"piano": 0.4}}),
+        Step("07 pitches as targets", model={"fundamentals": True}),
+        Step("08 six seconds", recipe={"segment_seconds": whole.segment_seconds}, model=long),
         Step(
-            "08 two of one instrument and other",
+            "09 two of one instrument and other",
             recipe={
                 name: getattr(whole, name)
                 for name in ("sources", "counted_as", "start_as", "doubles", "left_out")
@@ -115,6 +123,7 @@ def first_recipe(whole: Recipe) -> Recipe:
     return replace(
         whole,
         name="material",
+        start_from=START,
         interpolate={},
         sources=SINGLE,
         counted_as={},
@@ -126,8 +135,8 @@ def first_recipe(whole: Recipe) -> Recipe:
         max_excerpts=PIECES,
         model=model,
         rendering=replace(
-            whole.rendering, instruments=SINGLE, note_samples=1, doubles=0.0, most_players=4,
-            twice=(), doubled_lines=0.0,
+            whole.rendering, instruments=SINGLE, note_samples=1, shuffled_registers=0.0,
+            doubles=0.0, most_players=4, twice=(), doubled_lines=0.0,
         ),
         mixing=replace(
             whole.mixing, players=(2, 4), solos=0.0, subsets=0.0, featured={}, ambience=0.0,

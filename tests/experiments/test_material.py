@@ -19,19 +19,19 @@ def whole():
     return read_recipe(repository_root() / "recipes" / "ensemble.toml")
 
 
-def test_every_step_is_a_valid_recipe_that_starts_from_chamber(whole):
+def test_every_step_is_a_valid_recipe_with_the_same_start(whole):
     for alone in (False, True):
         for step, recipe in material_recipes(whole, alone).items():
             check_recipe(recipe, step)
-            assert recipe.start_from == "chamber"
+            assert recipe.start_from == material.START
 
 
 def test_a_step_alone_adds_its_own_ingredients_to_the_first(whole):
     added, alone = material_recipes(whole), material_recipes(whole, alone=True)
     assert len(added) == len(alone) and set(added) & set(alone) == {"01 old notes"}
-    first, pitches = alone["01 old notes"], alone["06 pitches as targets, alone"]
+    first, pitches = alone["01 old notes"], alone["07 pitches as targets, alone"]
     assert pitches == replace(first, model={**first.model, "fundamentals": True})
-    assert added["06 pitches as targets"].mixing.featured and not pitches.mixing.featured
+    assert added["07 pitches as targets"].mixing.featured and not pitches.mixing.featured
 
 
 def test_the_last_step_is_the_recipe_but_for_what_the_docstring_names(whole):
@@ -40,7 +40,10 @@ def test_the_last_step_is_the_recipe_but_for_what_the_docstring_names(whole):
     assert len(recipes) == len(ablation(whole))
     last = asdict(recipes[-1])
     different = {name for name, value in asdict(whole).items() if last[name] != value}
-    assert different == {"name", "max_excerpts", "interpolate", "mixing", "model", "training"}
+    assert different == {
+        "name", "max_excerpts", "interpolate", "rendering", "mixing", "model", "training",
+    }  # fmt: skip
+    assert recipes[-1].rendering == replace(whole.rendering, shuffled_registers=0.5)
     assert recipes[-1].training == replace(whole.training, workers=0)
     assert recipes[-1].mixing == replace(
         whole.mixing, featured={"piano": 0.4}, tilt=(-3.0, 1.5), equaliser=1.5
