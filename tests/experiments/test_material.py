@@ -41,7 +41,8 @@ def test_the_last_step_is_the_recipe_but_for_what_the_docstring_names(whole):
     last = asdict(recipes[-1])
     different = {name for name, value in asdict(whole).items() if last[name] != value}
     assert different == {
-        "name", "max_excerpts", "interpolate", "rendering", "mixing", "model", "training",
+        "name", "start_from", "max_excerpts", "interpolate", "rendering", "mixing", "model",
+        "training",
     }  # fmt: skip
     assert recipes[-1].rendering == replace(whole.rendering, shuffled_registers=0.5)
     assert recipes[-1].training == replace(whole.training, workers=0)
