@@ -970,10 +970,10 @@ pd.DataFrame({"detected": quality(detected)}).round(1)
 #
 # ### How `chamber` was trained
 #
-# The training had four stages: `bach-quartet` (65 minutes on two CPU threads),
-# `recipes/chamber-first.toml`, `recipes/chamber-second.toml` and `recipes/chamber.toml`. The cell
-# shows the last one. The curve is the mean SI-SDR on validation pieces, with averaged weights and
-# without conditioning.
+# The training had five stages: `bach-quartet` (65 minutes on two CPU threads),
+# `recipes/chamber-first.toml`, `recipes/chamber-second.toml`, `recipes/chamber-third.toml` and
+# `recipes/chamber.toml`. The cell shows the last one. The curve is the mean SI-SDR on validation
+# pieces, with averaged weights and without conditioning.
 
 # %%
 card = CHAMBER.card["provenance"]
@@ -1376,10 +1376,10 @@ OwnRecording(OFFERED | {"bach-quartet": MASK_NET, "HT-Demucs": HT_DEMUCS})
 #
 # With a GPU train `recipes/quartet-htdemucs.toml` with ten times its steps, follow it with
 # `python -m experiments.contest --run runs/quartet-htdemucs --every 1000`, and see whether it
-# passes the mask network. Or train `recipes/chamber-first.toml`, `recipes/chamber-second.toml` and
-# `recipes/chamber.toml` with ten times their steps and a batch of 64, and see how much closer
-# `chamber` comes to the oracle. `python -m experiments.realism --seeds 0 1 2 --steps 1000` repeats
-# the ablation with more seeds and longer training.
+# passes the mask network. Or train the four recipes of `chamber` with ten times their steps and a
+# batch of 64, and see how much closer `chamber` comes to the oracle.
+# `python -m experiments.realism --seeds 0 1 2 --steps 1000` repeats the ablation with more seeds
+# and longer training.
 #
 # ### Exercises
 #

@@ -7,9 +7,9 @@ soundfont TimGM6mb, and on solos, also what the detected list costs against the 
 the unprocessed mixture and the ideal masks. Each player counts: of two violins, a model with one
 violin misses one; second players count apart, too. It resumes; rows of another threshold than the
 present one are measured again. With `chamber` a track of 10 s takes about 3 s of one core, 8 s
-where the cost is measured: half an hour in all. `chamber` has trained with TimGM6mb and with files
-of the second development set, so they are not new to it, nor to `ensemble`, which starts from it
-and trains with neither.
+where the cost is measured: half an hour in all. `chamber` and `ensemble` train neither with
+TimGM6mb nor with files of the second development set, but start from weights that did, so that both
+are not quite new to them.
 """
 
 from __future__ import annotations
