@@ -132,7 +132,8 @@ def test_the_best_threshold_goes_into_the_card(tmp_path):
         replace(row, test_data=test, metric=f"{metric} at {threshold} dB", value=value)
         for test, metric, threshold, value in (
             ("a", "F1", -13, 0.8), ("b", "F1", -13, 0.8), ("a", "F1", -15, 0.9),
-            ("b", "F1", -15, 0.6), ("a", "recall", -15, 1.0),
+            ("b", "F1", -15, 0.6), ("a", "recall", -15, 1.0), ("a", "F1", -11, 0.81),
+            ("b", "F1", -11, 0.81),
         )
     ]  # fmt: skip
     assert best_threshold(rows, "bands") == (-13, pytest.approx(0.8))
