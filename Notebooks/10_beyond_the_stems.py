@@ -279,7 +279,8 @@ print(f"expected {done.before:.1f} dB before, {done.after:.1f} dB after: {kept}"
 
 # %% [markdown]
 # A few steps show how it works and no more. The study gives each corpus of real recordings 100
-# steps and two seeds; the true stems only measure. Mean SI-SDR in dB:
+# steps and two seeds, from `chamber` in the third of its four stages; the true stems only measure.
+# Mean SI-SDR in dB:
 
 # %%
 from experiments.studies import overview
@@ -507,9 +508,10 @@ plot_curves({"level of each player": levels}, xlabel="time (s)", ylabel="dBFS", 
 #
 # Stems that a model has separated are **pseudo-labels**: they sound like real recordings, which
 # rendered stems do not, but hold the errors of the model. The study builds a data set from the
-# mixtures of recordings, and fine-tunes `chamber` with half of its examples mixed from those
-# stems, from all of them or from those with a good estimate (part 1). The control takes as many
-# steps with rendered ensembles alone. Mean SI-SDR in dB on Bach10, of which the set has nothing:
+# mixtures of recordings, and fine-tunes `chamber`, in the third of its four stages, with half of
+# its examples mixed from those stems, from all of them or from those with a good estimate (part 1).
+# The control takes as many steps with rendered ensembles alone. Mean SI-SDR in dB on Bach10, of
+# which the set has nothing:
 
 # %%
 STUDENT_COMMAND = "python -m experiments.student"
