@@ -1230,7 +1230,7 @@ systems = ["mixture", "bach-quartet", "ensemble", "chamber", "oracle-irm"]
 rows.pivot_table(index="test_data", columns="system", values="value")[systems].round(1)
 
 # %% [markdown]
-# `bach-quartet` is the best in order and falls below 0 dB in any other: it had heard these four
+# `bach-quartet` is the best in order and by far the worst in any other: it had heard these four
 # instruments in this order only, and with four voices to keep apart, the register is the easier
 # lesson, a [**shortcut**](../docs/glossary.md#shortcut). A list of the players does not help, since
 # it always came with the same order. In the fourth stage of `chamber` half of the chorales give

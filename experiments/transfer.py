@@ -156,6 +156,7 @@ def plot_changes(table: pd.DataFrame, bases: Mapping[str, str]) -> Figure:
         axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
         for ax, (title, changes) in zip(axes, panels.items(), strict=True):
             shown = changes.reindex(order)
+            ax.use_sticky_edges = False  # dots at zero would be cut by the frame
             ax.barh(range(len(order)), shown[FLOOR], color=MUTED, alpha=0.25, label=FLOOR)
             for name, shade in zip(systems, SERIES, strict=False):
                 if name in shown:
