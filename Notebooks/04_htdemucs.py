@@ -923,9 +923,9 @@ levels = {name: 10 * np.log10((s**2).sum() / total + 1e-9) for name, s in uncond
 pd.Series(levels, name="level (dB)").sort_values(ascending=False).round(1)
 
 # %% [markdown]
-# In our run the horn without conditioning is 15 dB below the mixture, softer than bassoon and
-# cello, which do not play: its notes went to their stems. Conditioning improves the horn by 4.4 dB
-# and the piano by 1.8 dB, and the violin by 0.3 dB. In a terminal this is the option
+# In our run the horn without conditioning is 14 dB below the mixture, softer than a cello that does
+# not play: its notes went to that stem and to others. Conditioning improves the horn by 4.4 dB
+# and the piano by 1.7 dB, and the violin by 0.3 dB. In a terminal this is the option
 # `--instruments violin,horn,piano`.
 #
 # When nobody knows the instruments, [**detection**](../docs/glossary.md#detection) can estimate
@@ -950,7 +950,7 @@ pd.DataFrame({"detected": quality(detected)}).round(1)
 # %% [markdown]
 # In our run it detects violin and piano, and misses the horn, whose notes then spoil the stems of
 # these two: they are worse than without conditioning. No threshold would be right here: one that
-# lets the horn in lets bassoon and cello in first, which do not play.
+# lets the horn in lets the cello in first, which does not play.
 #
 # **Quick questions**
 #
@@ -1012,8 +1012,8 @@ for share in (0.0, 0.2, 0.4, 0.8):
 pd.DataFrame(values).rename_axis("share").round(1)
 
 # %% [markdown]
-# In our run the chorale gains with every share, from 5.2 to 6.3 dB: what `bach-quartet` knew comes
-# back. The trio falls from 6.9 to 2.2 dB, because `bach-quartet` knows neither horn nor piano. For
+# In our run the chorale gains with every share, from 5.7 to 6.4 dB: what `bach-quartet` knew comes
+# back. The trio falls from 7.0 to 2.4 dB, because `bach-quartet` knows neither horn nor piano. For
 # a model of many instruments the share has to stay small.
 #
 # **Quick questions**
@@ -1082,10 +1082,11 @@ print(f"        but its horn changes by {horn['chamber'] - horn['mixture']:.1f} 
 # %% [markdown]
 # Recipes and the interpolation were chosen with the Bach10 excerpts, so these values are somewhat
 # optimistic. On the TRIOS excerpt `chamber` fails in part: the gain comes from violin and piano,
-# and the stem of the horn is worse than the mixture. With detection the horn is not found at all,
-# and its silent stem has an SI-SDR of $-\infty$. For this one recording the domain gap between
-# rendered and real horns is not closed. More kinds of horns and pianos in the training data would
-# be the first thing to try.
+# and the stem of the horn is no better than the mixture. With detection the horn is not found at
+# all, and its silent stem has an SI-SDR of $-\infty$. For this one recording the domain gap between
+# rendered and real horns is not closed. The fourth stage of `chamber` heard more kinds of horns and
+# pianos than the third, with a weaker equaliser on them, which helped the violin and the horn, but
+# not enough.
 #
 # **Quick questions**
 #

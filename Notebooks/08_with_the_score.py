@@ -721,10 +721,11 @@ quality({key: systems[key] for key in ("combs, aligned", f"combs and {BLIND}")},
 # ## What does the score add?
 #
 # Now the measured tables: real recordings with their scores, and rendered string quartets. Their
-# soundfont did not train the guided network, but `chamber`. `chamber` is the blind network of
-# chapter 4, which is told the instruments. `combs` are the combs alone, `guided` is the network
-# of this chapter. Mean SI-SDR in dB; `chamber` has one stem for all violins, so it has no value
-# where two of them play. `combs and chamber` is the product of the two before any training:
+# soundfont did not train the guided network, but early stages of `chamber`, the blind network of
+# chapter 4, which is told the instruments. The guided network contains its third stage. `combs`
+# are the combs alone, `guided` is the network of this chapter. Mean SI-SDR in dB; `chamber` has one
+# stem for all violins, so it has no value where two of them play. `combs and chamber` is the
+# product of the two before any training:
 
 # %%
 ROWS = score_tables.published_rows("08_score_informed")
