@@ -20,7 +20,7 @@ taken from the history of the repository, where it shipped as `chamber`:
     git show 5074530:Checkpoints/chamber.json > runs/chamber-third/chamber-third.json
     git show 5074530:Checkpoints/chamber.safetensors > runs/chamber-third/chamber-third.safetensors
 
-It is measured on Bach10, on rendered chorales in three orders of the voices, on rendered string
+Each is measured on Bach10, on rendered chorales in three orders of the voices, on rendered string
 quartets, on TRIOS and on URMP, conditioned on who plays. Choose by Bach10 and the rendered pieces;
 TRIOS and URMP are there to measure. The start has heard the soundfont of the string quartets, and
 the chorales are played by the soundfonts that are installed, so compare rows of one machine only.
