@@ -165,6 +165,6 @@ for name, estimates in systems.items():
 print(f"oracle {mean_si_sdr(oracle_ratio_mask(TRIO)):.1f} dB")
 
 # %% [markdown] tags=["solution"]
-# In our run the mean rises from 4.7 to 6.2 dB, with 6.9 dB for the conditioned model: two thirds of
+# In our run the mean rises from 4.9 to 5.8 dB, with 7.0 dB for the conditioned model: two fifths of
 # the gain. The rest is not recovered. A likely reason: the conditioned network uses the list of
 # active sources already before its recurrent layers, not only at the end.
