@@ -1084,9 +1084,8 @@ print(f"        but its horn changes by {horn['chamber'] - horn['mixture']:.1f} 
 # optimistic. On the TRIOS excerpt `chamber` fails in part: the gain comes from violin and piano,
 # and the stem of the horn is no better than the mixture. With detection the horn is not found at
 # all, and its silent stem has an SI-SDR of $-\infty$. For this one recording the domain gap between
-# rendered and real horns is not closed. The fourth stage of `chamber` heard more kinds of horns and
-# pianos than the third, with a weaker equaliser on them, which helped the violin and the horn, but
-# not enough.
+# rendered and real horns is not closed, although the fourth stage of `chamber` heard more kinds of
+# horns and pianos than the third.
 #
 # **Quick questions**
 #
@@ -1248,10 +1247,10 @@ own = rows[rows["system"] == "chamber"]
 own.pivot_table(index="test_data", columns=fonts, values="value").round(1)
 
 # %% [markdown]
-# The fourth stage trained with the first two. With the third one, the register still carries the
-# chorales in order, and little is left when it misleads: a timbre has to be known before it can
-# take over. And a saxophone above a clarinet stays the hardest pair: both are single reeds, and
-# their ranges overlap for two octaves.
+# The fourth stage trained with the first two; only the stages before it heard the third one too.
+# There the chorales in order are still separated, and little is left when the register misleads. A
+# likely reason is that a timbre has to be known well before it can take over. And a saxophone above
+# a clarinet stays the hardest pair.
 #
 # ### Who plays?
 #

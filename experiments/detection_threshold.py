@@ -33,7 +33,7 @@ from helpers.training.conditioning import OTHER
 
 TABLE = "04_detection_threshold"
 THRESHOLDS = range(-20, -7)  # dB
-NEARLY = 0.015  # half the standard error of the F1 over so few pieces
+NEARLY = 0.015  # of F1: less than so few pieces can tell
 
 
 def threshold_rows(
