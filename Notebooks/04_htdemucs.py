@@ -1264,7 +1264,7 @@ steps = rows[rows["checkpoint_sha256"] != "none"]
 steps.pivot_table(index="system", columns="test_data", values="value").round(1)
 
 # %% [markdown]
-# With one seed, changes of a few tenths of a decibel say nothing. Three ingredients move the trio
+# With one seed, small changes say nothing. Three ingredients move the trio
 # upwards: *lines exchanged*, which also helps the clarinet on top, *weaker equalisers* and *more
 # piano*. All three are in the fourth stage, which was begun before this table was there. More
 # collections of notes alone do not move it. *Pitches as targets*, a second loss on which source
