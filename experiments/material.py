@@ -5,9 +5,8 @@
     python -m experiments.material --alone
 
 Every step adds one ingredient to the one before; with `--alone` it is added to the first step only,
-so that the table says what each is worth by itself. The last step is `recipes/ensemble.toml`
-with fewer pieces, from an earlier start, and with these differences: lines are exchanged more
-often; the equalisers of the players are weaker; no instrument but the piano is featured, and it
+so that the table says what each is worth by itself. The last step is `recipes/ensemble-first.toml`
+with fewer pieces, and with these differences: lines are exchanged more often; the equalisers of the players are weaker; no instrument but the piano is featured, and it
 more often; pitches are targets; and the weights do not move back towards those of `chamber`, so
 that the effects can be seen. Soundfonts, the repertoire, the texture of the piano, lag and release
 are those of the recipe in all steps, without vibrato and noise of onsets: what they are worth is
@@ -239,7 +238,7 @@ def jobs(recipes: Sequence[tuple[str, Recipe]]) -> list[Job]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    whole = read_recipe(runtime.repository_root() / "recipes" / "ensemble.toml")
+    whole = read_recipe(runtime.repository_root() / "recipes" / "ensemble-first.toml")
     numbers = [step.name[:2] for step in ablation(whole)]
     parser.add_argument("--only", nargs="+", choices=numbers, default=numbers, help="these steps")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])

@@ -16,7 +16,7 @@ from helpers.runtime import repository_root
 
 @pytest.fixture(scope="module")
 def whole():
-    return read_recipe(repository_root() / "recipes" / "ensemble.toml")
+    return read_recipe(repository_root() / "recipes" / "ensemble-first.toml")
 
 
 def test_every_step_is_a_valid_recipe_with_the_same_start(whole):
