@@ -6,11 +6,11 @@
 
 Every step adds one ingredient to the one before; with `--alone` it is added to the first step only,
 so that the table says what each is worth by itself. The last step is `recipes/ensemble-first.toml`
-with fewer pieces, and with these differences: lines are exchanged more often; the equalisers of the players are weaker; no instrument but the piano is featured, and it
-more often; pitches are targets; and the weights do not move back towards those of `chamber`, so
-that the effects can be seen. Soundfonts, the repertoire, the texture of the piano, lag and release
-are those of the recipe in all steps, without vibrato and noise of onsets: what they are worth is
-not measured here.
+with fewer pieces, and with these differences: lines are exchanged more often; the equalisers of the
+players are weaker; no instrument but the piano is featured, and it more often; pitches are targets;
+and the weights do not move back towards those of `chamber`, so that the effects can be seen.
+Soundfonts, the repertoire, the texture of the piano, lag and release are those of the recipe in all
+steps, without vibrato and noise of onsets: what they are worth is not measured here.
 
 Each network starts from the third stage of `chamber`, trained with `recipes/chamber-third.toml`, or
 taken from the history of the repository, where it shipped as `chamber`:
