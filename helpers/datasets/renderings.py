@@ -37,9 +37,10 @@ class RenderingConfig:
     as there are, `tones` with random synthetic timbres, and `timbre_substitution` with another
     instrument of that range, which teaches a network to follow the voices of a score as well as
     timbres. max_seconds: longer stems are cut. shuffled_registers: probability that the lines of an
-    excerpt ignore the registers of the instruments. piano_texture, doubles, most_players, twice,
-    doubled_lines: see `ensemble_score`. timing, accent, lag, tuning: see `Performance.draw`.
-    vibrato_depth, onset_noise, release: of recorded notes, upper limits of `Expression.draw`.
+    excerpt ignore the registers of the instruments. piano_texture, piano_figures, doubles,
+    most_players, twice, doubled_lines: see `ensemble_score`. timing, accent, lag, tuning: see
+    `Performance.draw`. vibrato_depth, onset_noise, release: of recorded notes, upper limits of
+    `Expression.draw`.
     KeyError for an unknown instrument, ValueError for none.
 
     A subclass may override `performance` and `renderer`.
@@ -56,6 +57,7 @@ class RenderingConfig:
     max_seconds: float = 30.0
     shuffled_registers: float = 0.0
     piano_texture: float = 0.0
+    piano_figures: float = 0.0
     seed: int = 0
     timing: float = 0.025
     accent: float = 10.0
@@ -153,6 +155,7 @@ def render_ensemble(
     score = ensemble_score(
         rng, excerpt, config.instruments, config.shuffled_registers, config.piano_texture,
         config.doubles, config.most_players, config.twice, config.doubled_lines,
+        config.piano_figures,
     )  # fmt: skip
     score = transpose(score, int(rng.integers(*TRANSPOSITIONS)))
     yield from render_variants(score, config, notes_root, rng)

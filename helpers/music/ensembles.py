@@ -10,7 +10,8 @@ import numpy as np
 
 from .arrangements import Excerpt, arrangement, in_range, line_count
 from .instruments import instrument
-from .scores import Note, Part, Score
+from .piano_texture import with_piano_texture
+from .scores import Part, Score
 
 #: Duos to septets for which chamber music is written.
 REPERTOIRE = (
@@ -100,8 +101,6 @@ REPERTOIRE = (
     ("violin", "viola", "cello", "double-bass", "clarinet", "bassoon", "horn"),
     ("flute", "clarinet", "violin", "violin", "viola", "cello", "piano"),
 )
-MIDDLE_C = 60  # octaves are doubled above higher notes and below all others
-PEDAL = (0.6, 2.0)  # seconds in the score between two pedal changes
 SIZES = (2, 3, 3, 4, 4)  # of an ensemble that is not from the repertoire; repeats are weights
 LARGE = 4  # players: larger ensembles share the four lines of a work
 PHRASE = (3.0, 7.0)  # seconds for which a player has a shared line
@@ -160,14 +159,15 @@ def ensemble_score(
     most_players: int = LARGE,
     twice: Sequence[str] = (),
     doubled_lines: float = 0.0,
+    piano_figures: float = 0.0,
 ) -> Score:
     """An excerpt arranged for an ensemble drawn from the instruments.
 
     shuffled_registers: probability that the lines ignore the registers of the instruments.
-    piano_texture: probabilities that a keyboard doubles its lines in octaves, and that it uses the
-    pedal. doubles, most_players, twice: see `draw_ensemble`. Of more players than a work has lines,
-    each further one doubles a line in octaves or thirds, with probability `doubled_lines`, or
-    shares one, in turns of 3 to 7 seconds. Two of one instrument are numbered.
+    piano_texture, piano_figures: see `with_piano_texture`. doubles, most_players, twice: see
+    `draw_ensemble`. Of more players than a work has lines, each further one doubles a line in
+    octaves or thirds, with probability `doubled_lines`, or shares one, in turns of 3 to 7 seconds.
+    Two of one instrument are numbered.
     ValueError as in `draw_ensemble` and `arrangement`.
     """
     ensemble = draw_ensemble(rng, instruments, doubles, most_players, twice)
@@ -180,8 +180,8 @@ def ensemble_score(
     for name in sharing:
         doubling = bool(doubled_lines) and rng.random() < doubled_lines
         parts = (_double_a_line if doubling else _share_a_line)(rng, parts, name)
-    if piano_texture:
-        parts = [_with_piano_texture(rng, part, piano_texture) for part in parts]
+    if piano_texture or piano_figures:
+        parts = [with_piano_texture(rng, part, piano_texture, piano_figures) for part in parts]
     return replace(score, parts=_numbered(parts))
 
 
@@ -258,38 +258,3 @@ def _numbered(parts: Sequence[Part]) -> tuple[Part, ...]:
         else part
         for i, part in enumerate(parts)
     )
-
-
-def _with_piano_texture(rng: np.random.Generator, part: Part, share: float) -> Part:
-    """A keyboard part with octave doublings, pedal, both or neither; other parts unchanged."""
-    row = instrument(part.instrument)
-    if row.family != "keyboard":
-        return part
-    octaves, pedal = rng.random(2) < share
-    notes = list(part.notes)
-    if octaves:
-        doubled = (
-            replace(note, pitch=note.pitch + (12 if note.pitch > MIDDLE_C else -12))
-            for note in notes
-        )
-        written = {(note.onset, note.pitch) for note in notes}
-        notes += [
-            note
-            for note in doubled
-            if row.low <= note.pitch <= row.high and (note.onset, note.pitch) not in written
-        ]
-    if pedal:
-        notes = _with_pedal(notes, float(rng.uniform(*PEDAL)))
-    return replace(part, notes=tuple(sorted(notes, key=lambda note: (note.onset, note.pitch))))
-
-
-def _with_pedal(notes: Sequence[Note], interval: float) -> list[Note]:
-    """Each note lasts until the next pedal change or until its key is struck again."""
-    next_onset: dict[float, float] = {}
-    sustained = []
-    for note in sorted(notes, key=lambda note: -note.onset):
-        change = interval * (np.floor(note.onset / interval + 1e-6) + 1.0)
-        end = min(max(note.onset + note.duration, change), next_onset.get(note.pitch, np.inf))
-        sustained.append(replace(note, duration=float(end - note.onset)))
-        next_onset[note.pitch] = note.onset
-    return sustained

@@ -27,7 +27,8 @@ RANGES: dict[str, dict[str, tuple[float, float]]] = {
     "RenderingConfig": {
         "sample_rate": (1000, 192_000), "note_samples": (0, 100), "tones": (0, 100),
         "timbre_substitution": (0, 100), "max_seconds": (0.5, 3600.0),
-        "shuffled_registers": SHARE, "piano_texture": SHARE, "seed": (0, 2**32 - 1),
+        "shuffled_registers": SHARE, "piano_texture": SHARE, "piano_figures": SHARE,
+        "seed": (0, 2**32 - 1),
         "timing": (0.0, 1.0), "accent": (0.0, 127.0), "lag": (0.0, 1.0), "tuning": (0.0, 100.0),
         "vibrato_depth": (0.0, 100.0), "onset_noise": SHARE, "release": (0.0, 2.0),
         "doubles": SHARE, "most_players": (2, 7), "doubled_lines": SHARE,

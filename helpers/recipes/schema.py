@@ -36,9 +36,9 @@ VOICES = 4  # of a chorale
 NOTES = "philharmonia_notes"  # the folder of recorded notes where a recipe names none
 
 #: Whole chorales, one voice for each of four instruments; random pieces; excerpts of chorales,
-#: quartets and piano music, arranged for the instruments of the recipe; and excerpts of quartets
-#: and chorales for ensembles of two to four, drawn from the instruments.
-SCORES = ("chorales", "random", "works", "ensembles")
+#: quartets and piano music, arranged for the instruments of the recipe; excerpts of piano music
+#: alone; and excerpts of quartets and chorales for ensembles, drawn from the instruments.
+SCORES = ("chorales", "random", "works", "piano", "ensembles")
 
 #: `negative_snr` of all stems, or Open-Unmix's error of the target's magnitudes.
 LOSSES = ("negative_snr", "magnitude_mse")
@@ -55,8 +55,8 @@ class Recipe:
     sources: of the model: players such as `violin` and `violin-2`, and `other` for all else that is
         heard (see `PlayerMixer`); by default the instruments of `rendering`, one player each.
         counted_as: the source of instruments with another name, such as an alto saxophone.
-    max_pieces: of each kind of score; 0 uses all. max_excerpts: of `works`, `ensembles` and
-        `chorale_instruments`, evenly spread over the works; all where there is no entry.
+    max_pieces: of each kind of score; 0 uses all. max_excerpts: of `works`, `piano`, `ensembles`
+        and `chorale_instruments`, evenly spread over the works; all where there is no entry.
     start_from: the checkpoint to start from, matched by source; without it, random weights.
         start_as: for new sources, the source of that checkpoint whose weights they begin near.
     blind: for a model that takes a score, a checkpoint of a `MaskNet` that has a say in its masks.

@@ -159,10 +159,10 @@ def _score_groups(recipe: Recipe, split: str, notes: Sequence[Path]) -> list[Gro
         add("ensembles", cut("ensembles", works), render_ensemble)
     if "works" in recipe.scores:
         add("works", cut("works", works), render_excerpt)
-        if keyboards := [k for k in config.instruments if instrument(k).family == "keyboard"]:
-            solo = dataclasses.replace(config, instruments=tuple(keyboards))
-            piano = splits.names("piano", split)[:count]
-            add("piano", _excerpts(piano, config.max_seconds), render_excerpt, solo)
+    keyboards = [name for name in config.instruments if instrument(name).family == "keyboard"]
+    if keyboards and not {"works", "piano"}.isdisjoint(recipe.scores):
+        solo = dataclasses.replace(config, instruments=tuple(keyboards[:1]))
+        add("piano", cut("piano", splits.names("piano", split)[:count]), render_excerpt, solo)
     return groups
 
 

@@ -166,34 +166,3 @@ def test_shuffled_registers_give_the_lower_instrument_the_higher_line():
         height = {p.instrument: np.mean([note.pitch for note in p.notes]) for p in score.parts}
         above.append(height["violin"] > height["clarinet"])
     assert 0.6 < np.mean(above) < 0.95
-
-
-def piano(piano_texture: float, seed: int) -> tuple:
-    rng = np.random.default_rng(seed)
-    (part,) = ensemble_score(rng, CHORALE, ("violin", "piano"), piano_texture=piano_texture).parts[
-        1:
-    ]
-    return part.notes
-
-
-def test_a_pianist_adds_octaves_and_holds_notes_with_the_pedal_within_the_range():
-    more, longer = [], []
-    for seed in range(40):
-        plain, played = piano(0.0, seed), piano(0.5, seed)
-        struck = {(note.onset, note.pitch) for note in played}
-        assert {(note.onset, note.pitch) for note in plain} <= struck
-        assert len(struck) == len(played)
-        assert all(21 <= note.pitch <= 108 and note.duration > 0 for note in played)
-        more.append(len(played) > len(plain))
-        lengths = {(note.onset, note.pitch): note.duration for note in played}
-        longer.append(any(lengths[n.onset, n.pitch] > n.duration + 1e-9 for n in plain))
-    assert 0.3 < np.mean(more) < 0.7
-    assert 0.3 < np.mean(longer) < 0.7
-
-
-def test_no_key_is_struck_while_it_sounds():
-    for seed in range(10):
-        free = {}
-        for note in piano(1.0, seed):
-            assert note.onset >= free.get(note.pitch, 0.0) - 1e-9
-            free[note.pitch] = note.onset + note.duration
