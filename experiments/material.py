@@ -5,12 +5,14 @@
     python -m experiments.material --alone
 
 Every step adds one ingredient to the one before; with `--alone` it is added to the first step only,
-so that the table says what each is worth by itself. The last step is `recipes/ensemble-first.toml`
-with fewer pieces, and with these differences: lines are exchanged more often; the equalisers of the
+so that the table says what each is worth by itself. Step 09 is `recipes/ensemble-first.toml` with
+fewer pieces, and with these differences: lines are exchanged more often; the equalisers of the
 players are weaker; no instrument but the piano is featured, and it more often; pitches are targets;
-and the weights do not move back towards those of `chamber`, so that the effects can be seen.
-Soundfonts, the repertoire, the texture of the piano, lag and release are those of the recipe in all
-steps, without vibrato and noise of onsets: what they are worth is not measured here.
+and the weights do not move back towards those of `chamber`, so that the effects can be seen. The
+steps after it are what the recipe does not have: figures and solos of pianists, a spectrum with a
+window so brief that it shows when notes begin, a loss of stems that are taken for another, and
+complex masks. Soundfonts, the rest of the repertoire, lag and release are those of the recipe in
+all steps, without vibrato and noise of onsets: what they are worth is not measured here.
 
 Each network starts from the third stage of `chamber`, trained with `recipes/chamber-third.toml`, or
 taken from the history of the repository, where it shipped as `chamber`:
@@ -70,6 +72,8 @@ SINGLE_NOTES = (
     "philharmonia_notes", "philharmonia_more", "salamander_piano", "splendid_piano", "more_notes",
 )  # fmt: skip
 PIECES = {"ensembles": 200, "chorale_instruments": 60}
+PIANO_PIECES = 24
+ATTACK_WINDOW = 1024  # samples, 46 milliseconds; the window is four times as long
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,7 @@ class Step:
 
 
 def ablation(whole: Recipe) -> tuple[Step, ...]:
-    """The steps up to a recipe."""
+    """The steps up to a recipe, and further ones."""
     long = {name: whole.model[name] for name in ("chunk_frames", "segment_seconds")}
     return (
         Step("01 old notes"),
@@ -114,6 +118,21 @@ def ablation(whole: Recipe) -> tuple[Step, ...]:
                 for name in ("players", "solos", "subsets", "ambience", "drums")
             },
         ),
+        Step(
+            "10 figures of a pianist",
+            recipe={
+                "scores": (*whole.scores, "piano"),
+                "max_excerpts": {**PIECES, "piano": PIANO_PIECES},
+            },
+            rendering={"piano_figures": 0.6},
+        ),
+        Step(
+            "11 attacks",
+            recipe={"export": {**whole.export, "attack_window": 2 * ATTACK_WINDOW}},
+            model={"attack_window": ATTACK_WINDOW},
+        ),
+        Step("12 loss on identity", recipe={"identity_weight": 1.0}),
+        Step("13 complex masks", model={"complex_mask_channels": 16}),
     )
 
 

@@ -26,6 +26,7 @@ LIMITS = {
     "highest": (1.0, 192_000.0), "resolution": (1, 480), "width": (1, 4096),
     "pitch_channels": (1, 4096), "hidden": (2, 16_384), "layers": (1, 32),
     "chunk_frames": (4, 65_536), "complex_mask_channels": (0, 4096), "dropout": (0.0, 1.0),
+    "attack_window": (0, 131_072),
 }  # fmt: skip
 
 
@@ -37,6 +38,7 @@ class MaskNetConfig:
     sample rate, with half the window and hop, runs at the full rate with the same weights.
     chunk_frames: frames that the LSTM processes at once, by default three seconds: as many as the
         training examples have.
+    attack_window: samples; of a second spectrum that shows when notes begin. 0 leaves it out.
     complex_mask_channels: width of the layers that make the masks complex; 0 keeps them real.
     active_sources: where they are known, the model returns these only, and `other` where it has
         this source. conditioned: the network is given the active sources, in training too.
@@ -61,6 +63,7 @@ class MaskNetConfig:
     hidden: int = 384
     layers: int = 2
     chunk_frames: int = 64
+    attack_window: int = 0
     complex_mask_channels: int = 0
     active_sources: tuple[str, ...] = ()
     conditioned: bool = False
@@ -77,6 +80,10 @@ class MaskNetConfig:
                 raise ValueError(f"{name} is {value!r}; it must be {kind} from {least} to {most}.")
         if self.hop > self.window // 2:
             raise ValueError(f"hop is {self.hop}; it must be at most half the window.")
+        if self.attack_window > self.window:
+            raise ValueError(
+                f"attack_window is {self.attack_window}; it must be at most the window."
+            )
         if not self.lowest < self.highest <= self.sample_rate / 2:
             raise ValueError(
                 f"highest is {self.highest}; it must be above lowest and at most half the rate."
@@ -145,6 +152,12 @@ class MaskNet(nn.Module):
             nn.Conv2d(width, width, (7, 1), padding=(3, 0)),
             Activation(width, config),
         )
+        if config.attack_window:
+            brief = torch.hann_window(config.attack_window)
+            self.register_buffer("brief_window", brief, persistent=False)
+            size = {"kernel_size": (5, 3), "padding": (2, 1), "bias": False}
+            self.attacks = nn.Conv2d(len(INPUT_SHIFTS), width, **size)
+            nn.init.zeros_(self.attacks.weight)
         self.narrow = nn.Conv2d(width, 4, 1)
         self.frame = nn.Sequential(nn.Linear(4 * bins, hidden), nn.LayerNorm(hidden), nn.GELU())
         self.recur = nn.LSTM(
@@ -197,7 +210,8 @@ class MaskNet(nn.Module):
         active = self.active.expand(batch, -1) if active is None else active
         active = active.repeat_interleave(channels, dim=0)  # (B * C, all sources)
         spectrum = self.stft(mixture.flatten(0, 1))  # (B * C, F, N)
-        partials, frames, context, level = self.listen(spectrum.abs(), active)
+        brief = self.brief(mixture.flatten(0, 1)) if self.config.attack_window else None
+        partials, frames, context, level = self.listen(spectrum.abs(), active, brief)
         pitches = self.assign(partials, frames, context)
         features = self.spread_partials(partials, pitches)
         if self.config.complex_mask_channels:
@@ -222,25 +236,43 @@ class MaskNet(nn.Module):
         return Details(estimates, played)
 
     def features(self, magnitude: Tensor, active: Tensor) -> tuple[Tensor, Tensor]:
-        """magnitude (B, F, N) -> features (B, width, log bins, N) and level (B, 1, N)."""
+        """magnitude (B, F, N) -> features (B, width, log bins, N) and level (B, 1, N).
+
+        ValueError for a model that also listens to a brief spectrum.
+        """
         partials, frames, context, level = self.listen(magnitude, active)
         pitches = self.assign(partials, frames, context)
         return self.spread_partials(partials, pitches), level
 
-    def listen(self, magnitude: Tensor, active: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def listen(
+        self, magnitude: Tensor, active: Tensor, brief: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """magnitude (B, F, N) -> partials (B, width, log bins, N), what is seen in each frame and
         the LSTM's output for it (B, N, hidden), and level (B, 1, N).
+
+        brief: the magnitude with `attack_window`; ValueError where a model with one gets none.
         """
+        if self.config.attack_window and brief is None:
+            raise ValueError("This model also listens to a brief spectrum; give it the waveform.")
         visible = magnitude[:, : len(self.synthesis)].transpose(1, 2)  # (B, N, linear bins)
         level = self.level(visible)
-        spectrum = torch.log((visible @ self.analysis.T) / level + 0.01)
-        spectrum = (spectrum.transpose(1, 2)[:, None] + 1.5) / 2  # (B, 1, log bins, N)
-        partials = self.partials(torch.cat([self.shift(spectrum, k) for k in INPUT_SHIFTS], dim=1))
+        partials = self.partials[0](self.at_partials(visible, level))
+        if self.config.attack_window:
+            brief = brief[:, : len(self.synthesis)].transpose(1, 2)
+            partials = partials + self.attacks(self.at_partials(brief, level))
+        partials = self.partials[1:](partials)
 
         frames = self.frame(self.narrow(partials).flatten(1, 2).transpose(1, 2))  # (B, N, hidden)
         if self.config.conditioned:
             frames = frames + self.conditioning(active.to(frames.dtype))[:, None]
         return partials, frames, self.recur_in_chunks(frames), level.transpose(1, 2)
+
+    def at_partials(self, visible: Tensor, level: Tensor) -> Tensor:
+        """Magnitude (B, N, linear bins), level (B, N, 1) -> at each pitch, the logarithm at its
+        partials (B, INPUT_SHIFTS, log bins, N)."""
+        spectrum = torch.log((visible @ self.analysis.T) / level + 0.01)
+        spectrum = (spectrum.transpose(1, 2)[:, None] + 1.5) / 2  # (B, 1, log bins, N)
+        return torch.cat([self.shift(spectrum, k) for k in INPUT_SHIFTS], dim=1)
 
     def assign(self, partials: Tensor, frames: Tensor, context: Tensor) -> Tensor:
         """What `listen` returns -> features of pitches (B, pitch channels, log bins, N)."""
@@ -311,6 +343,14 @@ class MaskNet(nn.Module):
             F.pad(waveform, (0, size)), size, self.config.hop, window=window,
             pad_mode="constant", return_complex=True,
         )  # fmt: skip
+
+    def brief(self, waveform: Tensor) -> Tensor:
+        """waveform (B, T) -> magnitude (B, F, N) with `attack_window`, in the bins of `stft`."""
+        window = self.brief_window / self.brief_window.sum()
+        return torch.stft(
+            F.pad(waveform, (0, self.config.window)), self.config.window, self.config.hop,
+            win_length=len(window), window=window, pad_mode="constant", return_complex=True,
+        ).abs()  # fmt: skip
 
     def istft(self, spectrum: Tensor, length: int) -> Tensor:
         """complex (B, F, N) -> waveforms (B, length)."""

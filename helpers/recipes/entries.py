@@ -22,7 +22,8 @@ RANGES: dict[str, dict[str, tuple[float, float]]] = {
         "segment_seconds": (0.1, 600.0), "validation_examples": (1, 10**6), "max_pieces": COUNT,
         "max_excerpts": COUNT, "interpolate": SHARE, "joint_loss_weight": SHARE,
         "inactive_source_weight": (0.0, 100.0), "left_out": SHARE,
-        "fundamentals_weight": (0.0, 100.0), "target_share": SHARE, "doubles": SHARE,
+        "fundamentals_weight": (0.0, 100.0), "identity_weight": (0.0, 100.0),
+        "target_share": SHARE, "doubles": SHARE,
     },
     "RenderingConfig": {
         "sample_rate": (1000, 192_000), "note_samples": (0, 100), "tones": (0, 100),

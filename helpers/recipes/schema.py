@@ -65,7 +65,7 @@ class Recipe:
         silent stems in `negative_snr`. For players: left_out: share of the conditioned examples in
         which an instrument is left out of the conditioning and belongs to `other`;
         fundamentals_weight: of the loss of which source sounds at which pitches, for a model with
-        `fundamentals`.
+        `fundamentals`; identity_weight: of `identity_loss`.
     use_note_samples, use_solos: whether recorded notes and solos under `DIVISI_DATA` are used.
     note_collections: folders of recorded notes, or sets in them as `FOLDER/SET`; `all` for every
         folder that has an index.csv. Of a folder, sets are left out whose terms nobody states,
@@ -104,6 +104,7 @@ class Recipe:
     inactive_source_weight: float = 1.0
     left_out: float = 0.0
     fundamentals_weight: float = 0.1
+    identity_weight: float = 0.0
     use_note_samples: bool = True
     use_solos: bool = True
     note_collections: tuple[str, ...] = (NOTES,)

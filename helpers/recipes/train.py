@@ -249,6 +249,7 @@ def _objective(recipe: Recipe) -> Loss | PlayersObjective:
         recipe.training.conditioned_share,
         recipe.left_out,
         recipe.fundamentals_weight if config.fundamentals else 0.0,
+        recipe.identity_weight,
     )
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 TINY = 1e-8  # a stem whose squared samples sum to less is silent
+SHARPNESS = 5.0  # of the choice among stems in `identity_loss`
 
 
 def si_sdr(estimates: Tensor, stems: Tensor) -> Tensor:
@@ -154,6 +155,33 @@ def fundamentals_loss(logits: Tensor, sounding: Tensor, known: Tensor) -> Tensor
     logits, sounding = logits[known].float(), sounding[known].float()
     entropy = F.binary_cross_entropy_with_logits(logits, sounding, reduction="sum")
     return entropy / sounding.sum().clamp_min(1.0)
+
+
+def identity_loss(estimates: Tensor, stems: Tensor, window: int) -> Tensor:
+    """How often passages of the estimates are more like another stem than like their own.
+
+    estimates, stems: (S, C, T) of one example. In windows of so many samples, the cosine similarity
+    of each estimate with all stems is taken for logits (times SHARPNESS), of which its own is the
+    answer of a cross-entropy. Windows in which a stem is 30 dB below the mixture do not count.
+
+    The loss is that of contrastive learning: van den Oord et al., "Representation learning with
+    contrastive predictive coding", 2018, eq. 4.
+    """
+    count = stems.shape[-1] // window
+    found, true = (
+        each[..., : count * window].unflatten(-1, (count, window)).transpose(0, 2).flatten(2)
+        for each in (estimates.transpose(0, 1), stems.transpose(0, 1))
+    )  # (windows, S, C * window)
+    energy = _energy(true)
+    audible = energy > 1e-3 * _energy(true.sum(1, keepdim=True)) + TINY
+    norms = (_energy(found)[:, :, None] * energy[:, None] + TINY).sqrt()
+    logits = SHARPNESS * torch.einsum("wsn,wtn->wst", found, true) / norms
+    entropy = F.cross_entropy(
+        logits.flatten(0, 1), torch.arange(len(stems), device=stems.device).repeat(count),
+        reduction="none",
+    )  # fmt: skip
+    audible = audible.flatten()
+    return (entropy * audible).sum() / audible.sum().clamp_min(1)
 
 
 def weighted_sum(*terms: tuple[float, Loss]) -> Loss:

@@ -9,8 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from .conditioning import OTHER, draw_active_sources, draw_players, player_pairs
-from .losses import TINY, Loss, fundamentals_loss, matching_order, reordered
+from .losses import TINY, Loss, fundamentals_loss, identity_loss, matching_order, reordered
 from .runs import TrainingError
+
+PASSAGE = 0.5  # seconds, in which an estimate is compared with all stems
 
 
 class Objective:
@@ -46,7 +48,8 @@ class PlayersObjective(Objective):
     the sources, as `negative_snr`, counts less there, and `joint_snr` more. That is meant: who
     plays is uncertain there, and a recording is separated with what was heard as the condition.
     fundamentals_weight: of `fundamentals_loss`; the dataset then gives the notes of the sources
-    too, (S, M, 3): onset and end in seconds, MIDI pitch.
+    too, (S, M, 3): onset and end in seconds, MIDI pitch. identity_weight: of `identity_loss` of the
+    active sources in half seconds.
     """
 
     def __init__(
@@ -56,10 +59,12 @@ class PlayersObjective(Objective):
         conditioned_share: float = 0.0,
         left_out: float = 0.0,
         fundamentals_weight: float = 0.0,
+        identity_weight: float = 0.0,
     ):
         super().__init__(loss, conditioned_share)
         self.sources, self.left_out = tuple(sources), left_out
         self.fundamentals_weight = fundamentals_weight
+        self.identity_weight = identity_weight
 
     def __call__(self, model: nn.Module, mixture: Tensor, stems: Tensor, *notes: Tensor) -> Tensor:
         config = model.config
@@ -67,11 +72,16 @@ class PlayersObjective(Objective):
         found = model(mixture, active, details=True)
         order = matching_order(found.estimates, stems, player_pairs(self.sources))
         stems = reordered(stems, order)
-        losses = [
-            self.loss(estimate[own][None], stem[own][None])
+        examples = [
+            (estimate[own], stem[own])
             for estimate, stem, own in zip(found.estimates, stems, active, strict=True)
         ]
+        losses = [self.loss(estimate[None], stem[None]) for estimate, stem in examples]
         value = torch.stack(losses).mean()
+        if self.identity_weight:
+            passage = int(PASSAGE * config.sample_rate)
+            losses = [identity_loss(*example, passage) for example in examples]
+            value = value + self.identity_weight * torch.stack(losses).mean()
         if self.fundamentals_weight:
             notes = reordered(notes[0], order)
             sounding = sounding_bins(notes, found.fundamentals.shape[2:], config)

@@ -34,22 +34,29 @@ def test_a_step_alone_adds_its_own_ingredients_to_the_first(whole):
     assert added["07 pitches as targets"].mixing.featured and not pitches.mixing.featured
 
 
-def test_the_last_step_is_the_recipe_but_for_what_the_docstring_names(whole):
+def test_the_ninth_step_is_the_recipe_but_for_what_the_docstring_names(whole):
     recipes = list(material_recipes(whole).values())
     assert all(one != other for one, other in zip(recipes, recipes[1:], strict=False))
     assert len(recipes) == len(ablation(whole))
-    last = asdict(recipes[-1])
-    different = {name for name, value in asdict(whole).items() if last[name] != value}
+    ninth = recipes[8]
+    entries = asdict(ninth)
+    different = {name for name, value in asdict(whole).items() if entries[name] != value}
     assert different == {
-        "name", "start_from", "max_excerpts", "interpolate", "rendering", "mixing", "model",
+        "name", "max_excerpts", "interpolate", "rendering", "mixing", "model",
         "training",
     }  # fmt: skip
-    assert recipes[-1].rendering == replace(whole.rendering, shuffled_registers=0.5)
-    assert recipes[-1].training == replace(whole.training, workers=0)
-    assert recipes[-1].mixing == replace(
+    assert ninth.rendering == replace(whole.rendering, shuffled_registers=0.5)
+    assert ninth.training == replace(whole.training, workers=0)
+    assert ninth.mixing == replace(
         whole.mixing, featured={"piano": 0.4}, tilt=(-3.0, 1.5), equaliser=1.5
     )
-    assert recipes[-1].model == {**whole.model, "fundamentals": True}
+    assert ninth.model == {**whole.model, "fundamentals": True}
+
+
+def test_the_attacks_are_as_long_at_the_rate_of_the_export(whole):
+    recipe = material_recipes(whole, alone=True)["11 attacks, alone"]
+    seconds = recipe.model["attack_window"] / recipe.rendering.sample_rate
+    assert recipe.export["attack_window"] / recipe.export["sample_rate"] == seconds
 
 
 def test_string_quartets_have_two_violins():

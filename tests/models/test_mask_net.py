@@ -42,6 +42,29 @@ def test_estimates_sum_to_a_mixture_of_any_length(samples):
 
 
 @torch.no_grad()
+def test_a_brief_spectrum_begins_without_effect_and_shows_when_a_note_begins():
+    plain, attentive = small(), small(attack_window=512)
+    attentive.load_state_dict(plain.state_dict(), strict=False)
+    mixture = torch.zeros(1, 1, 22050)
+    mixture[..., 11264:] = torch.sin(0.1 * torch.arange(22050 - 11264))  # from frame 11 on
+    torch.testing.assert_close(attentive(mixture), plain(mixture))
+    long = attentive.stft(mixture[0]).abs()
+    levels = [
+        spectrum.square().sum((0, 1)).sqrt() for spectrum in (long, attentive.brief(mixture[0]))
+    ]
+    before, after = (20 * torch.log10((level[12] + 1e-9) / (level[10] + 1e-9)) for level in levels)
+    assert after > before + 40
+
+
+def test_a_model_with_a_brief_spectrum_says_that_it_needs_the_waveform():
+    net = small(attack_window=512)
+    with pytest.raises(ValueError, match="give it the waveform"):
+        net.features(torch.rand(1, 2049, 8), torch.ones(1, 2, dtype=torch.bool))
+    with pytest.raises(ValueError, match="attack_window is 8192"):
+        small(attack_window=8192)
+
+
+@torch.no_grad()
 def test_complex_masks_sum_to_one():
     net = randomised(small(complex_mask_channels=8))
     mixture = 0.1 * torch.randn(2, 1, 30_001, generator=torch.Generator().manual_seed(1))

@@ -190,6 +190,21 @@ def test_the_notes_are_exchanged_with_their_stems():
     assert objective(model, stems.sum(1), stems, notes).item() > 10
 
 
+def test_the_loss_on_identity_counts_active_sources_in_half_seconds():
+    """Two stems are exchanged in the second of two half seconds."""
+    stems = torch.cat([quartet(1), quartet(1)], dim=-1)
+    swapped = stems.clone()
+    swapped[..., 500:] = stems[:, [0, 2, 1, 3], :, 500:]
+    values = {}
+    for name, estimates in {"right": stems, "swapped": swapped}.items():
+        model = Fixed(estimates)
+        model.config = SimpleNamespace(sample_rate=1000)
+        objective = PlayersObjective(joint_snr, SOURCES, identity_weight=1.0)
+        plain = PlayersObjective(joint_snr, SOURCES)(model, stems.sum(1), stems)
+        values[name] = (objective(model, stems.sum(1), stems) - plain).item()
+    assert 0 <= values["right"] < 0.05 and 1.0 < values["swapped"] < 5.0
+
+
 def small(**settings) -> MaskNet:
     torch.manual_seed(0)
     numbers = {"window": 512, "hop": 128, "highest": 3000.0, "width": 8, "hidden": 32, "layers": 1}
