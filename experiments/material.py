@@ -4,15 +4,18 @@
     python -m experiments.material --only 01 02 --seeds 0 --steps 200 --workers 2
     python -m experiments.material --alone
 
-Every step adds one ingredient to the one before; with `--alone` it is added to the first step only,
-so that the table says what each is worth by itself. Step 09 is `recipes/ensemble-first.toml` with
-fewer pieces, and with these differences: lines are exchanged more often; the equalisers of the
-players are weaker; no instrument but the piano is featured, and it more often; pitches are targets;
-and the weights do not move back towards those of `chamber`, so that the effects can be seen. The
-steps after it are what the recipe does not have: figures and solos of pianists, a spectrum with a
-window so brief that it shows when notes begin, a loss of stems that are taken for another, and
-complex masks. Soundfonts, the rest of the repertoire, lag and release are those of the recipe in
-all steps, without vibrato and noise of onsets: what they are worth is not measured here.
+The steps up to 09 add one ingredient each to the one before. Those from 10 on try what the recipes
+do not have, and each is added to step 06 by itself: figures and solos of pianists, a spectrum with
+a window so brief that it shows when notes begin, a loss of passages that are taken for another
+stem, complex masks, vibrato that grows and noise of onsets in recorded notes, and no lag and
+release. With `--alone` every ingredient is added to the first step only, so that the table says
+what it is worth by itself.
+
+Step 09 is `recipes/ensemble-first.toml` with fewer pieces, and with these differences: lines are
+exchanged more often; the equalisers of the players are weaker; no instrument but the piano is
+featured, and it more often; pitches are targets; and the weights do not move back towards those of
+`chamber`, so that the effects can be seen. Soundfonts, the rest of the repertoire, lag and release
+are those of the recipe in all other steps.
 
 Each network starts from the third stage of `chamber`, trained with `recipes/chamber-third.toml`, or
 taken from the history of the repository, where it shipped as `chamber`:
@@ -40,7 +43,7 @@ from typing import Any
 import torch
 
 from experiments import voice_order
-from experiments.charts import plot_ablation
+from experiments.charts import plot_seeds
 from experiments.jobs import Job, baseline_job, corpus_folder, report, run
 from experiments.pieces import performed
 from experiments.realism import NOTEBOOK, budget, config_of
@@ -61,6 +64,12 @@ TABLE = "04_material"
 CORPORA = ("bach10_excerpts", "trios", "urmp_excerpts")
 STRING_QUARTETS = "string-quartets"
 RENDERED = (*voice_order.ORDERS, STRING_QUARTETS)
+SHOWN = {  # in the picture, and their titles there
+    "trios": "TRIOS",
+    "urmp_excerpts": "URMP",
+    "bach10_excerpts": "Bach10",
+    "chorales-clarinet-on-top": "clarinet on top",
+}
 SOUNDFONT = "TimGM6mb"  # not in the recipe; the weights where all steps start have heard it
 START = "runs/chamber-third/chamber-third.safetensors"
 SECONDS = 20.0
@@ -72,6 +81,7 @@ SINGLE_NOTES = (
     "philharmonia_notes", "philharmonia_more", "salamander_piano", "splendid_piano", "more_notes",
 )  # fmt: skip
 PIECES = {"ensembles": 200, "chorale_instruments": 60}
+BASE = "06 more piano"  # what moves TRIOS, with ten sources
 PIANO_PIECES = 24
 ATTACK_WINDOW = 1024  # samples, 46 milliseconds; the window is four times as long
 
@@ -88,7 +98,7 @@ class Step:
 
 
 def ablation(whole: Recipe) -> tuple[Step, ...]:
-    """The steps up to a recipe, and further ones."""
+    """The steps up to a recipe, each added to the one before."""
     long = {name: whole.model[name] for name in ("chunk_frames", "segment_seconds")}
     return (
         Step("01 old notes"),
@@ -118,6 +128,12 @@ def ablation(whole: Recipe) -> tuple[Step, ...]:
                 for name in ("players", "solos", "subsets", "ambience", "drums")
             },
         ),
+    )
+
+
+def trials(whole: Recipe) -> tuple[Step, ...]:
+    """What the recipe does not have, each to be added to the step BASE."""
+    return (
         Step(
             "10 figures of a pianist",
             recipe={
@@ -133,6 +149,8 @@ def ablation(whole: Recipe) -> tuple[Step, ...]:
         ),
         Step("12 loss on identity", recipe={"identity_weight": 1.0}),
         Step("13 complex masks", model={"complex_mask_channels": 16}),
+        Step("14 vibrato and noise", rendering={"vibrato_depth": 20.0, "onset_noise": 0.1}),
+        Step("15 no lag and release", rendering={"lag": 0.0, "release": 0.0}),
     )
 
 
@@ -166,24 +184,30 @@ def first_recipe(whole: Recipe) -> Recipe:
 
 
 def material_recipes(whole: Recipe, alone: bool = False) -> dict[str, Recipe]:
-    """The recipe of every step, with the ingredients of all steps up to it.
+    """The recipe of every step of `ablation` and `trials`.
 
-    alone: with those of the first step and its own, under another name.
+    alone: with the ingredients of the first step and its own, under another name.
     """
     first, *further = ablation(whole)
-    recipe = first_recipe(whole)
-    recipes = {first.name: recipe}
+    recipes = {first.name: first_recipe(whole)}
+    if alone:
+        start = recipes[first.name]
+        recipes |= {f"{s.name}, alone": with_step(start, s) for s in (*further, *trials(whole))}
+        return recipes
     for step in further:
-        start = recipes[first.name] if alone else recipe
-        recipe = replace(
-            start,
-            **step.recipe,
-            rendering=replace(start.rendering, **step.rendering),
-            mixing=replace(start.mixing, **step.mixing),
-            model={**start.model, **step.model},
-        )
-        recipes[f"{step.name}, alone" if alone else step.name] = recipe
-    return recipes
+        recipes[step.name] = with_step(list(recipes.values())[-1], step)
+    return recipes | {step.name: with_step(recipes[BASE], step) for step in trials(whole)}
+
+
+def with_step(recipe: Recipe, step: Step) -> Recipe:
+    """A recipe with the ingredients of a step."""
+    return replace(
+        recipe,
+        **step.recipe,
+        rendering=replace(recipe.rendering, **step.rendering),
+        mixing=replace(recipe.mixing, **step.mixing),
+        model={**recipe.model, **step.model},
+    )
 
 
 def string_quartets() -> Iterator[Track]:
@@ -258,7 +282,7 @@ def jobs(recipes: Sequence[tuple[str, Recipe]]) -> list[Job]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     whole = read_recipe(runtime.repository_root() / "recipes" / "ensemble-first.toml")
-    numbers = [step.name[:2] for step in ablation(whole)]
+    numbers = [step.name[:2] for step in (*ablation(whole), *trials(whole))]
     parser.add_argument("--only", nargs="+", choices=numbers, default=numbers, help="these steps")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
     parser.add_argument("--steps", type=int, default=450, help="of each training (450)")
@@ -276,8 +300,9 @@ def main() -> None:
         run(jobs(recipes), table, arguments.workers, "ablation")
     except KeyboardInterrupt:
         raise SystemExit("Stopped; the same command resumes.") from None
-    rows = results.read_table(table)
-    publish(plot_ablation(rows[rows["test_data"] == CORPORA[0]]), TABLE)
+    rows = results.read_table(table).replace({"test_data": SHOWN})
+    steps = rows[rows["checkpoint_sha256"] != "none"]
+    publish(plot_seeds(steps, sorted(set(steps["system"])), SHOWN.values()), TABLE)
     report(table)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from experiments import material
-from experiments.material import CORPORA, RENDERED, ablation, material_recipes
+from experiments.material import CORPORA, RENDERED, ablation, material_recipes, trials
 from helpers.audio.track import Track
 from helpers.recipes.schema import check_recipe, read_recipe
 from helpers.runtime import repository_root
@@ -37,7 +37,7 @@ def test_a_step_alone_adds_its_own_ingredients_to_the_first(whole):
 def test_the_ninth_step_is_the_recipe_but_for_what_the_docstring_names(whole):
     recipes = list(material_recipes(whole).values())
     assert all(one != other for one, other in zip(recipes, recipes[1:], strict=False))
-    assert len(recipes) == len(ablation(whole))
+    assert len(recipes) == len(ablation(whole)) + len(trials(whole))
     ninth = recipes[8]
     entries = asdict(ninth)
     different = {name for name, value in asdict(whole).items() if entries[name] != value}
@@ -51,6 +51,13 @@ def test_the_ninth_step_is_the_recipe_but_for_what_the_docstring_names(whole):
         whole.mixing, featured={"piano": 0.4}, tilt=(-3.0, 1.5), equaliser=1.5
     )
     assert ninth.model == {**whole.model, "fundamentals": True}
+
+
+def test_trials_are_added_to_the_base_each_by_itself(whole):
+    recipes = material_recipes(whole)
+    base, identity = recipes[material.BASE], recipes["12 loss on identity"]
+    assert identity == replace(base, identity_weight=1.0)
+    assert recipes["13 complex masks"].identity_weight == 0.0
 
 
 def test_the_attacks_are_as_long_at_the_rate_of_the_export(whole):
