@@ -1,14 +1,15 @@
-"""Tables of README.md and docs/data.md, from `Results/` and the known corpora."""
+"""Tables of README.md, docs/data.md and docs/results.md, from `Results/` and the known corpora."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 from helpers import runtime
 from helpers.datasets.registry import CORPORA
-from helpers.evaluation.results import summary
+from helpers.evaluation.results import read_table, summary
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORDINGS = {
@@ -22,6 +23,12 @@ SYSTEMS = {
     "mixture": "mixture",
     runtime.DEFAULT_MODEL: "Divisi",
     "guided": "with the score",
+    "oracle-irm": "ideal mask",
+}
+ENSEMBLE_SYSTEMS = {
+    "mixture": "mixture",
+    "chamber": "`chamber`",
+    "ensemble": "`ensemble`",
     "oracle-irm": "ideal mask",
 }
 
@@ -43,8 +50,24 @@ def headline(root: Path = ROOT) -> str:
     return "\n".join(lines)
 
 
+def ensembles(root: Path = ROOT) -> str:
+    """Mean SI-SDR over the stems of each ensemble of `chamber_sets`, told who plays."""
+    rows = read_table(root / "Results" / "chamber_sets.csv")
+    rows = rows[(rows["metric"] == "SI-SDR") & rows["system"].isin(ENSEMBLE_SYSTEMS)]
+    quartets = rows["test_data"] == "string-quartets"
+    title = f"string quartet ({rows[quartets]['track'].nunique()} rendered movements)"
+    rows = rows.assign(ensemble=rows["track"].mask(quartets, title))
+    means = rows.pivot_table(index="ensemble", columns="system", values="value")
+    lines = [f"| SI-SDR in dB | {' | '.join(ENSEMBLE_SYSTEMS.values())} |"]
+    lines.append(f"| --- |{' ---: |' * len(ENSEMBLE_SYSTEMS)}")
+    for name, of_ensemble in means.iterrows():
+        cells = [_cell(of_ensemble[system]) for system in ENSEMBLE_SYSTEMS]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def _cell(value: float | None) -> str:
-    return "" if value is None else f"{round(value, 1) + 0.0:.1f}"
+    return "" if value is None or math.isnan(value) else f"{round(value, 1) + 0.0:.1f}"
 
 
 def corpora() -> str:
@@ -62,6 +85,7 @@ def corpora() -> str:
 BLOCKS: dict[str, dict[str, Callable[[], str]]] = {
     "README.md": {"headline": headline},
     "docs/data.md": {"corpora": corpora},
+    "docs/results.md": {"ensembles": ensembles},
 }
 
 
