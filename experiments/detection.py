@@ -140,14 +140,14 @@ def scores(values: dict[tuple[str, str, str], float]) -> dict[str, float]:
 
 
 def counted(pairs: Sequence[tuple[float, float]]) -> dict[str, float]:
-    """Precision, recall and F1 of pairs of numbers, 1 or 0: plays, is detected."""
+    """Precision, recall and F1 of pairs of numbers, 1 or 0: plays, is detected.
+
+    Without what has no meaning: the precision where nothing is detected, and so on.
+    """
     hits = sum(plays * detected for plays, detected in pairs)
     true, found = (sum(each) for each in zip(*pairs, strict=True))
-    return {
-        "precision": hits / found if found else 1.0,
-        "recall": hits / true if true else 1.0,
-        "F1": 2 * hits / (true + found) if true + found else 1.0,
-    }
+    parts = {"precision": found, "recall": true, "F1": (true + found) / 2}
+    return {name: hits / count for name, count in parts.items() if count}
 
 
 def with_threshold(model: nn.Module, where: Provenance) -> Provenance:

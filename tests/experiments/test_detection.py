@@ -13,6 +13,7 @@ import pytest
 from experiments import detection_pieces
 from experiments.detection import (
     baseline_rows,
+    counted,
     is_stale,
     overall,
     piece_rows,
@@ -89,6 +90,11 @@ def test_precision_recall_f1_and_cost():
     found = scores(values)
     assert found["precision"] == found["recall"] == found["F1"] == pytest.approx(2 / 3)
     assert found["cost of detection"] == 0.5
+
+
+def test_what_has_no_meaning_is_not_counted():
+    assert counted([(1.0, 0.0), (0.0, 0.0)]) == {"recall": 0.0, "F1": 0.0}
+    assert counted([(0.0, 0.0)]) == {}
 
 
 def test_the_rows_over_all_tracks_do_not_count_themselves():
