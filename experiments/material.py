@@ -11,11 +11,11 @@ stem, complex masks, vibrato that grows and noise of onsets in recorded notes, a
 release. With `--alone` every ingredient is added to the first step only, so that the table says
 what it is worth by itself.
 
-Step 09 is `recipes/ensemble-first.toml` with fewer pieces, and with these differences: lines are
-exchanged more often; the equalisers of the players are weaker; no instrument but the piano is
-featured, and it more often; pitches are targets; and the weights do not move back towards those of
-`chamber`, so that the effects can be seen. Soundfonts, the rest of the repertoire, lag and release
-are those of the recipe in all other steps.
+Step 09 is `recipes/ensemble.toml` with fewer pieces, from an earlier start, and with these
+differences: lines are exchanged more often; the equalisers of the players are weaker; no instrument
+but the piano is featured, and it more often; pitches are targets; and the weights do not move back
+towards those of `chamber`, so that the effects can be seen. Soundfonts, the rest of the repertoire,
+lag and release are those of the recipe in all other steps.
 
 Each network starts from the third stage of `chamber`, trained with `recipes/chamber-third.toml`, or
 taken from the history of the repository, where it shipped as `chamber`:
@@ -281,7 +281,7 @@ def jobs(recipes: Sequence[tuple[str, Recipe]]) -> list[Job]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    whole = read_recipe(runtime.repository_root() / "recipes" / "ensemble-first.toml")
+    whole = read_recipe(runtime.repository_root() / "recipes" / "ensemble.toml")
     numbers = [step.name[:2] for step in (*ablation(whole), *trials(whole))]
     parser.add_argument("--only", nargs="+", choices=numbers, default=numbers, help="these steps")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])

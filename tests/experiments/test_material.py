@@ -16,7 +16,7 @@ from helpers.runtime import repository_root
 
 @pytest.fixture(scope="module")
 def whole():
-    return read_recipe(repository_root() / "recipes" / "ensemble-first.toml")
+    return read_recipe(repository_root() / "recipes" / "ensemble.toml")
 
 
 def test_every_step_is_a_valid_recipe_with_the_same_start(whole):
@@ -42,7 +42,7 @@ def test_the_ninth_step_is_the_recipe_but_for_what_the_docstring_names(whole):
     entries = asdict(ninth)
     different = {name for name, value in asdict(whole).items() if entries[name] != value}
     assert different == {
-        "name", "max_excerpts", "interpolate", "rendering", "mixing", "model",
+        "name", "start_from", "max_excerpts", "interpolate", "rendering", "mixing", "model",
         "training",
     }  # fmt: skip
     assert ninth.rendering == replace(whole.rendering, shuffled_registers=0.5)
