@@ -1,4 +1,4 @@
-"""Peak and RMS level of a signal, in memory or in blocks."""
+"""Peak, RMS level and spectral flatness of a signal, in memory or in blocks."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import math
 import numpy as np
 
 CEILING = 0.999  # the highest peak after `safe_gain`; rounding to integers cannot exceed 1 then
+FRAME = 0.093  # seconds, of the spectra of `Flatness`
+HIGHEST = 10_000.0  # Hz, above which compressed files often have nothing
 
 
 class Level:
@@ -31,6 +33,40 @@ class Level:
         """
         rms = math.sqrt(self.energy / self.count) if self.count else 0.0
         return {"peak_dbfs": decibels(gain * self.peak), "rms_dbfs": decibels(gain * rms)}
+
+
+class Flatness:
+    """The spectral flatness of all blocks so far, the mean over frames weighted with their power.
+
+    Of a frame it is the geometric over the arithmetic mean of the power spectrum up to HIGHEST: of
+    white noise about 0.56, of tones near 0.
+
+    Gray and Markel, "A spectral-flatness measure for studying the autocorrelation method of linear
+    prediction of speech analysis", TASSP 1974.
+    """
+
+    def __init__(self, sample_rate: int) -> None:
+        self.window = np.hanning(max(16, round(FRAME * sample_rate)))
+        frequencies = np.fft.rfftfreq(len(self.window), 1 / sample_rate)
+        self.bins = slice(2, int(np.searchsorted(frequencies, HIGHEST)))
+        self.weighted, self.power = 0.0, 0.0
+
+    def update(self, block: np.ndarray) -> None:
+        """block: (channels, samples); what is left of it after whole frames is not heard."""
+        size = len(self.window)
+        count = block.shape[-1] // size
+        frames = block[:, : count * size].reshape(len(block), count, size) * self.window
+        for each in np.array_split(frames, max(1, count // 256), axis=1):  # in constant memory
+            powers = np.square(np.abs(np.fft.rfft(each))).mean(axis=0)[:, self.bins]
+            heard = powers[powers.sum(axis=1) > 0]
+            flat = np.exp(np.log(heard + np.finfo(float).tiny).mean(axis=1)) / heard.mean(axis=1)
+            self.weighted += float((flat * heard.sum(axis=1)).sum())
+            self.power += float(heard.sum())
+
+    @property
+    def value(self) -> float:
+        """From 0 to 1; 0 of silence."""
+        return self.weighted / self.power if self.power else 0.0
 
 
 def rms(sound: np.ndarray) -> float:

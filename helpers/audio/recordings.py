@@ -11,7 +11,7 @@ import numpy as np
 from ..files import file_sha256
 from .audio import AudioFile
 from .broadcast import Broadcast, read_broadcast
-from .levels import Level
+from .levels import Flatness, Level
 from .offset import Offset
 from .resampling import ResampleStream, resampled_length
 from .wav import AtomicWav
@@ -26,9 +26,9 @@ class Recording:
     """An audio file and what its first reading found.
 
     frames: those that can be read, whatever the header says. offset: the DC offset, which `blocks`
-    leaves out; None where there is none to speak of. level: without it. broadcast: of the file's
-    `bext` chunk, None without one. sha256: of the file. samples: a WAV file with what `blocks`
-    gives; None where the file itself is read.
+    leaves out; None where there is none to speak of. level: without it. flatness: of the spectrum,
+    see `Flatness`. broadcast: of the file's `bext` chunk, None without one. sha256: of the file.
+    samples: a WAV file with what `blocks` gives; None where the file itself is read.
     """
 
     path: Path
@@ -41,6 +41,7 @@ class Recording:
     warnings: tuple[str, ...]
     offset: Offset | None = None
     broadcast: Broadcast | None = None
+    flatness: float = 0.0
     sha256: str = ""
     samples: Path | None = None
 
@@ -66,15 +67,17 @@ def examine(path: str | Path, repair: bool = False) -> Recording:
     """
     level, frames = Level(), 0
     with AudioFile(path, repair) as audio:
-        offset = Offset(audio.sample_rate, audio.channels)
+        offset, flatness = Offset(audio.sample_rate, audio.channels), Flatness(audio.sample_rate)
         for block in audio.blocks():
             frames += block.shape[-1]
             level.update(block)
             offset.update(block)
+            flatness.update(block)
     warnings = list(audio.warnings)
     recording = Recording(
         audio.path, repair, audio.sample_rate, audio.channels, frames, audio.is_float, level,
-        tuple(warnings), broadcast=read_broadcast(audio.path), sha256=file_sha256(audio.path),
+        tuple(warnings), broadcast=read_broadcast(audio.path), flatness=flatness.value,
+        sha256=file_sha256(audio.path),
     )  # fmt: skip
     if not offset.is_negligible:
         recording = replace(recording, offset=offset, level=Level())

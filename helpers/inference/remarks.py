@@ -11,6 +11,7 @@ from ..training.conditioning import OTHER
 from .detection import Detection
 
 MOSTLY = 0.5  # share of a recording's energy
+NOISY = 0.01  # spectral flatness; below 0.004 in chamber music, above 0.015 with drums
 MOST_PLAYERS = 7  # of the largest ensembles that the models have learned from
 
 
@@ -20,7 +21,7 @@ def remarks_on(
     levels: Mapping[str, Level],
     unmeasured: Sequence[str],
 ) -> tuple[str, ...]:
-    """Where nothing, one, very many or mostly something else is heard, and on mixes.
+    """Where nothing, one, very many, noise or mostly something else is heard, and on mixes.
 
     detection: None where the instruments were given. levels: of the stems that are written.
     unmeasured: the mixes whose loudness has no meaning.
@@ -28,6 +29,11 @@ def remarks_on(
     file, sentences = recording.path.name, []
     if detection and recording.level.energy:
         sentences += _on_detection(file, detection)
+        if recording.flatness > NOISY:
+            sentences.append(
+                f"{file}: much of it has the spectrum of noise, as drums, applause or hiss have,"
+                " and this model knows instruments that play notes; its stems share the noise."
+            )
     other = levels[OTHER].energy / (recording.level.energy or 1.0) if OTHER in levels else 0.0
     expected = not detection and len(levels) < 3  # one instrument, named: to leave all others
     if other > MOSTLY and len(levels) > 1 and not expected:

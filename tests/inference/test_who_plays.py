@@ -12,6 +12,7 @@ import pytest
 from helpers.audio.levels import Level
 from helpers.audio.recordings import Recording, examine
 from helpers.audio.wav import save
+from helpers.augmentation.ambience import Ambience
 from helpers.inference.activity import Activity
 from helpers.inference.detection import (
     Curves,
@@ -134,6 +135,16 @@ def test_a_recording_outside_of_what_is_known_is_reported(sound, sentence, model
     save(tmp_path / "a.wav", sound, RATE, "FLOAT")
     done = separate_recording(examine(tmp_path / "a.wav"), model, tmp_path)
     assert sentence in " ".join(done.remarks)
+
+
+@pytest.mark.parametrize(("level", "is_reported"), [(-12.0, True), (-60.0, False)])
+def test_drums_are_reported(level, is_reported, model, tmp_path):
+    sound = tone("cello", 6.0) + tone("violin", 6.0)
+    drums = Ambience(0.0, 0.0, 0.0, 0.0, seed=1, steps=4.0).sound(sound.shape[1], RATE)
+    sound += np.std(sound) * 10 ** (level / 20) * drums
+    save(tmp_path / "a.wav", sound, RATE, "FLOAT")
+    done = separate_recording(examine(tmp_path / "a.wav"), model, tmp_path)
+    assert ("the spectrum of noise, as drums" in " ".join(done.remarks)) == is_reported
 
 
 NAMES = ("violin", "violin-2", "viola", "cello", "flute", "oboe", "horn", "tuba")
