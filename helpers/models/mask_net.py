@@ -256,11 +256,13 @@ class MaskNet(nn.Module):
             raise ValueError("This model also listens to a brief spectrum; give it the waveform.")
         visible = magnitude[:, : len(self.synthesis)].transpose(1, 2)  # (B, N, linear bins)
         level = self.level(visible)
-        partials = self.partials[0](self.at_partials(visible, level))
+        seen = self.at_partials(visible, level)
         if self.config.attack_window:
             brief = brief[:, : len(self.synthesis)].transpose(1, 2)
-            partials = partials + self.attacks(self.at_partials(brief, level))
-        partials = self.partials[1:](partials)
+            first = self.partials[0](seen) + self.attacks(self.at_partials(brief, level))
+            partials = self.partials[1:](first)
+        else:
+            partials = self.partials(seen)
 
         frames = self.frame(self.narrow(partials).flatten(1, 2).transpose(1, 2))  # (B, N, hidden)
         if self.config.conditioned:
