@@ -1283,12 +1283,12 @@ SHOWN = ("trios", "urmp_excerpts", "bach10_excerpts")
 plot_seeds(steps, sorted(set(steps["system"])), SHOWN)
 
 # %% [markdown]
-# With one seed, small changes say nothing. Three ingredients move the trio
-# upwards: *lines exchanged*, which also helps the clarinet on top, *weaker equalisers* and *more
-# piano*. All three are in the fourth stage, which was begun before this table was there. More
-# collections of notes alone do not move it. *Pitches as targets*, a second loss on which source
-# sounds at which pitch, helps URMP and costs the others. With *two of one instrument* there are
-# three times as many sources to tell apart, and everything falls: 300 steps are too few for them.
+# With one seed, small changes say nothing. Three ingredients move the trio upwards: *lines
+# exchanged*, which also helps the clarinet on top, *weaker equalisers* and *more piano*. All
+# three are in the fourth stage, which was begun before this table was there. More collections of
+# notes alone do not move it. *Pitches as targets*, a second loss on which source sounds at which
+# pitch, helps URMP and costs the others. With *two of one instrument* there are three times as
+# many sources to tell apart, and everything falls: 300 steps are too few for them.
 #
 # The steps from 10 on are added to *more piano*, each by itself. *Figures of a pianist* (broken
 # chords instead of held ones, and solo pieces) even cost the trio something. A second spectrum, so
@@ -1296,7 +1296,6 @@ plot_seeds(steps, sorted(set(steps["system"])), SHOWN)
 # like another stem, *complex masks*, and *vibrato and noise* of onsets in the recorded notes change
 # next to nothing in 300 steps. Without the *lag* of the players behind each other and the *release*
 # of their notes, the trio and the clarinet on top lose a little.
-# TRIOS and URMP are one excerpt each, so nothing was chosen by them.
 #
 # TRIOS and URMP are one excerpt each, so nothing was chosen by them.
 #

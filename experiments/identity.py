@@ -11,26 +11,17 @@ ensembles, the second development set and rendered string quartets. It resumes.
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cache, partial
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 from torch import nn
 
-from experiments.chamber_sets import pieces as rendered_and_recorded
-from experiments.detection import MODELS, NOTEBOOK
-from experiments.detection_pieces import Piece, real_pieces
-from experiments.jobs import Job, corpus_folder, report, run
-from experiments.scored_pieces import BACH10, TRIOS, URMP
+from experiments.detection_pieces import Piece
+from experiments.told import measure_told, si_sdr_of, stems_for
 from helpers.audio.track import Track
-from helpers.evaluation.evaluate import match_stems, measure, rows_of
-from helpers.evaluation.results import results_path
+from helpers.evaluation.evaluate import match_stems, rows_of
 from helpers.evaluation.rows import Provenance, Row
-from helpers.inference.players import conditioned_on
-from helpers.inference.separation import separate
-from helpers.training.checkpoints import available_models, load_model
 
 TABLE = "04_identity"
 STEP = 0.5  # seconds
@@ -57,50 +48,19 @@ def reassigned(
 def identity_rows(model: nn.Module, system: str, track: Track, where: Provenance) -> Iterator[Row]:
     """SI-SDR of the stems of all players, as they are and reassigned."""
     track = match_stems(track, model.sources)
-    told = conditioned_on(model, track.instruments)
-    found = dict(zip(told.sources, separate(told, track.mixture, track.sample_rate), strict=True))
+    found = stems_for(model, track, track.instruments)
     as_they_are = {name: found[name] for name in track.stems}
     samples = round(STEP * track.sample_rate)
     for name, stems in (
         (system, as_they_are), (f"{system} reassigned", reassigned(found, track.stems, samples))
     ):  # fmt: skip
-        values = [row for row in measure(track, stems) if row[1] == "SI-SDR"]
-        yield from rows_of(name, track.name, track.seconds, where, values)
+        yield from rows_of(name, track.name, track.seconds, where, si_sdr_of(track, stems))
 
 
-@cache
-def _loaded(system: str) -> nn.Module:
-    return load_model(system)
-
-
-def _measured(system: str, piece: Piece, where: Provenance) -> list[Row]:
-    return list(identity_rows(_loaded(system), system, piece.track(), where))
-
-
-def jobs(system: str, pieces: Sequence[Piece]) -> list[Job]:
-    """One a piece all of whose players the model has."""
-    card, found = available_models()[system], []
-    for piece in pieces:
-        where = Provenance.of_model(card, piece.test_data, "cpu", NOTEBOOK)
-        columns = {"system": system, "test_data": piece.test_data}
-        columns["checkpoint_sha256"] = where.checkpoint_sha256
-        if {*piece.players} <= {*card["sources"]}:
-            found.append(Job(columns, [piece.name], partial(_measured, system, piece, where)))
-    return found
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--models", nargs="+", default=MODELS, metavar="NAME")
-    parser.add_argument("--workers", type=int, default=1)
-    arguments = parser.parse_args()
-    root, table = corpus_folder(), results_path(TABLE)
-    real = [piece for piece in real_pieces(root) if piece.test_data in (BACH10, TRIOS, URMP)]
-    for system in arguments.models:
-        own = jobs(system, [*real, *rendered_and_recorded(root)])
-        run(own, table, arguments.workers, system)
-    report(table)
+def titles(piece: Piece) -> list[str]:
+    """The track of a piece."""
+    return [piece.name]
 
 
 if __name__ == "__main__":
-    main()
+    measure_told(__doc__, TABLE, identity_rows, titles)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from experiments.detection_pieces import Piece
-from experiments.identity import identity_rows, jobs, reassigned
+from experiments.identity import identity_rows, reassigned, titles
+from experiments.told import jobs
 from helpers.audio.track import Track
 from helpers.evaluation.rows import Provenance
 from tests.inference.bands import RATE, BandModel, tone
@@ -54,8 +55,8 @@ def test_only_ensembles_whose_players_a_model_has_are_measured():
         Piece("tones", name, players, lambda: None)
         for name, players in (("trio", ("violin", "cello")), ("duo", ("violin", "tuba")))
     ]
-    assert [job.tracks for job in jobs("chamber", pieces)] == [["trio"]]
-    assert len(jobs("ensemble", pieces)) == 2
+    assert [job.tracks for job in jobs("chamber", pieces, identity_rows, titles)] == [["trio"]]
+    assert len(jobs("ensemble", pieces, identity_rows, titles)) == 2
 
 
 def test_a_player_without_an_estimate_is_an_error():

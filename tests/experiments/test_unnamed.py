@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from experiments.detection_pieces import Piece
-from experiments.unnamed import concealable, jobs, unnamed_rows
+from experiments.told import jobs
+from experiments.unnamed import concealable, titles, unnamed_rows
 from helpers.audio.track import Track
 from helpers.evaluation.rows import Provenance
 from tests.inference.bands import RATE, BandConfig, BandModel, tone
@@ -39,6 +40,6 @@ def test_only_players_without_a_companion_are_concealed():
     assert concealable(["violin", "violin-2", "viola", "cello"]) == ["viola", "cello"]
     quartet = Piece("tones", "quartet", ("violin", "violin-2", "viola", "cello"), lambda: None)
     duo = Piece("tones", "duo", ("violin", "cello"), lambda: None)
-    assert jobs("chamber", [quartet, duo]) == []
-    (job,) = jobs("ensemble", [quartet, duo])
+    assert jobs("chamber", [quartet, duo], unnamed_rows, titles) == []
+    (job,) = jobs("ensemble", [quartet, duo], unnamed_rows, titles)
     assert job.tracks == ["quartet without viola", "quartet without cello"]

@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers.audio.levels import Level
+from experiments.detection_pieces import development_pieces
+from helpers.audio.levels import Flatness, Level
 from helpers.audio.recordings import Recording, examine
 from helpers.audio.wav import save
 from helpers.augmentation.ambience import Ambience
+from helpers.datasets.stem_folders import find_tracks
 from helpers.inference.activity import Activity
 from helpers.inference.detection import (
     Curves,
@@ -22,8 +24,9 @@ from helpers.inference.detection import (
     detected,
     following,
 )
-from helpers.inference.remarks import remarks_on
+from helpers.inference.remarks import NOISY, remarks_on
 from helpers.inference.stem_files import separate_recording
+from helpers.runtime import data_root
 from helpers.training.conditioning import condition_on
 from tests.inference.bands import RATE, BandConfig, BandModel, tone
 
@@ -145,6 +148,22 @@ def test_drums_are_reported(level, is_reported, model, tmp_path):
     save(tmp_path / "a.wav", sound, RATE, "FLOAT")
     done = separate_recording(examine(tmp_path / "a.wav"), model, tmp_path)
     assert ("the spectrum of noise, as drums" in " ".join(done.remarks)) == is_reported
+
+
+@pytest.mark.real_audio
+def test_real_ensembles_are_far_from_noise_and_with_drums_beyond_it():
+    root = data_root()
+    ensembles = [piece.track() for piece in development_pieces(root)]
+    ensembles += [folder.load(channels=1) for folder in find_tracks(root / "bach10_excerpts")]
+    for number, track in enumerate(ensembles):
+        sound = track.mixture
+        drums = Ambience(0.0, 0.0, 0.0, 0.0, seed=number, steps=3.0 + number % 6).sound(
+            sound.shape[1], track.sample_rate
+        )
+        plain, struck = Flatness(track.sample_rate), Flatness(track.sample_rate)
+        plain.update(sound)
+        struck.update(sound + sound.std() * 10 ** (-12 / 20) * drums)
+        assert plain.value < 0.4 * NOISY < NOISY < struck.value, track.name
 
 
 NAMES = ("violin", "violin-2", "viola", "cello", "flute", "oboe", "horn", "tuba")
